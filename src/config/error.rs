@@ -1,0 +1,174 @@
+//! Configuration errors that point at the mistake.
+
+use std::fmt;
+use std::ops::Range;
+
+use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
+
+/// A mistake in a configuration file: where it is, what is wrong, what was probably meant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfigError {
+    /// The file, as it was named.
+    pub file: String,
+    /// The whole text of the file; empty when it could not be read.
+    pub source: String,
+    /// Where in the text; `None` when the mistake is not at one place.
+    pub span: Option<Range<usize>>,
+    /// What is wrong.
+    pub message: String,
+    /// What to do.
+    pub help: Option<String>,
+}
+
+impl ConfigError {
+    /// The error of the TOML reader, with a suggestion when a key is unknown.
+    pub(super) fn from_toml(file: &str, source: &str, error: &toml::de::Error) -> Self {
+        let message = error.message().trim();
+        let span = error.span();
+        let typed = span.clone().and_then(|span| source.get(span)).unwrap_or_default();
+        let hidden = span.clone().and_then(|span| mask_secrets(source).get(span).map(|masked| masked != typed));
+        let typed = typed.trim_matches(['"', '\'']);
+        let message = match hidden {
+            Some(true) if !typed.is_empty() => message.replace(typed, "***"),
+            _ => message.to_owned(),
+        };
+        let help = suggestion(&message);
+        Self { file: file.to_owned(), source: source.to_owned(), span, message, help }
+    }
+
+    /// Line and column of the mistake, both counted from 1; the column counts characters.
+    #[must_use]
+    pub fn position(&self) -> Option<(usize, usize)> {
+        let before = self.source.get(..self.span.as_ref()?.start)?;
+        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        Some((before.matches('\n').count() + 1, before[line_start..].chars().count() + 1))
+    }
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(span) = self.span.clone() else {
+            write!(f, "error: {}\n --> {}", self.message, self.file)?;
+            return self.help.as_ref().map_or(Ok(()), |help| write!(f, "\n = help: {help}"));
+        };
+        let source = mask_secrets(&self.source);
+        let snippet = Snippet::source(source.as_str())
+            .path(&self.file)
+            .annotation(AnnotationKind::Primary.span(span));
+        let mut group: Group<'_> = Level::ERROR.primary_title(&self.message).element(snippet);
+        if let Some(help) = &self.help {
+            group = group.element(Level::HELP.message(help));
+        }
+        f.write_str(&Renderer::plain().render(&[group]))
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+/// Hides the values of keys called `secret` or `secrets`, unless they are references.
+///
+/// Every byte becomes one `*`, so places stay where they are. A quote that is never closed hides the
+/// rest of its line, and so does a value without quotes: the mistake may be that very quote.
+fn mask_secrets(source: &str) -> String {
+    let mut masked = String::with_capacity(source.len());
+    let mut in_list = false;
+    for line in source.split_inclusive('\n') {
+        if !in_list && !line.contains("secret") {
+            masked.push_str(line);
+            continue;
+        }
+        mask_line(line, in_list, &mut masked);
+        in_list = !line.contains(']') && (in_list || line.contains('['));
+    }
+    masked
+}
+
+fn mask_line(line: &str, in_list: bool, masked: &mut String) {
+    const REFERENCES: [&str; 4] = ["env:", "file:", "credential:", "cmd:"];
+    let value_at = if in_list { 0 } else { line.find('=').map_or(line.len(), |equals| equals + 1) };
+    let (key, value) = line.split_at(value_at);
+    masked.push_str(key);
+    let quoted = value.trim_start().starts_with(['"', '\'', '[', '{', ']', '#']);
+    let mut quote = None;
+    let mut hide = !quoted;
+    for (at, c) in value.char_indices() {
+        match quote {
+            None if quoted && matches!(c, '"' | '\'') => {
+                quote = Some(c);
+                hide = !REFERENCES.iter().any(|scheme| value[at + 1..].starts_with(scheme));
+                masked.push(c);
+            }
+            Some(open) if c == open => {
+                quote = None;
+                hide = false;
+                masked.push(c);
+            }
+            _ if hide && !c.is_whitespace() => masked.extend(std::iter::repeat_n('*', c.len_utf8())),
+            _ => masked.push(c),
+        }
+    }
+}
+
+/// Reads serde's list of known names out of its message and picks the nearest one.
+fn suggestion(message: &str) -> Option<String> {
+    let unknown = message.strip_prefix("unknown field").or_else(|| message.strip_prefix("unknown variant"))?;
+    let mut names = unknown.split('`').skip(1).step_by(2);
+    let typed = names.next()?;
+    let nearest = names.min_by_key(|name| distance(typed, name))?;
+    (distance(typed, nearest) <= typed.len().max(3) / 2).then(|| format!("did you mean `{nearest}`?"))
+}
+
+/// Edits between two words: insertions, deletions, replacements and swaps of neighbours.
+fn distance(a: &str, b: &str) -> usize {
+    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
+    let mut rows = vec![(0..=b.len()).collect::<Vec<_>>()];
+    for i in 1..=a.len() {
+        let mut row = vec![i];
+        for j in 1..=b.len() {
+            let replace = rows[i - 1][j - 1] + usize::from(a[i - 1] != b[j - 1]);
+            let mut best = replace.min(rows[i - 1][j] + 1).min(row[j - 1] + 1);
+            if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
+                best = best.min(rows[i - 2][j - 2] + 1);
+            }
+            row.push(best);
+        }
+        rows.push(row);
+    }
+    rows[a.len()][b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nearest_name_is_suggested_and_nonsense_is_not() {
+        let known = "expected one of `listen`, `limits`, `channels`";
+        let suggest = |typed: &str| suggestion(&format!("unknown field `{typed}`, {known}"));
+        assert_eq!(suggest("lissten").as_deref(), Some("did you mean `listen`?"));
+        assert_eq!(suggest("chanels").as_deref(), Some("did you mean `channels`?"));
+        assert_eq!(suggest("zzz"), None);
+    }
+
+    #[test]
+    fn values_of_secrets_are_hidden_and_references_are_not() {
+        let cases = [
+            ("secrets = [\"hunter2\"]\n", "secrets = [\"*******\"]\n"),
+            ("secrets = [\"env:NAME\", 'hü']\n", "secrets = [\"env:NAME\", '***']\n"),
+            ("secrets = [\"hunter2]\n", "secrets = [\"********\n"),
+            ("secrets = hunter2\n", "secrets = *******\n"),
+            ("secrets = [\n \"hunter2\",\n]\npath = \"/x\"\n", "secrets = [\n \"*******\",\n]\npath = \"/x\"\n"),
+            ("[channels.secret]\npath = \"/x\"\n", "[channels.secret]\npath = \"/x\"\n"),
+        ];
+        for (typed, shown) in cases {
+            assert_eq!(mask_secrets(typed), shown);
+            assert_eq!(mask_secrets(typed).len(), typed.len(), "places stay where they are");
+        }
+    }
+
+    #[test]
+    fn swapped_neighbours_are_one_edit() {
+        assert_eq!(distance("lsiten", "listen"), 1);
+        assert_eq!(distance("", "ab"), 2);
+    }
+}

@@ -1,0 +1,178 @@
+//! What was typed: every key optional, unknown keys refused.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use toml::Spanned;
+
+/// A configuration file as it was typed.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct ConfigFile {
+    /// This engine.
+    pub node: NodeFile,
+    /// Where it listens.
+    pub listen: ListenFile,
+    /// What it refuses.
+    pub limits: LimitsFile,
+    /// Accounts of providers. Naming one replaces all default channels.
+    #[schemars(with = "BTreeMap<String, ChannelFile>")]
+    pub channels: BTreeMap<Spanned<String>, ChannelFile>,
+    /// Who writes.
+    pub contacts: ContactsFile,
+    /// How events are kept.
+    pub store: StoreFile,
+    /// The screen.
+    pub tui: TuiFile,
+}
+
+/// `[node]`
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct NodeFile {
+    /// Name of this node; the host's name when absent.
+    pub name: Option<String>,
+    /// Where everything durable is kept; the platform's state directory when absent.
+    pub state_dir: Option<String>,
+}
+
+/// `[listen]`
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct ListenFile {
+    /// Address of the webhook listener, `127.0.0.1:9296` when absent.
+    #[schemars(with = "Option<String>")]
+    pub ingress: Option<Spanned<String>>,
+}
+
+/// `[limits]`
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct LimitsFile {
+    /// Failures and unknown paths a minute, per source address and channel, before 429.
+    #[schemars(with = "Option<u32>")]
+    pub ingress_per_minute: Option<Spanned<u32>>,
+    /// Largest body where the provider's protocol needs no more.
+    #[schemars(with = "Option<String>")]
+    pub body_max: Option<Spanned<String>>,
+    /// Connections a listener keeps open at once.
+    #[schemars(with = "Option<u32>")]
+    pub connections: Option<Spanned<u32>>,
+    /// Deliveries that may wait for the store; past it senders get 503.
+    #[schemars(with = "Option<u32>")]
+    pub queue: Option<Spanned<u32>>,
+}
+
+/// `[channels.<id>]`
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ChannelFile {
+    /// `github`, `standard` or `secret`.
+    #[schemars(with = "String")]
+    pub provider: Spanned<String>,
+    /// An address of its own; several channels may share one.
+    #[schemars(with = "Option<String>")]
+    pub listen: Option<Spanned<String>>,
+    /// Its path there; the provider's usual path when absent.
+    #[schemars(with = "Option<String>")]
+    pub path: Option<Spanned<String>>,
+    /// References to the active secrets; several while rotating.
+    #[schemars(with = "Vec<SecretFile>")]
+    #[serde(default)]
+    pub secrets: Vec<Spanned<SecretFile>>,
+    /// Addresses that may send; everybody when absent.
+    #[schemars(with = "Option<Vec<String>>")]
+    pub allow_from: Option<Vec<Spanned<String>>>,
+    /// Largest body of this channel.
+    #[schemars(with = "Option<String>")]
+    pub body_max: Option<Spanned<String>>,
+    /// What a signature must at least prove.
+    #[schemars(with = "Option<String>")]
+    pub require_assurance: Option<Spanned<String>>,
+    /// `secret` only: seconds in which an equal body without an id counts as a repeat; 0 is never.
+    #[schemars(with = "Option<u32>")]
+    pub dedupe_window: Option<Spanned<u32>>,
+    /// `secret` only: JSON pointer (RFC 6901) to the value that names an event.
+    #[schemars(with = "Option<String>")]
+    pub dedupe_pointer: Option<Spanned<String>>,
+}
+
+/// One entry of `secrets`.
+#[derive(Debug, Clone, JsonSchema)]
+#[schemars(untagged)]
+pub enum SecretFile {
+    /// A reference.
+    Plain(String),
+    /// A reference that ends.
+    Until {
+        /// The reference.
+        secret: String,
+        /// The moment after which it no longer counts (RFC 3339).
+        not_after: String,
+    },
+}
+
+impl<'de> Deserialize<'de> for SecretFile {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+
+        impl<'de> serde::de::Visitor<'de> for Visitor {
+            type Value = SecretFile;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a reference like \"env:NAME\" or { secret = \"env:NAME\", not_after = \"2030-01-01T00:00:00Z\" }")
+            }
+
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<SecretFile, E> {
+                Ok(SecretFile::Plain(text.to_owned()))
+            }
+
+            fn visit_map<A: serde::de::MapAccess<'de>>(self, map: A) -> Result<SecretFile, A::Error> {
+                #[derive(Deserialize)]
+                #[serde(deny_unknown_fields)]
+                struct Until {
+                    secret: String,
+                    not_after: String,
+                }
+                let Until { secret, not_after } =
+                    Until::deserialize(serde::de::value::MapAccessDeserializer::new(map))?;
+                Ok(SecretFile::Until { secret, not_after })
+            }
+        }
+
+        deserializer.deserialize_any(Visitor)
+    }
+}
+
+/// `[contacts]`
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct ContactsFile {
+    /// `@example.org` is everybody there; anything else is one address.
+    pub vip: Vec<String>,
+}
+
+/// `[store]`
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct StoreFile {
+    /// Deliveries that may share one commit; 1 turns group commit off.
+    #[schemars(with = "Option<u32>")]
+    pub commit_batch: Option<Spanned<u32>>,
+}
+
+/// `[tui]`
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct TuiFile {
+    /// Name of a built-in theme.
+    #[schemars(with = "Option<String>")]
+    pub theme: Option<Spanned<String>>,
+}
+
+/// Where in the file a value stands.
+pub(super) fn span<T>(value: &Spanned<T>) -> Range<usize> {
+    value.span()
+}

@@ -1,0 +1,24 @@
+//! Configuration: what was typed ([`ConfigFile`]) becomes what is needed ([`Config`]), validated once.
+//!
+//! A mistake carries the file, the line and the column, and what was probably meant. A secret is a
+//! reference ([`SecretRef`]); its value is read when the engine starts and never printed.
+
+mod cidr;
+mod error;
+mod file;
+mod load;
+mod resolved;
+mod secret;
+mod size;
+mod theme;
+mod vip;
+
+pub use cidr::Cidr;
+pub use error::ConfigError;
+pub use file::{ChannelFile, ConfigFile, ContactsFile, LimitsFile, ListenFile, NodeFile, SecretFile, StoreFile, TuiFile};
+pub use load::{EXAMPLE, default_config_path, load, parse};
+pub use resolved::{ChannelConfig, Config, ConfiguredSecret, Limits};
+pub use secret::{SecretError, SecretRef};
+pub use size::ByteSize;
+pub use theme::{Colour, Theme, ThemeError};
+pub use vip::VipList;

@@ -1,0 +1,393 @@
+//! What is needed: validated once, complete, without the file.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use toml::Spanned;
+
+use crate::model::{Assurance, ChannelId, ProviderKind, Secret};
+
+use super::file::{self, ChannelFile, ConfigFile, SecretFile};
+use super::{ByteSize, Cidr, SecretError, SecretRef, Theme, VipList};
+
+/// A validated configuration.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Name of this node.
+    pub node: String,
+    /// Where everything durable is kept.
+    pub state_dir: PathBuf,
+    /// Relative secret files are looked for beside the configuration file first.
+    pub file_dir: Option<PathBuf>,
+    /// Address of the webhook listener.
+    pub ingress: SocketAddr,
+    /// The limits of every listener.
+    pub limits: Limits,
+    /// The channels, by id.
+    pub channels: BTreeMap<ChannelId, ChannelConfig>,
+    /// Whether the channels are the built-in ones, whose secrets are generated.
+    pub default_channels: bool,
+    /// VIPs by configuration.
+    pub vip: VipList,
+    /// Deliveries that may share one commit.
+    pub commit_batch: usize,
+    /// Name of the theme.
+    pub theme: String,
+}
+
+/// Limits of the doors.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Failures a minute, per source address and channel.
+    pub failures_per_minute: u32,
+    /// Connections a listener keeps open at once.
+    pub connections: usize,
+    /// Deliveries that may wait for the store.
+    pub queue: usize,
+}
+
+/// One validated channel.
+#[derive(Debug, Clone)]
+pub struct ChannelConfig {
+    /// Its id.
+    pub id: ChannelId,
+    /// The service behind it.
+    pub provider: ProviderKind,
+    /// An address of its own, beside `listen.ingress`.
+    pub listen: Option<SocketAddr>,
+    /// Its path, beside `/hooks/<id>`.
+    pub path: String,
+    /// Its secrets.
+    pub secrets: Vec<ConfiguredSecret>,
+    /// Who may send; empty is everybody.
+    pub allow_from: Vec<Cidr>,
+    /// Largest body in bytes.
+    pub body_max: u64,
+    /// What a signature must at least prove.
+    pub require_assurance: Option<Assurance>,
+    /// Seconds in which an equal body without an id counts as a repeat (`secret` only).
+    pub dedupe_window: u32,
+    /// JSON pointer to the value that names an event (`secret` only).
+    pub dedupe_pointer: Option<String>,
+}
+
+/// A reference and how long it counts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfiguredSecret {
+    /// Where it is kept.
+    pub reference: SecretRef,
+    /// The moment after which it no longer counts.
+    pub not_after: Option<Timestamp>,
+}
+
+/// A mistake found after parsing; the caller adds the file.
+pub(super) struct Mistake {
+    pub span: Option<Range<usize>>,
+    pub message: String,
+    pub help: Option<String>,
+}
+
+impl Mistake {
+    fn at<T>(value: &Spanned<T>, message: impl Into<String>) -> Self {
+        Self { span: Some(file::span(value)), message: message.into(), help: None }
+    }
+
+    fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+}
+
+/// The address of `listen.ingress` by default.
+const INGRESS: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 9296);
+/// The body limit where neither the file nor the provider says more.
+const BODY_MAX: u64 = 1 << 20;
+/// No body is larger than this, whatever the file says; it is held in memory while it is checked.
+const BODY_CEILING: u64 = 64 << 20;
+
+impl Config {
+    /// Validates `file`.
+    pub(super) fn from_file(file: ConfigFile, path: Option<&Path>) -> Result<Self, Mistake> {
+        let node = match file.node.name {
+            Some(name) if !name.trim().is_empty() => name,
+            _ => rustix::system::uname().nodename().to_string_lossy().into_owned(),
+        };
+        let state_dir = file.node.state_dir.map_or_else(default_state_dir, |dir| expand_home(&dir));
+        let ingress = file.listen.ingress.as_ref().map_or(Ok(INGRESS), listen_address)?;
+        let limits = Limits {
+            failures_per_minute: at_least(file.limits.ingress_per_minute.as_ref(), 1, 600)?,
+            connections: at_least(file.limits.connections.as_ref(), 1, 1024)? as usize,
+            queue: at_least(file.limits.queue.as_ref(), 1, 4096)? as usize,
+        };
+        let body_max = file.limits.body_max.as_ref().map(size).transpose()?;
+        let default_channels = file.channels.is_empty();
+        let mut channels = BTreeMap::new();
+        for (key, channel) in &file.channels {
+            let id: ChannelId = key.get_ref().parse().map_err(|e| Mistake::at(key, format!("{e}")))?;
+            let channel = validate_channel(id.clone(), channel, body_max)?;
+            refuse_shared_path(key, &channel, &channels, ingress)?;
+            channels.insert(id, channel);
+        }
+        if default_channels {
+            channels = default_channel_set(&state_dir, body_max);
+        }
+        let theme = match &file.tui.theme {
+            Some(name) => {
+                Theme::built_in(name.get_ref()).map_err(|e| Mistake::at(name, e.to_string()))?;
+                name.get_ref().clone()
+            }
+            None => "terminal".to_owned(),
+        };
+        Ok(Self {
+            node,
+            state_dir,
+            file_dir: path.and_then(Path::parent).map(Path::to_owned),
+            ingress,
+            limits,
+            channels,
+            default_channels,
+            vip: VipList::new(&file.contacts.vip),
+            commit_batch: at_least(file.store.commit_batch.as_ref(), 1, 256)? as usize,
+            theme,
+        })
+    }
+
+    /// Reads the secrets of `channel`.
+    ///
+    /// # Errors
+    /// The first that cannot be read, by reference and reason.
+    pub fn read_secrets(&self, channel: &ChannelConfig) -> Result<Vec<Secret>, SecretError> {
+        let bases: Vec<&Path> = self.file_dir.as_deref().into_iter().chain([self.state_dir.as_path()]).collect();
+        channel
+            .secrets
+            .iter()
+            .map(|secret| Ok(Secret::new(secret.reference.read(&bases)?, secret.not_after)))
+            .collect()
+    }
+
+    /// The file below the state directory that holds the generated secret of a default channel.
+    #[must_use]
+    pub fn generated_secret_path(&self, channel: &ChannelId) -> PathBuf {
+        generated_secret_path(&self.state_dir, channel)
+    }
+}
+
+impl ChannelConfig {
+    /// Every address and path at which senders reach this channel.
+    #[must_use]
+    pub fn doors(&self, ingress: SocketAddr) -> Vec<(SocketAddr, String)> {
+        let mut doors = vec![(ingress, format!("/hooks/{}", self.id))];
+        let own = (self.listen.unwrap_or(ingress), self.path.clone());
+        if !doors.contains(&own) {
+            doors.push(own);
+        }
+        doors
+    }
+}
+
+fn generated_secret_path(state_dir: &Path, channel: &ChannelId) -> PathBuf {
+    state_dir.join("secrets").join(channel.as_str())
+}
+
+fn default_channel_set(state_dir: &Path, body_max: Option<u64>) -> BTreeMap<ChannelId, ChannelConfig> {
+    ProviderKind::ALL
+        .into_iter()
+        .filter_map(|provider| {
+            let id: ChannelId = provider.as_str().parse().ok()?;
+            let reference = SecretRef::File(generated_secret_path(state_dir, &id));
+            let channel = ChannelConfig {
+                path: default_path(provider, &id),
+                provider,
+                listen: None,
+                secrets: vec![ConfiguredSecret { reference, not_after: None }],
+                allow_from: Vec::new(),
+                body_max: provider_body_max(provider, body_max),
+                require_assurance: None,
+                dedupe_window: DEDUPE_WINDOW,
+                dedupe_pointer: None,
+                id: id.clone(),
+            };
+            Some((id, channel))
+        })
+        .collect()
+}
+
+/// Seconds in which an equal body without an id counts as a repeat.
+const DEDUPE_WINDOW: u32 = 600;
+
+fn validate_channel(id: ChannelId, typed: &ChannelFile, body_max: Option<u64>) -> Result<ChannelConfig, Mistake> {
+    let kind = typed.provider.get_ref();
+    let provider: ProviderKind = kind.parse().map_err(|e: String| {
+        let known = ProviderKind::ALL.map(ProviderKind::as_str).join(", ");
+        Mistake::at(&typed.provider, e).help(format!("the providers are {known}"))
+    })?;
+    if typed.secrets.is_empty() {
+        return Err(Mistake::at(&typed.provider, format!("channel `{id}` has no secrets"))
+            .help("add: secrets = [\"env:NAME\"]; an unsigned delivery is never accepted"));
+    }
+    if provider != ProviderKind::Secret {
+        let only_secret = |span| Mistake {
+            span: Some(span),
+            message: format!("a `{provider}` delivery names its event itself"),
+            help: Some("remove this key; it is for provider = \"secret\"".into()),
+        };
+        if let Some(window) = &typed.dedupe_window {
+            return Err(only_secret(file::span(window)));
+        }
+        if let Some(pointer) = &typed.dedupe_pointer {
+            return Err(only_secret(file::span(pointer)));
+        }
+    }
+    let path = match &typed.path {
+        None => default_path(provider, &id),
+        Some(path) => webhook_path(path)?,
+    };
+    let require_assurance = typed.require_assurance.as_ref().map(|level| required(provider, level)).transpose()?;
+    let own_max = typed.body_max.as_ref().map(size).transpose()?;
+    Ok(ChannelConfig {
+        id,
+        provider,
+        listen: typed.listen.as_ref().map(listen_address).transpose()?,
+        path,
+        secrets: typed.secrets.iter().map(secret).collect::<Result<_, _>>()?,
+        allow_from: typed
+            .allow_from
+            .iter()
+            .flatten()
+            .map(|range| range.get_ref().parse().map_err(|e: String| Mistake::at(range, e)))
+            .collect::<Result<_, _>>()?,
+        body_max: own_max.unwrap_or_else(|| provider_body_max(provider, body_max)),
+        require_assurance,
+        dedupe_window: typed.dedupe_window.as_ref().map_or(DEDUPE_WINDOW, |window| *window.get_ref()),
+        dedupe_pointer: typed.dedupe_pointer.as_ref().map(json_pointer).transpose()?,
+    })
+}
+
+fn required(provider: ProviderKind, typed: &Spanned<String>) -> Result<Assurance, Mistake> {
+    let level: Assurance = typed.get_ref().parse().map_err(|e: String| Mistake::at(typed, e))?;
+    let best = match provider {
+        ProviderKind::Github => Assurance::Body,
+        ProviderKind::Standard | ProviderKind::Secret => Assurance::BodyAndTime,
+    };
+    if level > best {
+        return Err(Mistake::at(typed, format!("a `{provider}` signature never proves `{level}`"))
+            .help(format!("`{best}` is the most it proves; every delivery would be refused")));
+    }
+    Ok(level)
+}
+
+fn secret(typed: &Spanned<SecretFile>) -> Result<ConfiguredSecret, Mistake> {
+    let (reference, not_after) = match typed.get_ref() {
+        SecretFile::Plain(reference) => (reference, None),
+        SecretFile::Until { secret, not_after } => (secret, Some(not_after)),
+    };
+    let reference = reference.parse().map_err(|e: String| Mistake::at(typed, e))?;
+    let not_after = not_after
+        .map(|moment| {
+            moment.parse::<Timestamp>().map_err(|e| {
+                Mistake::at(typed, format!("not_after: {e}")).help("write it as 2030-01-01T00:00:00Z")
+            })
+        })
+        .transpose()?;
+    Ok(ConfiguredSecret { reference, not_after })
+}
+
+fn json_pointer(typed: &Spanned<String>) -> Result<String, Mistake> {
+    if typed.get_ref().starts_with('/') {
+        Ok(typed.get_ref().clone())
+    } else {
+        Err(Mistake::at(typed, "a JSON pointer begins with `/`").help("for example \"/data/id\""))
+    }
+}
+
+fn webhook_path(typed: &Spanned<String>) -> Result<String, Mistake> {
+    let path = typed.get_ref();
+    let plain = |c: char| c.is_ascii_graphic() && !matches!(c, '?' | '#' | '%' | '"' | '<' | '>' | '\\');
+    if path.starts_with('/') && path.len() > 1 && path.chars().all(plain) {
+        Ok(path.clone())
+    } else {
+        Err(Mistake::at(typed, "a path begins with `/` and holds letters, digits and - . _ ~ / only"))
+    }
+}
+
+/// Two channels on one address and path could not be told apart.
+fn refuse_shared_path(
+    key: &Spanned<String>,
+    channel: &ChannelConfig,
+    others: &BTreeMap<ChannelId, ChannelConfig>,
+    ingress: SocketAddr,
+) -> Result<(), Mistake> {
+    let doors = channel.doors(ingress);
+    let shared = others.values().find_map(|other| {
+        other.doors(ingress).into_iter().find(|door| doors.contains(door)).map(|door| (other, door))
+    });
+    match shared {
+        None => Ok(()),
+        Some((other, (address, path))) => Err(Mistake::at(
+            key,
+            format!("channels `{}` and `{}` both want {address}{path}", other.id, channel.id),
+        )
+        .help("give one of them another `path` or `listen`")),
+    }
+}
+
+fn default_path(provider: ProviderKind, id: &ChannelId) -> String {
+    match provider {
+        ProviderKind::Github => "/github/webhook".to_owned(),
+        ProviderKind::Standard | ProviderKind::Secret => format!("/hooks/{id}"),
+    }
+}
+
+/// GitHub caps payloads at 25 MB (docs.github.com, "Webhook events and payloads").
+fn provider_body_max(provider: ProviderKind, configured: Option<u64>) -> u64 {
+    let general = configured.unwrap_or(BODY_MAX);
+    match provider {
+        ProviderKind::Github => general.max(25 << 20),
+        ProviderKind::Standard | ProviderKind::Secret => general,
+    }
+}
+
+fn listen_address(typed: &Spanned<String>) -> Result<SocketAddr, Mistake> {
+    let address: SocketAddr = typed.get_ref().parse().map_err(|_| {
+        Mistake::at(typed, format!("{:?} is not an address", typed.get_ref()))
+            .help("write address and port, as \"127.0.0.1:9296\"")
+    })?;
+    if !address.ip().is_loopback() {
+        return Err(Mistake::at(typed, format!("{address} leaves this machine without TLS"))
+            .help("listen on a loopback address and let a TLS proxy on this machine forward to it"));
+    }
+    Ok(address)
+}
+
+fn size(typed: &Spanned<String>) -> Result<u64, Mistake> {
+    let ByteSize(bytes) = typed.get_ref().parse().map_err(|e: String| Mistake::at(typed, e))?;
+    if bytes == 0 || bytes > BODY_CEILING {
+        return Err(Mistake::at(typed, format!("a body limit is 1 B to {}", ByteSize(BODY_CEILING))));
+    }
+    Ok(bytes)
+}
+
+fn at_least(typed: Option<&Spanned<u32>>, least: u32, default: u32) -> Result<u32, Mistake> {
+    match typed {
+        None => Ok(default),
+        Some(number) if *number.get_ref() >= least => Ok(*number.get_ref()),
+        Some(number) => Err(Mistake::at(number, format!("must be at least {least}"))),
+    }
+}
+
+fn default_state_dir() -> PathBuf {
+    let dirs = directories::ProjectDirs::from("", "", "aurora");
+    let state = dirs.as_ref().map(|dirs| dirs.state_dir().unwrap_or(dirs.data_dir()).to_owned());
+    state.unwrap_or_else(|| PathBuf::from(".aurora"))
+}
+
+fn expand_home(typed: &str) -> PathBuf {
+    let home = directories::BaseDirs::new();
+    match (typed.strip_prefix("~/"), home) {
+        (Some(rest), Some(home)) => home.home_dir().join(rest),
+        _ => PathBuf::from(typed),
+    }
+}

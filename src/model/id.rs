@@ -1,0 +1,120 @@
+//! Typed ids with a prefix, so that a log line needs no label.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+/// Text that is not an id of the expected type.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{text:?} is not {what}; expected `{prefix}` and 32 hexadecimal digits")]
+pub struct BadId {
+    what: &'static str,
+    prefix: &'static str,
+    text: String,
+}
+
+macro_rules! id_type {
+    ($(#[$doc:meta])* $name:ident, $prefix:literal, $what:literal) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $name(Uuid);
+
+        impl $name {
+            /// The id over `uuid`.
+            #[must_use]
+            pub const fn from_uuid(uuid: Uuid) -> Self {
+                Self(uuid)
+            }
+
+            /// The 128 bits without the prefix, as the store keeps them.
+            #[must_use]
+            pub const fn as_uuid(&self) -> &Uuid {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, concat!($prefix, "{}"), self.0.simple())
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Display::fmt(self, f)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = BadId;
+
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                text.strip_prefix($prefix)
+                    .filter(|hex| hex.len() == 32)
+                    .and_then(|hex| Uuid::try_parse(hex).ok())
+                    .map(Self)
+                    .ok_or_else(|| BadId { what: $what, prefix: $prefix, text: text.to_owned() })
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = BadId;
+
+            fn try_from(text: String) -> Result<Self, Self::Error> {
+                text.parse()
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(id: $name) -> Self {
+                id.to_string()
+            }
+        }
+    };
+}
+
+id_type!(
+    /// An event: a `UUIDv7`, so ids sort by time of arrival.
+    EventId, "evt_", "an event id"
+);
+id_type!(
+    /// A message. It carries the same 128 bits as the event it was read from.
+    MessageId, "msg_", "a message id"
+);
+id_type!(
+    /// A conversation within one channel.
+    ConversationId, "cnv_", "a conversation id"
+);
+id_type!(
+    /// A person or system that writes on one channel.
+    ContactId, "con_", "a contact id"
+);
+
+impl From<EventId> for MessageId {
+    fn from(id: EventId) -> Self {
+        Self(id.0)
+    }
+}
+
+impl From<MessageId> for EventId {
+    fn from(id: MessageId) -> Self {
+        Self(id.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_form_round_trips_and_names_the_mistake() {
+        let id = EventId::from_uuid(Uuid::from_u128(0x0190_0000_0000_7000_8000_0000_0000_0001));
+        assert_eq!(id.to_string(), "evt_01900000000070008000000000000001");
+        assert_eq!(id.to_string().parse(), Ok(id));
+        let error = "msg_01900000000070008000000000000001".parse::<EventId>().expect_err("prefix");
+        assert!(error.to_string().contains("is not an event id"), "{error}");
+    }
+}

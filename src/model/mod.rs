@@ -1,0 +1,23 @@
+//! The nouns: ids, events, messages, contacts, channels, tasks. No async, no I/O.
+
+mod age;
+mod assurance;
+mod channel;
+mod event;
+mod id;
+mod message;
+mod panel;
+mod rejection;
+mod secret;
+mod task;
+
+pub use age::age;
+pub use assurance::Assurance;
+pub use channel::{BadChannelId, ChannelId, ProviderKind};
+pub use event::{Event, EventState};
+pub use id::{BadId, ContactId, ConversationId, EventId, MessageId};
+pub use message::{Contact, Mark, Marks, Message, MessageRow, Parsed, Person};
+pub use panel::{ChannelPanel, ChannelState};
+pub use rejection::{Reason, Rejection};
+pub use secret::Secret;
+pub use task::{TaskState, TaskStatus};

@@ -1,0 +1,45 @@
+//! Secrets in memory.
+
+use jiff::Timestamp;
+use secrecy::{ExposeSecret, SecretString};
+
+/// A secret in memory, with the moment after which it no longer counts. `Debug` shows no value.
+#[derive(Debug, Clone)]
+pub struct Secret {
+    value: SecretString,
+    not_after: Option<Timestamp>,
+}
+
+impl Secret {
+    /// A secret that counts until `not_after`, or for good.
+    #[must_use]
+    pub fn new(value: SecretString, not_after: Option<Timestamp>) -> Self {
+        Self { value, not_after }
+    }
+
+    /// Whether it still counts at `now`.
+    #[must_use]
+    pub fn is_active(&self, now: Timestamp) -> bool {
+        self.not_after.is_none_or(|end| now <= end)
+    }
+
+    /// The value. Whoever calls this keeps it out of logs, errors and answers.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        self.value.expose_secret()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debug_shows_no_value_and_an_end_is_an_end() {
+        let end = Timestamp::from_second(1_000).expect("in range");
+        let secret = Secret::new("hunter2".into(), Some(end));
+        assert!(!format!("{secret:?}").contains("hunter2"));
+        assert!(secret.is_active(end));
+        assert!(!secret.is_active(Timestamp::from_second(1_001).expect("in range")));
+    }
+}

@@ -1,0 +1,17 @@
+//! The services aurora receives from: per service `verify`, `identify`, `parse` and the answers they expect.
+//!
+//! Everything here is a pure function of a [`RawRequest`] and `now`, so each provider is a file that can be
+//! read beside its own documentation. Known-answer vectors are in `tests/it/vectors.json`.
+
+mod answer;
+mod api;
+mod github;
+mod json;
+mod mac;
+mod request;
+mod secret;
+mod standard;
+
+pub use answer::{Answer, Outcome};
+pub use api::{Envelope, Options, Provider, Rejected, Sample, Stored, Verified, build};
+pub use request::RawRequest;

@@ -1,0 +1,52 @@
+//! A delivery as it came off the wire.
+
+use bytes::Bytes;
+use http::{HeaderMap, Method};
+
+use crate::model::Reason;
+
+use super::Rejected;
+
+/// One HTTP request, before anybody believes it.
+#[derive(Debug, Clone)]
+pub struct RawRequest {
+    /// The method.
+    pub method: Method,
+    /// The query, without `?`; empty when there is none.
+    pub query: String,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The exact bytes of the body: signatures cover these and nothing derived from them.
+    pub body: Bytes,
+}
+
+impl RawRequest {
+    /// The one value of header `name`.
+    ///
+    /// A header that is there twice is refused: sender and receiver might each believe another one.
+    pub(super) fn one(&self, name: &str) -> Result<Option<&str>, Rejected> {
+        let mut values = self.headers.get_all(name).iter();
+        let Some(value) = values.next() else { return Ok(None) };
+        if values.next().is_some() {
+            return Err(Rejected::new(Reason::DoubledHeader, format!("{name} is there more than once")));
+        }
+        match value.to_str() {
+            Ok(text) => Ok(Some(text.trim())),
+            Err(_) => Err(Rejected::new(Reason::MalformedHeader, format!("{name} is not visible ASCII"))),
+        }
+    }
+
+    /// The one value of header `name`, which must be there and hold something.
+    pub(super) fn required(&self, name: &str) -> Result<&str, Rejected> {
+        self.one(name)?
+            .filter(|value| !value.is_empty())
+            .ok_or_else(|| Rejected::new(Reason::MissingHeader, format!("{name} is missing")))
+    }
+
+    /// The media type without its parameters, in lower case.
+    #[must_use]
+    pub fn media_type(&self) -> Option<String> {
+        let value = self.headers.get(http::header::CONTENT_TYPE)?.to_str().ok()?;
+        Some(value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase())
+    }
+}

@@ -1,0 +1,122 @@
+//! Contacts, and who of them is a VIP.
+
+use rusqlite::{Connection, OptionalExtension, Row, params};
+use serde::{Deserialize, Serialize};
+
+use crate::model::{ChannelId, Contact, ContactId};
+
+use super::events::{channel_id, timestamp, uuid};
+use super::{Store, StoreError};
+
+/// Which contacts.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ContactFilter {
+    /// Only of this channel.
+    pub channel: Option<ChannelId>,
+    /// Only VIPs.
+    pub vip: bool,
+}
+
+const COLUMNS: &str = "c.id, ch.id, c.address, c.name, c.vip, c.messages,
+    (SELECT received FROM event WHERE seq = c.last_seq)
+    FROM contact c JOIN channel ch ON ch.n = c.channel";
+
+impl Store {
+    /// The contacts who wrote last, newest first.
+    ///
+    /// # Errors
+    /// When the store cannot read.
+    pub fn contacts(&self, filter: &ContactFilter, limit: usize) -> Result<Vec<Contact>, StoreError> {
+        self.read(|connection| {
+            let sql = format!(
+                "SELECT {COLUMNS} WHERE (?1 IS NULL OR ch.id = ?1) AND (NOT ?2 OR c.vip) ORDER BY c.last_seq DESC LIMIT ?3"
+            );
+            let channel = filter.channel.as_ref().map(ChannelId::as_str);
+            let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+            connection.prepare_cached(&sql)?.query_map(params![channel, filter.vip, limit], contact)?.collect()
+        })
+    }
+
+    /// One contact.
+    ///
+    /// # Errors
+    /// When the store cannot read.
+    pub fn contact(&self, id: ContactId) -> Result<Option<Contact>, StoreError> {
+        self.read(|connection| one(connection, id))
+    }
+
+    /// Makes a contact a VIP or not, whatever the configuration says.
+    ///
+    /// # Errors
+    /// When the store cannot write.
+    pub async fn set_vip(&self, id: ContactId, vip: bool) -> Result<Option<Contact>, StoreError> {
+        self.write(move |connection| {
+            let bytes = &id.as_uuid().as_bytes()[..];
+            connection.execute(
+                "INSERT INTO vip (channel, address, vip) SELECT channel, address, ?2 FROM contact WHERE id = ?1
+                 ON CONFLICT (channel, address) DO UPDATE SET vip = excluded.vip",
+                params![bytes, vip],
+            )?;
+            apply_vip(connection, bytes, vip)?;
+            one(connection, id)
+        })
+        .await
+    }
+
+    /// Brings the VIPs by configuration up to date; what an operator said stays.
+    ///
+    /// # Errors
+    /// When the store cannot write.
+    pub async fn refresh_vips(&self, is_vip: impl Fn(&str) -> bool + Send + 'static) -> Result<usize, StoreError> {
+        self.write(move |connection| {
+            let mut statement = connection.prepare(
+                "SELECT c.id, c.address, c.vip FROM contact c
+                 WHERE NOT EXISTS (SELECT 1 FROM vip v WHERE v.channel = c.channel AND v.address = c.address)",
+            )?;
+            let rows = statement.query_map([], |row| {
+                Ok((row.get::<_, Vec<u8>>(0)?, row.get::<_, String>(1)?, row.get::<_, bool>(2)?))
+            })?;
+            let mut changed = Vec::new();
+            for row in rows {
+                let (id, address, vip) = row?;
+                if is_vip(&address) != vip {
+                    changed.push((id, !vip));
+                }
+            }
+            for (id, vip) in &changed {
+                apply_vip(connection, id, *vip)?;
+            }
+            Ok(changed.len())
+        })
+        .await
+    }
+}
+
+/// Writes what a contact is, and moves its unread messages to the front or back.
+fn apply_vip(connection: &Connection, id: &[u8], vip: bool) -> rusqlite::Result<()> {
+    connection.execute("UPDATE contact SET vip = ?2 WHERE id = ?1", params![id, vip])?;
+    connection.execute(
+        "UPDATE unread SET vip = ?2 WHERE seq IN
+         (SELECT m.seq FROM message m JOIN contact c ON c.n = m.contact WHERE c.id = ?1)",
+        params![id, vip],
+    )?;
+    Ok(())
+}
+
+fn one(connection: &Connection, id: ContactId) -> rusqlite::Result<Option<Contact>> {
+    connection
+        .query_row(&format!("SELECT {COLUMNS} WHERE c.id = ?1"), [&id.as_uuid().as_bytes()[..]], contact)
+        .optional()
+}
+
+fn contact(row: &Row<'_>) -> rusqlite::Result<Contact> {
+    Ok(Contact {
+        id: ContactId::from_uuid(uuid(row, 0)?),
+        channel: channel_id(row, 1)?,
+        address: row.get(2)?,
+        name: row.get(3)?,
+        vip: row.get(4)?,
+        messages: row.get(5)?,
+        last: row.get::<_, Option<i64>>(6)?.map(timestamp),
+    })
+}

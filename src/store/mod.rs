@@ -1,0 +1,35 @@
+//! The durable half of aurora: `SQLite` in WAL mode with `synchronous=FULL`.
+//!
+//! One writer thread joins waiting deliveries into one commit (group commit) and answers them only after
+//! it. The acknowledged transaction holds the raw event and its keys, nothing more. Messages,
+//! conversations and contacts follow from a watermark in batches, the search index from another, so a
+//! crash anywhere between loses nothing. A small pool reads beside the writer, and checkpoints run on a
+//! connection of their own.
+
+mod body_guard;
+mod checkpoint;
+mod contacts;
+mod error;
+mod events;
+mod inbox;
+mod messages;
+mod migrate;
+mod open;
+mod project;
+mod queue;
+mod read;
+mod record;
+mod rejections;
+mod search;
+#[cfg(test)]
+mod tests;
+mod writer;
+
+pub use contacts::ContactFilter;
+pub use error::StoreError;
+pub use events::{EventFilter, RawEvent};
+pub use inbox::{ChannelCounts, InboxFilter};
+pub use messages::Unread;
+pub use open::{Options, Store};
+pub use project::{PendingEvent, Projected, Projection};
+pub use record::{NewEvent, Recorded, Verdict};

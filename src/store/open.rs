@@ -1,0 +1,180 @@
+//! Opening and closing the store, and the doors to its writer and readers.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, mpsc};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use rusqlite::Connection;
+use tokio::sync::{Notify, oneshot};
+
+use crate::model::ChannelId;
+
+use super::body_guard::BodyGuard;
+use super::checkpoint::Checkpointer;
+use super::queue::{Delivery, Queue};
+use super::read::ReadPool;
+use super::writer::Writer;
+use super::{NewEvent, Recorded, StoreError, migrate};
+
+/// How the store works.
+#[derive(Debug, Clone, Copy)]
+pub struct Options {
+    /// Deliveries that may share one commit; 1 turns group commit off.
+    pub commit_batch: usize,
+    /// Deliveries that may wait.
+    pub queue: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { commit_batch: 256, queue: 4096 }
+    }
+}
+
+/// The store of one engine. Everybody shares one behind an `Arc`; dropping the last closes it.
+pub struct Store {
+    queue: Arc<Queue>,
+    readers: ReadPool,
+    committed: Arc<Notify>,
+    threads: Vec<JoinHandle<()>>,
+    stop_checkpoints: Option<mpsc::Sender<()>>,
+}
+
+impl Store {
+    /// The database below `state_dir`.
+    #[must_use]
+    pub fn path(state_dir: &Path) -> PathBuf {
+        state_dir.join("aurora.db")
+    }
+
+    /// Opens the store below `state_dir`, which exists, and brings its schema up to date.
+    ///
+    /// # Errors
+    /// When the database cannot be opened, or a newer aurora wrote it.
+    pub fn open(state_dir: &Path, options: Options) -> Result<Self, StoreError> {
+        let path = Self::path(state_dir);
+        let directory = |error: std::io::Error| StoreError::Directory { path: path.clone(), why: error.to_string() };
+        let mut connection = Connection::open(&path)?;
+        connection.busy_timeout(Duration::from_secs(5))?;
+        connection.set_prepared_statement_cache_capacity(64);
+        connection.execute_batch(
+            "PRAGMA journal_mode = WAL;
+             PRAGMA synchronous = FULL;
+             PRAGMA wal_autocheckpoint = 0;
+             PRAGMA cache_size = -8000;
+             PRAGMA temp_store = MEMORY;
+             PRAGMA foreign_keys = OFF;",
+        )?;
+        migrate::migrate(&mut connection)?;
+        let guard = BodyGuard::load(&connection)?;
+        let queue = Arc::new(Queue::new(options.queue));
+        let committed = Arc::new(Notify::new());
+        let checkpointer = Checkpointer::new(&path, Arc::clone(&queue))?;
+        let (stop_checkpoints, stopped) = mpsc::channel();
+        let writer = Writer {
+            connection,
+            queue: Arc::clone(&queue),
+            batch: options.commit_batch.max(1),
+            committed: Arc::clone(&committed),
+            guard,
+        };
+        let spawn = |name: &str, run: Box<dyn FnOnce() + Send>| {
+            std::thread::Builder::new().name(name.to_owned()).spawn(run).map_err(directory)
+        };
+        let threads = vec![
+            spawn("store-writer", Box::new(move || writer.run()))?,
+            spawn("store-checkpoint", Box::new(move || checkpointer.run(&stopped)))?,
+        ];
+        Ok(Self { queue, readers: ReadPool::new(&path), committed, threads, stop_checkpoints: Some(stop_checkpoints) })
+    }
+
+    /// Makes the events of one delivery durable, all of them or none, and tells what became of them.
+    ///
+    /// # Errors
+    /// [`StoreError::Full`] at once when too many wait; otherwise what kept the commit from happening.
+    pub async fn record(&self, events: Vec<NewEvent>) -> Result<Recorded, StoreError> {
+        let (done, answer) = oneshot::channel();
+        self.queue.deliver(Delivery { events, done })?;
+        answer.await.map_err(|_| StoreError::Closed)?
+    }
+
+    /// Rung when there may be something to project.
+    #[must_use]
+    pub fn committed(&self) -> &Notify {
+        &self.committed
+    }
+
+    /// Deliveries that wait for their commit.
+    #[must_use]
+    pub fn queue_depth(&self) -> usize {
+        self.queue.depth()
+    }
+
+    /// The numbers of `ids` in the store; a new channel gets one.
+    ///
+    /// # Errors
+    /// When the store cannot write.
+    pub async fn channel_numbers(&self, ids: Vec<ChannelId>) -> Result<Vec<(ChannelId, i64)>, StoreError> {
+        self.write(move |transaction| {
+            ids.into_iter()
+                .map(|id| {
+                    transaction.execute("INSERT OR IGNORE INTO channel (id) VALUES (?1)", [id.as_str()])?;
+                    let n = transaction.query_row("SELECT n FROM channel WHERE id = ?1", [id.as_str()], |row| row.get(0))?;
+                    Ok((id, n))
+                })
+                .collect()
+        })
+        .await
+    }
+
+    /// Runs `write` on the writer, in a transaction of its own.
+    pub(super) async fn write<T: Send + 'static>(
+        &self,
+        write: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.write_guarded(move |connection, _| write(connection)).await
+    }
+
+    /// The same with the body guard at hand.
+    pub(super) async fn write_guarded<T: Send + 'static>(
+        &self,
+        write: impl FnOnce(&Connection, &mut BodyGuard) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let (done, answer) = oneshot::channel();
+        self.queue.work(Box::new(move |connection, guard| {
+            let result = connection.transaction().and_then(|transaction| {
+                let value = write(&transaction, guard)?;
+                transaction.commit()?;
+                Ok(value)
+            });
+            // Whoever asked may have gone; the work is done all the same.
+            let _ = done.send(result.map_err(StoreError::from));
+        }))?;
+        answer.await.map_err(|_| StoreError::Closed)?
+    }
+
+    /// Runs `read` beside the writer.
+    pub(super) fn read<T>(&self, read: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, StoreError> {
+        self.readers.with(read)
+    }
+}
+
+impl Drop for Store {
+    /// Finishes what is queued, then closes; `SQLite` checkpoints as the last connection goes.
+    fn drop(&mut self) {
+        self.queue.close();
+        drop(self.stop_checkpoints.take());
+        for thread in self.threads.drain(..) {
+            if thread.join().is_err() {
+                tracing::error!("a store thread ended in a panic");
+            }
+        }
+    }
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Store").finish_non_exhaustive()
+    }
+}

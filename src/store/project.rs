@@ -1,0 +1,327 @@
+//! Projection: from stored events to messages, conversations, contacts, and then to the search index.
+
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension, params};
+
+use crate::model::{ChannelId, EventId, Marks, MessageRow, Parsed};
+
+use super::body_guard::BodyGuard;
+use super::events::timestamp;
+use super::{Store, StoreError};
+
+/// An event behind the watermark.
+#[derive(Debug, Clone)]
+pub struct PendingEvent {
+    /// Its place.
+    pub seq: i64,
+    /// Its id.
+    pub id: EventId,
+    /// Its channel.
+    pub channel: ChannelId,
+    /// Its channel's number.
+    pub channel_n: i64,
+    /// What happened.
+    pub kind: String,
+    /// Its key.
+    pub key: String,
+    /// When it was received.
+    pub received: Timestamp,
+    /// Whether it is a dead letter: kept, but nothing to read.
+    pub dead: bool,
+    /// Whether an equal body counts as a repeat.
+    pub guarded: bool,
+    /// SHA-256 of its bytes.
+    pub body_hash: Vec<u8>,
+    /// Its headers, as stored.
+    pub head: Vec<u8>,
+    /// Its bytes.
+    pub body: Vec<u8>,
+}
+
+/// What an event reads as.
+#[derive(Debug, Clone)]
+pub struct Projection {
+    /// The event.
+    pub event: PendingEvent,
+    /// Its message; `None` for a dead letter.
+    pub parsed: Option<Parsed>,
+    /// Whether its contact is a VIP by configuration.
+    pub vip: bool,
+}
+
+/// What a batch has changed.
+#[derive(Debug, Clone, Default)]
+pub struct Projected {
+    /// Rows that are new, oldest first.
+    pub rows: Vec<MessageRow>,
+    /// Events of the batch by channel and time of receipt, dead letters too.
+    pub events: Vec<(ChannelId, Timestamp)>,
+    /// The last event of the batch.
+    pub up_to: i64,
+}
+
+/// Longest text a message keeps; the raw body stays whole.
+const MAX_TEXT: usize = 256 * 1024;
+/// Longest text that is indexed.
+const MAX_INDEXED: usize = 64 * 1024;
+const MAX_SUBJECT: usize = 512;
+const PREVIEW: usize = 160;
+
+const PENDING: &str = "SELECT e.seq, e.id, c.id, e.channel, e.kind, e.dedupe_key, e.received, e.dead IS NOT NULL,
+    e.guarded, e.body_hash, e.head, e.body
+    FROM event e JOIN channel c ON c.n = e.channel";
+
+impl Store {
+    /// The next events behind the watermark of projection, oldest first.
+    ///
+    /// # Errors
+    /// When the store cannot read.
+    pub fn pending(&self, limit: usize) -> Result<Vec<PendingEvent>, StoreError> {
+        self.read(|connection| {
+            let sql = format!("{PENDING} WHERE e.seq > (SELECT seq FROM watermark WHERE name = 'messages') ORDER BY e.seq LIMIT ?1");
+            collect(connection, &sql, params![clamp(limit)])
+        })
+    }
+
+    /// Events after `after`, of `channel` or of all, to be projected again.
+    ///
+    /// # Errors
+    /// When the store cannot read.
+    pub fn stored_after(&self, after: i64, channel: Option<&ChannelId>, limit: usize) -> Result<Vec<PendingEvent>, StoreError> {
+        self.read(|connection| {
+            let sql = format!("{PENDING} WHERE e.seq > ?1 AND (?2 IS NULL OR c.id = ?2) ORDER BY e.seq LIMIT ?3");
+            collect(connection, &sql, params![after, channel.map(ChannelId::as_str), clamp(limit)])
+        })
+    }
+
+    /// Writes the messages of a batch. With `advance` the watermark moves to its end.
+    ///
+    /// Projecting an event twice leaves one message, with the marks operators gave it.
+    ///
+    /// # Errors
+    /// When the store cannot write; nothing of the batch is kept then.
+    pub async fn project(&self, batch: Vec<Projection>, advance: bool) -> Result<Projected, StoreError> {
+        self.write_guarded(move |connection, guard| {
+            let mut projected = Projected::default();
+            for projection in &batch {
+                if let Some(row) = project_one(connection, projection)? {
+                    projected.rows.push(row);
+                }
+            }
+            projected.up_to = batch.last().map_or(0, |projection| projection.event.seq);
+            if advance {
+                let bodies: Vec<(i64, Vec<u8>)> = batch
+                    .iter()
+                    .filter(|projection| projection.event.guarded)
+                    .map(|projection| (projection.event.seq, projection.event.body_hash.clone()))
+                    .collect();
+                BodyGuard::file(connection, &bodies)?;
+                connection
+                    .prepare_cached("UPDATE watermark SET seq = ?1 WHERE name = 'messages'")?
+                    .execute([projected.up_to])?;
+                // Should the commit fail after this, the bodies are still in memory's reach: `load` reads
+                // them again behind the watermark, and until then only the replay alarm is weaker.
+                guard.forget(projected.up_to);
+                projected.events =
+                    batch.into_iter().map(|projection| (projection.event.channel, projection.event.received)).collect();
+            }
+            Ok(projected)
+        })
+        .await
+    }
+
+    /// Adds up to `limit` messages to the search index and tells how many it added.
+    ///
+    /// # Errors
+    /// When the store cannot write.
+    pub async fn index(&self, limit: usize) -> Result<usize, StoreError> {
+        self.write(move |connection| {
+            let seqs: Vec<i64> = connection
+                .prepare_cached(
+                    "SELECT seq FROM message WHERE seq > (SELECT seq FROM watermark WHERE name = 'search') ORDER BY seq LIMIT ?1",
+                )?
+                .query_map([clamp(limit)], |row| row.get(0))?
+                .collect::<Result<_, _>>()?;
+            for seq in &seqs {
+                index_one(connection, *seq)?;
+            }
+            if let Some(last) = seqs.last() {
+                connection.prepare_cached("UPDATE watermark SET seq = ?1 WHERE name = 'search'")?.execute([last])?;
+            }
+            Ok(seqs.len())
+        })
+        .await
+    }
+}
+
+fn clamp(limit: usize) -> i64 {
+    i64::try_from(limit).unwrap_or(i64::MAX)
+}
+
+fn collect(connection: &Connection, sql: &str, params: impl rusqlite::Params) -> rusqlite::Result<Vec<PendingEvent>> {
+    connection
+        .prepare_cached(sql)?
+        .query_map(params, |row| {
+            Ok(PendingEvent {
+                seq: row.get(0)?,
+                id: super::events::event_id(row, 1)?,
+                channel: super::events::channel_id(row, 2)?,
+                channel_n: row.get(3)?,
+                kind: row.get(4)?,
+                key: row.get(5)?,
+                received: timestamp(row.get(6)?),
+                dead: row.get(7)?,
+                guarded: row.get(8)?,
+                body_hash: row.get(9)?,
+                head: row.get(10)?,
+                body: row.get(11)?,
+            })
+        })?
+        .collect()
+}
+
+/// Writes one message; answers its row when it is new.
+fn project_one(connection: &Connection, projection: &Projection) -> rusqlite::Result<Option<MessageRow>> {
+    let Projection { event, parsed: Some(parsed), vip } = projection else { return Ok(None) };
+    let contact = contact(connection, event, parsed, *vip)?;
+    let conversation = conversation(connection, event, parsed)?;
+    let subject = cut(&one_line(&parsed.subject), MAX_SUBJECT).to_owned();
+    let preview = cut(&one_line(cut(&parsed.text, 4 * PREVIEW)), PREVIEW).to_owned();
+    let text = cut(&parsed.text, MAX_TEXT);
+    let contact_n = contact.as_ref().map(|contact| contact.n);
+    let new = connection
+        .prepare_cached(
+            "INSERT OR IGNORE INTO message (seq, channel, conversation, contact, subject, preview, text)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        )?
+        .execute(params![event.seq, event.channel_n, conversation, contact_n, subject, preview, text])?
+        == 1;
+    if !new {
+        project_again(connection, event.seq, conversation, contact_n, (&subject, &preview, text))?;
+        return Ok(None);
+    }
+    if let Some(n) = contact_n {
+        connection
+            .prepare_cached("UPDATE contact SET messages = messages + 1, last_seq = max(last_seq, ?2) WHERE n = ?1")?
+            .execute([n, event.seq])?;
+    }
+    let vip = contact.as_ref().is_some_and(|contact| contact.vip);
+    connection
+        .prepare_cached(
+            "INSERT INTO unread (seq, channel, vip) SELECT ?1, ?2, ?3
+             WHERE NOT EXISTS (SELECT 1 FROM mark WHERE seq = ?1 AND read_at IS NOT NULL)",
+        )?
+        .execute(params![event.seq, event.channel_n, vip])?;
+    let from = parsed.from.as_ref().map(|person| if person.name.is_empty() { &person.address } else { &person.name });
+    Ok(Some(MessageRow {
+        seq: event.seq,
+        id: event.id.into(),
+        channel: event.channel.clone(),
+        kind: event.kind.clone(),
+        from: from.cloned().unwrap_or_default(),
+        vip,
+        subject,
+        preview,
+        received: event.received,
+        marks: Marks::default(),
+    }))
+}
+
+/// Writes a message that is there already, and its search entry if it has one.
+fn project_again(
+    connection: &Connection,
+    seq: i64,
+    conversation: i64,
+    contact: Option<i64>,
+    (subject, preview, text): (&str, &str, &str),
+) -> rusqlite::Result<()> {
+    let before: Option<i64> = connection
+        .prepare_cached("SELECT contact FROM message WHERE seq = ?1")?
+        .query_row([seq], |row| row.get(0))?;
+    connection
+        .prepare_cached(
+            "UPDATE message SET conversation = ?2, contact = ?3, subject = ?4, preview = ?5, text = ?6 WHERE seq = ?1",
+        )?
+        .execute(params![seq, conversation, contact, subject, preview, text])?;
+    if before != contact {
+        let mut add = connection.prepare_cached("UPDATE contact SET messages = messages + ?2 WHERE n = ?1")?;
+        add.execute(params![before, -1])?;
+        add.execute(params![contact, 1])?;
+    }
+    let indexed: bool = connection
+        .prepare_cached("SELECT ?1 <= seq FROM watermark WHERE name = 'search'")?
+        .query_row([seq], |row| row.get(0))?;
+    if indexed { index_one(connection, seq) } else { Ok(()) }
+}
+
+fn index_one(connection: &Connection, seq: i64) -> rusqlite::Result<()> {
+    let (subject, sender, text): (String, String, String) = connection
+        .prepare_cached(
+            "SELECT m.subject, coalesce(c.name || ' ' || c.address, ''), m.text
+             FROM message m LEFT JOIN contact c ON c.n = m.contact WHERE m.seq = ?1",
+        )?
+        .query_row([seq], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+    connection
+        .prepare_cached("INSERT OR REPLACE INTO message_search (rowid, subject, sender, text) VALUES (?1, ?2, ?3, ?4)")?
+        .execute(params![seq, subject, sender, cut(&text, MAX_INDEXED)])?;
+    Ok(())
+}
+
+struct ContactRef {
+    n: i64,
+    vip: bool,
+}
+
+fn contact(connection: &Connection, event: &PendingEvent, parsed: &Parsed, vip: bool) -> rusqlite::Result<Option<ContactRef>> {
+    let Some(person) = &parsed.from else { return Ok(None) };
+    let address = cut(&person.address, MAX_SUBJECT);
+    let known = connection
+        .prepare_cached("SELECT n, vip, name FROM contact WHERE channel = ?1 AND address = ?2")?
+        .query_row(params![event.channel_n, address], |row| {
+            Ok((ContactRef { n: row.get(0)?, vip: row.get(1)? }, row.get::<_, String>(2)?))
+        })
+        .optional()?;
+    let name = cut(&person.name, MAX_SUBJECT);
+    if let Some((contact, known_name)) = known {
+        if !name.is_empty() && known_name != name {
+            connection.prepare_cached("UPDATE contact SET name = ?2 WHERE n = ?1")?.execute(params![contact.n, name])?;
+        }
+        return Ok(Some(contact));
+    }
+    let said: Option<bool> = connection
+        .prepare_cached("SELECT vip FROM vip WHERE channel = ?1 AND address = ?2")?
+        .query_row(params![event.channel_n, address], |row| row.get(0))
+        .optional()?;
+    let vip = said.unwrap_or(vip);
+    connection
+        .prepare_cached("INSERT INTO contact (id, channel, address, name, vip) VALUES (?1, ?2, ?3, ?4, ?5)")?
+        .execute(params![new_id(), event.channel_n, address, name, vip])?;
+    Ok(Some(ContactRef { n: connection.last_insert_rowid(), vip }))
+}
+
+fn conversation(connection: &Connection, event: &PendingEvent, parsed: &Parsed) -> rusqlite::Result<i64> {
+    let thread = cut(&parsed.thread, MAX_SUBJECT);
+    connection
+        .prepare_cached(
+            "INSERT INTO conversation (id, channel, thread, subject, last_seq) VALUES (?1, ?2, ?3, ?4, ?5)
+             ON CONFLICT (channel, thread) DO UPDATE SET last_seq = max(last_seq, excluded.last_seq) RETURNING n",
+        )?
+        .query_row(
+            params![new_id(), event.channel_n, thread, cut(&parsed.subject, MAX_SUBJECT), event.seq],
+            |row| row.get(0),
+        )
+}
+
+/// The bits of a new contact or conversation.
+fn new_id() -> [u8; 16] {
+    uuid::Uuid::now_v7().into_bytes()
+}
+
+/// At most `max` bytes of `text`, cut between characters.
+fn cut(text: &str, max: usize) -> &str {
+    &text[..text.floor_char_boundary(max)]
+}
+
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}

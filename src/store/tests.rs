@@ -1,0 +1,238 @@
+//! The store as a whole: what is recorded, projected, marked and found again.
+
+use bytes::Bytes;
+use jiff::{SignedDuration, Timestamp};
+use sha2::{Digest, Sha256};
+use tempfile::TempDir;
+use uuid::Uuid;
+
+use crate::model::{Assurance, ChannelId, EventId, EventState, Mark, Parsed, Person};
+
+use super::{ContactFilter, EventFilter, InboxFilter, NewEvent, Options, Projection, Recorded, Store};
+
+fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_second(1_700_000_000 + seconds).expect("in range")
+}
+
+fn event(channel: i64, key: Option<&str>, body: &str, received: i64) -> NewEvent {
+    NewEvent {
+        id: EventId::from_uuid(Uuid::now_v7()),
+        channel,
+        kind: "note".into(),
+        time: None,
+        received: at(received),
+        key: key.map(str::to_owned),
+        body_hash: Sha256::digest(body).into(),
+        body_window: None,
+        assurance: Assurance::Body,
+        dead: None,
+        head: Bytes::from_static(b"content-type: text/plain\nx-note: a: b\n"),
+        body: body.to_owned().into(),
+    }
+}
+
+fn guarded(channel: i64, key: Option<&str>, body: &str, received: i64) -> NewEvent {
+    NewEvent { body_window: Some(SignedDuration::from_secs(600)), ..event(channel, key, body, received) }
+}
+
+fn open(dir: &TempDir) -> Store {
+    Store::open(dir.path(), Options::default()).expect("opens")
+}
+
+async fn channels(store: &Store) -> (i64, i64) {
+    let ids: Vec<ChannelId> = ["a", "b"].map(|id| id.parse().expect("an id")).to_vec();
+    let numbers = store.channel_numbers(ids).await.expect("numbers");
+    (numbers[0].1, numbers[1].1)
+}
+
+async fn record(store: &Store, event: NewEvent) -> Recorded {
+    store.record(vec![event]).await.expect("records")
+}
+
+/// Projects everything that is pending: the body is the text, `from:` its sender.
+async fn project(store: &Store) {
+    loop {
+        let pending = store.pending(3).expect("reads");
+        if pending.is_empty() {
+            return;
+        }
+        let batch = pending
+            .into_iter()
+            .map(|event| {
+                let text = String::from_utf8(event.body.clone()).expect("text");
+                let from = text.split_once(':').map(|(name, _)| Person { address: format!("{name}@example.org"), name: name.to_owned() });
+                let parsed = Parsed { from, subject: format!("about {text}"), thread: event.kind.clone(), text };
+                Projection { parsed: (!event.dead).then_some(parsed), vip: false, event }
+            })
+            .collect();
+        store.project(batch, true).await.expect("projects");
+    }
+}
+
+#[tokio::test]
+async fn the_same_key_is_a_repeat_or_a_conflict() {
+    let dir = tempfile::tempdir().expect("temp dir");
+    let store = open(&dir);
+    let (a, b) = channels(&store).await;
+    assert_eq!(record(&store, event(a, Some("k"), "x", 0)).await.fresh, 1);
+    assert_eq!(record(&store, event(a, Some("k"), "x", 1)).await.repeated, 1);
+    assert_eq!(record(&store, event(a, Some("k"), "y", 2)).await.conflicting, 1);
+    assert_eq!(record(&store, event(b, Some("k"), "y", 3)).await.fresh, 1, "keys are per channel");
+    assert_eq!(record(&store, event(a, None, "x", 4)).await.fresh, 1, "no key, no window: always fresh");
+    let count = |id: &str| {
+        let filter = EventFilter { channel: Some(id.parse().expect("an id")), ..EventFilter::default() };
+        store.event_count(&filter).expect("counts")
+    };
+    assert_eq!((count("a"), count("b"), count("c")), (2, 1, 0));
+}
+
+#[tokio::test]
+async fn an_equal_body_is_a_replay_inside_its_window_filed_or_not() {
+    for filed in [false, true] {
+        let dir = tempfile::tempdir().expect("temp dir");
+        let store = open(&dir);
+        let (a, b) = channels(&store).await;
+        assert_eq!(record(&store, guarded(a, Some("k1"), "x", 0)).await.fresh, 1);
+        if filed {
+            project(&store).await;
+        }
+        assert_eq!(record(&store, guarded(b, Some("k1"), "x", 1)).await.fresh, 1, "another channel");
+        assert_eq!(record(&store, guarded(a, Some("k1"), "x", 2)).await.repeated, 1);
+        assert_eq!(record(&store, guarded(a, Some("k2"), "x", 3)).await.replayed, 1);
+        assert_eq!(record(&store, guarded(a, None, "x", 4)).await.repeated, 1);
+        assert_eq!(record(&store, guarded(a, Some("k2"), "x", 700)).await.fresh, 1, "the window is over");
+    }
+}
+
+#[tokio::test]
+async fn a_known_key_with_a_known_body_of_another_event_is_a_conflict() {
+    let dir = tempfile::tempdir().expect("temp dir");
+    let store = open(&dir);
+    let (a, _) = channels(&store).await;
+    record(&store, guarded(a, Some("k1"), "x", 0)).await;
+    record(&store, guarded(a, Some("k2"), "y", 0)).await;
+    assert_eq!(record(&store, guarded(a, Some("k2"), "x", 1)).await.conflicting, 1);
+}
+
+#[tokio::test]
+async fn unfiled_bodies_survive_a_restart() {
+    let dir = tempfile::tempdir().expect("temp dir");
+    let store = open(&dir);
+    let (a, _) = channels(&store).await;
+    record(&store, guarded(a, Some("k1"), "x", 0)).await;
+    drop(store);
+    let store = open(&dir);
+    assert_eq!(record(&store, guarded(a, Some("k2"), "x", 1)).await.replayed, 1);
+}
+
+#[tokio::test]
+async fn a_batch_is_all_or_nothing_and_counts_each() {
+    let dir = tempfile::tempdir().expect("temp dir");
+    let store = open(&dir);
+    let (a, _) = channels(&store).await;
+    record(&store, event(a, Some("k1"), "x", 0)).await;
+    let batch = vec![event(a, Some("k1"), "x", 1), event(a, Some("k2"), "y", 1), event(a, Some("k1"), "z", 1)];
+    let recorded = store.record(batch).await.expect("records");
+    assert_eq!(recorded, Recorded { fresh: 1, repeated: 1, conflicting: 1, replayed: 0 });
+}
+
+#[tokio::test]
+async fn projection_makes_messages_and_marks_outlive_a_replay() {
+    let dir = tempfile::tempdir().expect("temp dir");
+    let store = open(&dir);
+    let (a, _) = channels(&store).await;
+    for (key, body) in [("1", "ann: late order"), ("2", "bob: thanks"), ("3", "ann: orders again")] {
+        record(&store, event(a, Some(key), body, 0)).await;
+    }
+    record(&store, NewEvent { dead: Some("broken".into()), ..event(a, Some("4"), "?", 0) }).await;
+    let everything = InboxFilter::default();
+    assert_eq!(store.inbox_count(&everything).expect("counts"), 0);
+    project(&store).await;
+    let rows = store.inbox(&everything, None, 10).expect("lists");
+    assert_eq!(rows.iter().map(|row| row.from.as_str()).collect::<Vec<_>>(), ["ann", "bob", "ann"]);
+    let (changed, unread) = store.mark(vec![rows[0].id], Mark::Ack, "op".into(), at(9)).await.expect("marks");
+    assert_eq!(changed[0].1.acked_by.as_deref(), Some("op"));
+    assert_eq!(unread[&rows[0].channel], (0, -1));
+    let (_, again) = store.mark(vec![rows[0].id], Mark::Ack, "other".into(), at(10)).await.expect("marks");
+    assert_eq!(again[&rows[0].channel], (0, 0), "acking twice counts once");
+
+    let stored = store.stored_after(0, None, 10).expect("reads");
+    let batch: Vec<Projection> = stored
+        .into_iter()
+        .map(|event| Projection {
+            parsed: (!event.dead).then(|| Parsed { from: None, subject: "new reading".into(), text: "t".into(), thread: "z".into() }),
+            vip: false,
+            event,
+        })
+        .collect();
+    let projected = store.project(batch, false).await.expect("projects again");
+    assert!(projected.rows.is_empty(), "nothing is new");
+    let row = &store.inbox(&everything, None, 1).expect("lists")[0];
+    assert_eq!(row.subject, "new reading");
+    assert_eq!(row.marks.acked_by.as_deref(), Some("op"), "the first ack stands");
+    assert_eq!(store.inbox_count(&everything).expect("counts"), 3);
+    assert_eq!(store.contacts(&ContactFilter::default(), 10).expect("lists").iter().map(|c| c.messages).sum::<u64>(), 0);
+    let states: Vec<EventState> = store.events(&EventFilter::default(), None, 10).expect("lists").iter().map(|e| e.state).collect();
+    assert_eq!(states, [EventState::Dead, EventState::Projected, EventState::Projected, EventState::Projected]);
+}
+
+#[tokio::test]
+async fn search_finds_words_accents_and_beginnings_newest_first() {
+    let dir = tempfile::tempdir().expect("temp dir");
+    let store = open(&dir);
+    let (a, _) = channels(&store).await;
+    for (key, body) in [("1", "ann: late order"), ("2", "bob: café closed"), ("3", "ann: orders again")] {
+        record(&store, event(a, Some(key), body, 0)).await;
+    }
+    project(&store).await;
+    while store.index(2).await.expect("indexes") > 0 {}
+    let hits = |query: &str| store.search(query, None, 10).expect("searches").iter().map(|row| row.seq).collect::<Vec<_>>();
+    assert_eq!(hits("order"), [3, 1], "an unfinished word");
+    assert_eq!(hits("order "), [1], "a finished word");
+    assert_eq!(hits("CAFE"), [2]);
+    assert_eq!(hits("ann late"), [1]);
+    assert_eq!(hits("nothing"), Vec::<i64>::new());
+    assert_eq!(hits("\" NEAR *"), Vec::<i64>::new(), "operators are words");
+}
+
+#[tokio::test]
+async fn vips_by_operator_win_over_the_configuration() {
+    let dir = tempfile::tempdir().expect("temp dir");
+    let store = open(&dir);
+    let (a, _) = channels(&store).await;
+    record(&store, event(a, Some("1"), "ann: x", 0)).await;
+    project(&store).await;
+    let vips = InboxFilter { vip: true, unread: true, ..InboxFilter::default() };
+    store.refresh_vips(|address| address.starts_with("ann")).await.expect("refreshes");
+    assert_eq!(store.inbox_count(&vips).expect("counts"), 1);
+    let ann = store.contacts(&ContactFilter::default(), 1).expect("lists")[0].id;
+    let contact = store.set_vip(ann, false).await.expect("sets").expect("known");
+    assert!(!contact.vip);
+    store.refresh_vips(|_| true).await.expect("refreshes");
+    assert_eq!(store.inbox_count(&vips).expect("counts"), 0, "what an operator said stays");
+}
+
+#[tokio::test]
+async fn a_full_queue_refuses_at_once() {
+    let dir = tempfile::tempdir().expect("temp dir");
+    let store = Store::open(dir.path(), Options { commit_batch: 1, queue: 1 }).expect("opens");
+    let (a, _) = channels(&store).await;
+    let all = (0..200).map(|n| store.record(vec![event(a, Some(&n.to_string()), "x", 0)]));
+    let results = futures_util::future::join_all(all).await;
+    let accepted = results.iter().filter(|result| result.is_ok()).count() as u64;
+    assert!(results.iter().any(|result| matches!(result, Err(super::StoreError::Full))));
+    assert_eq!(store.event_count(&EventFilter::default()).expect("counts"), accepted);
+}
+
+#[tokio::test]
+async fn headers_and_bodies_come_back_as_they_were() {
+    let dir = tempfile::tempdir().expect("temp dir");
+    let store = open(&dir);
+    let (a, _) = channels(&store).await;
+    let new = event(a, Some("1"), "ann: \u{1b}[2J x", 0);
+    let id = new.id;
+    record(&store, new).await;
+    let raw = store.event(id).expect("reads").expect("known");
+    assert_eq!(raw.body, b"ann: \x1b[2J x");
+    assert_eq!(raw.headers[1], ("x-note".to_owned(), "a: b".to_owned()));
+}
