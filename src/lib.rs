@@ -1,6 +1,14 @@
 //! aurora: a control centre in a terminal.
 
+pub mod cli;
+pub mod client;
 pub mod config;
+pub mod engine;
+pub mod ingress;
 pub mod model;
+pub mod net;
+pub mod protocol;
 pub mod provider;
+pub mod screen;
+pub mod server;
 pub mod store;

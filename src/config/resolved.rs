@@ -28,6 +28,8 @@ pub struct Config {
     pub limits: Limits,
     /// The channels, by id.
     pub channels: BTreeMap<ChannelId, ChannelConfig>,
+    /// Largest body where a channel's provider needs no more.
+    pub body_max: u64,
     /// Whether the channels are the built-in ones, whose secrets are generated.
     pub default_channels: bool,
     /// VIPs by configuration.
@@ -148,6 +150,7 @@ impl Config {
             ingress,
             limits,
             channels,
+            body_max: body_max.unwrap_or(BODY_MAX),
             default_channels,
             vip: VipList::new(&file.contacts.vip),
             commit_batch: at_least(file.store.commit_batch.as_ref(), 1, 256)? as usize,
@@ -166,6 +169,17 @@ impl Config {
             .iter()
             .map(|secret| Ok(Secret::new(secret.reference.read(&bases)?, secret.not_after)))
             .collect()
+    }
+
+    /// Keeps everything durable in `dir` instead.
+    pub fn move_to(&mut self, dir: &Path) {
+        dir.clone_into(&mut self.state_dir);
+        if self.default_channels {
+            for channel in self.channels.values_mut() {
+                let reference = SecretRef::File(generated_secret_path(dir, &channel.id));
+                channel.secrets = vec![ConfiguredSecret { reference, not_after: None }];
+            }
+        }
     }
 
     /// The file below the state directory that holds the generated secret of a default channel.

@@ -11,6 +11,12 @@ impl VipList {
         Self(patterns.iter().map(|pattern| pattern.to_lowercase()).collect())
     }
 
+    /// The patterns, in lower case.
+    #[must_use]
+    pub fn patterns(&self) -> &[String] {
+        &self.0
+    }
+
     /// Whether whoever writes from `address` is a VIP.
     #[must_use]
     pub fn matches(&self, address: &str) -> bool {

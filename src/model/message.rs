@@ -64,7 +64,9 @@ pub struct MessageRow {
     /// The type of its event.
     #[serde(rename = "type")]
     pub kind: String,
-    /// Who wrote it: the name, else the address, else empty.
+    /// Who wrote it.
+    pub contact: Option<ContactId>,
+    /// What to call them: the name, else the address, else empty.
     pub from: String,
     /// Whether its contact is a VIP.
     pub vip: bool,
@@ -86,8 +88,6 @@ pub struct Message {
     pub row: MessageRow,
     /// The conversation it belongs to.
     pub conversation: ConversationId,
-    /// Who wrote it.
-    pub contact: Option<ContactId>,
     /// The address it was written from.
     pub address: Option<String>,
     /// The whole text.

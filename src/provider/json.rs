@@ -13,7 +13,8 @@ const FROM: [&str; 6] = ["from", "sender", "email", "user", "author", "customer"
 const THREAD: [&str; 5] = ["thread", "conversation", "conversation_id", "thread_id", "ticket"];
 
 /// The message in the event `stored`, whatever its body is.
-pub(super) fn read(stored: &Stored<'_>) -> Parsed {
+#[must_use]
+pub fn read(stored: &Stored<'_>) -> Parsed {
     let Ok(value) = serde_json::from_slice::<Value>(stored.data) else { return plain(stored) };
     // What is inside `data` says more than what is around it.
     let layers: Vec<&Value> = value.get("data").into_iter().chain([&value]).collect();
@@ -31,7 +32,8 @@ pub(super) fn read(stored: &Stored<'_>) -> Parsed {
 }
 
 /// The message when the body is not JSON: its text.
-pub(super) fn plain(stored: &Stored<'_>) -> Parsed {
+#[must_use]
+pub fn plain(stored: &Stored<'_>) -> Parsed {
     let text = String::from_utf8_lossy(stored.data).into_owned();
     let subject = first_line(&text).unwrap_or(stored.kind).to_owned();
     Parsed { from: None, subject, text, thread: stored.kind.to_owned() }

@@ -14,4 +14,5 @@ mod standard;
 
 pub use answer::{Answer, Outcome};
 pub use api::{Envelope, Options, Provider, Rejected, Sample, Stored, Verified, build};
+pub use json::{plain as parse_plain, read as parse_any};
 pub use request::RawRequest;

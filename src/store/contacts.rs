@@ -1,21 +1,11 @@
 //! Contacts, and who of them is a VIP.
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
-use serde::{Deserialize, Serialize};
 
-use crate::model::{ChannelId, Contact, ContactId};
+use crate::model::{ChannelId, Contact, ContactFilter, ContactId};
 
 use super::events::{channel_id, timestamp, uuid};
 use super::{Store, StoreError};
-
-/// Which contacts.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ContactFilter {
-    /// Only of this channel.
-    pub channel: Option<ChannelId>,
-    /// Only VIPs.
-    pub vip: bool,
-}
 
 const COLUMNS: &str = "c.id, ch.id, c.address, c.name, c.vip, c.messages,
     (SELECT received FROM event WHERE seq = c.last_seq)

@@ -2,24 +2,10 @@
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params};
-use serde::{Deserialize, Serialize};
 
-use crate::model::{Assurance, ChannelId, Event, EventId, EventState};
+use crate::model::{Assurance, ChannelId, Event, EventFilter, EventId, EventState};
 
 use super::{Store, StoreError};
-
-/// Which events.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct EventFilter {
-    /// Only of this channel.
-    pub channel: Option<ChannelId>,
-    /// Only of this type; with `*` at the end, of all types that begin so.
-    pub kind: Option<String>,
-    /// Only received at or after this moment.
-    pub since: Option<Timestamp>,
-    /// Only dead letters.
-    pub dead: bool,
-}
 
 /// An event with everything that came along.
 #[derive(Debug, Clone)]
@@ -36,7 +22,7 @@ const COLUMNS: &str = "e.seq, e.id, c.id, e.kind, coalesce(e.time, e.received), 
     e.assurance, e.dead, e.seq <= (SELECT seq FROM watermark WHERE name = 'messages')
     FROM event e JOIN channel c ON c.n = e.channel LEFT JOIN message m ON m.seq = e.seq";
 
-const MATCHES: &str = "(?1 IS NULL OR e.channel = (SELECT n FROM channel WHERE id = ?1))
+pub(super) const MATCHES: &str = "(?1 IS NULL OR e.channel = (SELECT n FROM channel WHERE id = ?1))
     AND (?2 IS NULL OR e.kind = ?2 OR (?2 GLOB '*[*]' AND substr(e.kind, 1, length(?2) - 1) = substr(?2, 1, length(?2) - 1)))
     AND (?3 IS NULL OR e.received >= ?3) AND (NOT ?4 OR e.dead IS NOT NULL)";
 
@@ -113,12 +99,14 @@ impl Store {
         })
     }
 
-    /// The place of the newest event, 0 when there is none.
+    /// The place of the last event that is projected, 0 when there is none.
     ///
     /// # Errors
     /// When the store cannot read.
-    pub fn newest_seq(&self) -> Result<i64, StoreError> {
-        self.read(|connection| connection.query_row("SELECT coalesce(max(seq), 0) FROM event", [], |row| row.get(0)))
+    pub fn projected_up_to(&self) -> Result<i64, StoreError> {
+        self.read(|connection| {
+            connection.query_row("SELECT seq FROM watermark WHERE name = 'messages'", [], |row| row.get(0))
+        })
     }
 }
 

@@ -5,27 +5,11 @@ use std::collections::HashMap;
 use jiff::Timestamp;
 use rusqlite::types::Value;
 use rusqlite::{Connection, Row, params_from_iter};
-use serde::{Deserialize, Serialize};
 
-use crate::model::{ChannelId, ContactId, Marks, MessageRow};
+use crate::model::{ChannelId, ContactId, InboxFilter, Marks, MessageRow};
 
-use super::events::{channel_id, event_id, timestamp};
+use super::events::{channel_id, event_id, timestamp, uuid};
 use super::{Store, StoreError};
-
-/// Which messages.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct InboxFilter {
-    /// Only of this channel.
-    pub channel: Option<ChannelId>,
-    /// Only by this contact.
-    pub contact: Option<ContactId>,
-    /// Only what nobody has read.
-    pub unread: bool,
-    /// Only by VIPs.
-    pub vip: bool,
-    /// Only what nobody has taken.
-    pub open: bool,
-}
 
 /// What a channel's panel counts.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -40,7 +24,7 @@ pub struct ChannelCounts {
     pub last_event: Option<Timestamp>,
 }
 
-pub(super) const ROW: &str = "m.seq, e.id, ch.id, e.kind, coalesce(nullif(c.name, ''), c.address, ''), coalesce(c.vip, 0),
+pub(super) const ROW: &str = "m.seq, e.id, ch.id, e.kind, c.id, coalesce(nullif(c.name, ''), c.address, ''), coalesce(c.vip, 0),
     m.subject, m.preview, e.received, k.read_at, k.acked_at, k.acked_by";
 pub(super) const JOINS: &str = "JOIN event e ON e.seq = m.seq JOIN channel ch ON ch.n = m.channel
     LEFT JOIN contact c ON c.n = m.contact LEFT JOIN mark k ON k.seq = m.seq";
@@ -82,14 +66,15 @@ impl Store {
         self.read(|connection| connection.query_row(&sql, params_from_iter(values), |row| row.get(0)))
     }
 
-    /// What every channel's panel counts.
+    /// What every channel's panel counts, up to the watermark of projection.
     ///
     /// # Errors
     /// When the store cannot read.
     pub fn channel_counts(&self) -> Result<HashMap<ChannelId, ChannelCounts>, StoreError> {
         self.read(|connection| {
             let mut counts: HashMap<i64, ChannelCounts> = HashMap::new();
-            each(connection, "SELECT channel, count(*), 0 FROM event GROUP BY channel", |n, count, _| {
+            each(connection, "SELECT channel, count(*), 0 FROM event
+                       WHERE seq <= (SELECT seq FROM watermark WHERE name = 'messages') GROUP BY channel", |n, count, _| {
                 counts.entry(n).or_default().events = count;
             })?;
             each(connection, "SELECT channel, count(*), vip FROM unread GROUP BY channel, vip", |n, count, vip| {
@@ -152,17 +137,22 @@ fn conditions(filter: &InboxFilter) -> (&'static str, String, Vec<Value>) {
 }
 
 pub(super) fn row(row: &Row<'_>) -> rusqlite::Result<MessageRow> {
+    let contact = match row.get_ref(4)? {
+        rusqlite::types::ValueRef::Null => None,
+        _ => Some(ContactId::from_uuid(uuid(row, 4)?)),
+    };
     Ok(MessageRow {
         seq: row.get(0)?,
         id: event_id(row, 1)?.into(),
         channel: channel_id(row, 2)?,
         kind: row.get(3)?,
-        from: row.get(4)?,
-        vip: row.get(5)?,
-        subject: row.get(6)?,
-        preview: row.get(7)?,
-        received: timestamp(row.get(8)?),
-        marks: marks(row, 9)?,
+        contact,
+        from: row.get(5)?,
+        vip: row.get(6)?,
+        subject: row.get(7)?,
+        preview: row.get(8)?,
+        received: timestamp(row.get(9)?),
+        marks: marks(row, 10)?,
     })
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
-use crate::model::{ChannelId, ContactId, ConversationId, Mark, Marks, Message, MessageId};
+use crate::model::{ChannelId, ConversationId, Mark, Marks, Message, MessageId};
 
 use super::events::{channel_id, head_and_body, headers, uuid};
 use super::inbox::{JOINS, ROW, marks, row};
@@ -25,7 +25,7 @@ impl Store {
     pub fn message(&self, id: MessageId) -> Result<Option<Message>, StoreError> {
         self.read(|connection| {
             let sql = format!(
-                "SELECT {ROW}, v.id, c.id, c.address, m.text FROM message m {JOINS}
+                "SELECT {ROW}, v.id, c.address, m.text FROM message m {JOINS}
                  JOIN conversation v ON v.n = m.conversation WHERE e.id = ?1"
             );
             let found = connection
@@ -33,8 +33,7 @@ impl Store {
                 .query_row([&id.as_uuid().as_bytes()[..]], |found| {
                     Ok(Message {
                         row: row(found)?,
-                        conversation: ConversationId::from_uuid(uuid(found, 12)?),
-                        contact: found.get::<_, Option<Vec<u8>>>(13)?.map(|_| uuid(found, 13)).transpose()?.map(ContactId::from_uuid),
+                        conversation: ConversationId::from_uuid(uuid(found, 13)?),
                         address: found.get(14)?,
                         text: found.get(15)?,
                         headers: Vec::new(),

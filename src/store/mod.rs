@@ -25,10 +25,9 @@ mod search;
 mod tests;
 mod writer;
 
-pub use contacts::ContactFilter;
 pub use error::StoreError;
-pub use events::{EventFilter, RawEvent};
-pub use inbox::{ChannelCounts, InboxFilter};
+pub use events::RawEvent;
+pub use inbox::ChannelCounts;
 pub use messages::Unread;
 pub use open::{Options, Store};
 pub use project::{PendingEvent, Projected, Projection};

@@ -1,6 +1,7 @@
 //! Opening and closing the store, and the doors to its writer and readers.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -37,6 +38,7 @@ pub struct Store {
     queue: Arc<Queue>,
     readers: ReadPool,
     committed: Arc<Notify>,
+    recorded: Arc<AtomicU64>,
     threads: Vec<JoinHandle<()>>,
     stop_checkpoints: Option<mpsc::Sender<()>>,
 }
@@ -70,6 +72,7 @@ impl Store {
         let guard = BodyGuard::load(&connection)?;
         let queue = Arc::new(Queue::new(options.queue));
         let committed = Arc::new(Notify::new());
+        let recorded = Arc::new(AtomicU64::new(0));
         let checkpointer = Checkpointer::new(&path, Arc::clone(&queue))?;
         let (stop_checkpoints, stopped) = mpsc::channel();
         let writer = Writer {
@@ -77,6 +80,7 @@ impl Store {
             queue: Arc::clone(&queue),
             batch: options.commit_batch.max(1),
             committed: Arc::clone(&committed),
+            recorded: Arc::clone(&recorded),
             guard,
         };
         let spawn = |name: &str, run: Box<dyn FnOnce() + Send>| {
@@ -86,7 +90,14 @@ impl Store {
             spawn("store-writer", Box::new(move || writer.run()))?,
             spawn("store-checkpoint", Box::new(move || checkpointer.run(&stopped)))?,
         ];
-        Ok(Self { queue, readers: ReadPool::new(&path), committed, threads, stop_checkpoints: Some(stop_checkpoints) })
+        Ok(Self {
+            queue,
+            readers: ReadPool::new(&path),
+            committed,
+            recorded,
+            threads,
+            stop_checkpoints: Some(stop_checkpoints),
+        })
     }
 
     /// Makes the events of one delivery durable, all of them or none, and tells what became of them.
@@ -105,10 +116,10 @@ impl Store {
         &self.committed
     }
 
-    /// Deliveries that wait for their commit.
+    /// Deliveries committed since the store was opened.
     #[must_use]
-    pub fn queue_depth(&self) -> usize {
-        self.queue.depth()
+    pub fn recorded(&self) -> u64 {
+        self.recorded.load(Ordering::Relaxed)
     }
 
     /// The numbers of `ids` in the store; a new channel gets one.

@@ -3,10 +3,10 @@
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
-use crate::model::{ChannelId, EventId, Marks, MessageRow, Parsed};
+use crate::model::{Assurance, ChannelId, ContactId, Event, EventFilter, EventId, EventState, Marks, MessageRow, Parsed};
 
 use super::body_guard::BodyGuard;
-use super::events::timestamp;
+use super::events::{MATCHES, timestamp};
 use super::{Store, StoreError};
 
 /// An event behind the watermark.
@@ -26,8 +26,12 @@ pub struct PendingEvent {
     pub key: String,
     /// When it was received.
     pub received: Timestamp,
-    /// Whether it is a dead letter: kept, but nothing to read.
-    pub dead: bool,
+    /// When it happened, as the sender says, else when it was received.
+    pub time: Timestamp,
+    /// What its signature proves.
+    pub assurance: Assurance,
+    /// Why it is a dead letter: kept, but nothing to read.
+    pub dead: Option<String>,
     /// Whether an equal body counts as a repeat.
     pub guarded: bool,
     /// SHA-256 of its bytes.
@@ -54,8 +58,8 @@ pub struct Projection {
 pub struct Projected {
     /// Rows that are new, oldest first.
     pub rows: Vec<MessageRow>,
-    /// Events of the batch by channel and time of receipt, dead letters too.
-    pub events: Vec<(ChannelId, Timestamp)>,
+    /// The events of the batch, dead letters too, oldest first. Empty when it was projected again.
+    pub events: Vec<Event>,
     /// The last event of the batch.
     pub up_to: i64,
 }
@@ -67,8 +71,8 @@ const MAX_INDEXED: usize = 64 * 1024;
 const MAX_SUBJECT: usize = 512;
 const PREVIEW: usize = 160;
 
-const PENDING: &str = "SELECT e.seq, e.id, c.id, e.channel, e.kind, e.dedupe_key, e.received, e.dead IS NOT NULL,
-    e.guarded, e.body_hash, e.head, e.body
+const PENDING: &str = "SELECT e.seq, e.id, c.id, e.channel, e.kind, e.dedupe_key, e.received, e.dead,
+    e.guarded, e.body_hash, e.head, e.body, coalesce(e.time, e.received), e.assurance
     FROM event e JOIN channel c ON c.n = e.channel";
 
 impl Store {
@@ -83,14 +87,16 @@ impl Store {
         })
     }
 
-    /// Events after `after`, of `channel` or of all, to be projected again.
+    /// The matching events after `after`, oldest first, to be projected again.
     ///
     /// # Errors
     /// When the store cannot read.
-    pub fn stored_after(&self, after: i64, channel: Option<&ChannelId>, limit: usize) -> Result<Vec<PendingEvent>, StoreError> {
+    pub fn stored_after(&self, after: i64, filter: &EventFilter, limit: usize) -> Result<Vec<PendingEvent>, StoreError> {
         self.read(|connection| {
-            let sql = format!("{PENDING} WHERE e.seq > ?1 AND (?2 IS NULL OR c.id = ?2) ORDER BY e.seq LIMIT ?3");
-            collect(connection, &sql, params![after, channel.map(ChannelId::as_str), clamp(limit)])
+            let sql = format!("{PENDING} WHERE {MATCHES} AND e.seq > ?5 ORDER BY e.seq LIMIT ?6");
+            let channel = filter.channel.as_ref().map(ChannelId::as_str);
+            let since = filter.since.map(Timestamp::as_microsecond);
+            collect(connection, &sql, params![channel, filter.kind, since, filter.dead, after, clamp(limit)])
         })
     }
 
@@ -122,8 +128,7 @@ impl Store {
                 // Should the commit fail after this, the bodies are still in memory's reach: `load` reads
                 // them again behind the watermark, and until then only the replay alarm is weaker.
                 guard.forget(projected.up_to);
-                projected.events =
-                    batch.into_iter().map(|projection| (projection.event.channel, projection.event.received)).collect();
+                projected.events = batch.into_iter().map(listed).collect();
             }
             Ok(projected)
         })
@@ -175,9 +180,29 @@ fn collect(connection: &Connection, sql: &str, params: impl rusqlite::Params) ->
                 body_hash: row.get(9)?,
                 head: row.get(10)?,
                 body: row.get(11)?,
+                time: timestamp(row.get(12)?),
+                assurance: Assurance::from_rank(row.get(13)?),
             })
         })?
         .collect()
+}
+
+/// The event as it is listed from now on.
+fn listed(projection: Projection) -> Event {
+    let Projection { event, parsed, .. } = projection;
+    Event {
+        seq: event.seq,
+        id: event.id,
+        channel: event.channel,
+        kind: event.kind,
+        time: event.time,
+        received: event.received,
+        subject: parsed.map(|parsed| cut(&one_line(&parsed.subject), MAX_SUBJECT).to_owned()),
+        dedupe_key: event.key,
+        assurance: event.assurance,
+        state: if event.dead.is_some() { EventState::Dead } else { EventState::Projected },
+        cause: event.dead,
+    }
 }
 
 /// Writes one message; answers its row when it is new.
@@ -218,6 +243,7 @@ fn project_one(connection: &Connection, projection: &Projection) -> rusqlite::Re
         id: event.id.into(),
         channel: event.channel.clone(),
         kind: event.kind.clone(),
+        contact: contact.map(|contact| contact.id),
         from: from.cloned().unwrap_or_default(),
         vip,
         subject,
@@ -269,6 +295,7 @@ fn index_one(connection: &Connection, seq: i64) -> rusqlite::Result<()> {
 
 struct ContactRef {
     n: i64,
+    id: ContactId,
     vip: bool,
 }
 
@@ -276,9 +303,10 @@ fn contact(connection: &Connection, event: &PendingEvent, parsed: &Parsed, vip: 
     let Some(person) = &parsed.from else { return Ok(None) };
     let address = cut(&person.address, MAX_SUBJECT);
     let known = connection
-        .prepare_cached("SELECT n, vip, name FROM contact WHERE channel = ?1 AND address = ?2")?
+        .prepare_cached("SELECT n, id, vip, name FROM contact WHERE channel = ?1 AND address = ?2")?
         .query_row(params![event.channel_n, address], |row| {
-            Ok((ContactRef { n: row.get(0)?, vip: row.get(1)? }, row.get::<_, String>(2)?))
+            let id = ContactId::from_uuid(super::events::uuid(row, 1)?);
+            Ok((ContactRef { n: row.get(0)?, id, vip: row.get(2)? }, row.get::<_, String>(3)?))
         })
         .optional()?;
     let name = cut(&person.name, MAX_SUBJECT);
@@ -293,10 +321,11 @@ fn contact(connection: &Connection, event: &PendingEvent, parsed: &Parsed, vip: 
         .query_row(params![event.channel_n, address], |row| row.get(0))
         .optional()?;
     let vip = said.unwrap_or(vip);
+    let id = ContactId::from_uuid(uuid::Uuid::now_v7());
     connection
         .prepare_cached("INSERT INTO contact (id, channel, address, name, vip) VALUES (?1, ?2, ?3, ?4, ?5)")?
-        .execute(params![new_id(), event.channel_n, address, name, vip])?;
-    Ok(Some(ContactRef { n: connection.last_insert_rowid(), vip }))
+        .execute(params![&id.as_uuid().as_bytes()[..], event.channel_n, address, name, vip])?;
+    Ok(Some(ContactRef { n: connection.last_insert_rowid(), id, vip }))
 }
 
 fn conversation(connection: &Connection, event: &PendingEvent, parsed: &Parsed) -> rusqlite::Result<i64> {
@@ -307,14 +336,9 @@ fn conversation(connection: &Connection, event: &PendingEvent, parsed: &Parsed) 
              ON CONFLICT (channel, thread) DO UPDATE SET last_seq = max(last_seq, excluded.last_seq) RETURNING n",
         )?
         .query_row(
-            params![new_id(), event.channel_n, thread, cut(&parsed.subject, MAX_SUBJECT), event.seq],
+            params![uuid::Uuid::now_v7().into_bytes(), event.channel_n, thread, cut(&parsed.subject, MAX_SUBJECT), event.seq],
             |row| row.get(0),
         )
-}
-
-/// The bits of a new contact or conversation.
-fn new_id() -> [u8; 16] {
-    uuid::Uuid::now_v7().into_bytes()
 }
 
 /// At most `max` bytes of `text`, cut between characters.

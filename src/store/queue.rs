@@ -95,11 +95,6 @@ impl Queue {
         self.rouse(waiting);
     }
 
-    /// Deliveries that wait.
-    pub(super) fn depth(&self) -> usize {
-        self.lock().deliveries.len()
-    }
-
     /// Waits for something to do; takes at most `batch` deliveries.
     pub(super) fn next(&self, batch: usize) -> Next {
         let mut waiting = self.lock();

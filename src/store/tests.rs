@@ -6,9 +6,11 @@ use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 use uuid::Uuid;
 
-use crate::model::{Assurance, ChannelId, EventId, EventState, Mark, Parsed, Person};
+use crate::model::{
+    Assurance, ChannelId, ContactFilter, EventFilter, EventId, EventState, InboxFilter, Mark, Parsed, Person,
+};
 
-use super::{ContactFilter, EventFilter, InboxFilter, NewEvent, Options, Projection, Recorded, Store};
+use super::{NewEvent, Options, Projection, Recorded, Store};
 
 fn at(seconds: i64) -> Timestamp {
     Timestamp::from_second(1_700_000_000 + seconds).expect("in range")
@@ -62,7 +64,7 @@ async fn project(store: &Store) {
                 let text = String::from_utf8(event.body.clone()).expect("text");
                 let from = text.split_once(':').map(|(name, _)| Person { address: format!("{name}@example.org"), name: name.to_owned() });
                 let parsed = Parsed { from, subject: format!("about {text}"), thread: event.kind.clone(), text };
-                Projection { parsed: (!event.dead).then_some(parsed), vip: false, event }
+                Projection { parsed: event.dead.is_none().then_some(parsed), vip: false, event }
             })
             .collect();
         store.project(batch, true).await.expect("projects");
@@ -156,11 +158,11 @@ async fn projection_makes_messages_and_marks_outlive_a_replay() {
     let (_, again) = store.mark(vec![rows[0].id], Mark::Ack, "other".into(), at(10)).await.expect("marks");
     assert_eq!(again[&rows[0].channel], (0, 0), "acking twice counts once");
 
-    let stored = store.stored_after(0, None, 10).expect("reads");
+    let stored = store.stored_after(0, &EventFilter::default(), 10).expect("reads");
     let batch: Vec<Projection> = stored
         .into_iter()
         .map(|event| Projection {
-            parsed: (!event.dead).then(|| Parsed { from: None, subject: "new reading".into(), text: "t".into(), thread: "z".into() }),
+            parsed: event.dead.is_none().then(|| Parsed { from: None, subject: "new reading".into(), text: "t".into(), thread: "z".into() }),
             vip: false,
             event,
         })

@@ -1,6 +1,7 @@
 //! The writer thread: the only connection that writes.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::Notify;
@@ -17,6 +18,8 @@ pub(super) struct Writer {
     pub batch: usize,
     /// Rung after every commit that stored something new.
     pub committed: Arc<Notify>,
+    /// Deliveries committed so far.
+    pub recorded: Arc<AtomicU64>,
     pub guard: BodyGuard,
 }
 
@@ -41,6 +44,7 @@ impl Writer {
                 if recorded.iter().any(|recorded| recorded.fresh > 0) {
                     self.committed.notify_one();
                 }
+                self.recorded.fetch_add(deliveries.len() as u64, Ordering::Relaxed);
                 for (delivery, recorded) in deliveries.into_iter().zip(recorded) {
                     // The sender may have hung up meanwhile; the event is stored all the same.
                     let _ = delivery.done.send(Ok(recorded));

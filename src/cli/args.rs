@@ -1,0 +1,330 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use jiff::Timestamp;
+
+use crate::model::{ChannelId, ContactId, EventFilter, EventId, InboxFilter, MessageId};
+
+use super::moment;
+
+/// A control centre in a terminal: one durable inbox for every channel.
+///
+/// Without a command it opens the screen with the engine inside, or attaches to the engine that runs.
+#[derive(Debug, Parser)]
+#[command(
+    version,
+    after_help = "Exit codes: 0 fine, 1 failed, 2 usage or configuration, 3 degraded, 4 down, 5 denied."
+)]
+pub(super) struct Cli {
+    #[command(flatten)]
+    pub global: Global,
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(super) struct Global {
+    /// Configuration file, instead of the default one
+    #[arg(long, global = true, env = "AURORA_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// State directory, instead of the configured one
+    #[arg(long, global = true, env = "AURORA_STATE_DIR", value_name = "DIR")]
+    pub state_dir: Option<PathBuf>,
+    /// Change nothing: the engine refuses every write of this client
+    #[arg(long, global = true)]
+    pub read_only: bool,
+    /// Theme of the screen: terminal, dark or light
+    #[arg(long, global = true, value_name = "NAME")]
+    pub theme: Option<String>,
+    /// Colours: auto follows `NO_COLOR` and the terminal
+    #[arg(long, global = true, value_enum, default_value_t)]
+    pub color: When,
+    /// Draw with ASCII characters only
+    #[arg(long, global = true)]
+    pub ascii: bool,
+    /// More in the log file; twice for even more
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum When {
+    #[default]
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Run the engine without a screen
+    Serve {
+        /// Exit when a port is taken, instead of trying again
+        #[arg(long)]
+        strict: bool,
+    },
+    /// Open the screen on a running engine
+    Attach {
+        /// unix:PATH; the socket in the state directory when absent
+        target: Option<String>,
+    },
+    /// Tell how things are; the exit code says it too
+    Status(Json),
+    /// Print what happens, one line an event
+    Watch {
+        #[command(flatten)]
+        json: Json,
+        /// Sentences without columns, for a screen reader
+        #[arg(long, conflicts_with = "json")]
+        plain: bool,
+        /// Begin after this event instead of now
+        #[arg(long, value_name = "EVENT")]
+        since: Option<EventId>,
+    },
+    /// The engine's background tasks
+    #[command(subcommand)]
+    Task(TaskCommand),
+    /// Everything that was received
+    #[command(subcommand)]
+    Events(EventsCommand),
+    /// Messages
+    #[command(subcommand)]
+    Inbox(InboxCommand),
+    /// Who writes
+    #[command(subcommand)]
+    Contact(ContactCommand),
+    /// Configured accounts
+    #[command(subcommand)]
+    Channel(ChannelCommand),
+    /// Sign a sample as the provider would and post it through the real socket
+    SendTest {
+        /// Which channel
+        channel: ChannelId,
+        /// How many
+        #[arg(long, default_value_t = 1)]
+        count: u32,
+        /// What it is about
+        #[arg(long, default_value = "Hello from aurora")]
+        text: String,
+    },
+    /// The configuration
+    #[command(subcommand)]
+    Config(ConfigCommand),
+}
+
+#[derive(Debug, Clone, Copy, Args)]
+pub(super) struct Json {
+    /// JSON with stable fields
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum TaskCommand {
+    /// List the tasks
+    List(Json),
+    /// Stop a task and start it again
+    Restart {
+        /// Its name, as `aurora task list` shows it
+        name: String,
+    },
+}
+
+#[derive(Debug, Clone, Args)]
+pub(super) struct EventArgs {
+    /// Only of this channel
+    #[arg(long, value_name = "ID")]
+    pub channel: Option<ChannelId>,
+    /// Only of this type; `github.*` is all that begin so
+    #[arg(long = "type", value_name = "TYPE")]
+    pub kind: Option<String>,
+    /// Only since: 30m, 2h, 7d, or a time
+    #[arg(long, value_name = "TIME", value_parser = moment::parse)]
+    pub since: Option<Timestamp>,
+    /// Only dead letters: verified and kept, but not understood
+    #[arg(long)]
+    pub dead: bool,
+}
+
+impl From<EventArgs> for EventFilter {
+    fn from(args: EventArgs) -> Self {
+        Self { channel: args.channel, kind: args.kind, since: args.since, dead: args.dead }
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum EventsCommand {
+    /// List events, newest first
+    List {
+        #[command(flatten)]
+        filter: EventArgs,
+        /// How many at most
+        #[arg(long, default_value_t = 100)]
+        limit: usize,
+        #[command(flatten)]
+        json: Json,
+    },
+    /// Show one event
+    Show {
+        /// Its id
+        id: EventId,
+        /// Only the stored bytes, exactly
+        #[arg(long, conflicts_with = "json")]
+        raw: bool,
+        #[command(flatten)]
+        json: Json,
+    },
+    /// Print how many events match
+    Count {
+        #[command(flatten)]
+        filter: EventArgs,
+    },
+    /// Read messages out of stored events again
+    Replay {
+        #[command(flatten)]
+        filter: EventArgs,
+    },
+}
+
+#[derive(Debug, Clone, Args)]
+pub(super) struct InboxArgs {
+    /// Only of this channel
+    #[arg(long, value_name = "ID")]
+    pub channel: Option<ChannelId>,
+    /// Only by this contact
+    #[arg(long, value_name = "ID")]
+    pub contact: Option<ContactId>,
+    /// Only what nobody has read
+    #[arg(long)]
+    pub unread: bool,
+    /// Only by VIPs
+    #[arg(long)]
+    pub vip: bool,
+    /// Only what nobody has taken
+    #[arg(long)]
+    pub open: bool,
+}
+
+impl From<InboxArgs> for InboxFilter {
+    fn from(args: InboxArgs) -> Self {
+        Self { channel: args.channel, contact: args.contact, unread: args.unread, vip: args.vip, open: args.open }
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum InboxCommand {
+    /// List messages, newest first
+    List {
+        #[command(flatten)]
+        filter: InboxArgs,
+        /// How many at most
+        #[arg(long, default_value_t = 100)]
+        limit: usize,
+        #[command(flatten)]
+        json: Json,
+    },
+    /// Show one message
+    Show {
+        /// Its id
+        id: MessageId,
+        #[command(flatten)]
+        json: Json,
+    },
+    /// Find messages that hold every word, newest first
+    Search {
+        /// The words
+        #[arg(required = true)]
+        words: Vec<String>,
+        /// How many at most
+        #[arg(long, default_value_t = 100)]
+        limit: usize,
+        #[command(flatten)]
+        json: Json,
+    },
+    /// Print how many messages match
+    Count {
+        #[command(flatten)]
+        filter: InboxArgs,
+    },
+    /// Take messages: everybody sees who has them
+    Ack {
+        /// Their ids
+        #[arg(required = true)]
+        ids: Vec<MessageId>,
+        /// Give them back instead
+        #[arg(long)]
+        undo: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum ContactCommand {
+    /// List contacts, the last to write first
+    List {
+        /// Only of this channel
+        #[arg(long, value_name = "ID")]
+        channel: Option<ChannelId>,
+        /// Only VIPs
+        #[arg(long)]
+        vip: bool,
+        /// How many at most
+        #[arg(long, default_value_t = 100)]
+        limit: usize,
+        #[command(flatten)]
+        json: Json,
+    },
+    /// Show one contact
+    Show {
+        /// Its id
+        id: ContactId,
+        #[command(flatten)]
+        json: Json,
+    },
+    /// Let a contact's messages come first
+    Vip {
+        /// Its id
+        id: ContactId,
+        /// No longer
+        #[arg(long)]
+        remove: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum ChannelCommand {
+    /// List channels
+    List(Json),
+    /// Post a good, an altered and a repeated sample, and see that each is answered as it should be
+    Test {
+        /// Which channel
+        id: ChannelId,
+    },
+    /// Check a captured request against the channel's secrets, without storing it
+    Verify {
+        /// Which channel
+        id: ChannelId,
+        /// File with the request: request line, headers, empty line, body; `-` is standard input
+        #[arg(long, value_name = "FILE")]
+        request: PathBuf,
+        /// The moment it is checked for; now when absent
+        #[arg(long, value_name = "TIME", value_parser = moment::parse)]
+        at: Option<Timestamp>,
+        /// Say how every candidate failed; the expected value is never shown
+        #[arg(long)]
+        explain: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum ConfigCommand {
+    /// Write the documented default configuration
+    Init,
+    /// Check the configuration and its secrets
+    Check,
+    /// Show what the configuration comes to
+    Print(Json),
+    /// Print the JSON Schema of the configuration file
+    Schema,
+}

@@ -1,0 +1,86 @@
+//! How a command ends: a sentence and an exit code.
+
+use std::fmt;
+use std::process::ExitCode;
+
+use crate::config::ConfigError;
+use crate::engine::{LockError, StartError};
+use crate::protocol::Refusal;
+
+/// The exit codes, as the README documents them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Exit {
+    /// Fine.
+    Fine = 0,
+    /// It failed.
+    Failed = 1,
+    /// It was asked for in a way that cannot be, or the configuration holds a mistake.
+    Usage = 2,
+    /// Something is not as it should be.
+    Degraded = 3,
+    /// Nothing runs.
+    Down = 4,
+    /// It is not allowed.
+    Denied = 5,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+/// An error that ends a command.
+#[derive(Debug)]
+pub(super) struct Failure {
+    pub exit: Exit,
+    pub text: String,
+}
+
+impl Failure {
+    pub(super) fn new(exit: Exit, text: impl fmt::Display) -> Self {
+        Self { exit, text: text.to_string() }
+    }
+
+    pub(super) fn usage(text: impl fmt::Display) -> Self {
+        Self::new(Exit::Usage, text)
+    }
+}
+
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Self {
+        let exit = if matches!(refusal, Refusal::Denied(_)) { Exit::Denied } else { Exit::Failed };
+        Self::new(exit, refusal)
+    }
+}
+
+impl From<Box<ConfigError>> for Failure {
+    fn from(error: Box<ConfigError>) -> Self {
+        Self::usage(error)
+    }
+}
+
+impl From<StartError> for Failure {
+    fn from(error: StartError) -> Self {
+        let exit = match &error {
+            StartError::Secret(_) => Exit::Usage,
+            _ => Exit::Failed,
+        };
+        let next = match &error {
+            StartError::Lock(LockError::Held) => "; `aurora attach` shows it, `aurora status` tells how it is",
+            _ => "",
+        };
+        Self::new(exit, format!("{error}{next}"))
+    }
+}
+
+impl From<std::io::Error> for Failure {
+    fn from(error: std::io::Error) -> Self {
+        // Whoever read the output has seen enough: `aurora events list | head`.
+        let exit = if error.kind() == std::io::ErrorKind::BrokenPipe { Exit::Fine } else { Exit::Failed };
+        Self::new(exit, error)
+    }
+}
+
+/// What a command answers.
+pub(super) type Outcome = Result<Exit, Failure>;

@@ -1,0 +1,85 @@
+//! `aurora inbox`
+
+use jiff::Timestamp;
+
+use crate::config::Config;
+use crate::model::{Mark, Message, MessageRow, age};
+use crate::protocol::{Reply, Request};
+
+use super::args::{Global, InboxCommand};
+use super::exit::{Exit, Failure, Outcome};
+use super::output;
+use super::session::{ask, unexpected};
+
+pub(super) async fn run(command: InboxCommand, config: &Config, global: &Global) -> Outcome {
+    match command {
+        InboxCommand::List { filter, limit, json } => {
+            let request = Request::Inbox { filter: filter.into(), before: None, limit };
+            rows(ask(config, global, request).await?, json.json)?;
+        }
+        InboxCommand::Search { words, limit, json } => {
+            let request = Request::Search { query: words.join(" ") + " ", before: None, limit };
+            rows(ask(config, global, request).await?, json.json)?;
+        }
+        InboxCommand::Show { id, json } => match ask(config, global, Request::Message(id)).await? {
+            Reply::Message(None) => return Err(Failure::new(Exit::Failed, format!("no message has the id {id}"))),
+            Reply::Message(Some(message)) if json.json => output::json(&message)?,
+            Reply::Message(Some(message)) => show(&message)?,
+            reply => return Err(unexpected(&reply)),
+        },
+        InboxCommand::Count { filter } => match ask(config, global, Request::InboxCount(filter.into())).await? {
+            Reply::Count(count) => output::line(&count.to_string())?,
+            reply => return Err(unexpected(&reply)),
+        },
+        InboxCommand::Ack { ids, undo } => {
+            let asked = ids.len();
+            let mark = if undo { Mark::Unack } else { Mark::Ack };
+            match ask(config, global, Request::Mark { ids, mark }).await? {
+                Reply::Marked(marked) if marked.len() < asked => {
+                    let text = format!("{} of {asked} messages are not known; the others were marked", asked - marked.len());
+                    return Err(Failure::new(Exit::Failed, text));
+                }
+                Reply::Marked(marked) => output::line(&format!("{} {}", marked.len(), if undo { "given back" } else { "taken" }))?,
+                reply => return Err(unexpected(&reply)),
+            }
+        }
+    }
+    Ok(Exit::Fine)
+}
+
+fn rows(reply: Reply, json: bool) -> Result<(), Failure> {
+    let Reply::Messages(rows) = reply else { return Err(unexpected(&reply)) };
+    if json {
+        return Ok(output::json(&rows)?);
+    }
+    let now = Timestamp::now();
+    let cells = rows.into_iter().map(|row| {
+        let state = state(&row);
+        [row.id.to_string(), row.channel.to_string(), age(row.received, now), state, row.from, row.subject]
+    });
+    Ok(output::table(["ID", "CHANNEL", "AGE", "STATE", "FROM", "SUBJECT"], cells)?)
+}
+
+fn state(row: &MessageRow) -> String {
+    let state = match (&row.marks.acked, &row.marks.read) {
+        (Some(_), _) => "acked",
+        (None, Some(_)) => "read",
+        (None, None) => "new",
+    };
+    if row.vip { format!("{state} vip") } else { state.to_owned() }
+}
+
+fn show(message: &Message) -> Result<(), Failure> {
+    let row = &message.row;
+    output::line(&row.subject)?;
+    let address = message.address.as_deref().filter(|address| *address != row.from);
+    output::line(&format!("from      {}{}", row.from, address.map(|address| format!(" <{address}>")).unwrap_or_default()))?;
+    output::line(&format!("channel   {} ({})", row.channel, row.kind))?;
+    output::line(&format!("received  {}", row.received))?;
+    output::line(&format!("state     {}", state(row)))?;
+    if let Some(who) = &row.marks.acked_by {
+        output::line(&format!("taken by  {who}"))?;
+    }
+    output::line("")?;
+    Ok(output::lines(&message.text)?)
+}

@@ -1,0 +1,23 @@
+//! The commands, and the place where everything is put together.
+
+mod args;
+mod channels;
+mod config_command;
+mod contacts;
+mod events;
+mod exit;
+mod inbox;
+mod logging;
+mod moment;
+mod output;
+mod run;
+mod screen;
+mod send_test;
+mod serve;
+mod session;
+mod status;
+mod tasks;
+mod verify;
+mod watch;
+
+pub use run::main;

@@ -1,0 +1,80 @@
+//! What commands print: tables for people, JSON for programs.
+
+use std::io::{self, Write};
+
+use serde::Serialize;
+
+use crate::screen;
+
+/// Prints `value` as JSON and a line break.
+pub(super) fn json(value: &impl Serialize) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    serde_json::to_writer_pretty(&mut out, value)?;
+    writeln!(out)
+}
+
+/// Prints one line of text, sanitised.
+pub(super) fn line(text: &str) -> io::Result<()> {
+    writeln!(io::stdout().lock(), "{}", screen::line(text))
+}
+
+/// Prints text of several lines, sanitised.
+pub(super) fn lines(text: &str) -> io::Result<()> {
+    writeln!(io::stdout().lock(), "{}", screen::lines(text))
+}
+
+/// Longest cell; whoever needs more asks for `--json`.
+const CELL: usize = 60;
+
+/// Prints a table. Every cell is sanitised; columns are as wide as their widest cell.
+pub(super) fn table<const N: usize>(header: [&str; N], rows: impl IntoIterator<Item = [String; N]>) -> io::Result<()> {
+    let rows: Vec<[String; N]> = rows.into_iter().map(|row| row.map(|cell| shorten(&screen::line(&cell), CELL))).collect();
+    let mut widths = header.map(screen::width);
+    for row in &rows {
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = (*width).max(screen::width(cell));
+        }
+    }
+    let mut out = io::stdout().lock();
+    let mut print = |cells: [&str; N]| {
+        let padded: Vec<String> = cells
+            .iter()
+            .zip(widths)
+            .map(|(cell, width)| format!("{cell}{}", " ".repeat(width.saturating_sub(screen::width(cell)))))
+            .collect();
+        writeln!(out, "{}", padded.join("  ").trim_end())
+    };
+    print(header)?;
+    for row in &rows {
+        print(row.each_ref().map(String::as_str))?;
+    }
+    Ok(())
+}
+
+/// `text` in at most `columns`, with `…` where something was cut.
+fn shorten(text: &str, columns: usize) -> String {
+    if screen::width(text) <= columns {
+        return text.to_owned();
+    }
+    let mut short = String::new();
+    for c in text.chars() {
+        short.push(c);
+        if screen::width(&short) >= columns {
+            short.pop();
+            break;
+        }
+    }
+    short + "…"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cells_are_cut_by_columns() {
+        assert_eq!(shorten("abcdef", 6), "abcdef");
+        assert_eq!(shorten("abcdefg", 6), "abcde…");
+        assert_eq!(shorten("日本語日本語", 6), "日本…");
+    }
+}

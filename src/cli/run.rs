@@ -1,0 +1,77 @@
+//! From the command line to the command.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::config::{self, Config};
+use crate::screen;
+
+use super::args::{Cli, Command, Global};
+use super::exit::{Exit, Failure, Outcome};
+use super::{channels, config_command, contacts, events, inbox, send_test, serve, status, tasks, watch};
+
+/// Runs the command line of this process.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are no mistake, and go to standard output; nothing helps when that is closed.
+            let _ = error.print();
+            return if error.use_stderr() { Exit::Usage.into() } else { Exit::Fine.into() };
+        }
+    };
+    match run(cli) {
+        Ok(exit) => exit.into(),
+        Err(Failure { exit: Exit::Fine, .. }) => ExitCode::SUCCESS,
+        Err(Failure { exit, text }) => {
+            // Text from outside may be part of it: a file name, a key.
+            let text = screen::lines(&text);
+            let label = if text.starts_with("error") { "" } else { "error: " };
+            let _ = writeln!(std::io::stderr(), "{label}{text}");
+            exit.into()
+        }
+    }
+}
+
+/// The configuration this command works with.
+pub(super) fn load(global: &Global) -> Result<Config, Failure> {
+    let mut config = config::load(global.config.as_deref())?;
+    if let Some(dir) = &global.state_dir {
+        config.move_to(dir);
+    }
+    if let Some(theme) = &global.theme {
+        config.theme.clone_from(theme);
+    }
+    Ok(config)
+}
+
+fn run(cli: Cli) -> Outcome {
+    let global = cli.global;
+    if let Some(Command::Config(command)) = cli.command {
+        return config_command::run(command, &global);
+    }
+    let config = load(&global)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let outcome = runtime.block_on(async {
+        match cli.command {
+            None => super::screen::run(config, &global).await,
+            Some(Command::Attach { target }) => super::screen::attach(&config, target.as_deref(), &global).await,
+            Some(Command::Serve { strict }) => serve::run(config, strict, &global).await,
+            Some(Command::Status(json)) => status::run(&config, json.json).await,
+            Some(Command::Watch { json, plain, since }) => watch::run(&config, json.json, plain, since).await,
+            Some(Command::Task(command)) => tasks::run(command, &config, &global).await,
+            Some(Command::Events(command)) => events::run(command, &config, &global).await,
+            Some(Command::Inbox(command)) => inbox::run(command, &config, &global).await,
+            Some(Command::Contact(command)) => contacts::run(command, &config, &global).await,
+            Some(Command::Channel(command)) => channels::run(command, &config, &global).await,
+            Some(Command::SendTest { channel, count, text }) => send_test::run(&config, &channel, count, &text).await,
+            Some(Command::Config(_)) => unreachable!("it needs no runtime and was answered above"),
+        }
+    });
+    // Standard input may be blocked in a read that nothing can end.
+    runtime.shutdown_background();
+    outcome
+}

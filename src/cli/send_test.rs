@@ -1,0 +1,101 @@
+//! `aurora send-test` and `aurora channel test`: real samples through the real socket.
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use crate::config::Config;
+use crate::ingress::Channel;
+use crate::model::ChannelId;
+use crate::net::{HttpClient, http_client};
+use crate::provider::Sample;
+
+use super::exit::{Exit, Failure, Outcome};
+use super::output;
+
+/// The channel `id` with its secrets, as the engine would have it.
+pub(super) fn channel(config: &Config, id: &ChannelId) -> Result<Channel, Failure> {
+    let configured = config.channels.get(id).ok_or_else(|| {
+        let known = config.channels.keys().map(ChannelId::as_str).collect::<Vec<_>>().join(", ");
+        Failure::usage(format!("no channel is called `{id}`; configured are {known}"))
+    })?;
+    Channel::new(config, configured.clone()).map_err(|problem| {
+        let next = if config.default_channels { "\nstart aurora once: it makes the secrets of the default channels" } else { "" };
+        Failure::usage(format!("{problem}{next}"))
+    })
+}
+
+/// Where the samples of `channel` go.
+fn url(config: &Config, channel: &Channel) -> Result<String, Failure> {
+    let door = channel.config.doors(config.ingress).pop();
+    let (address, path) = door.ok_or_else(|| Failure::usage("the channel has no address"))?;
+    Ok(format!("http://{address}{path}"))
+}
+
+struct Answer {
+    status: u16,
+    body: String,
+}
+
+async fn post(client: &HttpClient, url: &str, sample: Sample) -> Result<Answer, Failure> {
+    let sent = client.post(url).headers(sample.headers).body(sample.body).send().await;
+    let response = sent.map_err(|error| {
+        let next = if error.is_connect() { "\nnothing listens there: start `aurora` or `aurora serve`" } else { "" };
+        Failure::new(Exit::Down, format!("failed to post to {url}: {error}{next}"))
+    })?;
+    let status = response.status().as_u16();
+    let body = response.text().await.unwrap_or_default();
+    Ok(Answer { status, body: body.trim().to_owned() })
+}
+
+fn sign(channel: &Channel, id: &str, text: &str) -> Result<Sample, Failure> {
+    let sample = channel.provider.sample(&channel.secrets, Timestamp::now(), id, text);
+    sample.map_err(|why| Failure::usage(format!("channel `{}` cannot sign a sample: {why}", channel.config.id)))
+}
+
+pub(super) async fn run(config: &Config, id: &ChannelId, count: u32, text: &str) -> Outcome {
+    let channel = channel(config, id)?;
+    let url = url(config, &channel)?;
+    let client = http_client().map_err(|error| Failure::new(Exit::Failed, error))?;
+    let mut refused = 0;
+    for _ in 0..count {
+        let id = Uuid::now_v7().to_string();
+        let answer = post(&client, &url, sign(&channel, &id, text)?).await?;
+        let accepted = (200..300).contains(&answer.status);
+        refused += u32::from(!accepted);
+        if count <= 10 || !accepted {
+            output::line(&format!("{} {} {}", answer.status, answer.body, id).replace("  ", " "))?;
+        }
+    }
+    if refused > 0 {
+        return Err(Failure::new(Exit::Failed, format!("{refused} of {count} were refused by {url}")));
+    }
+    output::line(&format!("{count} accepted by {url}"))?;
+    Ok(Exit::Fine)
+}
+
+/// Posts a good sample, the same again, and an altered one; each must be answered as it should be.
+pub(super) async fn test(config: &Config, id: &ChannelId) -> Outcome {
+    let channel = channel(config, id)?;
+    let url = url(config, &channel)?;
+    let client = http_client().map_err(|error| Failure::new(Exit::Failed, error))?;
+    let id = Uuid::now_v7().to_string();
+    let sample = sign(&channel, &id, "Test of this channel")?;
+    let mut forged = sample.clone();
+    for name in ["x-hub-signature-256", "webhook-signature", "x-aurora-secret"] {
+        if let Some(value) = forged.headers.get_mut(name) {
+            *value = http::HeaderValue::from_static("v1,Zm9yZ2Vk");
+        }
+    }
+    let mut wrong = 0;
+    for (what, sample, expected) in [
+        ("a good sample is accepted", sample.clone(), &[202, 204][..]),
+        ("the same again is a duplicate", sample, &[200]),
+        ("a forged one is refused", forged, &[401]),
+    ] {
+        let answer = post(&client, &url, sample).await?;
+        let good = expected.contains(&answer.status);
+        wrong += u32::from(!good);
+        output::line(&format!("{}  {what}: {} {}", if good { "ok  " } else { "FAIL" }, answer.status, answer.body))?;
+    }
+    if wrong > 0 { Err(Failure::new(Exit::Failed, format!("{wrong} of 3 steps failed at {url}"))) } else { Ok(Exit::Fine) }
+}

@@ -1,0 +1,74 @@
+//! `aurora serve`: the engine without a screen.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::config::Config;
+use crate::engine::{Doors, LogSink, Running, start};
+use crate::net;
+use crate::server::{socket_path, unix_socket};
+
+use super::args::Global;
+use super::exit::{Exit, Failure, Outcome};
+use super::logging;
+
+/// Starts the engine with everything around it. The guard keeps the log open.
+pub(super) async fn engine(
+    config: &Config,
+    global: &Global,
+    to_stderr: bool,
+) -> Result<(Running, tracing_appender::non_blocking::WorkerGuard), Failure> {
+    let (sink, logs) = LogSink::new();
+    let running = start(config.clone(), Doors::Open, Some(logs)).await?;
+    let guard = logging::start(config, global.verbose, to_stderr, sink)?;
+    running.handle.supervise(unix_socket(socket_path(&config.state_dir), running.handle.clone()));
+    tracing::info!(node = config.node, state_dir = %config.state_dir.display(), "engine started");
+    Ok((running, guard))
+}
+
+pub(super) async fn run(config: Config, strict: bool, global: &Global) -> Outcome {
+    if strict {
+        refuse_taken_ports(&config).await?;
+    }
+    let (running, _log) = engine(&config, global, true).await?;
+    until_asked_to_stop().await?;
+    stop(running).await;
+    Ok(Exit::Fine)
+}
+
+/// Waits for SIGTERM or SIGINT. A hangup of the terminal ends nothing.
+pub(super) async fn until_asked_to_stop() -> Result<(), Failure> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut hangup = signal(SignalKind::hangup())?;
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => return Ok(()),
+            _ = interrupt.recv() => return Ok(()),
+            _ = hangup.recv() => tracing::info!("SIGHUP: the engine goes on"),
+        }
+    }
+}
+
+/// Stops the engine: open requests finish, what is queued is committed.
+pub(super) async fn stop(running: Running) {
+    tracing::info!("engine stops");
+    running.handle.stop();
+    running.ended().await;
+}
+
+async fn refuse_taken_ports(config: &Config) -> Result<(), Failure> {
+    let addresses: BTreeSet<SocketAddr> = config
+        .channels
+        .values()
+        .flat_map(|channel| channel.doors(config.ingress))
+        .map(|(address, _)| address)
+        .chain([config.ingress])
+        .collect();
+    for address in addresses {
+        net::bind(address).await.map_err(|error| Failure::new(Exit::Failed, format!("failed to listen on {address}: {error}")))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,75 @@
+//! A client for one command: of the running engine, or of one that is started only for this.
+
+use std::time::{Duration, Instant};
+
+use crate::client::{AttachError, Client, try_attach};
+use crate::config::Config;
+use crate::engine::{Doors, LockError, Running, StartError, start};
+use crate::protocol::{Reply, Request};
+use crate::server::socket_path;
+
+use super::args::Global;
+use super::exit::{Exit, Failure};
+
+/// How long to wait for an engine that is just starting or stopping.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// A client and, when no engine ran, the engine behind it.
+pub(super) struct Session {
+    client: Client,
+    own: Option<Running>,
+}
+
+impl Session {
+    /// Attaches to the running engine, or opens the state directory when none runs.
+    pub(super) async fn open(config: &Config, global: &Global) -> Result<Self, Failure> {
+        let path = socket_path(&config.state_dir);
+        let started = Instant::now();
+        loop {
+            match try_attach(&path).await {
+                Ok(()) => return Ok(Self { client: Client::attached(path, false, global.read_only), own: None }),
+                Err(AttachError::Refused(reason)) => return Err(Failure::new(Exit::Failed, reason)),
+                Err(AttachError::Unreachable { .. }) => {}
+            }
+            match start(config.clone(), Doors::Closed, None).await {
+                Ok(running) => {
+                    let client = Client::embedded(&running.handle, false, global.read_only).await;
+                    return Ok(Self { client, own: Some(running) });
+                }
+                Err(StartError::Lock(LockError::Held)) if started.elapsed() < PATIENCE => {
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    /// Asks and waits for the answer.
+    pub(super) async fn ask(&mut self, request: Request) -> Result<Reply, Failure> {
+        Ok(self.client.answer(request).await?)
+    }
+
+    /// Ends it; an engine of its own is stopped cleanly.
+    pub(super) async fn close(self) {
+        drop(self.client);
+        if let Some(running) = self.own {
+            running.handle.stop();
+            running.ended().await;
+        }
+    }
+}
+
+/// Asks one thing and closes.
+pub(super) async fn ask(config: &Config, global: &Global, request: Request) -> Result<Reply, Failure> {
+    let mut session = Session::open(config, global).await?;
+    let reply = session.ask(request).await;
+    session.close().await;
+    reply
+}
+
+/// The engine answered something else than was asked for: a defect, said plainly.
+pub(super) fn unexpected(reply: &Reply) -> Failure {
+    let kind = format!("{reply:?}");
+    let kind = kind.split(['(', ' ']).next().unwrap_or_default();
+    Failure::new(Exit::Failed, format!("the engine answered with {kind}, which was not asked for; this is a defect"))
+}

@@ -1,0 +1,181 @@
+//! A client, wherever its engine is.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use tokio::sync::mpsc;
+
+use crate::engine::Handle;
+use crate::protocol::{Link, Refusal, Reply, Request, RequestId, Update};
+
+use super::attached;
+
+/// Updates that may wait for a screen before the line is no longer read.
+const UPDATES: usize = 256;
+
+/// A client of an engine.
+#[derive(Debug)]
+pub struct Client {
+    asks: mpsc::UnboundedSender<(RequestId, Request)>,
+    updates: mpsc::Receiver<Update>,
+    next_id: AtomicU64,
+    link: Mutex<Link>,
+    read_only: bool,
+}
+
+/// What a client wants of its engine.
+#[derive(Debug, Clone, Copy)]
+pub struct Wish {
+    /// A snapshot and notices, or only answers.
+    pub follow: bool,
+    /// Whether it promises to change nothing.
+    pub read_only: bool,
+}
+
+impl Client {
+    /// A client of an engine in this process.
+    pub async fn embedded(engine: &Handle, follow: bool, read_only: bool) -> Self {
+        let mut joined = engine.join(follow, read_only).await;
+        let (asks, mut asked) = mpsc::unbounded_channel();
+        let (sender, updates) = mpsc::channel(UPDATES);
+        tokio::spawn(async move {
+            loop {
+                tokio::select! {
+                    ask = asked.recv() => {
+                        let Some((id, request)) = ask else { return };
+                        if !joined.ask(id, request).await {
+                            return;
+                        }
+                    }
+                    // Room first, so that a screen that does not read holds back only itself.
+                    room = sender.reserve() => {
+                        let Ok(room) = room else { return };
+                        tokio::select! {
+                            update = joined.updates.recv() => match update {
+                                Some(update) => room.send(update),
+                                None => return,
+                            },
+                            ask = asked.recv() => {
+                                let Some((id, request)) = ask else { return };
+                                if !joined.ask(id, request).await {
+                                    return;
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+        });
+        Self::new(asks, updates, Link::Embedded, read_only)
+    }
+
+    /// A client of the engine behind the socket at `path`. It connects, and reconnects, by itself.
+    #[must_use]
+    pub fn attached(path: PathBuf, follow: bool, read_only: bool) -> Self {
+        let (asks, asked) = mpsc::unbounded_channel();
+        let (sender, updates) = mpsc::channel(UPDATES);
+        tokio::spawn(attached::run(path, Wish { follow, read_only }, asked, sender));
+        let link = Link::Reconnecting { since: jiff::Timestamp::now(), tries: 0 };
+        Self::new(asks, updates, link, read_only)
+    }
+
+    fn new(
+        asks: mpsc::UnboundedSender<(RequestId, Request)>,
+        updates: mpsc::Receiver<Update>,
+        link: Link,
+        read_only: bool,
+    ) -> Self {
+        Self { asks, updates, next_id: AtomicU64::new(1), link: Mutex::new(link), read_only }
+    }
+
+    /// Asks; the reply comes from [`Client::next`] under the same number.
+    pub fn ask(&self, request: Request) -> RequestId {
+        let id = RequestId(self.next_id.fetch_add(1, Ordering::Relaxed));
+        // The engine may be gone; `next` says so.
+        let _ = self.asks.send((id, request));
+        id
+    }
+
+    /// The next update: a snapshot first and after every reconnect, then notices and replies.
+    /// `None` when an embedded engine has ended.
+    pub async fn next(&mut self) -> Option<Update> {
+        let update = self.updates.recv().await?;
+        if let Update::Link(link) = &update {
+            *self.link.lock().unwrap_or_else(PoisonError::into_inner) = *link;
+        }
+        Some(update)
+    }
+
+    /// The state of the line.
+    #[must_use]
+    pub fn link(&self) -> Link {
+        *self.link.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether it promised to change nothing.
+    #[must_use]
+    pub fn is_read_only(&self) -> bool {
+        self.read_only
+    }
+
+    /// Asks and waits for the answer; other updates meanwhile are dropped. For commands.
+    ///
+    /// # Errors
+    /// What the engine refused, or that it is gone.
+    pub async fn answer(&mut self, request: Request) -> Result<Reply, Refusal> {
+        let asked = self.ask(request);
+        while let Some(update) = self.next().await {
+            match update {
+                Update::Reply { id, reply } if id == asked => return reply,
+                _ => {}
+            }
+        }
+        Err(Refusal::Unanswered)
+    }
+}
+
+/// Requests on their way, so that they can be asked again after the line broke.
+#[derive(Debug, Default)]
+pub(super) struct Open(HashMap<RequestId, Request>);
+
+impl Open {
+    pub(super) fn asked(&mut self, id: RequestId, request: Request) {
+        self.0.insert(id, request);
+    }
+
+    pub(super) fn answered(&mut self, id: RequestId) {
+        self.0.remove(&id);
+    }
+
+    /// After a break: what may be asked again, oldest first, and what may not.
+    pub(super) fn after_break(&mut self) -> (Vec<(RequestId, Request)>, Vec<RequestId>) {
+        let lost: Vec<RequestId> = self.0.iter().filter(|(_, request)| !request.is_idempotent()).map(|(id, _)| *id).collect();
+        for id in &lost {
+            self.0.remove(id);
+        }
+        let mut again: Vec<(RequestId, Request)> = self.0.iter().map(|(id, request)| (*id, request.clone())).collect();
+        again.sort_by_key(|(id, _)| *id);
+        (again, lost)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_safe_is_asked_again() {
+        let mut open = Open::default();
+        open.asked(RequestId(2), Request::NextUnread);
+        open.asked(RequestId(1), Request::RestartTask("t".into()));
+        open.asked(RequestId(3), Request::Snapshot);
+        open.answered(RequestId(3));
+        let (again, lost) = open.after_break();
+        assert_eq!(again, [(RequestId(2), Request::NextUnread)]);
+        assert_eq!(lost, [RequestId(1)]);
+        assert!(open.after_break().1.is_empty(), "lost once");
+    }
+}

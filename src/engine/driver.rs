@@ -1,0 +1,198 @@
+//! Performs effects and brings their results back as inputs.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use tokio::sync::mpsc;
+
+use crate::model::{ChannelId, Contact};
+use crate::protocol::{ClientId, FullEvent, Notice, Refusal, Reply, Request, RequestId, Update};
+use crate::store::{ChannelCounts, Store, StoreError};
+
+use super::projector::{Projector, blocking};
+use super::supervisor::Supervisor;
+use super::{Aftermath, Effect, Engine, Input};
+
+/// Answers at once at most; a client that asks for more gets this many and asks again.
+const PAGE_MAX: usize = 1_000;
+
+struct Outbox {
+    sender: mpsc::Sender<Update>,
+    follow: bool,
+    /// It has missed something; nothing but a snapshot or an answer goes to it until it has one.
+    lagging: bool,
+}
+
+/// The hands of the engine.
+pub(super) struct Driver {
+    pub store: Arc<Store>,
+    pub projector: Arc<Projector>,
+    pub supervisor: Arc<Supervisor>,
+    pub inputs: mpsc::Sender<Input>,
+    clients: HashMap<ClientId, Outbox>,
+}
+
+type Answer = Result<(Reply, Option<Aftermath>), Refusal>;
+
+impl Driver {
+    pub(super) fn new(
+        store: Arc<Store>,
+        projector: Arc<Projector>,
+        supervisor: Arc<Supervisor>,
+        inputs: mpsc::Sender<Input>,
+    ) -> Self {
+        Self { store, projector, supervisor, inputs, clients: HashMap::new() }
+    }
+
+    /// The loop: wait, decide, do.
+    pub(super) async fn run(mut self, mut engine: Engine) {
+        while !engine.is_done() {
+            let input = engine.select().await;
+            if let Input::Joined { client, outbox, follow, .. } = &input {
+                let outbox = Outbox { sender: outbox.clone(), follow: *follow, lagging: false };
+                self.clients.insert(*client, outbox);
+            }
+            let mut pending = vec![input];
+            while let Some(input) = pending.pop() {
+                for effect in engine.apply(input, Timestamp::now()) {
+                    pending.extend(self.perform(effect));
+                }
+            }
+        }
+    }
+
+    /// Performs one effect; answers clients that turned out to lag or to be gone.
+    fn perform(&mut self, effect: Effect) -> Vec<Input> {
+        match effect {
+            Effect::Send(client, update) => self.send(client, *update).into_iter().collect(),
+            Effect::Publish(notice) => self.publish(&notice),
+            Effect::Drop(client) => {
+                self.clients.remove(&client);
+                Vec::new()
+            }
+            Effect::Read { client, id, request } => {
+                let store = Arc::clone(&self.store);
+                self.answer(client, id, async move {
+                    let read = blocking(move || Ok(read(&store, request))).await;
+                    Ok((read.and_then(|reply| reply).map_err(failed)?, None))
+                })
+            }
+            Effect::Mark { client, id, ids, mark } => {
+                let store = Arc::clone(&self.store);
+                self.answer(client, id, async move {
+                    let (marks, unread) = store.mark(ids, mark, operator(), Timestamp::now()).await.map_err(failed)?;
+                    if marks.is_empty() {
+                        return Err(Refusal::Unknown("no such message".to_owned()));
+                    }
+                    Ok((Reply::Marked(marks.clone()), Some(Aftermath::Marked { marks, unread })))
+                })
+            }
+            Effect::SetVip { client, id, contact, vip } => {
+                let store = Arc::clone(&self.store);
+                self.answer(client, id, async move {
+                    let contact = store.set_vip(contact, vip).await.map_err(failed)?;
+                    let contact: Box<Contact> =
+                        Box::new(contact.ok_or_else(|| Refusal::Unknown("no such contact".to_owned()))?);
+                    let counts: Vec<(ChannelId, ChannelCounts)> =
+                        blocking(move || Ok(store.channel_counts()?.into_iter().collect())).await.map_err(failed)?;
+                    Ok((Reply::Contact(Some(contact.clone())), Some(Aftermath::Vip { contact, counts })))
+                })
+            }
+            Effect::Replay { client, id, filter } => {
+                let projector = Arc::clone(&self.projector);
+                self.answer(client, id, async move {
+                    Ok((Reply::Count(projector.replay(filter).await.map_err(failed)?), None))
+                })
+            }
+            Effect::RestartTask(name) => {
+                self.supervisor.restart(&name);
+                Vec::new()
+            }
+            Effect::KeepRejections(rejections) => {
+                let store = Arc::clone(&self.store);
+                tokio::spawn(async move {
+                    if let Err(error) = store.keep_rejections(rejections).await {
+                        tracing::warn!(%error, "failed to keep refusals; they are shown until the engine stops");
+                    }
+                });
+                Vec::new()
+            }
+        }
+    }
+
+    /// Works out an answer beside the loop.
+    fn answer(&self, client: ClientId, id: RequestId, work: impl Future<Output = Answer> + Send + 'static) -> Vec<Input> {
+        let inputs = self.inputs.clone();
+        tokio::spawn(async move {
+            let (reply, aftermath) = match work.await {
+                Ok((reply, aftermath)) => (Ok(reply), aftermath),
+                Err(refusal) => (Err(refusal), None),
+            };
+            // The engine is gone only when everything ends.
+            let _ = inputs.send(Input::Answered { client, id, reply, aftermath }).await;
+        });
+        Vec::new()
+    }
+
+    fn send(&mut self, client: ClientId, update: Update) -> Option<Input> {
+        let outbox = self.clients.get_mut(&client)?;
+        let is_answer = matches!(update, Update::Reply { .. });
+        let is_snapshot = matches!(update, Update::Snapshot(_));
+        match outbox.sender.try_send(update) {
+            Ok(()) => {
+                outbox.lagging &= !is_snapshot;
+                None
+            }
+            // An answer must not be lost: a client with no room for one has stopped listening.
+            Err(mpsc::error::TrySendError::Full(_)) if is_answer => Some(Input::Left(client)),
+            Err(mpsc::error::TrySendError::Full(_)) => {
+                outbox.lagging = true;
+                Some(Input::Lagging(client))
+            }
+            Err(mpsc::error::TrySendError::Closed(_)) => Some(Input::Left(client)),
+        }
+    }
+
+    fn publish(&mut self, notice: &Notice) -> Vec<Input> {
+        let following: Vec<ClientId> =
+            self.clients.iter().filter(|(_, outbox)| outbox.follow && !outbox.lagging).map(|(id, _)| *id).collect();
+        following.into_iter().filter_map(|client| self.send(client, Update::Notice(notice.clone()))).collect()
+    }
+}
+
+/// Who acts. Over the unix socket that is the owner of the state directory.
+fn operator() -> String {
+    std::env::var("USER").ok().filter(|name| !name.is_empty()).unwrap_or_else(|| "operator".to_owned())
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "it is the last word of an error's way, as `map_err` hands it over")]
+fn failed(error: StoreError) -> Refusal {
+    Refusal::Failed(error.to_string())
+}
+
+/// Answers a question from the store.
+fn read(store: &Store, request: Request) -> Result<Reply, StoreError> {
+    Ok(match request {
+        Request::Events { filter, after: Some(after), limit, .. } => {
+            Reply::Events(store.events_after(&filter, after, limit.min(PAGE_MAX))?)
+        }
+        Request::Events { filter, before, limit, .. } => Reply::Events(store.events(&filter, before, limit.min(PAGE_MAX))?),
+        Request::EventCount(filter) => Reply::Count(store.event_count(&filter)?),
+        Request::Event(id) => Reply::Event(store.event(id)?.map(|raw| {
+            Box::new(FullEvent { event: raw.event, headers: raw.headers, body: raw.body })
+        })),
+        Request::Inbox { filter, before, limit } => Reply::Messages(store.inbox(&filter, before, limit.min(PAGE_MAX))?),
+        Request::InboxCount(filter) => Reply::Count(store.inbox_count(&filter)?),
+        Request::NextUnread => Reply::Messages(store.next_unread()?.into_iter().collect()),
+        Request::Search { query, before, limit } => Reply::Messages(store.search(&query, before, limit.min(PAGE_MAX))?),
+        Request::Message(id) => Reply::Message(store.message(id)?.map(Box::new)),
+        Request::Contacts { filter, limit } => Reply::Contacts(store.contacts(&filter, limit.min(PAGE_MAX))?),
+        Request::Contact(id) => Reply::Contact(store.contact(id)?.map(Box::new)),
+        Request::Snapshot
+        | Request::Mark { .. }
+        | Request::SetVip { .. }
+        | Request::Replay(_)
+        | Request::RestartTask(_) => unreachable!("the engine turns these into effects of their own"),
+    })
+}

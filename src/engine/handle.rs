@@ -1,0 +1,80 @@
+//! The way to a running engine. Cheap to clone.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use crate::protocol::{ClientId, Request, RequestId, Update};
+
+use super::supervisor::{Supervisor, TaskSpec};
+use super::Input;
+
+/// Updates that may wait for a client. A client that lets more wait gets a fresh snapshot instead.
+const OUTBOX: usize = 512;
+
+/// A handle on a running engine.
+#[derive(Debug, Clone)]
+pub struct Handle {
+    pub(super) inputs: mpsc::Sender<Input>,
+    pub(super) supervisor: Arc<Supervisor>,
+    pub(super) next_client: Arc<AtomicU64>,
+    pub(super) stop: CancellationToken,
+}
+
+/// A client that is in. Dropping it leaves.
+#[derive(Debug)]
+pub struct Joined {
+    handle: Handle,
+    client: ClientId,
+    /// What the client hears.
+    pub updates: mpsc::Receiver<Update>,
+}
+
+impl Handle {
+    /// Lets a client in. With `follow` it hears a snapshot first, then notices.
+    pub async fn join(&self, follow: bool, read_only: bool) -> Joined {
+        let client = ClientId(self.next_client.fetch_add(1, Ordering::Relaxed));
+        let (outbox, updates) = mpsc::channel(OUTBOX);
+        // The engine may have stopped; the client hears that as the end of its updates.
+        let _ = self.inputs.send(Input::Joined { client, outbox, follow, read_only }).await;
+        Joined { handle: self.clone(), client, updates }
+    }
+
+    /// Runs a task under supervision.
+    pub fn supervise(&self, spec: TaskSpec) {
+        Supervisor::run(&self.supervisor, spec);
+    }
+
+    /// Asks the engine to stop.
+    pub fn stop(&self) {
+        self.stop.cancel();
+    }
+
+    /// Resolves when the engine has been asked to stop.
+    pub async fn stopped(&self) {
+        self.stop.cancelled().await;
+    }
+}
+
+impl Joined {
+    /// Asks; the reply comes among the updates. Waits while the engine is busy.
+    ///
+    /// Answers whether the engine still listens.
+    pub async fn ask(&self, id: RequestId, request: Request) -> bool {
+        self.handle.inputs.send(Input::Asked { client: self.client, id, request }).await.is_ok()
+    }
+}
+
+impl Drop for Joined {
+    fn drop(&mut self) {
+        let (inputs, client) = (self.handle.inputs.clone(), self.client);
+        // Usually there is room; otherwise a task waits for it.
+        if let Err(mpsc::error::TrySendError::Full(input)) = inputs.try_send(Input::Left(client))
+            && let Ok(runtime) = tokio::runtime::Handle::try_current()
+        {
+            runtime.spawn(async move { inputs.send(input).await });
+        }
+    }
+}

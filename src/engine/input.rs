@@ -1,0 +1,84 @@
+//! What the engine hears.
+
+use tokio::sync::mpsc;
+
+use crate::model::{ChannelId, Contact, ContactId, LogLine, Marks, Rejection, TaskStatus};
+use crate::protocol::{ClientId, Refusal, Reply, Request, RequestId, Update};
+use crate::store::{ChannelCounts, Projected, Unread};
+
+/// One thing that happened.
+#[derive(Debug)]
+pub enum Input {
+    /// A client wants in.
+    Joined {
+        /// Its number.
+        client: ClientId,
+        /// Where it hears; bounded, so a slow client is a lagging one and never a growing one.
+        outbox: mpsc::Sender<Update>,
+        /// Whether it wants a snapshot and notices.
+        follow: bool,
+        /// Whether it may change nothing.
+        read_only: bool,
+    },
+    /// A client has gone.
+    Left(ClientId),
+    /// A client fell behind and has missed notices.
+    Lagging(ClientId),
+    /// A client asks.
+    Asked {
+        /// Who.
+        client: ClientId,
+        /// The number of the request.
+        id: RequestId,
+        /// What.
+        request: Request,
+    },
+    /// An effect has an answer for a client.
+    Answered {
+        /// Who asked.
+        client: ClientId,
+        /// The number of the request.
+        id: RequestId,
+        /// The answer.
+        reply: Result<Reply, Refusal>,
+        /// What it changed for everybody.
+        aftermath: Option<Aftermath>,
+    },
+    /// Events were projected.
+    Projected(Projected),
+    /// Deliveries were refused.
+    Rejected(Vec<Rejection>),
+    /// A task has changed.
+    Task(TaskStatus),
+    /// A line was logged.
+    Log(LogLine),
+    /// A second has passed.
+    Tick,
+    /// The engine is to stop.
+    Stop,
+}
+
+/// What an effect changed for everybody.
+#[derive(Debug)]
+pub enum Aftermath {
+    /// Marks were put on messages.
+    Marked {
+        /// The marks they have now.
+        marks: Vec<(i64, Marks)>,
+        /// How the unread counts changed.
+        unread: Unread,
+    },
+    /// A contact became a VIP or ceased to be one; the unread counts were taken again.
+    Vip {
+        /// Who.
+        contact: Box<Contact>,
+        /// The counts of every channel.
+        counts: Vec<(ChannelId, ChannelCounts)>,
+    },
+}
+
+impl Aftermath {
+    pub(super) fn vip(contact: &Contact) -> (ContactId, bool) {
+        (contact.id, contact.vip)
+    }
+}

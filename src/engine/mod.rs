@@ -1,0 +1,32 @@
+//! The engine: one owner, one loop.
+//!
+//! [`Engine::select`] is the only place that waits and [`Engine::apply`] the only place that decides; it
+//! answers with [`Effect`]s, which the driver performs and brings back as inputs. Background work is
+//! supervised: a task that ends comes back, and says why.
+//!
+//! Deliveries do not pass through the loop: they end at the store's commit. The loop hears of them when
+//! they are projected.
+
+mod doors;
+mod driver;
+mod effect;
+mod handle;
+mod input;
+mod lock;
+mod log_sink;
+mod pace;
+mod panels;
+mod projector;
+mod recent;
+mod start;
+mod state;
+mod supervisor;
+
+pub use effect::Effect;
+pub use handle::{Joined, Handle};
+pub use input::{Aftermath, Input};
+pub use lock::{Lock, LockError};
+pub use log_sink::LogSink;
+pub use start::{Doors, Running, StartError, start};
+pub use state::Engine;
+pub use supervisor::{TaskContext, TaskSpec};

@@ -1,0 +1,170 @@
+//! The state and counts of every channel, kept up to date without asking the store again.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::net::SocketAddr;
+
+use jiff::Timestamp;
+
+use crate::config::ChannelConfig;
+use crate::model::{ChannelId, ChannelPanel, ChannelState, Event, MessageRow, Rejection, TaskState, TaskStatus};
+use crate::store::{ChannelCounts, Unread};
+
+use super::doors::listener_task;
+
+struct Panel {
+    shown: ChannelPanel,
+    /// Names of the tasks that listen for it.
+    listeners: Vec<String>,
+    /// Events by second, the last minute of them.
+    arrivals: VecDeque<(i64, u64)>,
+}
+
+/// All panels, and which of them have changed since they were last published.
+pub(super) struct Panels {
+    panels: BTreeMap<ChannelId, Panel>,
+    listening: HashMap<String, TaskState>,
+    changed: BTreeSet<ChannelId>,
+}
+
+impl Panels {
+    pub(super) fn new(
+        channels: &BTreeMap<ChannelId, ChannelConfig>,
+        ingress: SocketAddr,
+        counts: &HashMap<ChannelId, ChannelCounts>,
+    ) -> Self {
+        let panels = channels
+            .values()
+            .map(|channel| {
+                let doors = channel.doors(ingress);
+                let counted = counts.get(&channel.id).cloned().unwrap_or_default();
+                let shown = ChannelPanel {
+                    id: channel.id.clone(),
+                    provider: channel.provider,
+                    state: ChannelState::Unknown,
+                    urls: doors.iter().map(|(address, path)| format!("http://{address}{path}")).collect(),
+                    events: counted.events,
+                    unread_vip: counted.unread_vip,
+                    unread: counted.unread,
+                    per_minute: 0,
+                    last_event: counted.last_event,
+                    rejected: 0,
+                    last_error: None,
+                };
+                let listeners = doors.iter().map(|(address, _)| listener_task(*address)).collect();
+                (channel.id.clone(), Panel { shown, listeners, arrivals: VecDeque::new() })
+            })
+            .collect();
+        Self { panels, listening: HashMap::new(), changed: BTreeSet::new() }
+    }
+
+    pub(super) fn all(&self) -> Vec<ChannelPanel> {
+        self.panels.values().map(|panel| panel.shown.clone()).collect()
+    }
+
+    /// The panels that have changed since the last call.
+    pub(super) fn take_changed(&mut self) -> Vec<ChannelPanel> {
+        let changed = std::mem::take(&mut self.changed);
+        changed.iter().filter_map(|id| self.panels.get(id)).map(|panel| panel.shown.clone()).collect()
+    }
+
+    fn change(&mut self, id: &ChannelId, change: impl FnOnce(&mut Panel)) {
+        if let Some(panel) = self.panels.get_mut(id) {
+            let before = panel.shown.clone();
+            change(panel);
+            if panel.shown != before {
+                self.changed.insert(id.clone());
+            }
+        }
+    }
+
+    /// Counts projected events and the new messages among them.
+    pub(super) fn arrived(&mut self, events: &[Event], rows: &[MessageRow], now: Timestamp) {
+        for event in events {
+            self.change(&event.channel, |panel| {
+                panel.shown.events += 1;
+                panel.shown.last_event = panel.shown.last_event.max(Some(event.received));
+                match panel.arrivals.back_mut() {
+                    Some((second, count)) if *second == now.as_second() => *count += 1,
+                    _ => panel.arrivals.push_back((now.as_second(), 1)),
+                }
+                panel.shown.per_minute += 1;
+            });
+        }
+        for row in rows {
+            self.change(&row.channel, |panel| {
+                let count = if row.vip { &mut panel.shown.unread_vip } else { &mut panel.shown.unread };
+                *count += 1;
+            });
+        }
+    }
+
+    pub(super) fn unread_changed(&mut self, unread: &Unread) {
+        for (id, (vips, others)) in unread {
+            self.change(id, |panel| {
+                panel.shown.unread_vip = panel.shown.unread_vip.saturating_add_signed(*vips);
+                panel.shown.unread = panel.shown.unread.saturating_add_signed(*others);
+            });
+        }
+    }
+
+    pub(super) fn unread_counted(&mut self, counts: &[(ChannelId, ChannelCounts)]) {
+        for (id, counted) in counts {
+            self.change(id, |panel| {
+                panel.shown.unread_vip = counted.unread_vip;
+                panel.shown.unread = counted.unread;
+            });
+        }
+    }
+
+    pub(super) fn rejected(&mut self, rejection: &Rejection) {
+        let Some(id) = rejection.channel.as_ref().and_then(|id| id.parse::<ChannelId>().ok()) else { return };
+        self.change(&id, |panel| {
+            panel.shown.rejected += rejection.count;
+            panel.shown.last_error = Some((rejection.last, format!("{}: {}", rejection.reason, rejection.detail)));
+        });
+    }
+
+    /// A channel is down when one of its listeners is.
+    pub(super) fn task_changed(&mut self, task: &TaskStatus) {
+        self.listening.insert(task.name.clone(), task.state);
+        let affected: Vec<ChannelId> =
+            self.panels.values().filter(|panel| panel.listeners.contains(&task.name)).map(|panel| panel.shown.id.clone()).collect();
+        for id in affected {
+            let states: Vec<Option<TaskState>> =
+                self.panels[&id].listeners.iter().map(|name| self.listening.get(name).copied()).collect();
+            self.change(&id, |panel| {
+                panel.shown.state = if states.iter().all(|state| *state == Some(TaskState::Running)) {
+                    ChannelState::Listening
+                } else if states.iter().any(|state| matches!(state, Some(TaskState::Waiting | TaskState::Stopped))) {
+                    ChannelState::Down
+                } else {
+                    ChannelState::Unknown
+                };
+                if task.state == TaskState::Waiting
+                    && let Some(error) = &task.last_error
+                {
+                    panel.shown.last_error = Some((task.since, format!("{}: {error}", task.name)));
+                }
+            });
+        }
+    }
+
+    /// Forgets arrivals older than a minute.
+    pub(super) fn tick(&mut self, now: Timestamp) {
+        let ids: Vec<ChannelId> = self.panels.keys().cloned().collect();
+        for id in ids {
+            self.change(&id, |panel| {
+                while panel.arrivals.front().is_some_and(|(second, _)| *second <= now.as_second() - 60) {
+                    panel.arrivals.pop_front();
+                }
+                panel.shown.per_minute = panel.arrivals.iter().map(|(_, count)| count).sum();
+            });
+        }
+    }
+}
+
+impl std::fmt::Debug for Panels {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list().entries(self.panels.keys()).finish()
+    }
+}

@@ -1,0 +1,152 @@
+//! Projection and indexing: idempotent work that follows the watermarks.
+
+use std::collections::HashMap;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::{Notify, mpsc};
+
+use crate::config::VipList;
+use crate::ingress::Channel;
+use crate::model::{ChannelId, EventFilter, Parsed};
+use crate::provider;
+use crate::store::{PendingEvent, Projected, Projection, Store, StoreError};
+
+use super::pace::Pace;
+use super::supervisor::TaskContext;
+use super::Input;
+
+/// Events projected in one transaction.
+const BATCH: usize = 128;
+/// Messages indexed in one transaction.
+const INDEX_BATCH: usize = 256;
+/// How often the watermark is looked at without a hint: a lost hint costs this much latency, never data.
+const SWEEP: Duration = Duration::from_secs(1);
+
+/// Everything projection needs.
+#[derive(Debug)]
+pub(super) struct Projector {
+    pub store: Arc<Store>,
+    pub channels: HashMap<ChannelId, Arc<Channel>>,
+    pub vip: VipList,
+    pub inputs: mpsc::Sender<Input>,
+    /// Rung when there is something to index.
+    pub projected: Notify,
+}
+
+impl Projector {
+    /// Projects whatever comes, until it is stopped.
+    pub(super) async fn run(self: Arc<Self>, context: TaskContext) -> Result<(), String> {
+        context.running();
+        let mut pace = Pace::new(self.store.recorded());
+        loop {
+            tokio::select! {
+                () = context.stop.cancelled() => return Ok(()),
+                () = self.store.committed().notified() => {}
+                () = tokio::time::sleep(SWEEP) => {}
+            }
+            while !context.stop.is_cancelled() {
+                let started = Instant::now();
+                let projected = self.project_batch().await.map_err(text)?;
+                if projected.up_to == 0 {
+                    break;
+                }
+                self.projected.notify_one();
+                // The engine is gone only when everything ends.
+                let _ = self.inputs.send(Input::Projected(projected)).await;
+                let rest = pace.rest(started.elapsed(), self.store.recorded());
+                tokio::time::sleep(rest).await;
+            }
+        }
+    }
+
+    /// Indexes whatever was projected, until it is stopped.
+    pub(super) async fn run_index(self: Arc<Self>, context: TaskContext) -> Result<(), String> {
+        context.running();
+        let mut pace = Pace::new(self.store.recorded());
+        loop {
+            tokio::select! {
+                () = context.stop.cancelled() => return Ok(()),
+                () = self.projected.notified() => {}
+                () = tokio::time::sleep(SWEEP) => {}
+            }
+            while !context.stop.is_cancelled() {
+                let started = Instant::now();
+                if self.store.index(INDEX_BATCH).await.map_err(text)? == 0 {
+                    break;
+                }
+                let rest = pace.rest(started.elapsed(), self.store.recorded());
+                tokio::time::sleep(rest).await;
+            }
+        }
+    }
+
+    /// Projects and indexes everything that is stored, without telling anybody.
+    pub(super) async fn catch_up(self: &Arc<Self>) -> Result<(), StoreError> {
+        while self.project_batch().await?.up_to > 0 {}
+        while self.store.index(INDEX_BATCH).await? > 0 {}
+        Ok(())
+    }
+
+    /// Projects the next few events; `up_to` is 0 when there were none.
+    async fn project_batch(self: &Arc<Self>) -> Result<Projected, StoreError> {
+        let this = Arc::clone(self);
+        let batch = blocking(move || Ok(this.parse_all(this.store.pending(BATCH)?))).await?;
+        if batch.is_empty() { Ok(Projected::default()) } else { self.store.project(batch, true).await }
+    }
+
+    /// Projects the events that match `filter` again; answers how many.
+    pub(super) async fn replay(self: &Arc<Self>, filter: EventFilter) -> Result<u64, StoreError> {
+        let mut after = 0;
+        let mut count = 0;
+        loop {
+            let (this, page) = (Arc::clone(self), filter.clone());
+            let batch = blocking(move || {
+                let events = this.store.stored_after(after, &page, BATCH)?;
+                Ok(this.parse_all(events))
+            })
+            .await?;
+            let Some(last) = batch.last() else { return Ok(count) };
+            after = last.event.seq;
+            count += batch.len() as u64;
+            self.store.project(batch, false).await?;
+        }
+    }
+
+    fn parse_all(&self, events: Vec<PendingEvent>) -> Vec<Projection> {
+        events.into_iter().map(|event| self.parse(event)).collect()
+    }
+
+    fn parse(&self, event: PendingEvent) -> Projection {
+        if event.dead.is_some() {
+            return Projection { event, parsed: None, vip: false };
+        }
+        let headers = event.headers();
+        let stored = provider::Stored { kind: &event.kind, key: &event.key, headers: &headers, data: &event.body };
+        // A channel that is no longer configured is read like any JSON. A parser that panics must not
+        // stop everything behind its event: the text is shown as it is.
+        let parse = AssertUnwindSafe(|| match self.channels.get(&event.channel) {
+            Some(channel) => channel.provider.parse(&stored),
+            None => provider::parse_any(&stored),
+        });
+        let parsed: Parsed = std::panic::catch_unwind(parse).unwrap_or_else(|_| {
+            tracing::error!(event = %event.id, "the parser panicked; the body is shown as it is");
+            provider::parse_plain(&stored)
+        });
+        let vip = parsed.from.as_ref().is_some_and(|person| self.vip.matches(&person.address));
+        Projection { event, parsed: Some(parsed), vip }
+    }
+}
+
+/// Runs `read` where blocking is allowed.
+pub(super) async fn blocking<T: Send + 'static>(
+    read: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, StoreError> {
+    tokio::task::spawn_blocking(read).await.unwrap_or(Err(StoreError::Closed))
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "it is the last word of an error's way, as `map_err` hands it over")]
+fn text(error: StoreError) -> String {
+    error.to_string()
+}

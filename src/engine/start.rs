@@ -1,0 +1,233 @@
+//! Start and stop, in order.
+
+use std::collections::HashMap;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use jiff::Timestamp;
+use tokio::sync::{Notify, mpsc};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::Config;
+use crate::ingress::{Channel, Refusals, SecretProblem};
+use crate::model::{ChannelId, EventFilter, InboxFilter, LogLine, ProviderKind};
+use crate::store::{Options, Store, StoreError};
+
+use super::driver::Driver;
+use super::panels::Panels;
+use super::projector::Projector;
+use super::state::{ACTIVITY, Beginning, Engine, INBOX};
+use super::supervisor::{Supervisor, TaskSpec};
+use super::{Handle, Input, Lock, LockError, doors};
+
+/// Inputs that may wait for the loop.
+const INPUTS: usize = 1024;
+
+/// Whether an engine listens to the world.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Doors {
+    /// Listeners and background tasks.
+    Open,
+    /// Only the store: for a command on a state directory no engine runs on.
+    Closed,
+}
+
+/// Why an engine did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Another engine runs, or the directory cannot be locked.
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    /// The state directory cannot be used.
+    #[error("failed to use the state directory {path}: {source}")]
+    Directory {
+        /// Which directory.
+        path: String,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// A secret cannot be used.
+    #[error(transparent)]
+    Secret(#[from] SecretProblem),
+    /// The store cannot be opened.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// A running engine.
+#[derive(Debug)]
+pub struct Running {
+    /// The way to it.
+    pub handle: Handle,
+    ended: JoinHandle<()>,
+}
+
+impl Running {
+    /// Waits until the engine has ended: no task runs, everything queued is committed, the lock is free.
+    pub async fn ended(self) {
+        if self.ended.await.is_err() {
+            tracing::error!("the engine ended in a panic");
+        }
+    }
+}
+
+/// Starts an engine on `config`. `logs` are the log lines it shows.
+///
+/// # Errors
+/// When the state directory is taken or unusable, or a secret cannot be read.
+pub async fn start(config: Config, doors: Doors, logs: Option<mpsc::Receiver<LogLine>>) -> Result<Running, StartError> {
+    prepare(&config)?;
+    let lock = Lock::take(&config.state_dir)?;
+    let mut channels = HashMap::new();
+    for configured in config.channels.values() {
+        channels.insert(configured.id.clone(), Channel::new(&config, configured.clone())?);
+    }
+    let options = Options { commit_batch: config.commit_batch, queue: config.limits.queue };
+    let store = Arc::new(Store::open(&config.state_dir, options)?);
+    for (id, number) in store.channel_numbers(channels.keys().cloned().collect()).await? {
+        if let Some(channel) = channels.get_mut(&id) {
+            channel.number = number;
+        }
+    }
+    let channels: HashMap<ChannelId, Arc<Channel>> =
+        channels.into_iter().map(|(id, channel)| (id, Arc::new(channel))).collect();
+    let vip = config.vip.clone();
+    store.refresh_vips(move |address| vip.matches(address)).await?;
+
+    let (inputs, received) = mpsc::channel(INPUTS);
+    let stop = CancellationToken::new();
+    let projector = Arc::new(Projector {
+        store: Arc::clone(&store),
+        channels: channels.clone(),
+        vip: config.vip.clone(),
+        inputs: inputs.clone(),
+        projected: Notify::new(),
+    });
+    if doors == Doors::Closed {
+        projector.catch_up().await?;
+    }
+    let engine = Engine::new(received, beginning(&config, &store)?);
+    let supervisor = Arc::new(Supervisor::new(inputs.clone(), stop.clone()));
+    let handle = Handle {
+        inputs: inputs.clone(),
+        supervisor: Arc::clone(&supervisor),
+        next_client: Arc::new(AtomicU64::new(1)),
+        stop: stop.clone(),
+    };
+    if doors == Doors::Open {
+        background(&handle, &config, &channels, &store, &projector);
+    }
+    if let Some(logs) = logs {
+        tokio::spawn(forward_logs(logs, inputs.clone(), stop.clone()));
+    }
+    let driver = Driver::new(store, Arc::clone(&projector), Arc::clone(&supervisor), inputs.clone());
+    let ended = tokio::spawn(async move {
+        let running = tokio::spawn(driver.run(engine));
+        stop.cancelled().await;
+        // Listeners first, while the loop still answers; then the loop; the store closes as its last owner goes.
+        supervisor.ended().await;
+        let _ = inputs.send(Input::Stop).await;
+        if running.await.is_err() {
+            tracing::error!("the engine's loop ended in a panic");
+        }
+        drop(projector);
+        drop(lock);
+    });
+    Ok(Running { handle, ended })
+}
+
+/// Starts the listeners and everything that follows the watermarks.
+fn background(
+    handle: &Handle,
+    config: &Config,
+    channels: &HashMap<ChannelId, Arc<Channel>>,
+    store: &Arc<Store>,
+    projector: &Arc<Projector>,
+) {
+    let refusals = Arc::new(Refusals::default());
+    for listener in doors::listeners(channels, config.ingress, config.limits, store, &refusals) {
+        handle.supervise(listener);
+    }
+    handle.supervise(doors::refusals_task(refusals, handle.inputs.clone()));
+    let projecting = Arc::clone(projector);
+    handle.supervise(TaskSpec::new("projector", move |context| Arc::clone(&projecting).run(context)));
+    let indexing = Arc::clone(projector);
+    handle.supervise(TaskSpec::new("search index", move |context| Arc::clone(&indexing).run_index(context)));
+}
+
+fn beginning(config: &Config, store: &Store) -> Result<Beginning, StoreError> {
+    let dead = EventFilter { dead: true, ..EventFilter::default() };
+    // What is not projected yet is left out here: it arrives as soon as the projector runs.
+    let up_to = store.projected_up_to()?;
+    Ok(Beginning {
+        node: config.node.clone(),
+        state_dir: config.state_dir.display().to_string(),
+        now: Timestamp::now(),
+        panels: Panels::new(&config.channels, config.ingress, &store.channel_counts()?),
+        inbox: store.inbox(&InboxFilter::default(), None, INBOX)?,
+        events: store.events(&EventFilter::default(), Some(up_to + 1), ACTIVITY)?,
+        rejections: store.rejections(None, ACTIVITY)?,
+        dead_letters: store.event_count(&dead)?,
+        up_to,
+    })
+}
+
+async fn forward_logs(mut logs: mpsc::Receiver<LogLine>, inputs: mpsc::Sender<Input>, stop: CancellationToken) {
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            line = logs.recv() => {
+                let Some(line) = line else { return };
+                if inputs.send(Input::Log(line)).await.is_err() {
+                    return;
+                }
+            }
+        }
+    }
+}
+
+/// Makes the state directory, private to its owner, and the secrets of default channels.
+fn prepare(config: &Config) -> Result<(), StartError> {
+    let unusable = |path: &Path| {
+        let path = path.display().to_string();
+        move |source| StartError::Directory { path, source }
+    };
+    let secrets = config.state_dir.join("secrets");
+    let mut private = std::fs::DirBuilder::new();
+    private.recursive(true).mode(0o700);
+    for dir in [&config.state_dir, &secrets] {
+        private.create(dir).map_err(unusable(dir))?;
+    }
+    if config.default_channels {
+        for channel in config.channels.values() {
+            let path = config.generated_secret_path(&channel.id);
+            let made = generate_secret(&path, channel.provider);
+            made.map_err(unusable(&path))?;
+        }
+    }
+    Ok(())
+}
+
+/// Writes a fresh secret to `path`, unless one is there.
+fn generate_secret(path: &Path, provider: ProviderKind) -> std::io::Result<()> {
+    use std::io::Write;
+
+    let bytes: [u8; 32] = rand::random();
+    let secret = match provider {
+        ProviderKind::Standard => format!("whsec_{}", STANDARD.encode(bytes)),
+        ProviderKind::Github | ProviderKind::Secret => URL_SAFE_NO_PAD.encode(bytes),
+    };
+    match std::fs::File::options().write(true).create_new(true).mode(0o600).open(path) {
+        Ok(mut file) => {
+            writeln!(file, "{secret}")?;
+            file.sync_all()
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(error),
+    }
+}

@@ -1,0 +1,405 @@
+//! The engine itself: inputs in, effects out.
+
+use std::collections::{BTreeMap, HashMap};
+
+use jiff::Timestamp;
+use tokio::sync::mpsc;
+use tokio::time::{Interval, MissedTickBehavior};
+
+use crate::model::{Event, LogLine, MessageRow, Rejection, TaskStatus};
+use crate::protocol::{ClientId, Notice, Refusal, Reply, Request, RequestId, Snapshot, Update};
+use crate::store::Projected;
+
+use super::panels::Panels;
+use super::recent::Recent;
+use super::{Aftermath, Effect, Input};
+
+/// Messages in a snapshot; a screen asks for older ones as it scrolls.
+pub(super) const INBOX: usize = 200;
+/// Events, refusals and log lines in a snapshot.
+pub(super) const ACTIVITY: usize = 200;
+/// Messages in one notice; in a burst the rest are counted and read from the store.
+const ROWS_PER_NOTICE: usize = 64;
+
+/// What the engine knows when it starts.
+#[derive(Debug)]
+pub(super) struct Beginning {
+    pub node: String,
+    pub state_dir: String,
+    pub now: Timestamp,
+    pub panels: Panels,
+    pub inbox: Vec<MessageRow>,
+    pub events: Vec<Event>,
+    pub rejections: Vec<Rejection>,
+    pub dead_letters: u64,
+    pub up_to: i64,
+}
+
+#[derive(Debug)]
+struct Follower {
+    follow: bool,
+    read_only: bool,
+    /// It has missed notices; it gets a snapshot as soon as it has room for one.
+    lagging: bool,
+}
+
+/// The one owner of everything that is shown.
+#[derive(Debug)]
+pub struct Engine {
+    inputs: mpsc::Receiver<Input>,
+    ticks: Interval,
+    node: String,
+    state_dir: String,
+    started: Timestamp,
+    panels: Panels,
+    tasks: BTreeMap<String, TaskStatus>,
+    inbox: Recent<MessageRow>,
+    events: Recent<Event>,
+    rejections: Recent<Rejection>,
+    logs: Recent<LogLine>,
+    dead_letters: u64,
+    up_to: i64,
+    clients: HashMap<ClientId, Follower>,
+    stopping: bool,
+}
+
+impl Engine {
+    pub(super) fn new(inputs: mpsc::Receiver<Input>, beginning: Beginning) -> Self {
+        let mut ticks = tokio::time::interval(std::time::Duration::from_secs(1));
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        Self {
+            inputs,
+            ticks,
+            node: beginning.node,
+            state_dir: beginning.state_dir,
+            started: beginning.now,
+            panels: beginning.panels,
+            tasks: BTreeMap::new(),
+            inbox: Recent::new(INBOX, beginning.inbox),
+            events: Recent::new(ACTIVITY, beginning.events),
+            rejections: Recent::new(ACTIVITY, beginning.rejections),
+            logs: Recent::new(ACTIVITY, Vec::new()),
+            dead_letters: beginning.dead_letters,
+            up_to: beginning.up_to,
+            clients: HashMap::new(),
+            stopping: false,
+        }
+    }
+
+    /// Whether the loop is over.
+    #[must_use]
+    pub fn is_done(&self) -> bool {
+        self.stopping
+    }
+
+    /// The next input. The only place that waits.
+    pub async fn select(&mut self) -> Input {
+        tokio::select! {
+            // Inputs first: a tick is late under load, never an answer.
+            biased;
+            input = self.inputs.recv() => input.unwrap_or(Input::Stop),
+            _ = self.ticks.tick() => Input::Tick,
+        }
+    }
+
+    /// Decides what `input` means. Never blocks, never awaits.
+    #[must_use = "effects do nothing until the driver performs them"]
+    pub fn apply(&mut self, input: Input, now: Timestamp) -> Vec<Effect> {
+        let mut effects = match input {
+            Input::Joined { client, follow, read_only, outbox: _ } => self.joined(client, follow, read_only, now),
+            Input::Left(client) => self.left(client),
+            Input::Lagging(client) => self.lagging(client),
+            Input::Asked { client, id, request } => self.asked(client, id, request, now),
+            Input::Answered { client, id, reply, aftermath } => {
+                let mut effects = aftermath.map_or_else(Vec::new, |aftermath| self.settle(aftermath));
+                effects.push(Effect::Send(client, Box::new(Update::Reply { id, reply })));
+                effects
+            }
+            Input::Projected(projected) => self.projected(projected, now),
+            Input::Rejected(rejections) => self.rejected(rejections),
+            Input::Task(status) => {
+                self.panels.task_changed(&status);
+                self.tasks.insert(status.name.clone(), status.clone());
+                vec![Effect::Publish(Notice::Task(status))]
+            }
+            Input::Log(line) => {
+                self.logs.push(line.clone());
+                vec![Effect::Publish(Notice::Log(line))]
+            }
+            Input::Tick => self.tick(now),
+            Input::Stop => {
+                self.stopping = true;
+                vec![Effect::Publish(Notice::Stopping)]
+            }
+        };
+        // Tidy up, so that the next input meets a clean state.
+        let changed = self.panels.take_changed();
+        if !changed.is_empty() {
+            effects.push(Effect::Publish(Notice::Channels(changed)));
+        }
+        effects
+    }
+
+    /// Everything a screen begins with.
+    #[must_use]
+    pub fn snapshot(&self, now: Timestamp) -> Snapshot {
+        Snapshot {
+            node: self.node.clone(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            state_dir: self.state_dir.clone(),
+            started: self.started,
+            at: now,
+            clients: self.followers(),
+            channels: self.panels.all(),
+            tasks: self.tasks.values().cloned().collect(),
+            inbox: self.inbox.to_vec(),
+            events: self.events.to_vec(),
+            rejections: self.rejections.to_vec(),
+            logs: self.logs.to_vec(),
+            dead_letters: self.dead_letters,
+            up_to: self.up_to,
+        }
+    }
+
+    fn followers(&self) -> usize {
+        self.clients.values().filter(|client| client.follow).count()
+    }
+
+    fn send_snapshot(&self, client: ClientId, now: Timestamp) -> Effect {
+        Effect::Send(client, Box::new(Update::Snapshot(Box::new(self.snapshot(now)))))
+    }
+
+    fn joined(&mut self, client: ClientId, follow: bool, read_only: bool, now: Timestamp) -> Vec<Effect> {
+        self.clients.insert(client, Follower { follow, read_only, lagging: false });
+        if !follow {
+            return Vec::new();
+        }
+        // The snapshot first: whatever is published next changes it.
+        vec![self.send_snapshot(client, now), Effect::Publish(Notice::Clients(self.followers()))]
+    }
+
+    fn left(&mut self, client: ClientId) -> Vec<Effect> {
+        match self.clients.remove(&client) {
+            Some(Follower { follow: true, .. }) => {
+                vec![Effect::Drop(client), Effect::Publish(Notice::Clients(self.followers()))]
+            }
+            _ => vec![Effect::Drop(client)],
+        }
+    }
+
+    fn lagging(&mut self, client: ClientId) -> Vec<Effect> {
+        if let Some(follower) = self.clients.get_mut(&client) {
+            follower.lagging = true;
+        }
+        Vec::new()
+    }
+
+    fn asked(&mut self, client: ClientId, id: RequestId, request: Request, now: Timestamp) -> Vec<Effect> {
+        let Some(follower) = self.clients.get(&client) else { return Vec::new() };
+        let answer = |reply| vec![Effect::Send(client, Box::new(Update::Reply { id, reply }))];
+        if follower.read_only && request.writes() {
+            return answer(Err(Refusal::Denied("this client is read-only".to_owned())));
+        }
+        match request {
+            Request::Snapshot => answer(Ok(Reply::Snapshot(Box::new(self.snapshot(now))))),
+            Request::Mark { ids, mark } => vec![Effect::Mark { client, id, ids, mark }],
+            Request::SetVip { id: contact, vip } => vec![Effect::SetVip { client, id, contact, vip }],
+            Request::Replay(filter) => vec![Effect::Replay { client, id, filter }],
+            Request::RestartTask(name) if self.tasks.contains_key(&name) => {
+                let mut effects = vec![Effect::RestartTask(name)];
+                effects.extend(answer(Ok(Reply::Done)));
+                effects
+            }
+            Request::RestartTask(name) => {
+                answer(Err(Refusal::Unknown(format!("no task is called {name:?}; `aurora task list` names them"))))
+            }
+            request => vec![Effect::Read { client, id, request }],
+        }
+    }
+
+    fn settle(&mut self, aftermath: Aftermath) -> Vec<Effect> {
+        match aftermath {
+            Aftermath::Marked { marks, unread } => {
+                for row in self.inbox.iter_mut() {
+                    if let Some((_, now)) = marks.iter().find(|(seq, _)| *seq == row.seq) {
+                        row.marks.clone_from(now);
+                    }
+                }
+                self.panels.unread_changed(&unread);
+                vec![Effect::Publish(Notice::Marked(marks))]
+            }
+            Aftermath::Vip { contact, counts } => {
+                let (id, vip) = Aftermath::vip(&contact);
+                for row in self.inbox.iter_mut().filter(|row| row.contact == Some(id)) {
+                    row.vip = vip;
+                }
+                self.panels.unread_counted(&counts);
+                vec![Effect::Publish(Notice::Vip { contact: id, vip })]
+            }
+        }
+    }
+
+    fn projected(&mut self, projected: Projected, now: Timestamp) -> Vec<Effect> {
+        let Projected { mut rows, mut events, up_to } = projected;
+        self.panels.arrived(&events, &rows, now);
+        self.dead_letters += events.iter().filter(|event| event.cause.is_some()).count() as u64;
+        self.up_to = self.up_to.max(up_to);
+        for row in &rows {
+            self.inbox.push(row.clone());
+        }
+        for event in &events {
+            self.events.push(event.clone());
+        }
+        let omitted = rows.len().saturating_sub(ROWS_PER_NOTICE);
+        rows.drain(..omitted);
+        events.drain(..events.len().saturating_sub(ROWS_PER_NOTICE));
+        let (dead_letters, up_to) = (self.dead_letters, self.up_to);
+        vec![Effect::Publish(Notice::Arrived { rows, events, omitted: omitted as u64, dead_letters, up_to })]
+    }
+
+    fn rejected(&mut self, rejections: Vec<Rejection>) -> Vec<Effect> {
+        for rejection in &rejections {
+            self.panels.rejected(rejection);
+            self.rejections.push(rejection.clone());
+        }
+        vec![Effect::KeepRejections(rejections.clone()), Effect::Publish(Notice::Rejected(rejections))]
+    }
+
+    fn tick(&mut self, now: Timestamp) -> Vec<Effect> {
+        self.panels.tick(now);
+        let behind: Vec<ClientId> =
+            self.clients.iter().filter(|(_, follower)| follower.lagging && follower.follow).map(|(id, _)| *id).collect();
+        let mut effects = Vec::new();
+        for client in behind {
+            if let Some(follower) = self.clients.get_mut(&client) {
+                // Should there still be no room, the driver says so again.
+                follower.lagging = false;
+            }
+            effects.push(self.send_snapshot(client, now));
+        }
+        effects
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use crate::config;
+    use crate::model::{Mark, Marks};
+    use crate::store::Unread;
+
+    use super::*;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_second(1_700_000_000 + seconds).expect("in range")
+    }
+
+    fn row(seq: i64) -> MessageRow {
+        let id = uuid::Uuid::from_u128(u128::try_from(seq).expect("positive"));
+        MessageRow {
+            seq,
+            id: crate::model::MessageId::from_uuid(id),
+            channel: "github".parse().expect("an id"),
+            kind: "note".into(),
+            contact: None,
+            from: "ann".into(),
+            vip: false,
+            subject: format!("s{seq}"),
+            preview: String::new(),
+            received: at(seq),
+            marks: Marks::default(),
+        }
+    }
+
+    fn engine() -> Engine {
+        let config = config::parse("", None).expect("defaults");
+        let (_, inputs) = mpsc::channel(1);
+        let panels = Panels::new(&config.channels, config.ingress, &HashMap::new());
+        Engine::new(
+            inputs,
+            Beginning {
+                node: "test".into(),
+                state_dir: "/nowhere".into(),
+                now: at(0),
+                panels,
+                inbox: vec![row(1)],
+                events: Vec::new(),
+                rejections: Vec::new(),
+                dead_letters: 0,
+                up_to: 1,
+            },
+        )
+    }
+
+    fn join(engine: &mut Engine, client: u64, read_only: bool) -> Vec<Effect> {
+        let (outbox, _) = mpsc::channel(1);
+        engine.apply(Input::Joined { client: ClientId(client), outbox, follow: true, read_only }, at(0))
+    }
+
+    fn ask(engine: &mut Engine, client: u64, request: Request) -> Vec<Effect> {
+        engine.apply(Input::Asked { client: ClientId(client), id: RequestId(7), request }, at(0))
+    }
+
+    #[tokio::test]
+    async fn a_client_gets_the_snapshot_before_any_notice() {
+        let mut engine = engine();
+        let effects = join(&mut engine, 1, false);
+        assert!(matches!(&effects[0], Effect::Send(ClientId(1), update) if matches!(**update, Update::Snapshot(_))));
+        assert!(matches!(effects[1], Effect::Publish(Notice::Clients(1))));
+    }
+
+    #[tokio::test]
+    async fn a_read_only_client_is_refused_every_write() {
+        let mut engine = engine();
+        join(&mut engine, 1, true);
+        let effects = ask(&mut engine, 1, Request::Mark { ids: vec![row(1).id], mark: Mark::Read });
+        let [Effect::Send(_, update)] = &effects[..] else { panic!("{effects:?}") };
+        assert!(matches!(&**update, Update::Reply { reply: Err(Refusal::Denied(_)), .. }));
+        assert!(matches!(ask(&mut engine, 1, Request::NextUnread)[..], [Effect::Read { .. }]));
+    }
+
+    #[tokio::test]
+    async fn everybody_hears_of_marks_and_the_snapshot_has_them() {
+        let mut engine = engine();
+        join(&mut engine, 1, false);
+        let marks = Marks { read: Some(at(5)), ..Marks::default() };
+        let unread = Unread::from([(row(1).channel, (0, -1))]);
+        let aftermath = Some(Aftermath::Marked { marks: vec![(1, marks.clone())], unread });
+        let input = Input::Answered { client: ClientId(1), id: RequestId(7), reply: Ok(Reply::Done), aftermath };
+        let effects = engine.apply(input, at(5));
+        assert!(effects.iter().any(|effect| matches!(effect, Effect::Publish(Notice::Marked(_)))));
+        assert_eq!(engine.snapshot(at(6)).inbox[0].marks, marks);
+    }
+
+    #[tokio::test]
+    async fn a_burst_is_cut_and_counted() {
+        let mut engine = engine();
+        let rows: Vec<MessageRow> = (2..302).map(row).collect();
+        let effects = engine.apply(Input::Projected(Projected { rows, events: Vec::new(), up_to: 301 }), at(1));
+        let Effect::Publish(Notice::Arrived { rows, omitted, up_to, .. }) = &effects[0] else { panic!("{effects:?}") };
+        assert_eq!((rows.len(), *omitted, *up_to), (64, 236, 301));
+        assert_eq!(rows.last().map(|row| row.seq), Some(301), "the newest are kept");
+        let snapshot = engine.snapshot(at(2));
+        assert_eq!((snapshot.inbox.len(), snapshot.inbox[0].seq), (INBOX, 301));
+    }
+
+    #[tokio::test]
+    async fn a_lagging_client_gets_a_snapshot_at_the_next_tick() {
+        let mut engine = engine();
+        join(&mut engine, 1, false);
+        assert!(engine.apply(Input::Tick, at(1)).is_empty());
+        assert!(engine.apply(Input::Lagging(ClientId(1)), at(1)).is_empty());
+        assert!(matches!(engine.apply(Input::Tick, at(2))[..], [Effect::Send(..)]));
+        assert!(engine.apply(Input::Tick, at(3)).is_empty(), "once is enough");
+    }
+
+    #[tokio::test]
+    async fn an_unknown_task_is_named() {
+        let mut engine = engine();
+        join(&mut engine, 1, false);
+        let effects = ask(&mut engine, 1, Request::RestartTask("nope".into()));
+        let [Effect::Send(_, update)] = &effects[..] else { panic!("{effects:?}") };
+        assert!(matches!(&**update, Update::Reply { reply: Err(Refusal::Unknown(_)), .. }));
+    }
+}

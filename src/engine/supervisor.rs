@@ -1,0 +1,243 @@
+//! Supervision: a task that ends comes back with backoff, and an operator can start it again.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use tokio::sync::{Notify, mpsc};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::model::{TaskState, TaskStatus};
+
+use super::Input;
+
+/// First pause before a task is started again; doubled each time.
+const BACKOFF: Duration = Duration::from_secs(1);
+/// Longest pause.
+const BACKOFF_MAX: Duration = Duration::from_secs(30);
+/// A task that ran this long begins again with the first pause.
+const HEALTHY: SignedDuration = SignedDuration::from_secs(60);
+/// Time for a task to end by itself when it is asked to.
+const GRACE: Duration = Duration::from_secs(6);
+
+type Work = Pin<Box<dyn Future<Output = Result<(), String>> + Send>>;
+
+/// A task: a name and how to start it, any number of times.
+pub struct TaskSpec {
+    /// Its name, as operators see it.
+    pub name: String,
+    /// Starts it.
+    pub start: Box<dyn Fn(TaskContext) -> Work + Send + Sync>,
+}
+
+impl TaskSpec {
+    /// A task called `name` that `start` starts.
+    pub fn new<F>(name: impl Into<String>, start: impl Fn(TaskContext) -> F + Send + Sync + 'static) -> Self
+    where
+        F: Future<Output = Result<(), String>> + Send + 'static,
+    {
+        Self { name: name.into(), start: Box::new(move |context| Box::pin(start(context))) }
+    }
+}
+
+/// What a running task is given.
+#[derive(Debug, Clone)]
+pub struct TaskContext {
+    /// Cancelled when it is to end.
+    pub stop: CancellationToken,
+    ready: Arc<Notify>,
+}
+
+impl TaskContext {
+    /// Says that it does its work from now on.
+    pub fn running(&self) {
+        self.ready.notify_one();
+    }
+}
+
+/// Runs tasks and reports on them.
+#[derive(Debug)]
+pub(super) struct Supervisor {
+    inputs: mpsc::Sender<Input>,
+    stop: CancellationToken,
+    tasks: TaskTracker,
+    restarts: Mutex<HashMap<String, Arc<Notify>>>,
+}
+
+impl Supervisor {
+    pub(super) fn new(inputs: mpsc::Sender<Input>, stop: CancellationToken) -> Self {
+        Self { inputs, stop, tasks: TaskTracker::new(), restarts: Mutex::default() }
+    }
+
+    /// Runs `spec` until the engine stops.
+    pub(super) fn run(this: &Arc<Self>, spec: TaskSpec) {
+        let restart = Arc::new(Notify::new());
+        this.restarts
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(spec.name.clone(), Arc::clone(&restart));
+        let this = Arc::clone(this);
+        this.tasks.clone().spawn(async move { this.supervise(spec, &restart).await });
+    }
+
+    /// Starts the task called `name` again, at once.
+    pub(super) fn restart(&self, name: &str) {
+        if let Some(restart) = self.restarts.lock().unwrap_or_else(PoisonError::into_inner).get(name) {
+            restart.notify_one();
+        }
+    }
+
+    /// Waits until every task has ended.
+    pub(super) async fn ended(&self) {
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
+
+    async fn report(&self, status: &TaskStatus) {
+        // The engine is gone only when everything ends.
+        let _ = self.inputs.send(Input::Task(status.clone())).await;
+    }
+
+    async fn supervise(&self, spec: TaskSpec, restart: &Notify) {
+        let mut status = TaskStatus {
+            name: spec.name.clone(),
+            state: TaskState::Starting,
+            since: Timestamp::now(),
+            restarts: 0,
+            last_error: None,
+            next_try: None,
+        };
+        let mut pause = BACKOFF;
+        loop {
+            let set = |status: &mut TaskStatus, state| {
+                status.state = state;
+                status.since = Timestamp::now();
+            };
+            set(&mut status, TaskState::Starting);
+            status.next_try = None;
+            self.report(&status).await;
+            let started = status.since;
+            let ended = self.once(&spec, restart, &mut status).await;
+            if self.stop.is_cancelled() {
+                set(&mut status, TaskState::Stopped);
+                self.report(&status).await;
+                return;
+            }
+            status.restarts += 1;
+            let Some(error) = ended else {
+                // An operator started it again: that is not a failure.
+                pause = BACKOFF;
+                continue;
+            };
+            tracing::warn!(task = spec.name, %error, "task ended; it is started again");
+            if status.since.duration_since(started).abs() > HEALTHY {
+                pause = BACKOFF;
+            }
+            set(&mut status, TaskState::Waiting);
+            status.last_error = Some(error);
+            status.next_try = status.since.checked_add(SignedDuration::try_from(pause).unwrap_or_default()).ok();
+            self.report(&status).await;
+            tokio::select! {
+                () = tokio::time::sleep(pause) => pause = (pause * 2).min(BACKOFF_MAX),
+                () = restart.notified() => pause = BACKOFF,
+                () = self.stop.cancelled() => {
+                    set(&mut status, TaskState::Stopped);
+                    self.report(&status).await;
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Runs the task once. Answers why it ended, or `None` when it was asked to.
+    async fn once(&self, spec: &TaskSpec, restart: &Notify, status: &mut TaskStatus) -> Option<String> {
+        let context = TaskContext { stop: self.stop.child_token(), ready: Arc::new(Notify::new()) };
+        let (stop, ready) = (context.stop.clone(), Arc::clone(&context.ready));
+        // A task of its own, so that a panic ends it alone.
+        let mut work = tokio::spawn((spec.start)(context));
+        let asked = loop {
+            tokio::select! {
+                ended = &mut work => return Some(match ended {
+                    Ok(Ok(())) => "it ended by itself".to_owned(),
+                    Ok(Err(error)) => error,
+                    Err(error) => panic_text(error),
+                }),
+                () = ready.notified() => {
+                    status.state = TaskState::Running;
+                    status.since = Timestamp::now();
+                    self.report(status).await;
+                }
+                () = restart.notified() => break None,
+                () = self.stop.cancelled() => break None,
+            }
+        };
+        stop.cancel();
+        if tokio::time::timeout(GRACE, &mut work).await.is_err() {
+            work.abort();
+        }
+        asked
+    }
+}
+
+/// What a panic said.
+fn panic_text(error: tokio::task::JoinError) -> String {
+    match error.try_into_panic() {
+        Ok(payload) => {
+            let text = payload.downcast_ref::<&str>().map(ToString::to_string);
+            let text = text.or_else(|| payload.downcast_ref::<String>().cloned()).unwrap_or_default();
+            format!("panicked: {text}")
+        }
+        Err(_) => "it was cancelled".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use super::*;
+
+    async fn next(inputs: &mut mpsc::Receiver<Input>) -> TaskStatus {
+        match inputs.recv().await {
+            Some(Input::Task(status)) => status,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_panicking_task_comes_back_and_says_why() {
+        let (sender, mut inputs) = mpsc::channel(16);
+        let stop = CancellationToken::new();
+        let supervisor = Arc::new(Supervisor::new(sender, stop.clone()));
+        let runs = Arc::new(AtomicU32::new(0));
+        let counted = Arc::clone(&runs);
+        let spec = TaskSpec::new("t", move |context| {
+            let run = counted.fetch_add(1, Ordering::Relaxed);
+            async move {
+                assert!(run > 0, "the first run breaks");
+                context.running();
+                context.stop.cancelled().await;
+                Ok(())
+            }
+        });
+        Supervisor::run(&supervisor, spec);
+        assert_eq!(next(&mut inputs).await.state, TaskState::Starting);
+        let waiting = next(&mut inputs).await;
+        assert_eq!(waiting.state, TaskState::Waiting);
+        assert!(waiting.last_error.expect("a reason").contains("the first run breaks"));
+        assert_eq!(next(&mut inputs).await.state, TaskState::Starting);
+        let running = next(&mut inputs).await;
+        assert_eq!((running.state, running.restarts), (TaskState::Running, 1));
+        supervisor.restart("t");
+        assert_eq!(next(&mut inputs).await.state, TaskState::Starting);
+        assert_eq!(next(&mut inputs).await.restarts, 2);
+        stop.cancel();
+        assert_eq!(next(&mut inputs).await.state, TaskState::Stopped);
+        supervisor.ended().await;
+        assert_eq!(runs.load(Ordering::Relaxed), 3);
+    }
+}

@@ -1,0 +1,227 @@
+//! The way of one delivery: route, limits, body, signature, identity, commit, answer.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::{BufMut, Bytes, BytesMut};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use jiff::Timestamp;
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use crate::model::{Assurance, EventId, ProviderKind, Reason};
+use crate::net::Handler;
+use crate::provider::{Answer, Outcome, RawRequest, Verified};
+use crate::store::{NewEvent, Recorded, Store, StoreError};
+
+use super::body::{self, BodyBudget};
+use super::{Channel, FailureLimit, Refusals};
+
+/// The channels behind one address, by path.
+pub type Routes = HashMap<String, Arc<Channel>>;
+
+/// How long a delivery may wait for its commit. A sender that gives up sends again, and is a repeat then.
+const COMMIT_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// Headers that carry secrets or say nothing about the event; they are never stored.
+const UNSTORED: [&str; 7] =
+    ["x-aurora-secret", "authorization", "proxy-authorization", "cookie", "connection", "content-length", "accept-encoding"];
+
+/// One listener's door.
+#[derive(Debug)]
+pub struct Door {
+    /// What is behind it.
+    pub routes: Routes,
+    /// Where events go.
+    pub store: Arc<Store>,
+    /// Where refusals are counted.
+    pub refusals: Arc<Refusals>,
+    /// How often a source may fail.
+    pub limit: Arc<FailureLimit>,
+    /// What unauthenticated bodies may hold.
+    pub budget: Arc<BodyBudget>,
+}
+
+/// A refusal on its way to the answer.
+struct Refused {
+    reason: Reason,
+    detail: String,
+}
+
+impl Refused {
+    fn new(reason: Reason, detail: impl Into<String>) -> Self {
+        Self { reason, detail: detail.into() }
+    }
+}
+
+impl Handler for Door {
+    async fn handle(&self, request: Request<Incoming>, peer: SocketAddr) -> Response<Full<Bytes>> {
+        let (source, now) = (peer.ip(), Timestamp::now());
+        let Some(channel) = self.routes.get(request.uri().path()).map(Arc::clone) else {
+            let refused = Refused::new(Reason::UnknownPath, "no channel has this path");
+            return self.refuse(None, source, now, &refused);
+        };
+        match self.receive(&channel, request, source, now).await {
+            Ok(recorded) => {
+                let outcome = self.judge(&channel, recorded, source, now);
+                respond(channel.provider.answer(outcome))
+            }
+            Err(refused) => self.refuse(Some(&channel), source, now, &refused),
+        }
+    }
+}
+
+impl Door {
+    async fn receive(
+        &self,
+        channel: &Channel,
+        request: Request<Incoming>,
+        source: IpAddr,
+        now: Timestamp,
+    ) -> Result<Recorded, Refused> {
+        let (head, body) = request.into_parts();
+        // A static secret can be guessed, so a source that failed too often is not even compared.
+        if channel.config.provider == ProviderKind::Secret && self.limit.is_exhausted(source, slot(Some(channel)), now) {
+            return Err(Refused::new(Reason::RateLimited, "too many failures in the last minute"));
+        }
+        if !channel.config.allow_from.is_empty() && !channel.config.allow_from.iter().any(|range| range.contains(source)) {
+            return Err(Refused::new(Reason::Address, "the address is not in allow_from"));
+        }
+        if head.method != Method::POST {
+            return Err(Refused::new(Reason::Method, "only POST is accepted"));
+        }
+        let max = channel.config.body_max;
+        let mut raw = RawRequest {
+            method: head.method,
+            query: head.uri.query().unwrap_or_default().to_owned(),
+            headers: head.headers,
+            body: Bytes::new(),
+        };
+        if !channel.provider.accepts(raw.media_type().as_deref()) {
+            return Err(Refused::new(Reason::ContentType, "the provider never sends this content type"));
+        }
+        raw.body = body::read(body, max, &self.budget).await.map_err(|reason| Refused::new(reason, body_detail(reason, max)))?;
+        let verified = channel
+            .provider
+            .verify(&channel.secrets, &raw, now)
+            .map_err(|rejected| Refused::new(rejected.reason, rejected.detail))?;
+        if !channel.is_enough(verified.assurance) {
+            let detail = format!("the signature proves only `{}`", verified.assurance);
+            return Err(Refused::new(Reason::Assurance, detail));
+        }
+        let events = events(channel, &raw, &verified, now);
+        match tokio::time::timeout(COMMIT_TIMEOUT, self.store.record(events)).await {
+            Ok(Ok(recorded)) => Ok(recorded),
+            Ok(Err(StoreError::Full)) => Err(Refused::new(Reason::Overloaded, "the queue to the store is full")),
+            Ok(Err(error)) => Err(Refused::new(Reason::StoreFailed, error.to_string())),
+            Err(_) => Err(Refused::new(Reason::StoreFailed, "the commit took too long")),
+        }
+    }
+
+    /// What a sender is told about a delivery that verified, and what the operator is told besides.
+    fn judge(&self, channel: &Channel, recorded: Recorded, source: IpAddr, now: Timestamp) -> Outcome {
+        let note = |reason, detail| self.refusals.note(reason, Some(&channel.config.id), source, detail, now);
+        if recorded.conflicting > 0 {
+            note(Reason::Conflict, "the same id came before with another body");
+        }
+        if recorded.replayed > 0 {
+            note(Reason::Replay, "a body that is stored came again under a fresh id; it was not stored again");
+        }
+        if recorded.fresh > 0 {
+            Outcome::Stored
+        } else if recorded.conflicting > 0 {
+            Outcome::Refused(Reason::Conflict)
+        } else if recorded.replayed > 0 {
+            Outcome::Refused(Reason::Replay)
+        } else {
+            Outcome::Repeated
+        }
+    }
+
+    fn refuse(&self, channel: Option<&Channel>, source: IpAddr, now: Timestamp, refused: &Refused) -> Response<Full<Bytes>> {
+        let senders_fault = !matches!(refused.reason, Reason::Overloaded | Reason::StoreFailed | Reason::RateLimited);
+        let too_many = senders_fault && self.limit.fail(source, slot(channel), now);
+        let reason = if too_many { Reason::RateLimited } else { refused.reason };
+        let id = channel.map(|channel| &channel.config.id);
+        self.refusals.note(reason, id, source, &refused.detail, now);
+        let outcome = Outcome::Refused(reason);
+        let answer = channel.map_or_else(|| Answer::usual(outcome), |channel| channel.provider.answer(outcome));
+        let mut response = respond(answer);
+        if answer.status == 405 {
+            response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("POST"));
+        }
+        if matches!(refused.reason, Reason::TooLarge | Reason::BodyTimeout | Reason::Overloaded) {
+            // The rest of the body is not read, so the connection cannot be used again.
+            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
+        response
+    }
+}
+
+fn body_detail(reason: Reason, max: u64) -> String {
+    match reason {
+        Reason::TooLarge => format!("the body is larger than {max} bytes"),
+        Reason::Overloaded => "too many large bodies at once".to_owned(),
+        _ => "the body broke off or took too long".to_owned(),
+    }
+}
+
+/// The counter of a channel in the failure limit; 0 is for paths that no channel has.
+fn slot(channel: Option<&Channel>) -> usize {
+    channel.map_or(0, |channel| usize::try_from(channel.number).unwrap_or(0))
+}
+
+fn events(channel: &Channel, raw: &RawRequest, verified: &Verified, now: Timestamp) -> Vec<NewEvent> {
+    let assurance: Assurance = verified.assurance;
+    let head = stored_head(&raw.headers);
+    channel
+        .provider
+        .identify(raw, verified)
+        .into_iter()
+        .map(|envelope| NewEvent {
+            id: EventId::from_uuid(Uuid::now_v7()),
+            channel: channel.number,
+            kind: envelope.kind,
+            time: envelope.time,
+            received: now,
+            key: envelope.key,
+            body_hash: Sha256::digest(&envelope.data).into(),
+            body_window: envelope.body_window,
+            assurance,
+            dead: envelope.dead,
+            head: head.clone(),
+            body: envelope.data,
+        })
+        .collect()
+}
+
+/// The headers as they are stored: one `name: value` a line, in order, without secrets.
+fn stored_head(headers: &HeaderMap) -> Bytes {
+    let mut head = BytesMut::with_capacity(512);
+    for (name, value) in headers {
+        if !UNSTORED.contains(&name.as_str()) {
+            head.put_slice(name.as_str().as_bytes());
+            head.put_slice(b": ");
+            head.put_slice(value.as_bytes());
+            head.put_u8(b'\n');
+        }
+    }
+    head.freeze()
+}
+
+fn respond(answer: Answer) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(Bytes::from_static(answer.body.as_bytes())));
+    *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let headers = response.headers_mut();
+    if !answer.body.is_empty() {
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    }
+    if let Some(seconds) = answer.retry_after {
+        headers.insert(header::RETRY_AFTER, seconds.into());
+    }
+    response
+}

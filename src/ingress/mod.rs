@@ -1,0 +1,13 @@
+//! Where deliveries come in: verify, make durable, answer. In this order and no other.
+
+mod body;
+mod channel;
+mod door;
+mod limit;
+mod refusals;
+
+pub use body::BodyBudget;
+pub use channel::{Channel, SecretProblem};
+pub use door::{Door, Routes};
+pub use limit::FailureLimit;
+pub use refusals::Refusals;

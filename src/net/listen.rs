@@ -1,0 +1,141 @@
+//! HTTP listeners: bound sockets with a connection cap, timeouts and a graceful stop.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::AsyncWriteExt;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// What a listener puts up with.
+#[derive(Debug, Clone, Copy)]
+pub struct DoorLimits {
+    /// Connections open at once.
+    pub connections: usize,
+    /// Time for a request's head, which is also how long a connection may idle.
+    pub head_timeout: Duration,
+    /// Bytes of a request's head.
+    pub head_bytes: usize,
+    /// Time for open requests when the listener stops.
+    pub drain: Duration,
+}
+
+impl Default for DoorLimits {
+    fn default() -> Self {
+        Self {
+            connections: 1024,
+            head_timeout: Duration::from_secs(10),
+            head_bytes: 64 * 1024,
+            drain: Duration::from_secs(5),
+        }
+    }
+}
+
+/// What answers the requests of a listener.
+pub trait Handler: Send + Sync + 'static {
+    /// Answers `request` from `peer`.
+    fn handle(&self, request: Request<Incoming>, peer: SocketAddr) -> impl Future<Output = Response<Full<Bytes>>> + Send;
+}
+
+/// Told about a connection that was refused because too many are open.
+pub type RefusedConnection = Box<dyn Fn(SocketAddr) + Send + Sync>;
+
+/// Binds `address`.
+///
+/// # Errors
+/// When the port is taken or not ours.
+pub async fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
+    TcpListener::bind(address).await
+}
+
+/// Accepts until `stop`, then lets open requests finish within the drain time.
+///
+/// `hyper` has no timeout for a head unless it is given a timer, and axum's own server gives it none;
+/// this loop exists for that and for the connection cap.
+pub async fn serve(
+    listener: TcpListener,
+    handler: Arc<impl Handler>,
+    limits: DoorLimits,
+    refused: RefusedConnection,
+    stop: CancellationToken,
+) {
+    let permits = Arc::new(Semaphore::new(limits.connections));
+    let connections = TaskTracker::new();
+    loop {
+        let (stream, peer) = tokio::select! {
+            () = stop.cancelled() => break,
+            accepted = listener.accept() => match accepted {
+                Ok(accepted) => accepted,
+                Err(error) => {
+                    // Out of file descriptors, or the peer is gone already: both pass.
+                    tracing::warn!(%error, "failed to accept a connection");
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                    continue;
+                }
+            },
+        };
+        let Ok(permit) = Arc::clone(&permits).try_acquire_owned() else {
+            refused(peer);
+            tokio::spawn(turn_away(stream));
+            continue;
+        };
+        let (handler, stop) = (Arc::clone(&handler), stop.clone());
+        connections.spawn(async move {
+            converse(stream, peer, handler, limits, stop).await;
+            drop(permit);
+        });
+    }
+    connections.close();
+    if tokio::time::timeout(limits.drain, connections.wait()).await.is_err() {
+        tracing::warn!(open = connections.len(), "connections were still open when the listener stopped");
+    }
+}
+
+async fn converse(stream: TcpStream, peer: SocketAddr, handler: Arc<impl Handler>, limits: DoorLimits, stop: CancellationToken) {
+    // Without it an answer may wait 40 ms for the next packet; a failure costs only that.
+    let _ = stream.set_nodelay(true);
+    let service = service_fn(move |request| {
+        let handler = Arc::clone(&handler);
+        async move { Ok::<_, Infallible>(handler.handle(request, peer).await) }
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(limits.head_timeout)
+        .max_buf_size(limits.head_bytes)
+        .serve_connection(TokioIo::new(stream), service);
+    tokio::pin!(connection);
+    let result = tokio::select! {
+        result = connection.as_mut() => result,
+        () = stop.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = result {
+        // Broken off, timed out or not HTTP: the peer's business, not an error of ours.
+        tracing::debug!(%peer, %error, "connection ended early");
+    }
+}
+
+/// Says no in one write, without reading anything.
+async fn turn_away(mut stream: TcpStream) {
+    const BUSY: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+    let answer = async {
+        stream.write_all(BUSY).await?;
+        stream.shutdown().await
+    };
+    // The peer may be gone or not reading; either way nothing is left to do for it.
+    let _ = tokio::time::timeout(Duration::from_secs(1), answer).await;
+}

@@ -1,0 +1,7 @@
+//! The one place that opens sockets for others: bound HTTP listeners with their limits, and the HTTP client.
+
+mod client;
+mod listen;
+
+pub use client::{HttpClient, http_client};
+pub use listen::{DoorLimits, Handler, RefusedConnection, bind, serve};

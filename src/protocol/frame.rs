@@ -1,0 +1,64 @@
+//! Frames on a socket: a 32-bit length and one JSON value.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Notice, Refusal, Reply, Request, RequestId, Snapshot};
+
+/// Version of these frames. An engine refuses a client of another version, with a sentence that says so.
+pub const VERSION: u32 = 1;
+
+/// Longest frame. A raw body of 64 MiB as base64 fits.
+pub const CODEC_MAX: usize = 96 << 20;
+
+/// From a client to its engine.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ToEngine {
+    /// The first frame.
+    Hello {
+        /// The client's version of the frames.
+        version: u32,
+        /// Whether it wants a snapshot and notices, or only answers.
+        follow: bool,
+        /// Whether it promises to change nothing.
+        read_only: bool,
+    },
+    /// A request.
+    Ask {
+        /// Its number.
+        id: RequestId,
+        /// What is asked.
+        request: Request,
+    },
+    /// Are you there?
+    Ping(u64),
+}
+
+/// From an engine to its client.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FromEngine {
+    /// The client is in.
+    Welcome {
+        /// Version of the engine.
+        version: String,
+    },
+    /// The client is not in.
+    Goodbye {
+        /// Why, and what to do.
+        reason: String,
+    },
+    /// The state to begin with.
+    Snapshot(Box<Snapshot>),
+    /// A change to it.
+    Notice(Notice),
+    /// The answer to a request.
+    Reply {
+        /// Which request.
+        id: RequestId,
+        /// The answer.
+        reply: Result<Reply, Refusal>,
+    },
+    /// Yes.
+    Pong(u64),
+}

@@ -1,0 +1,16 @@
+//! The words between an engine and whoever looks at it: requests, replies, notices, snapshots and frames.
+//!
+//! The same types cross a channel inside one process and a socket between two, so an embedded and an
+//! attached screen share every line of code.
+
+mod frame;
+mod problems;
+mod reply;
+mod request;
+mod snapshot;
+
+pub use frame::{CODEC_MAX, FromEngine, ToEngine, VERSION};
+pub use problems::{Problem, Severity, severity};
+pub use reply::{FullEvent, Refusal, Reply};
+pub use request::{ClientId, Request, RequestId};
+pub use snapshot::{Link, Notice, Snapshot, Update};

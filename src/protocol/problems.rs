@@ -1,0 +1,101 @@
+//! Is anything wrong? One answer, for the overview, for `aurora status` and for its exit code.
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::model::{TaskState, age};
+
+use super::Snapshot;
+
+/// How much a problem matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// Worth knowing; nothing is broken.
+    Info,
+    /// Look when there is time.
+    Warn,
+    /// Look now.
+    Crit,
+}
+
+impl Severity {
+    /// The word shown beside the colour.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Info => "info",
+            Self::Warn => "warn",
+            Self::Crit => "crit",
+        }
+    }
+}
+
+/// One thing that is not as it should be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Problem {
+    /// How much it matters.
+    pub severity: Severity,
+    /// What it is.
+    pub what: String,
+    /// What to do next.
+    pub next: String,
+}
+
+/// How long refusals stay on the list.
+const RECENT: SignedDuration = SignedDuration::from_mins(60);
+
+impl Snapshot {
+    /// What is wrong at `now`, worst first.
+    #[must_use]
+    pub fn problems(&self, now: Timestamp) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        for task in &self.tasks {
+            if task.state == TaskState::Waiting {
+                let cause = task.last_error.as_deref().unwrap_or("it ended");
+                problems.push(Problem {
+                    severity: Severity::Crit,
+                    what: format!("{} is not running: {cause}", task.name),
+                    next: "it is tried again by itself; `aurora task restart` tries now".to_owned(),
+                });
+            }
+        }
+        if self.dead_letters > 0 {
+            problems.push(Problem {
+                severity: Severity::Warn,
+                what: format!("{} dead letters: verified and kept, but not understood", self.dead_letters),
+                next: "aurora events list --dead".to_owned(),
+            });
+        }
+        problems.extend(self.refused(now));
+        problems.sort_by_key(|problem| std::cmp::Reverse(problem.severity));
+        problems
+    }
+
+    /// Recent refusals, summed by channel and reason.
+    fn refused(&self, now: Timestamp) -> Vec<Problem> {
+        let mut sums: Vec<(Option<&str>, &str, bool, u64, Timestamp)> = Vec::new();
+        for rejection in self.rejections.iter().filter(|rejection| now.duration_since(rejection.last) <= RECENT) {
+            let key = (rejection.channel.as_deref(), rejection.reason.as_str());
+            match sums.iter_mut().find(|(channel, reason, ..)| (*channel, *reason) == key) {
+                Some((_, _, _, count, last)) => {
+                    *count += rejection.count;
+                    *last = (*last).max(rejection.last);
+                }
+                None => sums.push((key.0, key.1, rejection.alarm, rejection.count, rejection.last)),
+            }
+        }
+        let problem = |(channel, reason, alarm, count, last): (Option<&str>, &str, bool, u64, Timestamp)| Problem {
+            severity: if alarm { Severity::Warn } else { Severity::Info },
+            what: format!("{count} refused on {} ({reason}), last {}", channel.unwrap_or("no channel"), age(last, now)),
+            next: "see Activity, refusals".to_owned(),
+        };
+        sums.into_iter().map(problem).collect()
+    }
+}
+
+/// The worst of `problems`.
+#[must_use]
+pub fn severity(problems: &[Problem]) -> Option<Severity> {
+    problems.iter().map(|problem| problem.severity).max()
+}

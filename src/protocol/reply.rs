@@ -1,0 +1,74 @@
+//! What an engine answers.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::model::{Contact, Event, Marks, Message, MessageRow};
+
+use super::Snapshot;
+
+/// The answer to a request.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Reply {
+    /// It is done.
+    Done,
+    /// Everything a screen begins with.
+    Snapshot(Box<Snapshot>),
+    /// Events.
+    Events(Vec<Event>),
+    /// One event, when it is known.
+    Event(Option<Box<FullEvent>>),
+    /// A number.
+    Count(u64),
+    /// Messages.
+    Messages(Vec<MessageRow>),
+    /// One message, when it is known.
+    Message(Option<Box<Message>>),
+    /// The marks messages have now, by place.
+    Marked(Vec<(i64, Marks)>),
+    /// Contacts.
+    Contacts(Vec<Contact>),
+    /// One contact, when it is known.
+    Contact(Option<Box<Contact>>),
+}
+
+/// One event with everything that came along.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FullEvent {
+    /// The event.
+    #[serde(flatten)]
+    pub event: Event,
+    /// The headers of its delivery, in order, without secrets.
+    pub headers: Vec<(String, String)>,
+    /// The stored bytes, base64 in JSON.
+    #[serde(serialize_with = "to_base64", deserialize_with = "from_base64")]
+    pub body: Vec<u8>,
+}
+
+/// Why a request was not carried out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[serde(rename_all = "kebab-case")]
+pub enum Refusal {
+    /// The client may not.
+    #[error("not allowed: {0}")]
+    Denied(String),
+    /// There is no such thing.
+    #[error("{0}")]
+    Unknown(String),
+    /// It was tried and failed.
+    #[error("{0}")]
+    Failed(String),
+    /// The line broke before the answer came, and asking again could do it twice.
+    #[error("the connection broke before the answer came; it may or may not have happened")]
+    Unanswered,
+}
+
+fn to_base64<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&STANDARD.encode(bytes))
+}
+
+fn from_base64<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
+    STANDARD.decode(String::deserialize(deserializer)?).map_err(serde::de::Error::custom)
+}

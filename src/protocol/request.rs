@@ -1,0 +1,114 @@
+//! What a client may ask.
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::{ContactFilter, ContactId, EventFilter, EventId, InboxFilter, Mark, MessageId};
+
+/// The number a client gives its request; the reply carries it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct RequestId(pub u64);
+
+/// The number an engine gives a client that is attached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ClientId(pub u64);
+
+/// A question or an order. The engine decides whether the client may.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Request {
+    /// Everything a screen begins with.
+    Snapshot,
+    /// Events, newest first before `before`, or oldest first after `after`.
+    Events {
+        /// Which.
+        filter: EventFilter,
+        /// Only older ones.
+        before: Option<i64>,
+        /// Only newer ones, oldest first.
+        after: Option<i64>,
+        /// How many at most.
+        limit: usize,
+    },
+    /// How many events match.
+    EventCount(EventFilter),
+    /// One event in full.
+    Event(EventId),
+    /// Project events again.
+    Replay(EventFilter),
+    /// Messages, newest first.
+    Inbox {
+        /// Which.
+        filter: InboxFilter,
+        /// Only older ones.
+        before: Option<i64>,
+        /// How many at most.
+        limit: usize,
+    },
+    /// How many messages match.
+    InboxCount(InboxFilter),
+    /// The unread message that should be read next.
+    NextUnread,
+    /// Messages that hold every word, newest first.
+    Search {
+        /// The words; the last may be unfinished.
+        query: String,
+        /// Only older ones.
+        before: Option<i64>,
+        /// How many at most.
+        limit: usize,
+    },
+    /// One message in full.
+    Message(MessageId),
+    /// Put a mark on messages.
+    Mark {
+        /// Which.
+        ids: Vec<MessageId>,
+        /// What.
+        mark: Mark,
+    },
+    /// Contacts, the last to write first.
+    Contacts {
+        /// Which.
+        filter: ContactFilter,
+        /// How many at most.
+        limit: usize,
+    },
+    /// One contact.
+    Contact(ContactId),
+    /// Make a contact a VIP or not.
+    SetVip {
+        /// Whom.
+        id: ContactId,
+        /// Whether.
+        vip: bool,
+    },
+    /// Stop a background task and start it again.
+    RestartTask(String),
+}
+
+impl Request {
+    /// Whether it changes anything. A read-only client is refused these.
+    #[must_use]
+    pub fn writes(&self) -> bool {
+        match self {
+            Self::Snapshot
+            | Self::Events { .. }
+            | Self::EventCount(_)
+            | Self::Event(_)
+            | Self::Inbox { .. }
+            | Self::InboxCount(_)
+            | Self::NextUnread
+            | Self::Search { .. }
+            | Self::Message(_)
+            | Self::Contacts { .. }
+            | Self::Contact(_) => false,
+            Self::Replay(_) | Self::Mark { .. } | Self::SetVip { .. } | Self::RestartTask(_) => true,
+        }
+    }
+
+    /// Whether asking twice does no more than asking once, so that it may be asked again after the line broke.
+    #[must_use]
+    pub fn is_idempotent(&self) -> bool {
+        !matches!(self, Self::RestartTask(_))
+    }
+}

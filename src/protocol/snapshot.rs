@@ -1,0 +1,120 @@
+//! The state a screen begins with, and what changes it afterwards.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::model::{ChannelPanel, ContactId, Event, LogLine, Marks, MessageRow, Rejection, TaskStatus};
+
+use super::{Refusal, Reply, RequestId};
+
+/// Everything a screen begins with. It comes first, after every reconnect, and when a client fell behind.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// Name of the node.
+    pub node: String,
+    /// Version of the engine.
+    pub version: String,
+    /// Where everything durable is kept.
+    pub state_dir: String,
+    /// When the engine started.
+    pub started: Timestamp,
+    /// When this snapshot was made.
+    pub at: Timestamp,
+    /// Clients that are attached, this one included.
+    pub clients: usize,
+    /// The channels, by id.
+    pub channels: Vec<ChannelPanel>,
+    /// The background tasks, by name.
+    pub tasks: Vec<TaskStatus>,
+    /// The newest messages, newest first.
+    pub inbox: Vec<MessageRow>,
+    /// The newest events, newest first.
+    pub events: Vec<Event>,
+    /// The newest refusals, newest first.
+    pub rejections: Vec<Rejection>,
+    /// The newest log lines, newest first.
+    pub logs: Vec<LogLine>,
+    /// Dead letters kept.
+    pub dead_letters: u64,
+    /// The place of the last event that is projected.
+    pub up_to: i64,
+}
+
+/// One change.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Notice {
+    /// Events were projected.
+    Arrived {
+        /// Their messages, oldest first; in a burst only the newest.
+        rows: Vec<MessageRow>,
+        /// The events, oldest first; in a burst only the newest.
+        events: Vec<Event>,
+        /// Messages left out of `rows`.
+        omitted: u64,
+        /// Dead letters kept by now.
+        dead_letters: u64,
+        /// The place of the last one.
+        up_to: i64,
+    },
+    /// These channels have changed.
+    Channels(Vec<ChannelPanel>),
+    /// These messages have other marks now.
+    Marked(Vec<(i64, Marks)>),
+    /// A contact became a VIP or ceased to be one.
+    Vip {
+        /// Who.
+        contact: ContactId,
+        /// Whether.
+        vip: bool,
+    },
+    /// A task has changed.
+    Task(TaskStatus),
+    /// Deliveries were refused.
+    Rejected(Vec<Rejection>),
+    /// A line was logged.
+    Log(LogLine),
+    /// So many clients are attached now.
+    Clients(usize),
+    /// The engine stops.
+    Stopping,
+}
+
+/// The state of the line to the engine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Link {
+    /// In this process.
+    Embedded,
+    /// Over a socket.
+    Connected {
+        /// Time to the engine and back, when it was measured.
+        rtt: Option<Duration>,
+    },
+    /// The line is broken; what is shown is as old as `since`.
+    Reconnecting {
+        /// When it broke.
+        since: Timestamp,
+        /// How often it was tried again.
+        tries: u32,
+    },
+}
+
+/// What a client hears.
+#[derive(Debug, Clone)]
+pub enum Update {
+    /// The state to begin with.
+    Snapshot(Box<Snapshot>),
+    /// A change to it.
+    Notice(Notice),
+    /// The answer to a request.
+    Reply {
+        /// Which request.
+        id: RequestId,
+        /// The answer.
+        reply: Result<Reply, Refusal>,
+    },
+    /// The line has changed.
+    Link(Link),
+}

@@ -1,0 +1,5 @@
+//! Text from outside on its way to a terminal. Pure.
+
+mod text;
+
+pub use text::{line, lines, width};

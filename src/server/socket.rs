@@ -1,0 +1,174 @@
+//! The unix socket in the state directory: for screens that attach and for commands.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::{SinkExt, StreamExt};
+use tokio::net::{UnixListener, UnixStream};
+use tokio_util::codec::{Framed, LengthDelimitedCodec};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::engine::{Handle, Joined, TaskSpec};
+use crate::protocol::{CODEC_MAX, FromEngine, ToEngine, Update, VERSION};
+
+/// Time for the first frame.
+const HELLO_TIMEOUT: Duration = Duration::from_secs(5);
+/// Time for a client to take a frame. One that takes longer is gone.
+const SEND_TIMEOUT: Duration = Duration::from_secs(60);
+
+type Frames = Framed<UnixStream, LengthDelimitedCodec>;
+
+/// The socket below `state_dir`.
+#[must_use]
+pub fn socket_path(state_dir: &Path) -> PathBuf {
+    state_dir.join("aurora.sock")
+}
+
+/// The task that serves `path`. Only the owner of the state directory, and root, may connect.
+#[must_use]
+pub fn unix_socket(path: PathBuf, handle: Handle) -> TaskSpec {
+    TaskSpec::new("attach socket", move |context| {
+        let (path, handle) = (path.clone(), handle.clone());
+        async move {
+            let listener = bind(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+            context.running();
+            accept(listener, handle, context.stop).await;
+            // Gone already is fine: nobody can connect either way.
+            let _ = std::fs::remove_file(&path);
+            Ok(())
+        }
+    })
+}
+
+/// Binds the socket with mode 0600. What is left of an engine that was killed is removed: the lock is ours.
+fn bind(path: &Path) -> std::io::Result<UnixListener> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let listener = UnixListener::bind(path)?;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
+    Ok(listener)
+}
+
+async fn accept(listener: UnixListener, handle: Handle, stop: CancellationToken) {
+    let clients = TaskTracker::new();
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => break,
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) if may_enter(&stream) => {
+                    let (handle, stop) = (handle.clone(), stop.clone());
+                    clients.spawn(async move { converse(stream, &handle, stop).await });
+                }
+                Ok(_) => tracing::warn!("a process of another user tried to attach"),
+                Err(error) => {
+                    tracing::warn!(%error, "failed to accept a client");
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                }
+            },
+        }
+    }
+    clients.close();
+    // Clients are told that the engine stops; who does not listen is not waited for.
+    let _ = tokio::time::timeout(Duration::from_secs(1), clients.wait()).await;
+}
+
+/// The mode of the socket says it already; this says it again where a mode was changed by hand.
+fn may_enter(stream: &UnixStream) -> bool {
+    let own = rustix::process::geteuid().as_raw();
+    stream.peer_cred().is_ok_and(|peer| peer.uid() == own || peer.uid() == 0)
+}
+
+async fn converse(stream: UnixStream, handle: &Handle, stop: CancellationToken) {
+    let codec = LengthDelimitedCodec::builder().max_frame_length(CODEC_MAX).new_codec();
+    let mut frames = Framed::new(stream, codec);
+    let joined = match tokio::time::timeout(HELLO_TIMEOUT, greet(&mut frames, handle)).await {
+        Ok(Ok(joined)) => joined,
+        Ok(Err(error)) => return tracing::debug!(%error, "a client did not get in"),
+        Err(_) => return tracing::debug!("a client said nothing"),
+    };
+    if let Err(error) = talk(&mut frames, joined, &stop).await {
+        tracing::debug!(%error, "a client is gone");
+    }
+}
+
+async fn greet(frames: &mut Frames, handle: &Handle) -> std::io::Result<Joined> {
+    let Some(frame) = frames.next().await else { return Err(std::io::ErrorKind::UnexpectedEof.into()) };
+    let hello: Result<ToEngine, _> = serde_json::from_slice(&frame?);
+    match hello {
+        Ok(ToEngine::Hello { version: VERSION, follow, read_only }) => {
+            send(frames, &FromEngine::Welcome { version: env!("CARGO_PKG_VERSION").to_owned() }).await?;
+            Ok(handle.join(follow, read_only).await)
+        }
+        Ok(ToEngine::Hello { version, .. }) => {
+            let reason = format!(
+                "this engine (aurora {}) speaks protocol {VERSION}, the client {version}; use the same aurora on both sides",
+                env!("CARGO_PKG_VERSION")
+            );
+            send(frames, &FromEngine::Goodbye { reason: reason.clone() }).await?;
+            Err(std::io::Error::other(reason))
+        }
+        _ => {
+            let reason = "the first frame was no hello".to_owned();
+            send(frames, &FromEngine::Goodbye { reason: reason.clone() }).await?;
+            Err(std::io::Error::other(reason))
+        }
+    }
+}
+
+async fn talk(frames: &mut Frames, mut joined: Joined, stop: &CancellationToken) -> std::io::Result<()> {
+    loop {
+        tokio::select! {
+            frame = frames.next() => {
+                let Some(frame) = frame else { return Ok(()) };
+                match serde_json::from_slice(&frame?) {
+                    Ok(ToEngine::Ask { id, request }) => {
+                        if !joined.ask(id, request).await {
+                            return Ok(());
+                        }
+                    }
+                    Ok(ToEngine::Ping(number)) => send(frames, &FromEngine::Pong(number)).await?,
+                    Ok(ToEngine::Hello { .. }) => return Err(std::io::Error::other("a second hello")),
+                    Err(error) => return Err(std::io::Error::other(format!("not a frame: {error}"))),
+                }
+            }
+            update = joined.updates.recv() => {
+                let Some(update) = update else { return Ok(()) };
+                feed(frames, update).await?;
+                // What waits goes out together: one write instead of many.
+                while let Ok(update) = joined.updates.try_recv() {
+                    feed(frames, update).await?;
+                }
+                flush(frames).await?;
+            }
+            () = stop.cancelled() => {
+                send(frames, &FromEngine::Notice(crate::protocol::Notice::Stopping)).await?;
+                return Ok(());
+            }
+        }
+    }
+}
+
+async fn feed(frames: &mut Frames, update: Update) -> std::io::Result<()> {
+    let frame = match update {
+        Update::Snapshot(snapshot) => FromEngine::Snapshot(snapshot),
+        Update::Notice(notice) => FromEngine::Notice(notice),
+        Update::Reply { id, reply } => FromEngine::Reply { id, reply },
+        Update::Link(_) => return Ok(()),
+    };
+    let bytes = Bytes::from(serde_json::to_vec(&frame)?);
+    tokio::time::timeout(SEND_TIMEOUT, frames.feed(bytes)).await?
+}
+
+async fn flush(frames: &mut Frames) -> std::io::Result<()> {
+    tokio::time::timeout(SEND_TIMEOUT, SinkExt::<Bytes>::flush(frames)).await?
+}
+
+async fn send(frames: &mut Frames, frame: &FromEngine) -> std::io::Result<()> {
+    let bytes = Bytes::from(serde_json::to_vec(frame)?);
+    tokio::time::timeout(SEND_TIMEOUT, frames.send(bytes)).await?
+}
