@@ -12,3 +12,4 @@ pub mod provider;
 pub mod screen;
 pub mod server;
 pub mod store;
+pub mod tui;

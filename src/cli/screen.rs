@@ -1,6 +1,109 @@
-//! placeholder
-use crate::config::Config;
-use super::args::Global;
-use super::exit::Outcome;
-pub(super) async fn run(_c: Config, _g: &Global) -> Outcome { todo!() }
-pub(super) async fn attach(_c: &Config, _t: Option<&str>, _g: &Global) -> Outcome { todo!() }
+//! `aurora` and `aurora attach`: the screen, with the engine inside or elsewhere.
+
+use std::io::IsTerminal;
+use std::path::PathBuf;
+
+use crate::client::{Client, try_attach};
+use crate::config::{Config, Theme};
+use crate::engine::Running;
+use crate::server::socket_path;
+use crate::tui::{self, ColourMode, Ended, Look, Quit};
+
+use super::args::{Global, When};
+use super::exit::{Exit, Failure, Outcome};
+use super::{output, serve};
+
+/// The screen with the engine inside, or on the engine that runs already.
+pub(super) async fn run(config: Config, global: &Global) -> Outcome {
+    let look = look(&config, global)?;
+    refuse_without_terminal()?;
+    let path = socket_path(&config.state_dir);
+    if try_attach(&path).await.is_ok() {
+        return attach_at(path, look, global).await;
+    }
+    let (running, _log) = match serve::engine(&config, global, false).await {
+        Ok(started) => started,
+        // It started while we looked.
+        Err(_) if wait_for(&path).await => return attach_at(path, look, global).await,
+        Err(failure) => return Err(failure),
+    };
+    let mut client = Client::embedded(&running.handle, true, global.read_only).await;
+    let ended = tui::run(&mut client, look).await?;
+    drop(client);
+    match ended {
+        Ended::Quit(Quit::KeepEngine) => {
+            output::line("The engine goes on in this process; `aurora` in another terminal shows it.")?;
+            output::line("ctrl-c stops it; ctrl-z and `bg` give this terminal back.")?;
+            keep(running).await
+        }
+        Ended::Hangup => keep(running).await,
+        Ended::Quit(_) | Ended::Terminated | Ended::EngineEnded => {
+            serve::stop(running).await;
+            Ok(Exit::Fine)
+        }
+    }
+}
+
+/// The engine goes on without its screen, as `serve` does.
+async fn keep(running: Running) -> Outcome {
+    tracing::info!("the screen is gone; the engine goes on");
+    serve::until_asked_to_stop().await?;
+    serve::stop(running).await;
+    Ok(Exit::Fine)
+}
+
+async fn wait_for(path: &std::path::Path) -> bool {
+    for _ in 0..40 {
+        if try_attach(path).await.is_ok() {
+            return true;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    false
+}
+
+/// The screen on a running engine.
+pub(super) async fn attach(config: &Config, target: Option<&str>, global: &Global) -> Outcome {
+    let look = look(config, global)?;
+    let path = match target {
+        None => socket_path(&config.state_dir),
+        Some(target) => target
+            .strip_prefix("unix:")
+            .map(PathBuf::from)
+            .ok_or_else(|| Failure::usage(format!("cannot attach to {target:?}; expected unix:PATH")))?,
+    };
+    refuse_without_terminal()?;
+    try_attach(&path)
+        .await
+        .map_err(|error| Failure::new(Exit::Down, format!("{error}\nstart it with `aurora` or `aurora serve`")))?;
+    attach_at(path, look, global).await
+}
+
+async fn attach_at(path: PathBuf, look: Look, global: &Global) -> Outcome {
+    let mut client = Client::attached(path, true, global.read_only);
+    tui::run(&mut client, look).await?;
+    Ok(Exit::Fine)
+}
+
+fn refuse_without_terminal() -> Result<(), Failure> {
+    if std::io::stdin().is_terminal() && std::io::stdout().is_terminal() {
+        return Ok(());
+    }
+    Err(Failure::usage("this is no terminal; `aurora serve` runs the engine without a screen"))
+}
+
+fn look(config: &Config, global: &Global) -> Result<Look, Failure> {
+    let env = |name: &str| std::env::var(name).unwrap_or_default();
+    let mode = match global.color {
+        When::Never => ColourMode::None,
+        When::Auto if !env("NO_COLOR").is_empty() || env("TERM") == "dumb" => ColourMode::None,
+        When::Auto | When::Always if matches!(env("COLORTERM").as_str(), "truecolor" | "24bit") => ColourMode::True,
+        When::Auto | When::Always => ColourMode::Sixteen,
+    };
+    let locale = ["LC_ALL", "LC_CTYPE", "LANG"].map(env).into_iter().find(|value| !value.is_empty()).unwrap_or_default();
+    let ascii = global.ascii || !locale.to_lowercase().replace('-', "").contains("utf8") && !locale.is_empty();
+    let theme = Theme::built_in(&config.theme).map_err(Failure::usage)?;
+    // A theme of exact colours in a terminal without them would lose its meaning.
+    let theme = if mode == ColourMode::True { theme } else { Theme::built_in("terminal").map_err(Failure::usage)? };
+    Ok(Look::new(&theme, mode, ascii))
+}

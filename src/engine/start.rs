@@ -198,9 +198,10 @@ fn prepare(config: &Config) -> Result<(), StartError> {
         move |source| StartError::Directory { path, source }
     };
     let secrets = config.state_dir.join("secrets");
+    let logs = config.state_dir.join("logs");
     let mut private = std::fs::DirBuilder::new();
     private.recursive(true).mode(0o700);
-    for dir in [&config.state_dir, &secrets] {
+    for dir in [&config.state_dir, &secrets, &logs] {
         private.create(dir).map_err(unusable(dir))?;
     }
     if config.default_channels {

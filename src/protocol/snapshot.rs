@@ -118,3 +118,56 @@ pub enum Update {
     /// The line has changed.
     Link(Link),
 }
+
+/// Entries of each list a snapshot keeps as notices change it.
+const KEPT: usize = 200;
+
+impl Snapshot {
+    /// Applies a change, as the engine applied it.
+    pub fn apply(&mut self, notice: &Notice) {
+        match notice {
+            Notice::Arrived { rows, events, dead_letters, up_to, .. } => {
+                push_all(&mut self.inbox, rows);
+                push_all(&mut self.events, events);
+                self.dead_letters = *dead_letters;
+                self.up_to = *up_to;
+            }
+            Notice::Channels(changed) => {
+                for panel in changed {
+                    if let Some(known) = self.channels.iter_mut().find(|known| known.id == panel.id) {
+                        known.clone_from(panel);
+                    }
+                }
+            }
+            Notice::Marked(marked) => {
+                for row in &mut self.inbox {
+                    if let Some((_, marks)) = marked.iter().find(|(seq, _)| *seq == row.seq) {
+                        row.marks.clone_from(marks);
+                    }
+                }
+            }
+            Notice::Vip { contact, vip } => {
+                for row in self.inbox.iter_mut().filter(|row| row.contact == Some(*contact)) {
+                    row.vip = *vip;
+                }
+            }
+            Notice::Task(status) => match self.tasks.iter_mut().find(|task| task.name == status.name) {
+                Some(task) => task.clone_from(status),
+                None => {
+                    self.tasks.push(status.clone());
+                    self.tasks.sort_by(|a, b| a.name.cmp(&b.name));
+                }
+            },
+            Notice::Rejected(rejections) => push_all(&mut self.rejections, rejections),
+            Notice::Log(line) => push_all(&mut self.logs, std::slice::from_ref(line)),
+            Notice::Clients(count) => self.clients = *count,
+            Notice::Stopping => {}
+        }
+    }
+}
+
+/// Puts `new`, oldest first, before `list`, newest first.
+fn push_all<T: Clone>(list: &mut Vec<T>, new: &[T]) {
+    list.splice(0..0, new.iter().rev().cloned());
+    list.truncate(KEPT);
+}

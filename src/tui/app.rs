@@ -1,0 +1,594 @@
+//! The state of the screen, and what changes it.
+
+use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
+use jiff::Timestamp;
+use tui_textarea::TextArea;
+
+use crate::model::{Mark, MessageId, TaskState};
+use crate::protocol::{Link, Notice, Refusal, Reply, Request, Severity, Snapshot, Update};
+
+use super::action::{Action, View};
+use super::activity::{Activity, ActivityTab};
+use super::inbox::{Inbox, OpenMessage};
+use super::keymap::{self, Context};
+use super::list::moved;
+use super::palette::{self, Palette};
+use super::styles::Look;
+use super::view;
+
+/// What reaches the screen.
+#[derive(Debug)]
+pub enum Msg {
+    /// A key was pressed.
+    Key(KeyEvent),
+    /// Text was pasted; it is text and never keys.
+    Paste(String),
+    /// The terminal has another size: columns and rows.
+    Resize(u16, u16),
+    /// The engine says something.
+    Update(Update),
+    /// The answer to a request.
+    Reply(Purpose, Result<Reply, Refusal>),
+    /// Time has passed.
+    Tick,
+}
+
+/// Why something was asked; the answer comes back under it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Purpose {
+    /// The first rows of what is to be shown; an answer to an older question is dropped.
+    Rows(u64),
+    /// Rows behind the last.
+    Older(u64),
+    /// A message, to open it.
+    Open(MessageId),
+    /// The next unread message.
+    Next,
+    /// Something was changed; this says what in case it failed.
+    Change(&'static str),
+}
+
+/// What the screen wants done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Cmd {
+    /// Ask the engine.
+    Ask(Purpose, Request),
+    /// Leave.
+    Quit(Quit),
+    /// Give the terminal back to the shell until it resumes us.
+    Suspend,
+    /// Draw everything again.
+    Redraw,
+}
+
+/// How to leave.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Quit {
+    /// The engine stops.
+    StopEngine,
+    /// The engine goes on without a screen.
+    KeepEngine,
+    /// The engine is in another process and not concerned.
+    Leave,
+}
+
+/// What lies over the view.
+#[derive(Debug)]
+pub(super) enum Overlay {
+    Help { first: usize },
+    Palette(Palette),
+    Quit,
+}
+
+/// A sentence at the bottom until the next key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Toast {
+    pub severity: Severity,
+    pub text: String,
+}
+
+/// The screen.
+#[derive(Debug)]
+pub struct App {
+    pub(super) look: Look,
+    pub(super) size: (u16, u16),
+    pub(super) now: Timestamp,
+    pub(super) link: Link,
+    pub(super) read_only: bool,
+    pub(super) snapshot: Option<Box<Snapshot>>,
+    /// When something last came from the engine: what is shown is not newer.
+    pub(super) heard: Timestamp,
+    pub(super) view: View,
+    pub(super) inbox: Inbox,
+    pub(super) activity: Activity,
+    pub(super) channel: usize,
+    pub(super) overlay: Option<Overlay>,
+    pub(super) toast: Option<Toast>,
+    back: Vec<View>,
+    generation: u64,
+}
+
+impl App {
+    /// A screen of `size` that has heard nothing yet.
+    #[must_use]
+    pub fn new(look: Look, size: (u16, u16), link: Link, read_only: bool, now: Timestamp) -> Self {
+        Self {
+            look,
+            size,
+            now,
+            link,
+            read_only,
+            snapshot: None,
+            heard: now,
+            view: View::Overview,
+            inbox: Inbox::default(),
+            activity: Activity::default(),
+            channel: 0,
+            overlay: None,
+            toast: None,
+            back: Vec::new(),
+            generation: 0,
+        }
+    }
+
+    /// Draws the screen. Only looks.
+    pub fn draw(&self, frame: &mut ratatui::Frame<'_>) {
+        view::draw(self, frame);
+    }
+
+    /// Takes a message at `now`.
+    pub fn update(&mut self, msg: Msg, now: Timestamp) -> Vec<Cmd> {
+        self.now = now;
+        match msg {
+            Msg::Key(key) if key.kind == KeyEventKind::Release => Vec::new(),
+            Msg::Key(key) => {
+                self.toast = None;
+                self.key(key)
+            }
+            Msg::Paste(text) => self.paste(&text),
+            Msg::Resize(columns, rows) => {
+                self.size = (columns, rows);
+                Vec::new()
+            }
+            Msg::Update(update) => self.hear(update),
+            Msg::Reply(purpose, reply) => self.answered(purpose, reply),
+            Msg::Tick => Vec::new(),
+        }
+    }
+
+    /// Where keys count now, innermost first.
+    pub(super) fn contexts(&self) -> Vec<Context> {
+        let inner: &[Context] = match self.view {
+            View::Inbox if self.inbox.open.is_some() => &[Context::Message, Context::List],
+            View::Inbox => &[Context::Inbox, Context::List],
+            View::Channels => &[Context::Channels, Context::List],
+            View::Activity if self.activity.tab == ActivityTab::Tasks => &[Context::Tasks, Context::Activity, Context::List],
+            View::Activity => &[Context::Activity, Context::List],
+            _ => &[],
+        };
+        [inner, &[Context::Global]].concat()
+    }
+
+    /// Rows a list has on this screen: header, title and footer take one each.
+    pub(super) fn list_height(&self) -> usize {
+        usize::from(self.size.1.saturating_sub(3))
+    }
+
+    fn toast(&mut self, severity: Severity, text: impl Into<String>) {
+        self.toast = Some(Toast { severity, text: text.into() });
+    }
+
+    // Hearing
+
+    fn hear(&mut self, update: Update) -> Vec<Cmd> {
+        match update {
+            Update::Link(link) => {
+                self.link = link;
+                Vec::new()
+            }
+            Update::Snapshot(snapshot) => {
+                self.heard = self.now;
+                let request = self.inbox.refreshed(&snapshot.inbox);
+                self.snapshot = Some(snapshot);
+                self.rows(request)
+            }
+            Update::Notice(notice) => {
+                self.heard = self.now;
+                self.notice(&notice)
+            }
+            // The driver of the screen turns these into `Msg::Reply`, as it knows their purpose.
+            Update::Reply { .. } => Vec::new(),
+        }
+    }
+
+    fn notice(&mut self, notice: &Notice) -> Vec<Cmd> {
+        if let Some(snapshot) = &mut self.snapshot {
+            snapshot.apply(notice);
+        }
+        match notice {
+            Notice::Arrived { rows, omitted, .. } => {
+                if self.inbox.arrived(rows, *omitted) {
+                    let request = self.inbox.request();
+                    return self.rows(request);
+                }
+            }
+            Notice::Marked(marked) => self.inbox.marked(marked),
+            Notice::Vip { contact, vip } => self.inbox.vip_changed(*contact, *vip),
+            Notice::Stopping => self.toast(Severity::Warn, "the engine stops"),
+            _ => {}
+        }
+        Vec::new()
+    }
+
+    fn rows(&mut self, request: Option<Request>) -> Vec<Cmd> {
+        self.generation += 1;
+        request.map(|request| Cmd::Ask(Purpose::Rows(self.generation), request)).into_iter().collect()
+    }
+
+    fn older(&mut self) -> Vec<Cmd> {
+        let request = self.inbox.older();
+        request.map(|request| Cmd::Ask(Purpose::Older(self.generation), request)).into_iter().collect()
+    }
+
+    fn answered(&mut self, purpose: Purpose, reply: Result<Reply, Refusal>) -> Vec<Cmd> {
+        let reply = match reply {
+            Ok(reply) => reply,
+            Err(refusal) => {
+                let what = if let Purpose::Change(what) = purpose { what } else { "the engine could not answer" };
+                self.toast(Severity::Crit, format!("{what}: {refusal}"));
+                return Vec::new();
+            }
+        };
+        match (purpose, reply) {
+            (Purpose::Rows(generation), Reply::Messages(rows)) if generation == self.generation => self.inbox.replace(rows),
+            (Purpose::Older(generation), Reply::Messages(rows)) if generation == self.generation => self.inbox.extend(rows),
+            (Purpose::Open(_), Reply::Message(None)) => self.toast(Severity::Warn, "this message is gone"),
+            (Purpose::Open(id), Reply::Message(Some(message))) => {
+                let unread = message.row.marks.read.is_none();
+                self.inbox.select_message(id);
+                self.inbox.open = Some(OpenMessage::new(message));
+                if unread && !self.read_only {
+                    return self.mark(Mark::Read);
+                }
+            }
+            (Purpose::Next, Reply::Messages(rows)) => match rows.into_iter().next() {
+                Some(row) => {
+                    self.go(View::Inbox);
+                    self.inbox.select_message(row.id);
+                    return vec![Cmd::Ask(Purpose::Open(row.id), Request::Message(row.id))];
+                }
+                None => self.toast(Severity::Info, "nothing needs you"),
+            },
+            _ => {}
+        }
+        Vec::new()
+    }
+
+    // Keys
+
+    fn key(&mut self, key: KeyEvent) -> Vec<Cmd> {
+        match self.overlay.take() {
+            Some(Overlay::Quit) => self.key_in_quit(key),
+            Some(Overlay::Help { first }) => self.key_in_help(key, first),
+            Some(Overlay::Palette(palette)) => self.key_in_palette(key, palette),
+            None => {
+                if self.view == View::Inbox
+                    && self.inbox.search.as_ref().is_some_and(|search| search.typing)
+                    && let Some(commands) = self.key_in_search(key)
+                {
+                    return commands;
+                }
+                match keymap::action(&self.contexts(), key) {
+                    Some(action) => self.act(action),
+                    None => Vec::new(),
+                }
+            }
+        }
+    }
+
+    fn paste(&mut self, text: &str) -> Vec<Cmd> {
+        let text: String = text.chars().filter(|c| !c.is_control()).collect();
+        if let Some(Overlay::Palette(palette)) = &mut self.overlay {
+            palette.field.insert_str(text);
+            palette.selected = 0;
+        } else if self.view == View::Inbox
+            && let Some(search) = self.inbox.search.as_mut().filter(|search| search.typing)
+        {
+            search.field.insert_str(text);
+            let request = self.inbox.request();
+            return self.rows(request);
+        }
+        Vec::new()
+    }
+
+    fn key_in_quit(&mut self, key: KeyEvent) -> Vec<Cmd> {
+        match key.code {
+            KeyCode::Char('s') => vec![Cmd::Quit(Quit::StopEngine)],
+            KeyCode::Char('k') => vec![Cmd::Quit(Quit::KeepEngine)],
+            KeyCode::Esc | KeyCode::Char('q' | 'c') => Vec::new(),
+            _ => {
+                self.overlay = Some(Overlay::Quit);
+                Vec::new()
+            }
+        }
+    }
+
+    fn key_in_help(&mut self, key: KeyEvent, first: usize) -> Vec<Cmd> {
+        let action = keymap::action(&[Context::List, Context::Global], key);
+        if matches!(action, Some(Action::Help | Action::Back | Action::Quit)) || key.code == KeyCode::Enter {
+            return Vec::new();
+        }
+        let len = palette::entries(&self.contexts()).len();
+        let first = action.and_then(|action| moved(action, first, len, self.list_height())).unwrap_or(first);
+        self.overlay = Some(Overlay::Help { first });
+        Vec::new()
+    }
+
+    fn key_in_palette(&mut self, key: KeyEvent, mut palette: Palette) -> Vec<Cmd> {
+        let matches = palette.matches().len();
+        match key.code {
+            KeyCode::Esc => return Vec::new(),
+            KeyCode::Char('c') if key.modifiers.contains(KeyModifiers::CONTROL) => return Vec::new(),
+            KeyCode::Enter => {
+                let action = palette.matches().get(palette.selected).map(|entry| entry.action);
+                return action.map_or_else(Vec::new, |action| self.act(action));
+            }
+            KeyCode::Down => palette.selected = (palette.selected + 1).min(matches.saturating_sub(1)),
+            KeyCode::Up => palette.selected = palette.selected.saturating_sub(1),
+            _ => {
+                type_into(&mut palette.field, key);
+                palette.selected = 0;
+            }
+        }
+        self.overlay = Some(Overlay::Palette(palette));
+        Vec::new()
+    }
+
+    /// Keys while a search is typed; `None` where the key moves or opens as always.
+    fn key_in_search(&mut self, key: KeyEvent) -> Option<Vec<Cmd>> {
+        let search = self.inbox.search.as_mut()?;
+        match key.code {
+            KeyCode::Esc => Some(self.act(Action::Back)),
+            KeyCode::Enter => {
+                search.typing = false;
+                Some(Vec::new())
+            }
+            KeyCode::Down => {
+                search.typing = false;
+                Some(self.act(Action::Down))
+            }
+            KeyCode::PageDown | KeyCode::PageUp | KeyCode::Up => None,
+            KeyCode::Char('c' | 'z' | 'l') if key.modifiers.contains(KeyModifiers::CONTROL) => None,
+            _ => {
+                if !type_into(&mut search.field, key) {
+                    return Some(Vec::new());
+                }
+                let request = self.inbox.request();
+                if request.is_none() {
+                    self.inbox.replace(Vec::new());
+                }
+                Some(self.rows(request))
+            }
+        }
+    }
+
+    // Acting
+
+    fn act(&mut self, action: Action) -> Vec<Cmd> {
+        match action {
+            Action::Go(view) => {
+                if let Some(why) = view.missing() {
+                    self.toast(Severity::Info, format!("{}: {why}", view.name()));
+                    return Vec::new();
+                }
+                let leaving_channel = view == View::Inbox && self.inbox.channel.take().is_some();
+                self.go(view);
+                if leaving_channel {
+                    let request = self.inbox.request();
+                    return self.rows(request);
+                }
+                Vec::new()
+            }
+            Action::Next => self.next_urgent(),
+            Action::Search => {
+                self.go(View::Inbox);
+                self.inbox.begin_search();
+                self.rows(None)
+            }
+            Action::Palette => {
+                self.overlay = Some(Overlay::Palette(Palette::new(&self.contexts())));
+                Vec::new()
+            }
+            Action::Help => {
+                self.overlay = Some(Overlay::Help { first: 0 });
+                Vec::new()
+            }
+            Action::Back => self.go_back(),
+            Action::Quit => self.quit(),
+            Action::Suspend => vec![Cmd::Suspend],
+            Action::Redraw => vec![Cmd::Redraw],
+            Action::Open => self.open(),
+            Action::NextTab | Action::PreviousTab => {
+                let forward = action == Action::NextTab;
+                match &mut self.inbox.open {
+                    Some(open) if self.view == View::Inbox => open.turn(forward),
+                    _ => self.activity.turn(forward),
+                }
+                Vec::new()
+            }
+            Action::Ack => self.toggle(|marks| if marks.acked.is_some() { Mark::Unack } else { Mark::Ack }),
+            Action::ToggleRead => self.toggle(|marks| if marks.read.is_some() { Mark::Unread } else { Mark::Read }),
+            Action::ToggleVip => self.toggle_vip(),
+            Action::Filter => {
+                self.inbox.shown = self.inbox.shown.next();
+                self.inbox.search = None;
+                let request = self.inbox.request();
+                self.rows(request)
+            }
+            Action::RestartTask => self.restart_task(),
+            Action::Down | Action::Up | Action::PageDown | Action::PageUp | Action::First | Action::Last => self.scroll(action),
+        }
+    }
+
+    fn go(&mut self, view: View) {
+        if self.view != view {
+            self.back.push(self.view);
+            self.view = view;
+        }
+    }
+
+    fn go_back(&mut self) -> Vec<Cmd> {
+        if self.view == View::Inbox {
+            if self.inbox.open.take().is_some() {
+                return Vec::new();
+            }
+            if self.inbox.search.take().is_some() || self.inbox.channel.take().is_some() {
+                let request = self.inbox.request();
+                return self.rows(request);
+            }
+        }
+        if let Some(view) = self.back.pop() {
+            self.view = view;
+        }
+        Vec::new()
+    }
+
+    fn quit(&mut self) -> Vec<Cmd> {
+        if self.link != Link::Embedded {
+            return vec![Cmd::Quit(Quit::Leave)];
+        }
+        let others = self.snapshot.as_ref().is_some_and(|snapshot| snapshot.clients > 1);
+        if others {
+            return vec![Cmd::Quit(Quit::KeepEngine)];
+        }
+        self.overlay = Some(Overlay::Quit);
+        Vec::new()
+    }
+
+    fn next_urgent(&mut self) -> Vec<Cmd> {
+        let tasks = self.snapshot.as_ref().map(|snapshot| snapshot.tasks.as_slice()).unwrap_or_default();
+        let broken = tasks.iter().position(|task| task.state == TaskState::Waiting);
+        let looking = self.view == View::Activity && self.activity.tab == ActivityTab::Tasks;
+        if let Some(index) = broken
+            && !looking
+        {
+            self.go(View::Activity);
+            self.activity.tab = ActivityTab::Tasks;
+            self.activity.select(index);
+            return Vec::new();
+        }
+        vec![Cmd::Ask(Purpose::Next, Request::NextUnread)]
+    }
+
+    fn open(&mut self) -> Vec<Cmd> {
+        match self.view {
+            View::Inbox => {
+                let row = self.inbox.target().map(|row| row.id);
+                row.map(|id| Cmd::Ask(Purpose::Open(id), Request::Message(id))).into_iter().collect()
+            }
+            View::Channels => {
+                let panel = self.snapshot.as_ref().and_then(|snapshot| snapshot.channels.get(self.channel));
+                let Some(id) = panel.map(|panel| panel.id.clone()) else { return Vec::new() };
+                self.inbox.channel = Some(id);
+                self.inbox.search = None;
+                self.inbox.open = None;
+                self.go(View::Inbox);
+                let request = self.inbox.request();
+                self.rows(request)
+            }
+            View::Activity if self.activity.tab == ActivityTab::Events => {
+                let event = self.snapshot.as_ref().and_then(|snapshot| snapshot.events.get(self.activity.index()));
+                match event {
+                    Some(event) if event.cause.is_none() => {
+                        let id = MessageId::from(event.id);
+                        self.go(View::Inbox);
+                        vec![Cmd::Ask(Purpose::Open(id), Request::Message(id))]
+                    }
+                    Some(event) => {
+                        let text = format!("a dead letter has no message; aurora events show {}", event.id);
+                        self.toast(Severity::Info, text);
+                        Vec::new()
+                    }
+                    None => Vec::new(),
+                }
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    fn toggle(&mut self, choose: impl FnOnce(&crate::model::Marks) -> Mark) -> Vec<Cmd> {
+        match self.inbox.target().map(|row| choose(&row.marks)) {
+            Some(mark) => self.mark(mark),
+            None => Vec::new(),
+        }
+    }
+
+    fn mark(&mut self, mark: Mark) -> Vec<Cmd> {
+        let Some(row) = self.inbox.target() else { return Vec::new() };
+        vec![Cmd::Ask(Purpose::Change("not marked"), Request::Mark { ids: vec![row.id], mark })]
+    }
+
+    fn toggle_vip(&mut self) -> Vec<Cmd> {
+        let Some(row) = self.inbox.target() else { return Vec::new() };
+        match row.contact {
+            Some(id) => vec![Cmd::Ask(Purpose::Change("not changed"), Request::SetVip { id, vip: !row.vip })],
+            None => {
+                self.toast(Severity::Info, "nobody is known to have written this");
+                Vec::new()
+            }
+        }
+    }
+
+    fn restart_task(&mut self) -> Vec<Cmd> {
+        let task = self.snapshot.as_ref().and_then(|snapshot| snapshot.tasks.get(self.activity.index()));
+        let name = task.map(|task| task.name.clone());
+        name.map(|name| Cmd::Ask(Purpose::Change("not restarted"), Request::RestartTask(name))).into_iter().collect()
+    }
+
+    fn scroll(&mut self, action: Action) -> Vec<Cmd> {
+        let height = self.list_height();
+        match self.view {
+            View::Inbox => {
+                let size = self.size;
+                if let Some(open) = &mut self.inbox.open {
+                    let body = view::message::body_area(size);
+                    let lines = view::message::lines(open, body.width).len();
+                    let last = (lines + 1).saturating_sub(usize::from(body.height).max(1));
+                    let page = usize::from(body.height);
+                    open.scroll = moved(action, open.scroll, last.max(1), page).unwrap_or(open.scroll);
+                    return Vec::new();
+                }
+                let to = moved(action, self.inbox.index(), self.inbox.rows.len(), height);
+                if let Some(to) = to {
+                    self.inbox.select(to);
+                }
+                self.older()
+            }
+            View::Channels => {
+                let len = self.snapshot.as_ref().map_or(0, |snapshot| snapshot.channels.len());
+                self.channel = moved(action, self.channel, len, height).unwrap_or(self.channel);
+                Vec::new()
+            }
+            View::Activity => {
+                let len = self.snapshot.as_ref().map_or(0, |snapshot| match self.activity.tab {
+                    ActivityTab::Events => snapshot.events.len(),
+                    ActivityTab::Refusals => snapshot.rejections.len(),
+                    ActivityTab::Tasks => snapshot.tasks.len(),
+                    ActivityTab::Logs => snapshot.logs.len(),
+                });
+                let index = self.activity.index();
+                self.activity.select(moved(action, index, len, height).unwrap_or(index));
+                Vec::new()
+            }
+            _ => Vec::new(),
+        }
+    }
+}
+
+/// Lets a field of one line take a key; answers whether its text changed.
+fn type_into(field: &mut TextArea<'static>, key: KeyEvent) -> bool {
+    // A line break would make a second line that nobody sees.
+    let breaks = matches!(key.code, KeyCode::Enter | KeyCode::Tab)
+        || (matches!(key.code, KeyCode::Char('m' | 'j')) && key.modifiers.contains(KeyModifiers::CONTROL));
+    !breaks && field.input(key)
+}

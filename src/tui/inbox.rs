@@ -1,0 +1,275 @@
+//! The inbox as the screen holds it: rows, selection, filter, search, the open message.
+
+use tui_textarea::TextArea;
+
+use crate::model::{ChannelId, ContactId, InboxFilter, Marks, Message, MessageId, MessageRow};
+use crate::protocol::Request;
+
+/// Rows asked for at once.
+const PAGE: usize = 200;
+
+/// Which messages are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Shown {
+    /// All.
+    #[default]
+    All,
+    /// What nobody has read.
+    New,
+    /// By VIPs.
+    Vip,
+    /// What nobody has taken.
+    Open,
+}
+
+impl Shown {
+    pub(super) fn next(self) -> Self {
+        match self {
+            Self::All => Self::New,
+            Self::New => Self::Vip,
+            Self::Vip => Self::Open,
+            Self::Open => Self::All,
+        }
+    }
+
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::All => "all",
+            Self::New => "new",
+            Self::Vip => "VIP",
+            Self::Open => "open",
+        }
+    }
+}
+
+/// The tabs of an open message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Tab {
+    Text,
+    Headers,
+    Raw,
+    Json,
+}
+
+impl Tab {
+    pub(super) const ALL: [Self; 4] = [Self::Text, Self::Headers, Self::Raw, Self::Json];
+
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Text => "Text",
+            Self::Headers => "Headers",
+            Self::Raw => "Raw",
+            Self::Json => "JSON",
+        }
+    }
+}
+
+/// A message that is open.
+#[derive(Debug)]
+pub(super) struct OpenMessage {
+    pub message: Box<Message>,
+    pub tab: Tab,
+    pub scroll: usize,
+}
+
+impl OpenMessage {
+    pub(super) fn new(message: Box<Message>) -> Self {
+        Self { message, tab: Tab::Text, scroll: 0 }
+    }
+
+    pub(super) fn turn(&mut self, forward: bool) {
+        let at = Tab::ALL.iter().position(|tab| *tab == self.tab).unwrap_or(0);
+        let step = if forward { 1 } else { Tab::ALL.len() - 1 };
+        self.tab = Tab::ALL[(at + step) % Tab::ALL.len()];
+        self.scroll = 0;
+    }
+}
+
+/// A search that is being typed.
+#[derive(Debug)]
+pub(super) struct Search {
+    pub field: TextArea<'static>,
+    /// Keys go into the field; otherwise they move through the hits.
+    pub typing: bool,
+}
+
+impl Search {
+    fn new() -> Self {
+        Self { field: TextArea::default(), typing: true }
+    }
+
+    pub(super) fn query(&self) -> &str {
+        self.field.lines().first().map_or("", String::as_str)
+    }
+}
+
+/// The inbox view's state.
+#[derive(Debug, Default)]
+pub(super) struct Inbox {
+    pub rows: Vec<MessageRow>,
+    /// What is selected, by place: it stays selected when rows come and go.
+    selected: Option<i64>,
+    pub shown: Shown,
+    pub channel: Option<ChannelId>,
+    pub search: Option<Search>,
+    pub open: Option<OpenMessage>,
+    /// No older rows are left to ask for.
+    pub complete: bool,
+    /// Older rows are on their way.
+    pub loading: bool,
+}
+
+impl Inbox {
+    /// Whether rows come from the snapshot and its notices, without asking.
+    fn is_live(&self) -> bool {
+        self.search.is_none() && self.shown == Shown::All && self.channel.is_none()
+    }
+
+    /// Takes the rows of a snapshot. Answers what to ask when they are not the ones shown.
+    pub(super) fn refreshed(&mut self, rows: &[MessageRow]) -> Option<Request> {
+        if let Some(open) = &mut self.open
+            && let Some(row) = rows.iter().find(|row| row.seq == open.message.row.seq)
+        {
+            open.message.row = row.clone();
+        }
+        if self.is_live() {
+            self.replace(rows.to_vec());
+            return None;
+        }
+        self.request()
+    }
+
+    /// What to ask for the rows that are to be shown.
+    pub(super) fn request(&mut self) -> Option<Request> {
+        self.complete = false;
+        self.loading = true;
+        self.page(None)
+    }
+
+    fn page(&self, before: Option<i64>) -> Option<Request> {
+        match &self.search {
+            Some(search) if search.query().trim().is_empty() => None,
+            Some(search) => Some(Request::Search { query: search.query().to_owned(), before, limit: PAGE }),
+            None => Some(Request::Inbox { filter: self.filter(), before, limit: PAGE }),
+        }
+    }
+
+    fn filter(&self) -> InboxFilter {
+        InboxFilter {
+            channel: self.channel.clone(),
+            contact: None,
+            unread: self.shown == Shown::New,
+            vip: self.shown == Shown::Vip,
+            open: self.shown == Shown::Open,
+        }
+    }
+
+    /// What to ask when the selection comes near the end of what is here.
+    pub(super) fn older(&mut self) -> Option<Request> {
+        let near = self.index() + PAGE / 4 >= self.rows.len();
+        if self.complete || self.loading || !near || self.rows.is_empty() {
+            return None;
+        }
+        self.loading = true;
+        self.page(self.rows.last().map(|row| row.seq))
+    }
+
+    /// Takes the first page of what was asked.
+    pub(super) fn replace(&mut self, rows: Vec<MessageRow>) {
+        self.loading = false;
+        self.complete = rows.len() < PAGE;
+        self.rows = rows;
+        if !self.rows.iter().any(|row| Some(row.seq) == self.selected) {
+            self.selected = self.rows.first().map(|row| row.seq);
+        }
+    }
+
+    /// Takes an older page.
+    pub(super) fn extend(&mut self, rows: Vec<MessageRow>) {
+        self.loading = false;
+        self.complete = rows.len() < PAGE;
+        let last = self.rows.last().map_or(i64::MAX, |row| row.seq);
+        self.rows.extend(rows.into_iter().filter(|row| row.seq < last));
+    }
+
+    /// Takes new messages, oldest first. Answers whether the rows must be asked for again.
+    pub(super) fn arrived(&mut self, rows: &[MessageRow], omitted: u64) -> bool {
+        if self.search.is_some() {
+            return false;
+        }
+        if omitted > 0 {
+            return true;
+        }
+        let newest = self.rows.first().map_or(0, |row| row.seq);
+        let at_top = self.index() == 0;
+        let new: Vec<MessageRow> =
+            rows.iter().rev().filter(|row| row.seq > newest && self.shows(row)).cloned().collect();
+        self.rows.splice(0..0, new);
+        if at_top && self.open.is_none() {
+            // Whoever stands at the top wants to see what is new.
+            self.selected = self.rows.first().map(|row| row.seq);
+        }
+        false
+    }
+
+    fn shows(&self, row: &MessageRow) -> bool {
+        self.channel.as_ref().is_none_or(|channel| *channel == row.channel)
+            && match self.shown {
+                Shown::All | Shown::New | Shown::Open => true,
+                Shown::Vip => row.vip,
+            }
+    }
+
+    /// Takes new marks. Rows stay where they are until the list is asked for again, so nothing jumps away.
+    pub(super) fn marked(&mut self, marked: &[(i64, Marks)]) {
+        let open = self.open.iter_mut().map(|open| &mut open.message.row);
+        for row in self.rows.iter_mut().chain(open) {
+            if let Some((_, marks)) = marked.iter().find(|(seq, _)| *seq == row.seq) {
+                row.marks.clone_from(marks);
+            }
+        }
+    }
+
+    pub(super) fn vip_changed(&mut self, contact: ContactId, vip: bool) {
+        let open = self.open.iter_mut().map(|open| &mut open.message.row);
+        for row in self.rows.iter_mut().chain(open).filter(|row| row.contact == Some(contact)) {
+            row.vip = vip;
+        }
+    }
+
+    /// Where the selection stands.
+    pub(super) fn index(&self) -> usize {
+        self.rows.iter().position(|row| Some(row.seq) == self.selected).unwrap_or(0)
+    }
+
+    pub(super) fn select(&mut self, index: usize) {
+        self.selected = self.rows.get(index).map(|row| row.seq);
+    }
+
+    /// The message that actions are about: the open one, else the selected one.
+    pub(super) fn target(&self) -> Option<&MessageRow> {
+        match &self.open {
+            Some(open) => Some(&open.message.row),
+            None => self.rows.get(self.index()),
+        }
+    }
+
+    /// Shows the message `id` as selected, once it is among the rows.
+    pub(super) fn select_message(&mut self, id: MessageId) {
+        if let Some(row) = self.rows.iter().find(|row| row.id == id) {
+            self.selected = Some(row.seq);
+        }
+    }
+
+    pub(super) fn begin_search(&mut self) {
+        self.open = None;
+        match &mut self.search {
+            Some(search) => search.typing = true,
+            None => {
+                self.search = Some(Search::new());
+                self.rows.clear();
+                self.complete = true;
+            }
+        }
+    }
+}

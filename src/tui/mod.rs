@@ -1,0 +1,30 @@
+//! The screen. Update changes, draw only looks.
+//!
+//! ```text
+//! ┌ header: the views ─────────────────────────────┐   view::header
+//! │ body: the view that is open                    │   view::{overview, channels, inbox, message, activity}
+//! │   ┌ overlay: help, palette or quit ┐           │   view::{help, palette, quit}
+//! └ footer: the line, the node, what keys do now ──┘   view::footer
+//! ```
+//!
+//! [`App`] holds view state only; the engine's state reaches it as values, through the client. It answers
+//! every message with [`Cmd`]s, which [`run()`] carries out.
+
+mod action;
+mod activity;
+mod app;
+mod inbox;
+mod keymap;
+mod list;
+mod output;
+mod palette;
+mod run;
+mod styles;
+mod terminal;
+mod view;
+
+pub use action::{Action, View};
+pub use app::{App, Cmd, Msg, Purpose, Quit};
+pub use run::{Ended, run};
+pub use styles::{ColourMode, Look};
+pub use terminal::TerminalGuard;

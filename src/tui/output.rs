@@ -1,0 +1,109 @@
+//! Frames on their way to the terminal: one write each, the newest wins, input never waits.
+//!
+//! A terminal that does not read blocks a thread of its own. While it does, frames are not made at all;
+//! when it reads again, the next frame shows the newest state.
+
+use std::cell::RefCell;
+use std::io::{self, Write};
+use std::rc::Rc;
+use std::sync::mpsc as std_mpsc;
+use std::thread::JoinHandle;
+
+use tokio::sync::mpsc;
+
+/// Where a frame's bytes are gathered. Shared, as the backend owns one end and lends it to nobody.
+#[derive(Debug, Default, Clone)]
+pub(super) struct FrameBytes(Rc<RefCell<Vec<u8>>>);
+
+impl FrameBytes {
+    pub(super) fn take(&self) -> Vec<u8> {
+        self.0.take()
+    }
+}
+
+impl Write for FrameBytes {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.borrow_mut().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// The thread that writes frames.
+#[derive(Debug)]
+pub(super) struct Output {
+    frames: Option<std_mpsc::Sender<Vec<u8>>>,
+    written: mpsc::Receiver<io::Result<()>>,
+    thread: Option<JoinHandle<()>>,
+    busy: bool,
+}
+
+impl Output {
+    /// Starts writing to standard output.
+    pub(super) fn start() -> io::Result<Self> {
+        let (frames, next) = std_mpsc::channel::<Vec<u8>>();
+        let (done, written) = mpsc::channel(1);
+        let thread = std::thread::Builder::new().name("screen-output".to_owned()).spawn(move || {
+            for frame in next {
+                let mut out = io::stdout().lock();
+                // Standard output is line buffered: writing whole frames past its buffer keeps them whole.
+                let result = write_through(&mut out, &frame);
+                if done.blocking_send(result).is_err() {
+                    return;
+                }
+            }
+        })?;
+        Ok(Self { frames: Some(frames), written, thread: Some(thread), busy: false })
+    }
+
+    /// Whether a frame is still being written.
+    pub(super) fn is_busy(&self) -> bool {
+        self.busy
+    }
+
+    /// Hands over a frame. Only when none is being written.
+    pub(super) fn write(&mut self, frame: Vec<u8>) {
+        if let Some(frames) = &self.frames {
+            self.busy = frames.send(frame).is_ok();
+        }
+    }
+
+    /// Resolves when the frame is written, or the terminal is gone.
+    pub(super) async fn written(&mut self) -> io::Result<()> {
+        let result = self.written.recv().await;
+        self.busy = false;
+        result.unwrap_or_else(|| Err(io::ErrorKind::BrokenPipe.into()))
+    }
+
+    /// Ends the thread, unless the terminal blocks it: then the process ends without it.
+    pub(super) fn stop(mut self) {
+        drop(self.frames.take());
+        if !self.busy
+            && let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the output thread ended in a panic");
+        }
+    }
+}
+
+/// One `write` for the whole frame, as far as the terminal takes it in one.
+fn write_through(_lock: &mut io::StdoutLock<'_>, frame: &[u8]) -> io::Result<()> {
+    use std::os::fd::AsFd;
+
+    // The lock keeps everybody else out; the descriptor below it takes the bytes in one go.
+    let stdout = io::stdout();
+    let mut rest = frame;
+    while !rest.is_empty() {
+        match rustix::io::write(stdout.as_fd(), rest) {
+            Ok(count) => rest = &rest[count..],
+            Err(rustix::io::Errno::INTR) => {}
+            Err(rustix::io::Errno::AGAIN) => std::thread::sleep(std::time::Duration::from_millis(5)),
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,65 @@
+//! Channels: a panel each.
+
+use ratatui::Frame;
+use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::text::{Line, Span};
+use ratatui::widgets::Paragraph;
+
+use crate::model::{ChannelPanel, age};
+use crate::screen;
+
+use super::super::app::App;
+use super::parts::{fit, framed, heading};
+
+/// Rows and least columns of a panel.
+const HEIGHT: u16 = 7;
+const WIDTH: u16 = 38;
+
+pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
+    let channels = app.snapshot.as_ref().map(|snapshot| snapshot.channels.as_slice()).unwrap_or_default();
+    let title = Line::from(vec![
+        Span::styled("Channels", app.look.title),
+        Span::styled(format!("   {} configured, enter shows a channel's messages", channels.len()), app.look.muted),
+    ]);
+    let area = heading(title, frame, area);
+    let columns = usize::from((area.width / WIDTH).max(1));
+    let rows = usize::from((area.height / HEIGHT).max(1));
+    let first = app.channel / (columns * rows) * (columns * rows);
+    let grid = Layout::vertical(vec![Constraint::Length(HEIGHT); rows]).split(area);
+    for (index, channel) in channels.iter().enumerate().skip(first).take(columns * rows) {
+        let (row, column) = ((index - first) / columns, (index - first) % columns);
+        let cells = Layout::horizontal(vec![Constraint::Fill(1); columns]).split(grid[row]);
+        panel(app, channel, index == app.channel, frame, cells[column]);
+    }
+}
+
+fn panel(app: &App, channel: &ChannelPanel, selected: bool, frame: &mut Frame<'_>, area: Rect) {
+    let look = &app.look;
+    let mut block = framed(look, &format!("{} ({})", channel.id, channel.provider));
+    if selected {
+        block = block.border_style(look.key).title_bottom(Span::styled(" selected ", look.selected));
+    }
+    let inside = block.inner(area);
+    frame.render_widget(block, area);
+    let width = usize::from(inside.width);
+    let last = channel.last_event.map_or_else(|| "never".to_owned(), |last| age(last, app.now));
+    let vip = if channel.unread_vip > 0 { look.vip } else { look.muted };
+    let error = match &channel.last_error {
+        None => Span::styled("no error", look.muted),
+        Some((at, text)) => Span::styled(fit(look, &format!("{} ago: {}", age(*at, app.now), screen::line(text)), width), look.warn),
+    };
+    let lines = vec![
+        Line::from(vec![
+            Span::styled(format!("{:10}", channel.state.as_str()), look.channel(channel.state)),
+            Span::styled(format!(" last event {last}, {}/min", channel.per_minute), look.text),
+        ]),
+        Line::from(vec![
+            Span::styled(format!("{} VIP", channel.unread_vip), vip),
+            Span::styled(format!(" and {} unread", channel.unread), look.text),
+        ]),
+        Line::styled(format!("{} events, {} refused", channel.events, channel.rejected), look.text),
+        Line::from(error),
+        Line::styled(fit(look, channel.urls.last().map_or("", String::as_str), width), look.muted),
+    ];
+    frame.render_widget(Paragraph::new(lines), inside);
+}

@@ -1,0 +1,61 @@
+//! The footer: the line to the engine, the node, and what keys do now.
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+use ratatui::widgets::Paragraph;
+
+use crate::model::age;
+use crate::protocol::Link;
+use crate::screen;
+
+use super::super::action::Action;
+use super::super::app::App;
+use super::super::palette;
+use super::parts::fit;
+
+pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
+    let look = &app.look;
+    let width = usize::from(area.width);
+    if let Some(toast) = &app.toast {
+        let text = format!("{}: {}", toast.severity.as_str(), screen::line(&toast.text));
+        let style = look.severity(toast.severity);
+        return frame.render_widget(Paragraph::new(Span::styled(fit(look, &text, width), style)), area);
+    }
+    let (link, style) = match app.link {
+        Link::Embedded => ("engine here".to_owned(), look.ok),
+        Link::Connected { rtt: None } => ("attached".to_owned(), look.ok),
+        Link::Connected { rtt: Some(rtt) } => (format!("attached <{}ms", rtt.as_millis()), look.ok),
+        Link::Reconnecting { since, .. } => (format!("RECONNECTING, data {} old", age(app.heard.min(since), app.now)), look.crit),
+    };
+    let node = app.snapshot.as_ref().map(|snapshot| screen::line(&snapshot.node)).unwrap_or_default();
+    let mut spans = vec![Span::styled(link, style), Span::styled(format!("  {node}"), look.muted)];
+    if app.read_only {
+        spans.push(Span::styled("  READ-ONLY", look.warn));
+    }
+    let mut used: usize = spans.iter().map(|span| screen::width(&span.content)).sum();
+    spans.push(Span::styled("  ", look.text));
+    used += 2;
+    for (key, hint) in hints(app) {
+        let takes = screen::width(&key) + hint.len() + 3;
+        if used + takes > width {
+            break;
+        }
+        used += takes;
+        spans.push(Span::styled(key, look.key));
+        spans.push(Span::styled(format!(" {hint}  "), look.muted));
+    }
+    frame.render_widget(Paragraph::new(Line::from(spans)), area);
+}
+
+/// The keys worth naming, from the live map; help comes first, as it leads to all others.
+fn hints(app: &App) -> Vec<(String, &'static str)> {
+    let entries = palette::entries(&app.contexts());
+    let mut hints: Vec<(String, &'static str)> = entries
+        .iter()
+        .filter(|entry| !entry.action.hint().is_empty())
+        .map(|entry| (entry.keys.split(' ').next().unwrap_or_default().to_owned(), entry.action.hint()))
+        .collect();
+    hints.sort_by_key(|(_, hint)| *hint != Action::Help.hint());
+    hints
+}

@@ -1,0 +1,27 @@
+//! Help: what keys do now, from the table that dispatches them.
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+use ratatui::widgets::Paragraph;
+
+use super::super::app::App;
+use super::super::palette;
+use super::parts::{fit, overlay};
+
+pub(super) fn draw(app: &App, first: usize, frame: &mut Frame<'_>, area: Rect) {
+    let entries = palette::entries(&app.contexts());
+    let height = u16::try_from(entries.len()).unwrap_or(u16::MAX).saturating_add(2);
+    let inside = overlay(&app.look, "Keys now, esc closes", (76, height), frame, area);
+    let lines: Vec<Line<'_>> = entries
+        .iter()
+        .skip(first)
+        .map(|entry| {
+            Line::from(vec![
+                Span::styled(fit(&app.look, &entry.keys, 17), app.look.key),
+                Span::styled(entry.words.clone(), app.look.text),
+            ])
+        })
+        .collect();
+    frame.render_widget(Paragraph::new(lines), inside);
+}

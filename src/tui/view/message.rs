@@ -1,0 +1,134 @@
+//! An open message: who and when, then text, headers, raw body or JSON.
+
+use ratatui::Frame;
+use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::text::{Line, Span};
+use ratatui::widgets::Paragraph;
+use unicode_segmentation::UnicodeSegmentation;
+
+use crate::screen;
+
+use super::super::app::App;
+use super::super::inbox::{OpenMessage, Tab};
+use super::parts::fit;
+
+/// Rows above the body: subject, sender, state, tabs.
+const HEAD: u16 = 4;
+/// From this width on, list and message stand side by side.
+const SIDE_BY_SIDE: u16 = 120;
+
+/// The list's part of `area`, and the message's when both fit.
+pub(super) fn split(area: Rect) -> (Rect, Option<Rect>) {
+    if area.width < SIDE_BY_SIDE {
+        return (area, None);
+    }
+    let [list, _, message] =
+        Layout::horizontal([Constraint::Percentage(48), Constraint::Length(2), Constraint::Min(0)]).areas(area);
+    (list, Some(message))
+}
+
+/// Where the body of an open message is drawn on a screen of `size`.
+pub(in crate::tui) fn body_area(size: (u16, u16)) -> Rect {
+    let view = Rect::new(0, 1, size.0, size.1.saturating_sub(2));
+    let area = split(view).1.unwrap_or(view);
+    Rect { y: area.y + HEAD, height: area.height.saturating_sub(HEAD), ..area }
+}
+
+pub(super) fn draw(app: &App, open: &OpenMessage, frame: &mut Frame<'_>, area: Rect) {
+    let look = &app.look;
+    let row = &open.message.row;
+    let width = usize::from(area.width);
+    let address = open.message.address.as_deref().filter(|address| *address != row.from);
+    let address = address.map(|address| format!(" <{}>", screen::line(address))).unwrap_or_default();
+    let state = match (&row.marks.acked_by, &row.marks.read) {
+        (Some(who), _) => format!("taken by {}", screen::line(who)),
+        (None, Some(_)) => "read".to_owned(),
+        (None, None) => "new".to_owned(),
+    };
+    let vip = if row.vip { "VIP " } else { "" };
+    let received = row.received.strftime("%Y-%m-%d %H:%M:%SZ");
+    let about = format!("{} ({})   {received}   ", row.channel, screen::line(&row.kind));
+    let mut tabs = Vec::new();
+    for tab in Tab::ALL {
+        tabs.push(Span::styled(format!(" {} ", tab.name()), if tab == open.tab { look.tab } else { look.muted }));
+    }
+    let head = vec![
+        Line::styled(fit(look, &screen::line(&row.subject), width), look.title),
+        Line::from(vec![
+            Span::styled(vip, look.vip),
+            Span::styled(fit(look, &format!("{}{address}", screen::line(&row.from)), width.saturating_sub(vip.len())), look.text),
+        ]),
+        Line::from(vec![Span::styled(about, look.muted), Span::styled(state, look.ok)]),
+        Line::from(tabs),
+    ];
+    let [top, body] = Layout::vertical([Constraint::Length(HEAD), Constraint::Min(0)]).areas(area);
+    frame.render_widget(Paragraph::new(head), top);
+    let shown: Vec<Line<'static>> = lines(open, body.width)
+        .into_iter()
+        .skip(open.scroll)
+        .take(usize::from(body.height))
+        .map(|line| Line::styled(line, look.text))
+        .collect();
+    frame.render_widget(Paragraph::new(shown), body);
+}
+
+/// The lines of the open tab, sanitised and wrapped.
+pub(in crate::tui) fn lines(open: &OpenMessage, width: u16) -> Vec<String> {
+    let message = &open.message;
+    let text = match open.tab {
+        Tab::Text => message.text.clone(),
+        Tab::Headers => message.headers.iter().map(|(name, value)| format!("{name}: {value}")).collect::<Vec<_>>().join("\n"),
+        Tab::Raw => {
+            let shown = message.raw.len() as u64;
+            let rest = message.raw_len.saturating_sub(shown);
+            if rest > 0 { format!("{}\n({rest} more bytes: aurora events show)", message.raw) } else { message.raw.clone() }
+        }
+        Tab::Json => match serde_json::from_str::<serde_json::Value>(&message.raw) {
+            Ok(value) => serde_json::to_string_pretty(&value).unwrap_or_default(),
+            Err(_) => "the body is not JSON".to_owned(),
+        },
+    };
+    screen::lines(&text).split('\n').flat_map(|line| wrap(line, usize::from(width.max(1)))).collect()
+}
+
+/// Breaks a line at spaces where it can, inside words where it must.
+fn wrap(line: &str, width: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    let mut used = 0;
+    for word in line.split_word_bounds() {
+        let takes = screen::width(word);
+        if used + takes > width && used > 0 {
+            lines.push(String::new());
+            used = 0;
+            if word.trim().is_empty() {
+                continue;
+            }
+        }
+        for grapheme in word.graphemes(true) {
+            let wide = screen::width(grapheme);
+            if used + wide > width && used > 0 {
+                lines.push(String::new());
+                used = 0;
+            }
+            used += wide;
+            if let Some(last) = lines.last_mut() {
+                last.push_str(grapheme);
+            }
+        }
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_break_at_spaces_and_inside_long_words() {
+        assert_eq!(wrap("one two three", 8), ["one two ", "three"]);
+        assert_eq!(wrap("abcdefgh", 3), ["abc", "def", "gh"]);
+        assert_eq!(wrap("日本語", 4), ["日本", "語"]);
+        assert_eq!(wrap("", 4), [""]);
+        assert_eq!(wrap("日", 1), ["日"], "what is wider than the screen stands alone");
+    }
+}

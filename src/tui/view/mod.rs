@@ -1,0 +1,45 @@
+//! What is drawn: one file per region.
+
+mod activity;
+mod channels;
+mod footer;
+mod header;
+mod help;
+mod inbox;
+pub(super) mod message;
+mod overview;
+mod palette;
+mod parts;
+mod quit;
+
+use ratatui::Frame;
+use ratatui::layout::{Constraint, Layout};
+use ratatui::widgets::Block;
+
+use super::action::View;
+use super::app::{App, Overlay};
+
+/// Draws the whole screen.
+pub(super) fn draw(app: &App, frame: &mut Frame<'_>) {
+    let area = frame.area();
+    frame.render_widget(Block::new().style(app.look.text), area);
+    if area.width < 40 || area.height < 10 {
+        return parts::too_small(app, frame, area);
+    }
+    let [header, body, footer] =
+        Layout::vertical([Constraint::Length(1), Constraint::Min(0), Constraint::Length(1)]).areas(area);
+    header::draw(app, frame, header);
+    match app.view {
+        View::Channels => channels::draw(app, frame, body),
+        View::Inbox => inbox::draw(app, frame, body),
+        View::Activity => activity::draw(app, frame, body),
+        _ => overview::draw(app, frame, body),
+    }
+    match &app.overlay {
+        None => {}
+        Some(Overlay::Help { first }) => help::draw(app, *first, frame, body),
+        Some(Overlay::Palette(palette)) => palette::draw(app, palette, frame, body),
+        Some(Overlay::Quit) => quit::draw(app, frame, body),
+    }
+    footer::draw(app, frame, footer);
+}

@@ -1,0 +1,132 @@
+//! Overview: is anything wrong, what needs me.
+
+use ratatui::Frame;
+use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::text::{Line, Span};
+use ratatui::widgets::Paragraph;
+
+use crate::model::{ChannelPanel, age};
+use crate::protocol::{Problem, Severity, Snapshot};
+use crate::screen;
+
+use super::super::app::App;
+use super::super::styles::Look;
+use super::parts::{fit, message_row, outside};
+
+pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
+    let Some(snapshot) = &app.snapshot else {
+        return frame.render_widget(Paragraph::new(Span::styled("waiting for the engine", app.look.muted)), area);
+    };
+    let problems = snapshot.problems(app.now);
+    if area.width >= 110 {
+        let [left, _, right] =
+            Layout::horizontal([Constraint::Percentage(60), Constraint::Length(2), Constraint::Min(0)]).areas(area);
+        let mut lines = wrong(app, &problems, usize::from(left.width), 8);
+        lines.push(Line::default());
+        let room = usize::from(left.height).saturating_sub(lines.len() + 1);
+        lines.extend(needs(app, snapshot, usize::from(left.width), room));
+        frame.render_widget(Paragraph::new(lines), left);
+        let mut lines = channels(app, snapshot, usize::from(right.width));
+        lines.push(Line::default());
+        lines.extend(latest(app, snapshot, usize::from(right.width)));
+        return frame.render_widget(Paragraph::new(lines), right);
+    }
+    let width = usize::from(area.width);
+    let mut lines = wrong(app, &problems, width, 5);
+    lines.push(Line::default());
+    let below = channels(app, snapshot, width);
+    let room = usize::from(area.height).saturating_sub(lines.len() + below.len() + 2);
+    lines.extend(needs(app, snapshot, width, room));
+    lines.push(Line::default());
+    lines.extend(below);
+    frame.render_widget(Paragraph::new(lines), area);
+}
+
+fn wrong(app: &App, problems: &[Problem], width: usize, most: usize) -> Vec<Line<'static>> {
+    let look = &app.look;
+    let mut lines = vec![Line::styled("Is anything wrong?", look.title)];
+    let known = problems.iter().filter(|problem| problem.severity > Severity::Info).count();
+    if known == 0 {
+        lines.push(Line::styled(format!("  {} ok    nothing is wrong", look.glyph("✓", "+")), look.ok));
+    }
+    for problem in problems.iter().take(most) {
+        let text = format!("{}  ({})", screen::line(&problem.what), screen::line(&problem.next));
+        let word = format!("  {} {:4}  ", severity_glyph(look, problem.severity), problem.severity.as_str());
+        let style = look.severity(problem.severity);
+        lines.push(Line::from(vec![
+            Span::styled(word, style),
+            Span::styled(fit(look, &text, width.saturating_sub(10)), look.text),
+        ]));
+    }
+    if problems.len() > most {
+        lines.push(Line::styled(format!("          and {} more: see Activity", problems.len() - most), look.muted));
+    }
+    lines
+}
+
+fn severity_glyph(look: &Look, severity: Severity) -> &'static str {
+    match severity {
+        Severity::Info => look.glyph("·", "."),
+        Severity::Warn => "!",
+        Severity::Crit => look.glyph("✗", "x"),
+    }
+}
+
+/// Unread messages: VIPs first, then the newest.
+fn needs(app: &App, snapshot: &Snapshot, width: usize, room: usize) -> Vec<Line<'static>> {
+    let look = &app.look;
+    let vip: u64 = snapshot.channels.iter().map(|channel| channel.unread_vip).sum();
+    let others: u64 = snapshot.channels.iter().map(|channel| channel.unread).sum();
+    let mut lines = vec![Line::from(vec![
+        Span::styled("What needs me?", look.title),
+        Span::styled(format!("   {vip} VIP and {others} other messages are unread"), look.muted),
+    ])];
+    if snapshot.channels.iter().all(|channel| channel.events == 0) {
+        let first = snapshot.channels.first().map_or("CHANNEL", |channel| channel.id.as_str());
+        lines.push(Line::styled("  Nothing has come in yet. Send the first message from another terminal:", look.text));
+        lines.push(Line::styled(format!("    aurora send-test {first}"), look.key));
+        return lines;
+    }
+    let mut unread: Vec<_> = snapshot.inbox.iter().filter(|row| row.marks.read.is_none()).collect();
+    unread.sort_by_key(|row| !row.vip);
+    if unread.is_empty() {
+        lines.push(Line::styled(format!("  {} ok    nothing needs you", look.glyph("✓", "+")), look.ok));
+    }
+    lines.extend(unread.into_iter().take(room).map(|row| message_row(app, row, width)));
+    lines
+}
+
+fn channels(app: &App, snapshot: &Snapshot, width: usize) -> Vec<Line<'static>> {
+    let mut lines = vec![Line::styled("Channels", app.look.title)];
+    lines.extend(snapshot.channels.iter().take(8).map(|channel| channel_line(app, channel, width)));
+    if snapshot.channels.len() > 8 {
+        lines.push(Line::styled(format!("  and {} more: see Channels", snapshot.channels.len() - 8), app.look.muted));
+    }
+    lines
+}
+
+fn channel_line(app: &App, channel: &ChannelPanel, width: usize) -> Line<'static> {
+    let look = &app.look;
+    let last = channel.last_event.map_or_else(|| "never".to_owned(), |last| age(last, app.now));
+    let counts = format!("{:>4} VIP {:>5} unread  last {last:<5} {:>4}/min", channel.unread_vip, channel.unread, channel.per_minute);
+    let name = width.saturating_sub(counts.len() + 15).min(16);
+    Line::from(vec![
+        Span::styled(format!("  {} ", fit(look, channel.id.as_str(), name)), look.text),
+        Span::styled(format!("{:10}", channel.state.as_str()), look.channel(channel.state)),
+        Span::styled(counts, look.text),
+    ])
+}
+
+fn latest(app: &App, snapshot: &Snapshot, width: usize) -> Vec<Line<'static>> {
+    let look = &app.look;
+    let mut lines = vec![Line::styled("Latest events", look.title)];
+    for event in snapshot.events.iter().take(12) {
+        let kind = fit(look, &screen::line(&event.kind), width.saturating_sub(20));
+        lines.push(Line::from(vec![
+            Span::styled(format!("  {:>4}  ", age(event.received, app.now)), look.muted),
+            outside(&fit(look, event.channel.as_str(), 10), look.muted),
+            Span::styled(format!("  {kind}"), look.text),
+        ]));
+    }
+    lines
+}

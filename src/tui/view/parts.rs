@@ -1,0 +1,148 @@
+//! Pieces that several regions draw with.
+
+use ratatui::Frame;
+use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::style::Style;
+use ratatui::symbols::border;
+use ratatui::text::{Line, Span};
+use ratatui::widgets::{Block, Borders, Clear, Paragraph};
+use unicode_segmentation::UnicodeSegmentation;
+
+use crate::model::MessageRow;
+use crate::screen;
+
+use super::super::app::App;
+use super::super::list::first_shown;
+use super::super::styles::Look;
+
+/// A border of plain ASCII.
+const ASCII_BORDER: border::Set<'static> = border::Set {
+    top_left: "+",
+    top_right: "+",
+    bottom_left: "+",
+    bottom_right: "+",
+    vertical_left: "|",
+    vertical_right: "|",
+    horizontal_top: "-",
+    horizontal_bottom: "-",
+};
+
+/// Text from outside, sanitised, in a style.
+pub(super) fn outside(text: &str, style: Style) -> Span<'static> {
+    Span::styled(screen::line(text), style)
+}
+
+/// `text` in exactly `width` columns: cut with an ellipsis or filled with spaces.
+pub(super) fn fit(look: &Look, text: &str, width: usize) -> String {
+    let taken = screen::width(text);
+    if taken <= width {
+        return format!("{text}{}", " ".repeat(width - taken));
+    }
+    let ellipsis = look.glyph("…", "~");
+    let mut cut = String::new();
+    let mut used = 0;
+    for grapheme in text.graphemes(true) {
+        let wide = screen::width(grapheme);
+        if used + wide > width.saturating_sub(1) {
+            break;
+        }
+        used += wide;
+        cut.push_str(grapheme);
+    }
+    if width > 0 {
+        cut.push_str(ellipsis);
+        used += 1;
+    }
+    cut + &" ".repeat(width.saturating_sub(used))
+}
+
+/// A frame with a title.
+pub(super) fn framed(look: &Look, title: &str) -> Block<'static> {
+    let border = if look.ascii { ASCII_BORDER } else { border::PLAIN };
+    Block::new()
+        .borders(Borders::ALL)
+        .border_set(border)
+        .border_style(look.muted)
+        .style(look.text)
+        .title(Span::styled(format!(" {title} "), look.title))
+}
+
+/// An overlay of at most `width` by `height` in the middle of `area`, cleared and framed. Answers its inside.
+pub(super) fn overlay(look: &Look, title: &str, (width, height): (u16, u16), frame: &mut Frame<'_>, area: Rect) -> Rect {
+    let [row] = Layout::vertical([Constraint::Length(height.min(area.height))]).flex(ratatui::layout::Flex::Center).areas(area);
+    let [middle] = Layout::horizontal([Constraint::Length(width.min(area.width))]).flex(ratatui::layout::Flex::Center).areas(row);
+    let block = framed(look, title);
+    let inside = block.inner(middle);
+    frame.render_widget(Clear, middle);
+    frame.render_widget(block, middle);
+    inside
+}
+
+/// A heading and the rest of the area below it.
+pub(super) fn heading(line: Line<'_>, frame: &mut Frame<'_>, area: Rect) -> Rect {
+    let [top, rest] = Layout::vertical([Constraint::Length(1), Constraint::Min(0)]).areas(area);
+    frame.render_widget(Paragraph::new(line), top);
+    rest
+}
+
+/// The page of a list that holds the selection; the selected row is drawn as such.
+pub(super) fn list<T>(
+    look: &Look,
+    rows: &[T],
+    selected: usize,
+    frame: &mut Frame<'_>,
+    area: Rect,
+    draw: impl Fn(&T, usize) -> Line<'static>,
+) {
+    let height = usize::from(area.height);
+    let first = first_shown(selected, height);
+    for (offset, row) in rows.iter().skip(first).take(height).enumerate() {
+        let y = area.y + u16::try_from(offset).unwrap_or(u16::MAX);
+        let line_area = Rect { y, height: 1, ..area };
+        let line = draw(row, usize::from(area.width));
+        if first + offset == selected {
+            // One style over the whole row, so that the focus shows without any colour.
+            let text: String = line.spans.iter().map(|span| span.content.as_ref()).collect();
+            frame.render_widget(Paragraph::new(Span::styled(fit(look, &text, usize::from(area.width)), look.selected)), line_area);
+        } else {
+            frame.render_widget(Paragraph::new(line), line_area);
+        }
+    }
+}
+
+/// One message in a list.
+pub(super) fn message_row(app: &App, row: &MessageRow, width: usize) -> Line<'static> {
+    let look = &app.look;
+    let (mark, mark_style) = match (&row.marks.acked, &row.marks.read) {
+        (Some(_), _) => (look.glyph("✓", "v"), look.ok),
+        (None, Some(_)) => (" ", look.text),
+        (None, None) => (look.glyph("●", "*"), look.title),
+    };
+    let vip = if row.vip { "VIP" } else { "   " };
+    let age = crate::model::age(row.received, app.now);
+    let (channel, from) = if width >= 100 { (12, 20) } else { (9, 14) };
+    let weight = if row.marks.read.is_none() { look.text.add_modifier(ratatui::style::Modifier::BOLD) } else { look.text };
+    let subject_width = width.saturating_sub(2 + 4 + 4 + channel + 1 + from + 1);
+    let subject = screen::line(&row.subject);
+    let room = subject_width.saturating_sub(screen::width(&subject) + 3);
+    let preview = if room >= 8 && !row.preview.is_empty() { format!("   {}", screen::line(&row.preview)) } else { String::new() };
+    Line::from(vec![
+        Span::styled(format!("{mark} "), mark_style),
+        Span::styled(format!("{vip} "), look.vip),
+        Span::styled(format!("{age:>3} "), look.muted),
+        Span::styled(format!("{} ", fit(look, row.channel.as_str(), channel)), look.muted),
+        Span::styled(format!("{} ", fit(look, &screen::line(&row.from), from)), look.text),
+        Span::styled(if preview.is_empty() { fit(look, &subject, subject_width) } else { subject }, weight),
+        Span::styled(fit(look, &preview, room + 3).trim_end().to_owned(), look.muted),
+    ])
+}
+
+/// Counts instead of views, where nothing else fits.
+pub(super) fn too_small(app: &App, frame: &mut Frame<'_>, area: Rect) {
+    let (unread, vip) = app.snapshot.as_ref().map_or((0, 0), |snapshot| {
+        snapshot.channels.iter().fold((0, 0), |(unread, vip), channel| (unread + channel.unread, vip + channel.unread_vip))
+    });
+    let problems = app.snapshot.as_ref().map_or(0, |snapshot| snapshot.problems(app.now).len());
+    let lines = [format!("{problems} problems"), format!("{vip} VIP, {unread} unread"), "needs 40x10".to_owned()];
+    frame.render_widget(Paragraph::new(lines.map(Line::from).to_vec()), area);
+}
