@@ -317,7 +317,7 @@ pub(super) enum ChannelCommand {
     },
 }
 
-#[derive(Debug, Subcommand)]
+#[derive(Debug, Clone, Copy, Subcommand)]
 pub(super) enum ConfigCommand {
     /// Write the documented default configuration
     Init,

@@ -21,7 +21,8 @@ pub(super) fn run(command: ConfigCommand, global: &Global) -> Outcome {
             if json.json {
                 output::json(&effective(&config))?;
             } else {
-                let text = toml::to_string_pretty(&effective(&config)).map_err(|error| Failure::new(Exit::Failed, error))?;
+                let text =
+                    toml::to_string_pretty(&effective(&config)).map_err(|error| Failure::new(Exit::Failed, error))?;
                 output::lines(text.trim_end())?;
             }
             Ok(Exit::Fine)

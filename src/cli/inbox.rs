@@ -36,10 +36,13 @@ pub(super) async fn run(command: InboxCommand, config: &Config, global: &Global)
             let mark = if undo { Mark::Unack } else { Mark::Ack };
             match ask(config, global, Request::Mark { ids, mark }).await? {
                 Reply::Marked(marked) if marked.len() < asked => {
-                    let text = format!("{} of {asked} messages are not known; the others were marked", asked - marked.len());
+                    let text =
+                        format!("{} of {asked} messages are not known; the others were marked", asked - marked.len());
                     return Err(Failure::new(Exit::Failed, text));
                 }
-                Reply::Marked(marked) => output::line(&format!("{} {}", marked.len(), if undo { "given back" } else { "taken" }))?,
+                Reply::Marked(marked) => {
+                    output::line(&format!("{} {}", marked.len(), if undo { "given back" } else { "taken" }))?;
+                }
                 reply => return Err(unexpected(&reply)),
             }
         }
@@ -73,7 +76,11 @@ fn show(message: &Message) -> Result<(), Failure> {
     let row = &message.row;
     output::line(&row.subject)?;
     let address = message.address.as_deref().filter(|address| *address != row.from);
-    output::line(&format!("from      {}{}", row.from, address.map(|address| format!(" <{address}>")).unwrap_or_default()))?;
+    output::line(&format!(
+        "from      {}{}",
+        row.from,
+        address.map(|address| format!(" <{address}>")).unwrap_or_default()
+    ))?;
     output::line(&format!("channel   {} ({})", row.channel, row.kind))?;
     output::line(&format!("received  {}", row.received))?;
     output::line(&format!("state     {}", state(row)))?;

@@ -34,14 +34,18 @@ pub(super) fn start(config: &Config, verbose: u8, to_stderr: bool, sink: LogSink
         .filename_suffix("log")
         .max_log_files(FILES)
         .build(&dir)
-        .map_err(|error| Failure::new(super::exit::Exit::Failed, format!("failed to log to {}: {error}", dir.display())))?;
+        .map_err(|error| {
+            Failure::new(super::exit::Exit::Failed, format!("failed to log to {}: {error}", dir.display()))
+        })?;
     let (file, guard) = tracing_appender::non_blocking(file);
     let own = tracing_subscriber::filter::Targets::new().with_target("aurora", level).with_default(LevelFilter::WARN);
     tracing_subscriber::registry()
         .with(tracing_subscriber::fmt::layer().with_ansi(false).with_writer(file).with_filter(own.clone()))
-        .with(to_stderr.then(|| {
-            tracing_subscriber::fmt::layer().with_ansi(false).with_writer(std::io::stderr).with_filter(own)
-        }))
+        .with(
+            to_stderr.then(|| {
+                tracing_subscriber::fmt::layer().with_ansi(false).with_writer(std::io::stderr).with_filter(own)
+            }),
+        )
         .with(ToScreen(sink).with_filter(LevelFilter::INFO))
         .init();
     Ok(guard)

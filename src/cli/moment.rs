@@ -19,7 +19,9 @@ pub(super) fn parse(text: &str) -> Result<Timestamp, String> {
     let number = text.get(..split).and_then(|digits| digits.parse::<u32>().ok());
     seconds
         .zip(number)
-        .and_then(|(seconds, number)| Timestamp::now().checked_sub(SignedDuration::from_secs(seconds * i64::from(number))).ok())
+        .and_then(|(seconds, number)| {
+            Timestamp::now().checked_sub(SignedDuration::from_secs(seconds * i64::from(number))).ok()
+        })
         .ok_or_else(|| "expected how long ago, as 30m, 2h or 7d, or a time like 2030-01-01T00:00:00Z".to_owned())
 }
 
@@ -29,7 +31,7 @@ mod tests {
 
     #[test]
     fn ages_and_times() {
-        assert_eq!(parse("2030-01-01T00:00:00Z").map(|moment| moment.as_second()), Ok(1_893_456_000));
+        assert_eq!(parse("2030-01-01T00:00:00Z").map(Timestamp::as_second), Ok(1_893_456_000));
         let ago = Timestamp::now().as_second() - parse("2h").expect("a moment").as_second();
         assert!((7_200..7_210).contains(&ago), "{ago}");
         for bad in ["", "h", "2x", "-2h", "two", "2\u{e4}"] {

@@ -6,11 +6,14 @@ use serde::Serialize;
 
 use crate::screen;
 
-/// Prints `value` as JSON and a line break.
+/// Prints `value` as JSON over several lines.
 pub(super) fn json(value: &impl Serialize) -> io::Result<()> {
-    let mut out = io::stdout().lock();
-    serde_json::to_writer_pretty(&mut out, value)?;
-    writeln!(out)
+    writeln!(io::stdout().lock(), "{}", screen::json(&serde_json::to_string_pretty(value)?))
+}
+
+/// Prints `value` as JSON on one line.
+pub(super) fn json_line(value: &impl Serialize) -> io::Result<()> {
+    writeln!(io::stdout().lock(), "{}", screen::json(&serde_json::to_string(value)?))
 }
 
 /// Prints one line of text, sanitised.
@@ -28,7 +31,8 @@ const CELL: usize = 60;
 
 /// Prints a table. Every cell is sanitised; columns are as wide as their widest cell.
 pub(super) fn table<const N: usize>(header: [&str; N], rows: impl IntoIterator<Item = [String; N]>) -> io::Result<()> {
-    let rows: Vec<[String; N]> = rows.into_iter().map(|row| row.map(|cell| shorten(&screen::line(&cell), CELL))).collect();
+    let rows: Vec<[String; N]> =
+        rows.into_iter().map(|row| row.map(|cell| shorten(&screen::line(&cell), CELL))).collect();
     let mut widths = header.map(screen::width);
     for row in &rows {
         for (width, cell) in widths.iter_mut().zip(row) {

@@ -100,7 +100,8 @@ fn look(config: &Config, global: &Global) -> Result<Look, Failure> {
         When::Auto | When::Always if matches!(env("COLORTERM").as_str(), "truecolor" | "24bit") => ColourMode::True,
         When::Auto | When::Always => ColourMode::Sixteen,
     };
-    let locale = ["LC_ALL", "LC_CTYPE", "LANG"].map(env).into_iter().find(|value| !value.is_empty()).unwrap_or_default();
+    let locale =
+        ["LC_ALL", "LC_CTYPE", "LANG"].map(env).into_iter().find(|value| !value.is_empty()).unwrap_or_default();
     let ascii = global.ascii || !locale.to_lowercase().replace('-', "").contains("utf8") && !locale.is_empty();
     let theme = Theme::built_in(&config.theme).map_err(Failure::usage)?;
     // A theme of exact colours in a terminal without them would lose its meaning.

@@ -19,7 +19,11 @@ pub(super) fn channel(config: &Config, id: &ChannelId) -> Result<Channel, Failur
         Failure::usage(format!("no channel is called `{id}`; configured are {known}"))
     })?;
     Channel::new(config, configured.clone()).map_err(|problem| {
-        let next = if config.default_channels { "\nstart aurora once: it makes the secrets of the default channels" } else { "" };
+        let next = if config.default_channels {
+            "\nstart aurora once: it makes the secrets of the default channels"
+        } else {
+            ""
+        };
         Failure::usage(format!("{problem}{next}"))
     })
 }
@@ -97,5 +101,9 @@ pub(super) async fn test(config: &Config, id: &ChannelId) -> Outcome {
         wrong += u32::from(!good);
         output::line(&format!("{}  {what}: {} {}", if good { "ok  " } else { "FAIL" }, answer.status, answer.body))?;
     }
-    if wrong > 0 { Err(Failure::new(Exit::Failed, format!("{wrong} of 3 steps failed at {url}"))) } else { Ok(Exit::Fine) }
+    if wrong > 0 {
+        Err(Failure::new(Exit::Failed, format!("{wrong} of 3 steps failed at {url}")))
+    } else {
+        Ok(Exit::Fine)
+    }
 }

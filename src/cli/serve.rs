@@ -68,7 +68,9 @@ async fn refuse_taken_ports(config: &Config) -> Result<(), Failure> {
         .chain([config.ingress])
         .collect();
     for address in addresses {
-        net::bind(address).await.map_err(|error| Failure::new(Exit::Failed, format!("failed to listen on {address}: {error}")))?;
+        net::bind(address)
+            .await
+            .map_err(|error| Failure::new(Exit::Failed, format!("failed to listen on {address}: {error}")))?;
     }
     Ok(())
 }

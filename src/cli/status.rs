@@ -26,9 +26,9 @@ struct Status {
 /// What the running engine shows. There is no answer without one.
 pub(super) async fn snapshot(config: &Config) -> Result<Box<Snapshot>, Failure> {
     let path = socket_path(&config.state_dir);
-    try_attach(&path)
-        .await
-        .map_err(|error| Failure::new(Exit::Down, format!("down: {error}\nstart it with `aurora` or `aurora serve`")))?;
+    try_attach(&path).await.map_err(|error| {
+        Failure::new(Exit::Down, format!("down: {error}\nstart it with `aurora` or `aurora serve`"))
+    })?;
     let mut client = Client::attached(path, false, true);
     match client.answer(Request::Snapshot).await? {
         Reply::Snapshot(snapshot) => Ok(snapshot),
@@ -46,7 +46,12 @@ pub(super) async fn run(config: &Config, json: bool) -> Outcome {
         let Snapshot { node, version, started, channels, .. } = *snapshot;
         output::json(&Status { status, node, version, started, problems, channels })?;
     } else {
-        output::line(&format!("{status}  {}  aurora {}  up {}", snapshot.node, snapshot.version, age(snapshot.started, now)))?;
+        output::line(&format!(
+            "{status}  {}  aurora {}  up {}",
+            snapshot.node,
+            snapshot.version,
+            age(snapshot.started, now)
+        ))?;
         for problem in &problems {
             output::line(&format!("{:4}  {}  ({})", problem.severity.as_str(), problem.what, problem.next))?;
         }

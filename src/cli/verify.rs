@@ -38,9 +38,10 @@ pub(super) fn run(config: &Config, id: &ChannelId, file: &Path, at: Option<Times
             }
             Ok(Exit::Fine)
         }
-        Ok(verified) => {
-            Err(Failure::new(Exit::Failed, format!("refused (assurance): the signature proves only `{}`", verified.assurance)))
-        }
+        Ok(verified) => Err(Failure::new(
+            Exit::Failed,
+            format!("refused (assurance): the signature proves only `{}`", verified.assurance),
+        )),
         Err(rejected) => {
             if explain {
                 output::line(&format!("body: {} bytes", request.body.len()))?;
@@ -65,7 +66,8 @@ fn parse(bytes: &[u8]) -> Result<RawRequest, String> {
     let first = line().ok_or("it is empty")?;
     let first = String::from_utf8_lossy(first).into_owned();
     let mut words = first.split(' ');
-    let method = words.next().and_then(|word| word.parse::<Method>().ok()).ok_or("the first line is no request line")?;
+    let method =
+        words.next().and_then(|word| word.parse::<Method>().ok()).ok_or("the first line is no request line")?;
     let target = words.next().ok_or("the request line names no path")?;
     let query = target.split_once('?').map_or("", |(_, query)| query).to_owned();
     let mut headers = HeaderMap::new();
@@ -77,7 +79,8 @@ fn parse(bytes: &[u8]) -> Result<RawRequest, String> {
         let text = String::from_utf8_lossy(header);
         let (name, value) = text.split_once(':').ok_or_else(|| format!("{text:?} is no header"))?;
         let name: HeaderName = name.trim().parse().map_err(|_| format!("{name:?} is no header name"))?;
-        let value = HeaderValue::from_str(value.trim()).map_err(|_| format!("the value of {name} is no header value"))?;
+        let value =
+            HeaderValue::from_str(value.trim()).map_err(|_| format!("the value of {name} is no header value"))?;
         headers.append(name, value);
     }
     Ok(RawRequest { method, query, headers, body: Bytes::copy_from_slice(rest) })

@@ -1,7 +1,5 @@
 //! `aurora watch`: a snapshot, then one line an event. It can be resumed, and leaves nothing out.
 
-use std::io::Write;
-
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -9,10 +7,10 @@ use crate::client::{Client, try_attach};
 use crate::config::Config;
 use crate::model::{Event, EventFilter, EventId};
 use crate::protocol::{Notice, Reply, Request, Snapshot, Update};
-use crate::screen;
 use crate::server::socket_path;
 
 use super::exit::{Exit, Failure, Outcome};
+use super::output;
 use super::session::unexpected;
 
 /// Events asked for at once.
@@ -88,16 +86,16 @@ impl Printer {
     fn snapshot(&self, snapshot: &Snapshot) -> Result<(), Failure> {
         let Snapshot { node, at, channels, up_to, .. } = snapshot;
         if self.json {
-            return write_json(&Line::Snapshot { node, at: *at, channels, up_to: *up_to });
+            return Ok(output::json_line(&Line::Snapshot { node, at: *at, channels, up_to: *up_to })?);
         }
         let unread: u64 = channels.iter().map(|channel| channel.unread + channel.unread_vip).sum();
         let text = format!("{node}: {} channels, {unread} unread", channels.len());
-        Ok(writeln!(std::io::stdout().lock(), "{}", screen::line(&text))?)
+        Ok(output::line(&text)?)
     }
 
     fn event(&self, event: &Event) -> Result<(), Failure> {
         if self.json {
-            return write_json(&Line::Event { event });
+            return Ok(output::json_line(&Line::Event { event })?);
         }
         let subject = event.subject.as_deref().or(event.cause.as_deref()).unwrap_or_default();
         let text = if self.plain {
@@ -106,11 +104,6 @@ impl Printer {
             let time = event.received.strftime("%H:%M:%SZ");
             format!("{time}  {}  {:<12}  {:<24}  {subject}", event.id, event.channel, event.kind)
         };
-        Ok(writeln!(std::io::stdout().lock(), "{}", screen::line(&text))?)
+        Ok(output::line(&text)?)
     }
-}
-
-fn write_json(line: &Line<'_>) -> Result<(), Failure> {
-    let text = serde_json::to_string(line).map_err(|error| Failure::new(Exit::Failed, error))?;
-    Ok(writeln!(std::io::stdout().lock(), "{text}")?)
 }

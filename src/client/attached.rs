@@ -157,7 +157,9 @@ async fn talk(
                 heard = Instant::now();
                 let update = match frame {
                     FromEngine::Snapshot(snapshot) => Update::Snapshot(snapshot),
-                    FromEngine::Notice(Notice::Stopping) => return true,
+                    FromEngine::Notice(Notice::Stopping) | FromEngine::Welcome { .. } | FromEngine::Goodbye { .. } => {
+                        return true;
+                    }
                     FromEngine::Notice(notice) => Update::Notice(notice),
                     FromEngine::Reply { id, reply } => {
                         open.answered(id);
@@ -171,7 +173,6 @@ async fn talk(
                         shown = Some(rtt);
                         Update::Link(Link::Connected { rtt: Some(rtt) })
                     }
-                    FromEngine::Welcome { .. } | FromEngine::Goodbye { .. } => return true,
                 };
                 if updates.send(update).await.is_err() {
                     return false;

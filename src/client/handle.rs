@@ -28,7 +28,7 @@ pub struct Client {
 
 /// What a client wants of its engine.
 #[derive(Debug, Clone, Copy)]
-pub struct Wish {
+pub(super) struct Wish {
     /// A snapshot and notices, or only answers.
     pub follow: bool,
     /// Whether it promises to change nothing.
@@ -152,7 +152,8 @@ impl Open {
 
     /// After a break: what may be asked again, oldest first, and what may not.
     pub(super) fn after_break(&mut self) -> (Vec<(RequestId, Request)>, Vec<RequestId>) {
-        let lost: Vec<RequestId> = self.0.iter().filter(|(_, request)| !request.is_idempotent()).map(|(id, _)| *id).collect();
+        let lost: Vec<RequestId> =
+            self.0.iter().filter(|(_, request)| !request.is_idempotent()).map(|(id, _)| *id).collect();
         for id in &lost {
             self.0.remove(id);
         }

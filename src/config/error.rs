@@ -52,9 +52,7 @@ impl fmt::Display for ConfigError {
             return self.help.as_ref().map_or(Ok(()), |help| write!(f, "\n = help: {help}"));
         };
         let source = mask_secrets(&self.source);
-        let snippet = Snippet::source(source.as_str())
-            .path(&self.file)
-            .annotation(AnnotationKind::Primary.span(span));
+        let snippet = Snippet::source(source.as_str()).path(&self.file).annotation(AnnotationKind::Primary.span(span));
         let mut group: Group<'_> = Level::ERROR.primary_title(&self.message).element(snippet);
         if let Some(help) = &self.help {
             group = group.element(Level::HELP.message(help));

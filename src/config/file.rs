@@ -122,7 +122,9 @@ impl<'de> Deserialize<'de> for SecretFile {
             type Value = SecretFile;
 
             fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("a reference like \"env:NAME\" or { secret = \"env:NAME\", not_after = \"2030-01-01T00:00:00Z\" }")
+                f.write_str(
+                    "a reference like \"env:NAME\" or { secret = \"env:NAME\", not_after = \"2030-01-01T00:00:00Z\" }",
+                )
             }
 
             fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<SecretFile, E> {

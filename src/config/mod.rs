@@ -15,7 +15,9 @@ mod vip;
 
 pub use cidr::Cidr;
 pub use error::ConfigError;
-pub use file::{ChannelFile, ConfigFile, ContactsFile, LimitsFile, ListenFile, NodeFile, SecretFile, StoreFile, TuiFile};
+pub use file::{
+    ChannelFile, ConfigFile, ContactsFile, LimitsFile, ListenFile, NodeFile, SecretFile, StoreFile, TuiFile,
+};
 pub use load::{EXAMPLE, default_config_path, load, parse};
 pub use resolved::{ChannelConfig, Config, ConfiguredSecret, Limits};
 pub use secret::{SecretError, SecretRef};

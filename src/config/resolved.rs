@@ -164,11 +164,7 @@ impl Config {
     /// The first that cannot be read, by reference and reason.
     pub fn read_secrets(&self, channel: &ChannelConfig) -> Result<Vec<Secret>, SecretError> {
         let bases: Vec<&Path> = self.file_dir.as_deref().into_iter().chain([self.state_dir.as_path()]).collect();
-        channel
-            .secrets
-            .iter()
-            .map(|secret| Ok(Secret::new(secret.reference.read(&bases)?, secret.not_after)))
-            .collect()
+        channel.secrets.iter().map(|secret| Ok(Secret::new(secret.reference.read(&bases)?, secret.not_after))).collect()
     }
 
     /// Keeps everything durable in `dir` instead.
@@ -301,9 +297,9 @@ fn secret(typed: &Spanned<SecretFile>) -> Result<ConfiguredSecret, Mistake> {
     let reference = reference.parse().map_err(|e: String| Mistake::at(typed, e))?;
     let not_after = not_after
         .map(|moment| {
-            moment.parse::<Timestamp>().map_err(|e| {
-                Mistake::at(typed, format!("not_after: {e}")).help("write it as 2030-01-01T00:00:00Z")
-            })
+            moment
+                .parse::<Timestamp>()
+                .map_err(|e| Mistake::at(typed, format!("not_after: {e}")).help("write it as 2030-01-01T00:00:00Z"))
         })
         .transpose()?;
     Ok(ConfiguredSecret { reference, not_after })
@@ -335,16 +331,15 @@ fn refuse_shared_path(
     ingress: SocketAddr,
 ) -> Result<(), Mistake> {
     let doors = channel.doors(ingress);
-    let shared = others.values().find_map(|other| {
-        other.doors(ingress).into_iter().find(|door| doors.contains(door)).map(|door| (other, door))
-    });
+    let shared = others
+        .values()
+        .find_map(|other| other.doors(ingress).into_iter().find(|door| doors.contains(door)).map(|door| (other, door)));
     match shared {
         None => Ok(()),
-        Some((other, (address, path))) => Err(Mistake::at(
-            key,
-            format!("channels `{}` and `{}` both want {address}{path}", other.id, channel.id),
-        )
-        .help("give one of them another `path` or `listen`")),
+        Some((other, (address, path))) => {
+            Err(Mistake::at(key, format!("channels `{}` and `{}` both want {address}{path}", other.id, channel.id))
+                .help("give one of them another `path` or `listen`"))
+        }
     }
 }
 

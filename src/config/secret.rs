@@ -63,7 +63,11 @@ impl SecretRef {
 
 fn locate(path: &Path, bases: &[&Path]) -> PathBuf {
     let candidates = bases.iter().map(|base| base.join(path));
-    candidates.clone().find(|candidate| candidate.exists()).or_else(|| candidates.clone().next()).unwrap_or_else(|| path.to_owned())
+    candidates
+        .clone()
+        .find(|candidate| candidate.exists())
+        .or_else(|| candidates.clone().next())
+        .unwrap_or_else(|| path.to_owned())
 }
 
 fn read_private_file(path: &Path) -> Result<String, String> {

@@ -34,7 +34,7 @@ impl fmt::Display for ByteSize {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (unit, factor) = UNITS
             .into_iter()
-            .find(|(unit, factor)| unit.ends_with("iB") && self.0 >= *factor && self.0 % factor == 0)
+            .find(|(unit, factor)| unit.ends_with("iB") && self.0 >= *factor && self.0.is_multiple_of(*factor))
             .unwrap_or(("B", 1));
         write!(f, "{} {unit}", self.0 / factor)
     }

@@ -13,8 +13,8 @@ use crate::model::{ChannelId, Reason};
 use crate::net::{self, DoorLimits};
 use crate::store::Store;
 
-use super::supervisor::{TaskContext, TaskSpec};
 use super::Input;
+use super::supervisor::{TaskContext, TaskSpec};
 
 /// The name of the task that listens on `address`.
 pub(super) fn listener_task(address: SocketAddr) -> String {
@@ -51,7 +51,9 @@ pub(super) fn listeners(
                 budget: Arc::clone(&budget),
             });
             let door_limits = DoorLimits { connections: limits.connections, ..DoorLimits::default() };
-            TaskSpec::new(listener_task(address), move |context| listen(address, Arc::clone(&door), door_limits, context))
+            TaskSpec::new(listener_task(address), move |context| {
+                listen(address, Arc::clone(&door), door_limits, context)
+            })
         })
         .collect()
 }
@@ -61,7 +63,13 @@ async fn listen(address: SocketAddr, door: Arc<Door>, limits: DoorLimits, contex
     context.running();
     let refusals = Arc::clone(&door.refusals);
     let turned_away = Box::new(move |peer: SocketAddr| {
-        refusals.note(Reason::Connections, None, peer.ip(), "more connections than the listener takes", Timestamp::now());
+        refusals.note(
+            Reason::Connections,
+            None,
+            peer.ip(),
+            "more connections than the listener takes",
+            Timestamp::now(),
+        );
     });
     net::serve(listener, door, limits, turned_away, context.stop).await;
     Ok(())

@@ -122,7 +122,12 @@ impl Driver {
     }
 
     /// Works out an answer beside the loop.
-    fn answer(&self, client: ClientId, id: RequestId, work: impl Future<Output = Answer> + Send + 'static) -> Vec<Input> {
+    fn answer(
+        &self,
+        client: ClientId,
+        id: RequestId,
+        work: impl Future<Output = Answer> + Send + 'static,
+    ) -> Vec<Input> {
         let inputs = self.inputs.clone();
         tokio::spawn(async move {
             let (reply, aftermath) = match work.await {
@@ -177,15 +182,21 @@ fn read(store: &Store, request: Request) -> Result<Reply, StoreError> {
         Request::Events { filter, after: Some(after), limit, .. } => {
             Reply::Events(store.events_after(&filter, after, limit.min(PAGE_MAX))?)
         }
-        Request::Events { filter, before, limit, .. } => Reply::Events(store.events(&filter, before, limit.min(PAGE_MAX))?),
+        Request::Events { filter, before, limit, .. } => {
+            Reply::Events(store.events(&filter, before, limit.min(PAGE_MAX))?)
+        }
         Request::EventCount(filter) => Reply::Count(store.event_count(&filter)?),
-        Request::Event(id) => Reply::Event(store.event(id)?.map(|raw| {
-            Box::new(FullEvent { event: raw.event, headers: raw.headers, body: raw.body })
-        })),
-        Request::Inbox { filter, before, limit } => Reply::Messages(store.inbox(&filter, before, limit.min(PAGE_MAX))?),
+        Request::Event(id) => Reply::Event(
+            store.event(id)?.map(|raw| Box::new(FullEvent { event: raw.event, headers: raw.headers, body: raw.body })),
+        ),
+        Request::Inbox { filter, before, limit } => {
+            Reply::Messages(store.inbox(&filter, before, limit.min(PAGE_MAX))?)
+        }
         Request::InboxCount(filter) => Reply::Count(store.inbox_count(&filter)?),
         Request::NextUnread => Reply::Messages(store.next_unread()?.into_iter().collect()),
-        Request::Search { query, before, limit } => Reply::Messages(store.search(&query, before, limit.min(PAGE_MAX))?),
+        Request::Search { query, before, limit } => {
+            Reply::Messages(store.search(&query, before, limit.min(PAGE_MAX))?)
+        }
         Request::Message(id) => Reply::Message(store.message(id)?.map(Box::new)),
         Request::Contacts { filter, limit } => Reply::Contacts(store.contacts(&filter, limit.min(PAGE_MAX))?),
         Request::Contact(id) => Reply::Contact(store.contact(id)?.map(Box::new)),

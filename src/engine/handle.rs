@@ -8,8 +8,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::protocol::{ClientId, Request, RequestId, Update};
 
-use super::supervisor::{Supervisor, TaskSpec};
 use super::Input;
+use super::supervisor::{Supervisor, TaskSpec};
 
 /// Updates that may wait for a client. A client that lets more wait gets a fresh snapshot instead.
 const OUTBOX: usize = 512;

@@ -23,7 +23,7 @@ mod state;
 mod supervisor;
 
 pub use effect::Effect;
-pub use handle::{Joined, Handle};
+pub use handle::{Handle, Joined};
 pub use input::{Aftermath, Input};
 pub use lock::{Lock, LockError};
 pub use log_sink::LogSink;

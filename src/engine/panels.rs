@@ -127,8 +127,12 @@ impl Panels {
     /// A channel is down when one of its listeners is.
     pub(super) fn task_changed(&mut self, task: &TaskStatus) {
         self.listening.insert(task.name.clone(), task.state);
-        let affected: Vec<ChannelId> =
-            self.panels.values().filter(|panel| panel.listeners.contains(&task.name)).map(|panel| panel.shown.id.clone()).collect();
+        let affected: Vec<ChannelId> = self
+            .panels
+            .values()
+            .filter(|panel| panel.listeners.contains(&task.name))
+            .map(|panel| panel.shown.id.clone())
+            .collect();
         for id in affected {
             let states: Vec<Option<TaskState>> =
                 self.panels[&id].listeners.iter().map(|name| self.listening.get(name).copied()).collect();

@@ -13,9 +13,9 @@ use crate::model::{ChannelId, EventFilter, Parsed};
 use crate::provider;
 use crate::store::{PendingEvent, Projected, Projection, Store, StoreError};
 
+use super::Input;
 use super::pace::Pace;
 use super::supervisor::TaskContext;
-use super::Input;
 
 /// Events projected in one transaction.
 const BATCH: usize = 128;

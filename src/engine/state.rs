@@ -267,8 +267,12 @@ impl Engine {
 
     fn tick(&mut self, now: Timestamp) -> Vec<Effect> {
         self.panels.tick(now);
-        let behind: Vec<ClientId> =
-            self.clients.iter().filter(|(_, follower)| follower.lagging && follower.follow).map(|(id, _)| *id).collect();
+        let behind: Vec<ClientId> = self
+            .clients
+            .iter()
+            .filter(|(_, follower)| follower.lagging && follower.follow)
+            .map(|(id, _)| *id)
+            .collect();
         let mut effects = Vec::new();
         for client in behind {
             if let Some(follower) = self.clients.get_mut(&client) {

@@ -76,10 +76,7 @@ impl Supervisor {
     /// Runs `spec` until the engine stops.
     pub(super) fn run(this: &Arc<Self>, spec: TaskSpec) {
         let restart = Arc::new(Notify::new());
-        this.restarts
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(spec.name.clone(), Arc::clone(&restart));
+        this.restarts.lock().unwrap_or_else(PoisonError::into_inner).insert(spec.name.clone(), Arc::clone(&restart));
         let this = Arc::clone(this);
         this.tasks.clone().spawn(async move { this.supervise(spec, &restart).await });
     }

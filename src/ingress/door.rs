@@ -28,8 +28,15 @@ pub type Routes = HashMap<String, Arc<Channel>>;
 const COMMIT_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// Headers that carry secrets or say nothing about the event; they are never stored.
-const UNSTORED: [&str; 7] =
-    ["x-aurora-secret", "authorization", "proxy-authorization", "cookie", "connection", "content-length", "accept-encoding"];
+const UNSTORED: [&str; 7] = [
+    "x-aurora-secret",
+    "authorization",
+    "proxy-authorization",
+    "cookie",
+    "connection",
+    "content-length",
+    "accept-encoding",
+];
 
 /// One listener's door.
 #[derive(Debug)]
@@ -85,10 +92,13 @@ impl Door {
     ) -> Result<Recorded, Refused> {
         let (head, body) = request.into_parts();
         // A static secret can be guessed, so a source that failed too often is not even compared.
-        if channel.config.provider == ProviderKind::Secret && self.limit.is_exhausted(source, slot(Some(channel)), now) {
+        if channel.config.provider == ProviderKind::Secret && self.limit.is_exhausted(source, slot(Some(channel)), now)
+        {
             return Err(Refused::new(Reason::RateLimited, "too many failures in the last minute"));
         }
-        if !channel.config.allow_from.is_empty() && !channel.config.allow_from.iter().any(|range| range.contains(source)) {
+        if !channel.config.allow_from.is_empty()
+            && !channel.config.allow_from.iter().any(|range| range.contains(source))
+        {
             return Err(Refused::new(Reason::Address, "the address is not in allow_from"));
         }
         if head.method != Method::POST {
@@ -104,7 +114,9 @@ impl Door {
         if !channel.provider.accepts(raw.media_type().as_deref()) {
             return Err(Refused::new(Reason::ContentType, "the provider never sends this content type"));
         }
-        raw.body = body::read(body, max, &self.budget).await.map_err(|reason| Refused::new(reason, body_detail(reason, max)))?;
+        raw.body = body::read(body, max, &self.budget)
+            .await
+            .map_err(|reason| Refused::new(reason, body_detail(reason, max)))?;
         let verified = channel
             .provider
             .verify(&channel.secrets, &raw, now)
@@ -142,7 +154,13 @@ impl Door {
         }
     }
 
-    fn refuse(&self, channel: Option<&Channel>, source: IpAddr, now: Timestamp, refused: &Refused) -> Response<Full<Bytes>> {
+    fn refuse(
+        &self,
+        channel: Option<&Channel>,
+        source: IpAddr,
+        now: Timestamp,
+        refused: &Refused,
+    ) -> Response<Full<Bytes>> {
         let senders_fault = !matches!(refused.reason, Reason::Overloaded | Reason::StoreFailed | Reason::RateLimited);
         let too_many = senders_fault && self.limit.fail(source, slot(channel), now);
         let reason = if too_many { Reason::RateLimited } else { refused.reason };

@@ -35,7 +35,9 @@ impl FailureLimit {
     #[must_use]
     pub fn is_exhausted(&self, source: IpAddr, channel: usize, now: Timestamp) -> bool {
         let paid_off = self.paid_off.lock().unwrap_or_else(PoisonError::into_inner);
-        paid_off.get(&(group(source), channel)).is_some_and(|until| until + self.cost > now.as_microsecond() + self.burst)
+        paid_off
+            .get(&(group(source), channel))
+            .is_some_and(|until| until + self.cost > now.as_microsecond() + self.burst)
     }
 
     /// Counts a failure; answers whether it was one too many.

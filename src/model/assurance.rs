@@ -26,8 +26,7 @@ pub enum Assurance {
 
 impl Assurance {
     /// All levels, weakest first.
-    pub const ALL: [Self; 5] =
-        [Self::Static, Self::TokenOnly, Self::Params, Self::Body, Self::BodyAndTime];
+    pub const ALL: [Self; 5] = [Self::Static, Self::TokenOnly, Self::Params, Self::Body, Self::BodyAndTime];
 
     /// The name used in configuration, on screens and in `--json`.
     #[must_use]

@@ -104,10 +104,7 @@ impl FromStr for ProviderKind {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Self::ALL
-            .into_iter()
-            .find(|kind| kind.as_str() == text)
-            .ok_or_else(|| format!("unknown provider `{text}`"))
+        Self::ALL.into_iter().find(|kind| kind.as_str() == text).ok_or_else(|| format!("unknown provider `{text}`"))
     }
 }
 

@@ -46,7 +46,11 @@ impl Default for DoorLimits {
 /// What answers the requests of a listener.
 pub trait Handler: Send + Sync + 'static {
     /// Answers `request` from `peer`.
-    fn handle(&self, request: Request<Incoming>, peer: SocketAddr) -> impl Future<Output = Response<Full<Bytes>>> + Send;
+    fn handle(
+        &self,
+        request: Request<Incoming>,
+        peer: SocketAddr,
+    ) -> impl Future<Output = Response<Full<Bytes>>> + Send;
 }
 
 /// Told about a connection that was refused because too many are open.
@@ -103,7 +107,13 @@ pub async fn serve(
     }
 }
 
-async fn converse(stream: TcpStream, peer: SocketAddr, handler: Arc<impl Handler>, limits: DoorLimits, stop: CancellationToken) {
+async fn converse(
+    stream: TcpStream,
+    peer: SocketAddr,
+    handler: Arc<impl Handler>,
+    limits: DoorLimits,
+    stop: CancellationToken,
+) {
     // Without it an answer may wait 40 ms for the next packet; a failure costs only that.
     let _ = stream.set_nodelay(true);
     let service = service_fn(move |request| {
@@ -131,7 +141,8 @@ async fn converse(stream: TcpStream, peer: SocketAddr, handler: Arc<impl Handler
 
 /// Says no in one write, without reading anything.
 async fn turn_away(mut stream: TcpStream) {
-    const BUSY: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+    const BUSY: &[u8] =
+        b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
     let answer = async {
         stream.write_all(BUSY).await?;
         stream.shutdown().await

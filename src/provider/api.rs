@@ -163,7 +163,10 @@ pub(super) fn fresh(name: &str, time: Timestamp, now: Timestamp) -> Result<(), R
         return Ok(());
     }
     let way = if off.is_positive() { "old" } else { "in the future" };
-    Err(Rejected::new(Reason::Stale, format!("{name} is {} s {way}; the clocks may differ by 300 s", off.abs().as_secs())))
+    Err(Rejected::new(
+        Reason::Stale,
+        format!("{name} is {} s {way}; the clocks may differ by 300 s", off.abs().as_secs()),
+    ))
 }
 
 /// The active secrets with their number in the configuration, counted from 1; those that ended are noted in `tried`.

@@ -37,7 +37,8 @@ impl Provider for Github {
 
     fn verify(&self, secrets: &[Secret], request: &RawRequest, now: Timestamp) -> Result<Verified, Rejected> {
         let header = request.required(SIGNATURE)?;
-        let malformed = || Rejected::new(Reason::MalformedHeader, format!("{SIGNATURE} is not sha256= and 64 hexadecimal digits"));
+        let malformed =
+            || Rejected::new(Reason::MalformedHeader, format!("{SIGNATURE} is not sha256= and 64 hexadecimal digits"));
         let mut signature = [0; 32];
         let digits = header.strip_prefix("sha256=").ok_or_else(malformed)?;
         hex::decode_to_slice(digits, &mut signature).map_err(|_| malformed())?;
@@ -46,7 +47,8 @@ impl Provider for Github {
             if mac::verifies(secret.expose().as_bytes(), &[&request.body], &signature) {
                 return Ok(Verified { assurance: Assurance::Body, time: None, id: None });
             }
-            tried.push(format!("secret {number}: HMAC-SHA256 over {} bytes of body does not match", request.body.len()));
+            tried
+                .push(format!("secret {number}: HMAC-SHA256 over {} bytes of body does not match", request.body.len()));
         }
         let detail = "no active secret made this signature over this body";
         Err(Rejected { tried, ..Rejected::new(Reason::Signature, detail) })
@@ -141,24 +143,42 @@ fn is_word(text: &str) -> bool {
 fn read(kind: &str, value: &Value) -> Parsed {
     let text_at = |pointer: &str| value.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
     let repository = text_at("/repository/full_name");
-    let scope = [repository, text_at("/organization/login")].into_iter().find(|name| !name.is_empty()).unwrap_or("github");
+    let scope =
+        [repository, text_at("/organization/login")].into_iter().find(|name| !name.is_empty()).unwrap_or("github");
     let what = kind.strip_prefix("github.").unwrap_or(kind).replace('.', " ");
     let number = ["/issue/number", "/pull_request/number", "/discussion/number", "/alert/number"]
         .iter()
         .find_map(|pointer| value.pointer(pointer).and_then(Value::as_u64));
-    let title = ["/issue/title", "/pull_request/title", "/discussion/title", "/release/name", "/head_commit/message", "/workflow_run/name", "/ref", "/zen"]
-        .iter()
-        .map(|pointer| text_at(pointer))
-        .find(|title| !title.is_empty())
-        .unwrap_or_default();
+    let title = [
+        "/issue/title",
+        "/pull_request/title",
+        "/discussion/title",
+        "/release/name",
+        "/head_commit/message",
+        "/workflow_run/name",
+        "/ref",
+        "/zen",
+    ]
+    .iter()
+    .map(|pointer| text_at(pointer))
+    .find(|title| !title.is_empty())
+    .unwrap_or_default();
     let title = title.lines().next().unwrap_or_default();
     let place = number.map_or_else(|| scope.to_owned(), |number| format!("{scope}#{number}"));
     let subject = if title.is_empty() { format!("{place} {what}") } else { format!("{place} {what}: {title}") };
-    let body = ["/comment/body", "/review/body", "/issue/body", "/pull_request/body", "/discussion/body", "/release/body", "/head_commit/message"]
-        .iter()
-        .map(|pointer| text_at(pointer))
-        .find(|body| !body.is_empty())
-        .unwrap_or_default();
+    let body = [
+        "/comment/body",
+        "/review/body",
+        "/issue/body",
+        "/pull_request/body",
+        "/discussion/body",
+        "/release/body",
+        "/head_commit/message",
+    ]
+    .iter()
+    .map(|pointer| text_at(pointer))
+    .find(|body| !body.is_empty())
+    .unwrap_or_default();
     let commits = value.get("commits").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     let text = if commits.is_empty() { body.to_owned() } else { list_commits(commits) };
     let login = text_at("/sender/login");
@@ -193,7 +213,8 @@ mod tests {
     }
 
     fn delivery() -> RawRequest {
-        let sample = Github.sample(&secrets(&["k"]), now(), "11111111-2222-4333-8444-555555555555", "hello").expect("signs");
+        let sample =
+            Github.sample(&secrets(&["k"]), now(), "11111111-2222-4333-8444-555555555555", "hello").expect("signs");
         RawRequest { method: http::Method::POST, query: String::new(), headers: sample.headers, body: sample.body }
     }
 
@@ -210,7 +231,8 @@ mod tests {
     fn headers_missing_doubled_or_malformed_are_refused() {
         let mut request = delivery();
         request.headers.remove(SIGNATURE);
-        let reason = |request: &RawRequest| Github.verify(&secrets(&["k"]), request, now()).expect_err("refused").reason;
+        let reason =
+            |request: &RawRequest| Github.verify(&secrets(&["k"]), request, now()).expect_err("refused").reason;
         assert_eq!(reason(&request), Reason::MissingHeader);
         for bad in ["", "sha256=", "sha1=abcd", "sha256=zz", "abcd"] {
             request.headers.insert(SIGNATURE, HeaderValue::from_static(bad));
@@ -240,7 +262,10 @@ mod tests {
     #[test]
     fn a_form_carries_the_same_payload() {
         let body: String = form_urlencoded::Serializer::new(String::new())
-            .append_pair("payload", r#"{"action":"closed","issue":{"number":7,"title":"T"},"repository":{"full_name":"a/b"}}"#)
+            .append_pair(
+                "payload",
+                r#"{"action":"closed","issue":{"number":7,"title":"T"},"repository":{"full_name":"a/b"}}"#,
+            )
             .finish();
         let mut request = RawRequest { body: body.into(), ..delivery() };
         request.headers.insert("content-type", HeaderValue::from_static(FORM));

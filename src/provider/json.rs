@@ -71,7 +71,9 @@ mod tests {
 
     #[test]
     fn common_shapes_are_read() {
-        let parsed = parse(r#"{"type":"order.created","data":{"subject":"Order 7","text":"Two pots","from":{"name":"Ann","email":"ann@example.org"}}}"#);
+        let parsed = parse(
+            r#"{"type":"order.created","data":{"subject":"Order 7","text":"Two pots","from":{"name":"Ann","email":"ann@example.org"}}}"#,
+        );
         assert_eq!(parsed.subject, "Order 7");
         assert_eq!(parsed.text, "Two pots");
         let from = parsed.from.expect("a sender");

@@ -29,8 +29,8 @@ pub(super) struct Names {
 const WEBHOOK: Names = Names { id: "webhook-id", timestamp: "webhook-timestamp", signature: "webhook-signature" };
 const SVIX: Names = Names { id: "svix-id", timestamp: "svix-timestamp", signature: "svix-signature" };
 
-/// Signatures looked at in one header. Senders use one a secret; more only costs us.
-const MAX_SIGNATURES: usize = 16;
+/// Signatures looked at in one header. Senders use one a secret; more would only cost us.
+const MAX_SIGNATURES: usize = 64;
 /// Longest id; it becomes a key in the store.
 const MAX_ID: usize = 256;
 
@@ -48,7 +48,9 @@ impl Key {
     fn read(text: &str) -> Result<Self, &'static str> {
         const EXPECTED: &str = "expected whsec_, whpk_ or whsk_ and base64";
         let decode = |text: &str| BASE64.decode(text).map_err(|_| EXPECTED);
-        let half = |bytes: &[u8]| bytes.get(..32).and_then(|half| <[u8; 32]>::try_from(half).ok()).ok_or("an ed25519 key has 32 bytes");
+        let half = |bytes: &[u8]| {
+            bytes.get(..32).and_then(|half| <[u8; 32]>::try_from(half).ok()).ok_or("an ed25519 key has 32 bytes")
+        };
         let key = if let Some(text) = text.strip_prefix("whpk_") {
             let bytes = decode(text)?;
             Self::Public(VerifyingKey::from_bytes(&half(&bytes)?).map_err(|_| "not an ed25519 public key")?)
@@ -73,7 +75,8 @@ impl Key {
 
     fn verifies(&self, signed: &[&[u8]], signature: &[u8]) -> bool {
         let by_public = |key: &VerifyingKey| {
-            Signature::from_slice(signature).is_ok_and(|signature| key.verify_strict(&signed.concat(), &signature).is_ok())
+            Signature::from_slice(signature)
+                .is_ok_and(|signature| key.verify_strict(&signed.concat(), &signature).is_ok())
         };
         match self {
             Self::Shared(secret) => mac::verifies(secret, signed, signature),
@@ -253,7 +256,10 @@ mod tests {
             assert_eq!(verified.assurance, Assurance::BodyAndTime);
         }
         let bare = SECRET.strip_prefix("whsec_").expect("prefixed");
-        assert!(Standard.verify(&secrets(&[bare]), &known_answer(&WEBHOOK), at(NOW)).is_ok(), "the prefix may be left out");
+        assert!(
+            Standard.verify(&secrets(&[bare]), &known_answer(&WEBHOOK), at(NOW)).is_ok(),
+            "the prefix may be left out"
+        );
     }
 
     #[test]
@@ -261,9 +267,14 @@ mod tests {
         let mut request = known_answer(&WEBHOOK);
         let wrong = "v1,Ceo5qEr07ixe2NLpvHk3FH9bwy/WavXrAFQ/9tdO6mc=";
         let right = "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=";
-        request.headers.insert(WEBHOOK.signature, HeaderValue::from_str(&format!("{wrong} v2,abcd {right} {wrong}")).expect("a header"));
+        request.headers.insert(
+            WEBHOOK.signature,
+            HeaderValue::from_str(&format!("{wrong} v2,abcd {right} {wrong}")).expect("a header"),
+        );
         assert!(Standard.verify(&secrets(&[SECRET]), &request, at(NOW)).is_ok());
-        request.headers.insert(WEBHOOK.signature, HeaderValue::from_str(&format!("{wrong} {wrong} {wrong}")).expect("a header"));
+        request
+            .headers
+            .insert(WEBHOOK.signature, HeaderValue::from_str(&format!("{wrong} {wrong} {wrong}")).expect("a header"));
         assert_eq!(reason(&request), Reason::Signature);
     }
 
@@ -274,7 +285,13 @@ mod tests {
             request.headers.remove(name);
             assert_eq!(reason(&request), Reason::MissingHeader, "{name}");
         }
-        for bad in ["v1,", "v1", "v1,g0hM9SsE", "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OF=", "v1a,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="] {
+        for bad in [
+            "v1,",
+            "v1",
+            "v1,g0hM9SsE",
+            "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OF=",
+            "v1a,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=",
+        ] {
             let mut request = known_answer(&WEBHOOK);
             request.headers.insert(WEBHOOK.signature, HeaderValue::from_static(bad));
             assert_eq!(reason(&request), Reason::Signature, "{bad}");

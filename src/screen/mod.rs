@@ -2,4 +2,4 @@
 
 mod text;
 
-pub use text::{line, lines, width};
+pub use text::{json, line, lines, width};

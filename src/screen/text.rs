@@ -4,6 +4,8 @@
 //! stacks of combining marks. None of it may move the operator's cursor, set a title, write the clipboard,
 //! reorder or hide other text. What is taken out leaves a visible mark, so that nobody is fooled quietly.
 
+use std::fmt::Write;
+
 use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
@@ -30,6 +32,28 @@ pub fn lines(text: &str) -> String {
 #[must_use]
 pub fn width(text: &str) -> usize {
     text.graphemes(true).map(UnicodeWidthStr::width).sum()
+}
+
+/// JSON `text` with everything a terminal might obey, reorder or hide written as `\\uXXXX`.
+///
+/// Outside its strings JSON holds no such character, so what a program reads stays the same.
+#[must_use]
+pub fn json(text: &str) -> String {
+    let harmful = |c: char| {
+        (c.is_control() && c != '\n') || is_silent(c) || is_deceptive(c) || matches!(c, '\u{2028}' | '\u{2029}')
+    };
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        if harmful(c) {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                let result = write!(out, "\\u{unit:04x}");
+                debug_assert!(result.is_ok(), "writing to a String cannot fail");
+            }
+        } else {
+            out.push(c);
+        }
+    }
+    out
 }
 
 fn clean(text: &str, keep_breaks: bool) -> String {
@@ -132,6 +156,14 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn json_reads_the_same(text in any::<String>()) {
+            let shown = json(&serde_json::to_string_pretty(&[&text]).expect("serialises"));
+            prop_assert!(shown.chars().all(|c| c == '\n' || (!c.is_control() && !is_deceptive(c) && !is_silent(c))));
+            let read: Vec<String> = serde_json::from_str(&shown).expect("JSON");
+            prop_assert_eq!(read, [text]);
+        }
+
         #[test]
         fn nothing_that_controls_a_terminal_is_left(text in any::<String>()) {
             let shown = lines(&text);

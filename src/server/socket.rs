@@ -17,7 +17,7 @@ use crate::protocol::{CODEC_MAX, FromEngine, ToEngine, Update, VERSION};
 /// Time for the first frame.
 const HELLO_TIMEOUT: Duration = Duration::from_secs(5);
 /// Time for a client to take a frame. One that takes longer is gone.
-const SEND_TIMEOUT: Duration = Duration::from_secs(60);
+const SEND_TIMEOUT: Duration = Duration::from_mins(1);
 
 type Frames = Framed<UnixStream, LengthDelimitedCodec>;
 

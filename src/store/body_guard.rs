@@ -25,7 +25,8 @@ impl BodyGuard {
             "SELECT seq, channel, body_hash FROM event
              WHERE seq > (SELECT seq FROM watermark WHERE name = 'messages') AND guarded",
         )?;
-        let rows = statement.query_map([], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?, row.get::<_, Vec<u8>>(2)?)))?;
+        let rows = statement
+            .query_map([], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?, row.get::<_, Vec<u8>>(2)?)))?;
         let mut guard = Self::default();
         for row in rows {
             let (seq, channel, hash) = row?;
@@ -52,7 +53,8 @@ impl BodyGuard {
         {
             return Ok(Some(key));
         }
-        let mut statement = connection.prepare_cached("SELECT seq FROM body_seen WHERE hash = ?1 ORDER BY seq DESC LIMIT 64")?;
+        let mut statement =
+            connection.prepare_cached("SELECT seq FROM body_seen WHERE hash = ?1 ORDER BY seq DESC LIMIT 64")?;
         let mut rows = statement.query([hash])?;
         while let Some(row) = rows.next()? {
             if let Some(key) = matching(connection, row.get(0)?, event, window)? {
@@ -92,7 +94,12 @@ fn short(hash: &[u8]) -> i64 {
     hash.first_chunk().map_or(0, |bytes| i64::from_be_bytes(*bytes))
 }
 
-fn matching(connection: &Connection, seq: i64, event: &NewEvent, window: SignedDuration) -> rusqlite::Result<Option<String>> {
+fn matching(
+    connection: &Connection,
+    seq: i64,
+    event: &NewEvent,
+    window: SignedDuration,
+) -> rusqlite::Result<Option<String>> {
     let oldest = event.received.as_microsecond().saturating_sub(i64::try_from(window.as_micros()).unwrap_or(i64::MAX));
     connection
         .prepare_cached(

@@ -6,8 +6,8 @@
 //! the next commit then begins the log again from its start.
 
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
 use rusqlite::Connection;
@@ -34,7 +34,8 @@ impl Checkpointer {
     pub(super) fn new(path: &Path, queue: Arc<Queue>) -> Result<Self, StoreError> {
         let connection = Connection::open(path)?;
         connection.busy_timeout(Duration::from_secs(5))?;
-        connection.execute_batch("PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0; PRAGMA cache_size = -500;")?;
+        connection
+            .execute_batch("PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0; PRAGMA cache_size = -500;")?;
         let mut log = path.as_os_str().to_owned();
         log.push("-wal");
         Ok(Self { connection, log: log.into(), queue, copied: 0 })

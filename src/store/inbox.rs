@@ -24,7 +24,8 @@ pub struct ChannelCounts {
     pub last_event: Option<Timestamp>,
 }
 
-pub(super) const ROW: &str = "m.seq, e.id, ch.id, e.kind, c.id, coalesce(nullif(c.name, ''), c.address, ''), coalesce(c.vip, 0),
+pub(super) const ROW: &str =
+    "m.seq, e.id, ch.id, e.kind, c.id, coalesce(nullif(c.name, ''), c.address, ''), coalesce(c.vip, 0),
     m.subject, m.preview, e.received, k.read_at, k.acked_at, k.acked_by";
 pub(super) const JOINS: &str = "JOIN event e ON e.seq = m.seq JOIN channel ch ON ch.n = m.channel
     LEFT JOIN contact c ON c.n = m.contact LEFT JOIN mark k ON k.seq = m.seq";
@@ -34,11 +35,15 @@ impl Store {
     ///
     /// # Errors
     /// When the store cannot read.
-    pub fn inbox(&self, filter: &InboxFilter, before: Option<i64>, limit: usize) -> Result<Vec<MessageRow>, StoreError> {
+    pub fn inbox(
+        &self,
+        filter: &InboxFilter,
+        before: Option<i64>,
+        limit: usize,
+    ) -> Result<Vec<MessageRow>, StoreError> {
         let (source, conditions, mut values) = conditions(filter);
-        let sql = format!(
-            "SELECT {ROW} FROM {source} {JOINS} WHERE {conditions} AND m.seq < ? ORDER BY m.seq DESC LIMIT ?"
-        );
+        let sql =
+            format!("SELECT {ROW} FROM {source} {JOINS} WHERE {conditions} AND m.seq < ? ORDER BY m.seq DESC LIMIT ?");
         values.push(before.unwrap_or(i64::MAX).into());
         values.push(i64::try_from(limit).unwrap_or(i64::MAX).into());
         self.read(|connection| connection.prepare_cached(&sql)?.query_map(params_from_iter(values), row)?.collect())
@@ -73,17 +78,20 @@ impl Store {
     pub fn channel_counts(&self) -> Result<HashMap<ChannelId, ChannelCounts>, StoreError> {
         self.read(|connection| {
             let mut counts: HashMap<i64, ChannelCounts> = HashMap::new();
-            each(connection, "SELECT channel, count(*), 0 FROM event
-                       WHERE seq <= (SELECT seq FROM watermark WHERE name = 'messages') GROUP BY channel", |n, count, _| {
-                counts.entry(n).or_default().events = count;
-            })?;
+            each(
+                connection,
+                "SELECT channel, count(*), 0 FROM event
+                       WHERE seq <= (SELECT seq FROM watermark WHERE name = 'messages') GROUP BY channel",
+                |n, count, _| {
+                    counts.entry(n).or_default().events = count;
+                },
+            )?;
             each(connection, "SELECT channel, count(*), vip FROM unread GROUP BY channel, vip", |n, count, vip| {
                 let entry = counts.entry(n).or_default();
                 *(if vip { &mut entry.unread_vip } else { &mut entry.unread }) = count;
             })?;
-            let mut last = connection.prepare(
-                "SELECT received FROM event WHERE seq = (SELECT max(seq) FROM message WHERE channel = ?1)",
-            )?;
+            let mut last = connection
+                .prepare("SELECT received FROM event WHERE seq = (SELECT max(seq) FROM message WHERE channel = ?1)")?;
             let mut channels = connection.prepare("SELECT n, id FROM channel")?;
             let mut rows = channels.query([])?;
             let mut by_id = HashMap::new();

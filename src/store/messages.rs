@@ -90,7 +90,9 @@ fn mark_one(
             "SELECT m.seq, ch.id, coalesce(c.vip, 0) FROM event e JOIN message m ON m.seq = e.seq
              JOIN channel ch ON ch.n = m.channel LEFT JOIN contact c ON c.n = m.contact WHERE e.id = ?1",
         )?
-        .query_row([&id.as_uuid().as_bytes()[..]], |row| Ok((row.get::<_, i64>(0)?, channel_id(row, 1)?, row.get::<_, bool>(2)?)))
+        .query_row([&id.as_uuid().as_bytes()[..]], |row| {
+            Ok((row.get::<_, i64>(0)?, channel_id(row, 1)?, row.get::<_, bool>(2)?))
+        })
         .optional()?;
     let Some((seq, channel, vip)) = found else { return Ok(None) };
     let at = now.as_microsecond();

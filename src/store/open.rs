@@ -131,7 +131,8 @@ impl Store {
             ids.into_iter()
                 .map(|id| {
                     transaction.execute("INSERT OR IGNORE INTO channel (id) VALUES (?1)", [id.as_str()])?;
-                    let n = transaction.query_row("SELECT n FROM channel WHERE id = ?1", [id.as_str()], |row| row.get(0))?;
+                    let n = transaction
+                        .query_row("SELECT n FROM channel WHERE id = ?1", [id.as_str()], |row| row.get(0))?;
                     Ok((id, n))
                 })
                 .collect()

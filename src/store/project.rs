@@ -3,7 +3,9 @@
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
-use crate::model::{Assurance, ChannelId, ContactId, Event, EventFilter, EventId, EventState, Marks, MessageRow, Parsed};
+use crate::model::{
+    Assurance, ChannelId, ContactId, Event, EventFilter, EventId, EventState, Marks, MessageRow, Parsed,
+};
 
 use super::body_guard::BodyGuard;
 use super::events::{MATCHES, timestamp};
@@ -82,7 +84,9 @@ impl Store {
     /// When the store cannot read.
     pub fn pending(&self, limit: usize) -> Result<Vec<PendingEvent>, StoreError> {
         self.read(|connection| {
-            let sql = format!("{PENDING} WHERE e.seq > (SELECT seq FROM watermark WHERE name = 'messages') ORDER BY e.seq LIMIT ?1");
+            let sql = format!(
+                "{PENDING} WHERE e.seq > (SELECT seq FROM watermark WHERE name = 'messages') ORDER BY e.seq LIMIT ?1"
+            );
             collect(connection, &sql, params![clamp(limit)])
         })
     }
@@ -91,7 +95,12 @@ impl Store {
     ///
     /// # Errors
     /// When the store cannot read.
-    pub fn stored_after(&self, after: i64, filter: &EventFilter, limit: usize) -> Result<Vec<PendingEvent>, StoreError> {
+    pub fn stored_after(
+        &self,
+        after: i64,
+        filter: &EventFilter,
+        limit: usize,
+    ) -> Result<Vec<PendingEvent>, StoreError> {
         self.read(|connection| {
             let sql = format!("{PENDING} WHERE {MATCHES} AND e.seq > ?5 ORDER BY e.seq LIMIT ?6");
             let channel = filter.channel.as_ref().map(ChannelId::as_str);
@@ -261,9 +270,8 @@ fn project_again(
     contact: Option<i64>,
     (subject, preview, text): (&str, &str, &str),
 ) -> rusqlite::Result<()> {
-    let before: Option<i64> = connection
-        .prepare_cached("SELECT contact FROM message WHERE seq = ?1")?
-        .query_row([seq], |row| row.get(0))?;
+    let before: Option<i64> =
+        connection.prepare_cached("SELECT contact FROM message WHERE seq = ?1")?.query_row([seq], |row| row.get(0))?;
     connection
         .prepare_cached(
             "UPDATE message SET conversation = ?2, contact = ?3, subject = ?4, preview = ?5, text = ?6 WHERE seq = ?1",
@@ -299,7 +307,12 @@ struct ContactRef {
     vip: bool,
 }
 
-fn contact(connection: &Connection, event: &PendingEvent, parsed: &Parsed, vip: bool) -> rusqlite::Result<Option<ContactRef>> {
+fn contact(
+    connection: &Connection,
+    event: &PendingEvent,
+    parsed: &Parsed,
+    vip: bool,
+) -> rusqlite::Result<Option<ContactRef>> {
     let Some(person) = &parsed.from else { return Ok(None) };
     let address = cut(&person.address, MAX_SUBJECT);
     let known = connection
@@ -312,7 +325,9 @@ fn contact(connection: &Connection, event: &PendingEvent, parsed: &Parsed, vip: 
     let name = cut(&person.name, MAX_SUBJECT);
     if let Some((contact, known_name)) = known {
         if !name.is_empty() && known_name != name {
-            connection.prepare_cached("UPDATE contact SET name = ?2 WHERE n = ?1")?.execute(params![contact.n, name])?;
+            connection
+                .prepare_cached("UPDATE contact SET name = ?2 WHERE n = ?1")?
+                .execute(params![contact.n, name])?;
         }
         return Ok(Some(contact));
     }
@@ -336,7 +351,13 @@ fn conversation(connection: &Connection, event: &PendingEvent, parsed: &Parsed) 
              ON CONFLICT (channel, thread) DO UPDATE SET last_seq = max(last_seq, excluded.last_seq) RETURNING n",
         )?
         .query_row(
-            params![uuid::Uuid::now_v7().into_bytes(), event.channel_n, thread, cut(&parsed.subject, MAX_SUBJECT), event.seq],
+            params![
+                uuid::Uuid::now_v7().into_bytes(),
+                event.channel_n,
+                thread,
+                cut(&parsed.subject, MAX_SUBJECT),
+                event.seq
+            ],
             |row| row.get(0),
         )
 }

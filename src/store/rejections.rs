@@ -53,18 +53,21 @@ impl Store {
                     "SELECT reason, alarm, channel, source, detail, count, first, last FROM rejection
                      WHERE ?1 IS NULL OR last >= ?1 ORDER BY n DESC LIMIT ?2",
                 )?
-                .query_map(params![since.map(Timestamp::as_microsecond), i64::try_from(limit).unwrap_or(i64::MAX)], |row| {
-                    Ok(Rejection {
-                        reason: row.get(0)?,
-                        alarm: row.get(1)?,
-                        channel: row.get(2)?,
-                        source: row.get(3)?,
-                        detail: row.get(4)?,
-                        count: row.get(5)?,
-                        first: timestamp(row.get(6)?),
-                        last: timestamp(row.get(7)?),
-                    })
-                })?
+                .query_map(
+                    params![since.map(Timestamp::as_microsecond), i64::try_from(limit).unwrap_or(i64::MAX)],
+                    |row| {
+                        Ok(Rejection {
+                            reason: row.get(0)?,
+                            alarm: row.get(1)?,
+                            channel: row.get(2)?,
+                            source: row.get(3)?,
+                            detail: row.get(4)?,
+                            count: row.get(5)?,
+                            first: timestamp(row.get(6)?),
+                            last: timestamp(row.get(7)?),
+                        })
+                    },
+                )?
                 .collect()
         })
     }

@@ -54,7 +54,10 @@ mod tests {
     fn words_are_never_operators() {
         assert_eq!(expression("late orde").as_deref(), Some("\"late\" \"orde\"*"));
         assert_eq!(expression("late order ").as_deref(), Some("\"late\" \"order\""));
-        assert_eq!(expression("a\" OR NEAR(b) subject:c*").as_deref(), Some("\"a\" \"OR\" \"NEAR\" \"b\" \"subject\" \"c\"*"));
+        assert_eq!(
+            expression("a\" OR NEAR(b) subject:c*").as_deref(),
+            Some("\"a\" \"OR\" \"NEAR\" \"b\" \"subject\" \"c\"*")
+        );
         assert_eq!(expression("  \"*- "), None);
     }
 }

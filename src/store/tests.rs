@@ -62,7 +62,9 @@ async fn project(store: &Store) {
             .into_iter()
             .map(|event| {
                 let text = String::from_utf8(event.body.clone()).expect("text");
-                let from = text.split_once(':').map(|(name, _)| Person { address: format!("{name}@example.org"), name: name.to_owned() });
+                let from = text
+                    .split_once(':')
+                    .map(|(name, _)| Person { address: format!("{name}@example.org"), name: name.to_owned() });
                 let parsed = Parsed { from, subject: format!("about {text}"), thread: event.kind.clone(), text };
                 Projection { parsed: event.dead.is_none().then_some(parsed), vip: false, event }
             })
@@ -162,7 +164,12 @@ async fn projection_makes_messages_and_marks_outlive_a_replay() {
     let batch: Vec<Projection> = stored
         .into_iter()
         .map(|event| Projection {
-            parsed: event.dead.is_none().then(|| Parsed { from: None, subject: "new reading".into(), text: "t".into(), thread: "z".into() }),
+            parsed: event.dead.is_none().then(|| Parsed {
+                from: None,
+                subject: "new reading".into(),
+                text: "t".into(),
+                thread: "z".into(),
+            }),
             vip: false,
             event,
         })
@@ -173,8 +180,12 @@ async fn projection_makes_messages_and_marks_outlive_a_replay() {
     assert_eq!(row.subject, "new reading");
     assert_eq!(row.marks.acked_by.as_deref(), Some("op"), "the first ack stands");
     assert_eq!(store.inbox_count(&everything).expect("counts"), 3);
-    assert_eq!(store.contacts(&ContactFilter::default(), 10).expect("lists").iter().map(|c| c.messages).sum::<u64>(), 0);
-    let states: Vec<EventState> = store.events(&EventFilter::default(), None, 10).expect("lists").iter().map(|e| e.state).collect();
+    assert_eq!(
+        store.contacts(&ContactFilter::default(), 10).expect("lists").iter().map(|c| c.messages).sum::<u64>(),
+        0
+    );
+    let states: Vec<EventState> =
+        store.events(&EventFilter::default(), None, 10).expect("lists").iter().map(|e| e.state).collect();
     assert_eq!(states, [EventState::Dead, EventState::Projected, EventState::Projected, EventState::Projected]);
 }
 
@@ -188,7 +199,8 @@ async fn search_finds_words_accents_and_beginnings_newest_first() {
     }
     project(&store).await;
     while store.index(2).await.expect("indexes") > 0 {}
-    let hits = |query: &str| store.search(query, None, 10).expect("searches").iter().map(|row| row.seq).collect::<Vec<_>>();
+    let hits =
+        |query: &str| store.search(query, None, 10).expect("searches").iter().map(|row| row.seq).collect::<Vec<_>>();
     assert_eq!(hits("order"), [3, 1], "an unfinished word");
     assert_eq!(hits("order "), [1], "a finished word");
     assert_eq!(hits("CAFE"), [2]);

@@ -76,7 +76,5 @@ impl Writer {
 
 /// The newest event; cheap, as it is the last row of the table.
 fn last_seq(connection: &Connection) -> rusqlite::Result<i64> {
-    connection
-        .prepare_cached("SELECT coalesce(max(seq), 0) FROM event")?
-        .query_row([], |row| row.get(0))
+    connection.prepare_cached("SELECT coalesce(max(seq), 0) FROM event")?.query_row([], |row| row.get(0))
 }

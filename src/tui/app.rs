@@ -76,7 +76,7 @@ pub enum Quit {
 #[derive(Debug)]
 pub(super) enum Overlay {
     Help { first: usize },
-    Palette(Palette),
+    Palette(Box<Palette>),
     Quit,
 }
 
@@ -162,7 +162,9 @@ impl App {
             View::Inbox if self.inbox.open.is_some() => &[Context::Message, Context::List],
             View::Inbox => &[Context::Inbox, Context::List],
             View::Channels => &[Context::Channels, Context::List],
-            View::Activity if self.activity.tab == ActivityTab::Tasks => &[Context::Tasks, Context::Activity, Context::List],
+            View::Activity if self.activity.tab == ActivityTab::Tasks => {
+                &[Context::Tasks, Context::Activity, Context::List]
+            }
             View::Activity => &[Context::Activity, Context::List],
             _ => &[],
         };
@@ -206,11 +208,9 @@ impl App {
             snapshot.apply(notice);
         }
         match notice {
-            Notice::Arrived { rows, omitted, .. } => {
-                if self.inbox.arrived(rows, *omitted) {
-                    let request = self.inbox.request();
-                    return self.rows(request);
-                }
+            Notice::Arrived { rows, omitted, .. } if self.inbox.arrived(rows, *omitted) => {
+                let request = self.inbox.request();
+                return self.rows(request);
             }
             Notice::Marked(marked) => self.inbox.marked(marked),
             Notice::Vip { contact, vip } => self.inbox.vip_changed(*contact, *vip),
@@ -240,8 +240,12 @@ impl App {
             }
         };
         match (purpose, reply) {
-            (Purpose::Rows(generation), Reply::Messages(rows)) if generation == self.generation => self.inbox.replace(rows),
-            (Purpose::Older(generation), Reply::Messages(rows)) if generation == self.generation => self.inbox.extend(rows),
+            (Purpose::Rows(generation), Reply::Messages(rows)) if generation == self.generation => {
+                self.inbox.replace(rows);
+            }
+            (Purpose::Older(generation), Reply::Messages(rows)) if generation == self.generation => {
+                self.inbox.extend(rows);
+            }
             (Purpose::Open(_), Reply::Message(None)) => self.toast(Severity::Warn, "this message is gone"),
             (Purpose::Open(id), Reply::Message(Some(message))) => {
                 let unread = message.row.marks.read.is_none();
@@ -324,7 +328,7 @@ impl App {
         Vec::new()
     }
 
-    fn key_in_palette(&mut self, key: KeyEvent, mut palette: Palette) -> Vec<Cmd> {
+    fn key_in_palette(&mut self, key: KeyEvent, mut palette: Box<Palette>) -> Vec<Cmd> {
         let matches = palette.matches().len();
         match key.code {
             KeyCode::Esc => return Vec::new(),
@@ -396,7 +400,7 @@ impl App {
                 self.rows(None)
             }
             Action::Palette => {
-                self.overlay = Some(Overlay::Palette(Palette::new(&self.contexts())));
+                self.overlay = Some(Overlay::Palette(Box::new(Palette::new(&self.contexts()))));
                 Vec::new()
             }
             Action::Help => {
@@ -426,7 +430,9 @@ impl App {
                 self.rows(request)
             }
             Action::RestartTask => self.restart_task(),
-            Action::Down | Action::Up | Action::PageDown | Action::PageUp | Action::First | Action::Last => self.scroll(action),
+            Action::Down | Action::Up | Action::PageDown | Action::PageUp | Action::First | Action::Last => {
+                self.scroll(action)
+            }
         }
     }
 

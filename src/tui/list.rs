@@ -4,7 +4,7 @@ use super::action::Action;
 
 /// The first row shown, page by page: a move inside a page changes two rows and not the whole screen.
 pub(super) fn first_shown(selected: usize, height: usize) -> usize {
-    if height == 0 { 0 } else { selected / height * height }
+    selected.checked_div(height).map_or(0, |page| page * height)
 }
 
 /// Where `action` leads from `selected` in a list of `len` rows, `height` of which are shown.

@@ -1,7 +1,7 @@
 //! The loop of the screen: keys, updates, signals in; frames out.
 
 use std::collections::HashMap;
-use std::io;
+use std::io::{self, Write};
 use std::time::Duration;
 
 use crossterm::event::{Event, EventStream};
@@ -118,7 +118,7 @@ pub async fn run(client: &mut Client, look: Look) -> io::Result<Ended> {
                     asked.insert(client.ask(request), purpose);
                 }
                 Cmd::Quit(quit) => break 'screen Ended::Quit(quit),
-                Cmd::Redraw => screen.terminal.clear()?,
+                Cmd::Redraw => screen = Screen::new()?,
                 Cmd::Suspend => {
                     // No reader of keys may be left, or it would take the shell's.
                     events = None;
@@ -144,10 +144,12 @@ async fn next_event(events: &mut Option<EventStream>) -> Option<io::Result<Event
 }
 
 impl Screen {
+    /// An empty screen. `Terminal::clear` would ask the terminal where its cursor is and wait for an answer
+    /// that some never give, so the first frame erases by itself.
     fn new() -> io::Result<Self> {
-        let bytes = FrameBytes::default();
-        let mut terminal = Terminal::new(CrosstermBackend::new(bytes.clone()))?;
-        terminal.clear()?;
+        let mut bytes = FrameBytes::default();
+        bytes.write_all(b"\x1b[2J")?;
+        let terminal = Terminal::new(CrosstermBackend::new(bytes.clone()))?;
         Ok(Self { terminal, bytes })
     }
 

@@ -49,10 +49,9 @@ impl Look {
     #[must_use]
     pub fn new(theme: &Theme, mode: ColourMode, ascii: bool) -> Self {
         let colour = |colour: Colour| match (mode, colour) {
-            (ColourMode::None, _) => None,
+            (ColourMode::None, _) | (ColourMode::Sixteen, Colour::Rgb(..)) => None,
             (_, Colour::Default) => Some(Color::Reset),
             (_, Colour::Ansi(index)) => Some(ansi(index)),
-            (ColourMode::Sixteen, Colour::Rgb(..)) => None,
             (ColourMode::True, Colour::Rgb(red, green, blue)) => Some(Color::Rgb(red, green, blue)),
         };
         let base = Style { fg: colour(theme.text), bg: colour(theme.background), ..Style::new() };

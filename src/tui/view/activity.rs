@@ -16,7 +16,10 @@ pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
     let look = &app.look;
     let mut tabs = vec![Span::styled("Activity  ", look.title)];
     for tab in ActivityTab::ALL {
-        tabs.push(Span::styled(format!(" {} ", tab.name()), if tab == app.activity.tab { look.tab } else { look.muted }));
+        tabs.push(Span::styled(
+            format!(" {} ", tab.name()),
+            if tab == app.activity.tab { look.tab } else { look.muted },
+        ));
     }
     let area = heading(Line::from(tabs), frame, area);
     let Some(snapshot) = &app.snapshot else { return };
@@ -33,7 +36,9 @@ pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
     }
     match app.activity.tab {
         ActivityTab::Events => list(look, &snapshot.events, selected, frame, area, |row, width| event(app, row, width)),
-        ActivityTab::Refusals => list(look, &snapshot.rejections, selected, frame, area, |row, width| refusal(app, row, width)),
+        ActivityTab::Refusals => {
+            list(look, &snapshot.rejections, selected, frame, area, |row, width| refusal(app, row, width));
+        }
         ActivityTab::Tasks => list(look, &snapshot.tasks, selected, frame, area, |row, width| task(app, row, width)),
         ActivityTab::Logs => list(look, &snapshot.logs, selected, frame, area, |row, width| log(app, row, width)),
     }

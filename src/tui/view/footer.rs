@@ -26,7 +26,9 @@ pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
         Link::Embedded => ("engine here".to_owned(), look.ok),
         Link::Connected { rtt: None } => ("attached".to_owned(), look.ok),
         Link::Connected { rtt: Some(rtt) } => (format!("attached <{}ms", rtt.as_millis()), look.ok),
-        Link::Reconnecting { since, .. } => (format!("RECONNECTING, data {} old", age(app.heard.min(since), app.now)), look.crit),
+        Link::Reconnecting { since, .. } => {
+            (format!("RECONNECTING, data {} old", age(app.heard.min(since), app.now)), look.crit)
+        }
     };
     let node = app.snapshot.as_ref().map(|snapshot| screen::line(&snapshot.node)).unwrap_or_default();
     let mut spans = vec![Span::styled(link, style), Span::styled(format!("  {node}"), look.muted)];

@@ -21,7 +21,13 @@ pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
         if number > 1 {
             spans.push(Span::styled(" ", look.text));
         }
-        let key = if view == app.view { look.tab } else if view.missing().is_some() { look.muted } else { look.key };
+        let key = if view == app.view {
+            look.tab
+        } else if view.missing().is_some() {
+            look.muted
+        } else {
+            look.key
+        };
         spans.push(Span::styled(number.to_string(), key));
         spans.push(Span::styled(format!(" {name}"), style));
     }

@@ -56,7 +56,10 @@ pub(super) fn draw(app: &App, open: &OpenMessage, frame: &mut Frame<'_>, area: R
         Line::styled(fit(look, &screen::line(&row.subject), width), look.title),
         Line::from(vec![
             Span::styled(vip, look.vip),
-            Span::styled(fit(look, &format!("{}{address}", screen::line(&row.from)), width.saturating_sub(vip.len())), look.text),
+            Span::styled(
+                fit(look, &format!("{}{address}", screen::line(&row.from)), width.saturating_sub(vip.len())),
+                look.text,
+            ),
         ]),
         Line::from(vec![Span::styled(about, look.muted), Span::styled(state, look.ok)]),
         Line::from(tabs),
@@ -77,11 +80,17 @@ pub(in crate::tui) fn lines(open: &OpenMessage, width: u16) -> Vec<String> {
     let message = &open.message;
     let text = match open.tab {
         Tab::Text => message.text.clone(),
-        Tab::Headers => message.headers.iter().map(|(name, value)| format!("{name}: {value}")).collect::<Vec<_>>().join("\n"),
+        Tab::Headers => {
+            message.headers.iter().map(|(name, value)| format!("{name}: {value}")).collect::<Vec<_>>().join("\n")
+        }
         Tab::Raw => {
             let shown = message.raw.len() as u64;
             let rest = message.raw_len.saturating_sub(shown);
-            if rest > 0 { format!("{}\n({rest} more bytes: aurora events show)", message.raw) } else { message.raw.clone() }
+            if rest > 0 {
+                format!("{}\n({rest} more bytes: aurora events show)", message.raw)
+            } else {
+                message.raw.clone()
+            }
         }
         Tab::Json => match serde_json::from_str::<serde_json::Value>(&message.raw) {
             Ok(value) => serde_json::to_string_pretty(&value).unwrap_or_default(),

@@ -108,8 +108,13 @@ fn channels(app: &App, snapshot: &Snapshot, width: usize) -> Vec<Line<'static>> 
 fn channel_line(app: &App, channel: &ChannelPanel, width: usize) -> Line<'static> {
     let look = &app.look;
     let last = channel.last_event.map_or_else(|| "never".to_owned(), |last| age(last, app.now));
-    let counts = format!("{:>4} VIP {:>5} unread  last {last:<5} {:>4}/min", channel.unread_vip, channel.unread, channel.per_minute);
-    let name = width.saturating_sub(counts.len() + 15).min(16);
+    let ChannelPanel { unread_vip, unread, per_minute, .. } = channel;
+    let counts = if width >= 60 {
+        format!("{unread_vip:>4} VIP {unread:>5} unread  last {last:<5} {per_minute:>4}/min")
+    } else {
+        format!("{unread_vip:>3} VIP {unread:>4}  {last}")
+    };
+    let name = width.saturating_sub(counts.len() + 14).clamp(4, 16);
     Line::from(vec![
         Span::styled(format!("  {} ", fit(look, channel.id.as_str(), name)), look.text),
         Span::styled(format!("{:10}", channel.state.as_str()), look.channel(channel.state)),

@@ -16,7 +16,11 @@ pub(super) fn draw(app: &App, palette: &Palette, frame: &mut Frame<'_>, area: Re
     let inside = overlay(look, "Palette, enter does it", (76, 18), frame, area);
     let [field, rows] = Layout::vertical([Constraint::Length(1), Constraint::Min(0)]).areas(inside);
     let typed = palette.field.lines().first().map_or("", String::as_str);
-    let line = vec![Span::styled(": ", look.key), Span::styled(screen::line(typed), look.text), Span::styled(" ", look.selected)];
+    let line = vec![
+        Span::styled(": ", look.key),
+        Span::styled(screen::line(typed), look.text),
+        Span::styled(" ", look.selected),
+    ];
     frame.render_widget(Paragraph::new(Line::from(line)), field);
     let matches = palette.matches();
     if matches.is_empty() {

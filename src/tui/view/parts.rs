@@ -68,9 +68,17 @@ pub(super) fn framed(look: &Look, title: &str) -> Block<'static> {
 }
 
 /// An overlay of at most `width` by `height` in the middle of `area`, cleared and framed. Answers its inside.
-pub(super) fn overlay(look: &Look, title: &str, (width, height): (u16, u16), frame: &mut Frame<'_>, area: Rect) -> Rect {
-    let [row] = Layout::vertical([Constraint::Length(height.min(area.height))]).flex(ratatui::layout::Flex::Center).areas(area);
-    let [middle] = Layout::horizontal([Constraint::Length(width.min(area.width))]).flex(ratatui::layout::Flex::Center).areas(row);
+pub(super) fn overlay(
+    look: &Look,
+    title: &str,
+    (width, height): (u16, u16),
+    frame: &mut Frame<'_>,
+    area: Rect,
+) -> Rect {
+    let [row] =
+        Layout::vertical([Constraint::Length(height.min(area.height))]).flex(ratatui::layout::Flex::Center).areas(area);
+    let [middle] =
+        Layout::horizontal([Constraint::Length(width.min(area.width))]).flex(ratatui::layout::Flex::Center).areas(row);
     let block = framed(look, title);
     let inside = block.inner(middle);
     frame.render_widget(Clear, middle);
@@ -103,7 +111,10 @@ pub(super) fn list<T>(
         if first + offset == selected {
             // One style over the whole row, so that the focus shows without any colour.
             let text: String = line.spans.iter().map(|span| span.content.as_ref()).collect();
-            frame.render_widget(Paragraph::new(Span::styled(fit(look, &text, usize::from(area.width)), look.selected)), line_area);
+            frame.render_widget(
+                Paragraph::new(Span::styled(fit(look, &text, usize::from(area.width)), look.selected)),
+                line_area,
+            );
         } else {
             frame.render_widget(Paragraph::new(line), line_area);
         }
@@ -121,11 +132,13 @@ pub(super) fn message_row(app: &App, row: &MessageRow, width: usize) -> Line<'st
     let vip = if row.vip { "VIP" } else { "   " };
     let age = crate::model::age(row.received, app.now);
     let (channel, from) = if width >= 100 { (12, 20) } else { (9, 14) };
-    let weight = if row.marks.read.is_none() { look.text.add_modifier(ratatui::style::Modifier::BOLD) } else { look.text };
+    let weight =
+        if row.marks.read.is_none() { look.text.add_modifier(ratatui::style::Modifier::BOLD) } else { look.text };
     let subject_width = width.saturating_sub(2 + 4 + 4 + channel + 1 + from + 1);
     let subject = screen::line(&row.subject);
     let room = subject_width.saturating_sub(screen::width(&subject) + 3);
-    let preview = if room >= 8 && !row.preview.is_empty() { format!("   {}", screen::line(&row.preview)) } else { String::new() };
+    let preview =
+        if room >= 8 && !row.preview.is_empty() { format!("   {}", screen::line(&row.preview)) } else { String::new() };
     Line::from(vec![
         Span::styled(format!("{mark} "), mark_style),
         Span::styled(format!("{vip} "), look.vip),
@@ -140,7 +153,10 @@ pub(super) fn message_row(app: &App, row: &MessageRow, width: usize) -> Line<'st
 /// Counts instead of views, where nothing else fits.
 pub(super) fn too_small(app: &App, frame: &mut Frame<'_>, area: Rect) {
     let (unread, vip) = app.snapshot.as_ref().map_or((0, 0), |snapshot| {
-        snapshot.channels.iter().fold((0, 0), |(unread, vip), channel| (unread + channel.unread, vip + channel.unread_vip))
+        snapshot
+            .channels
+            .iter()
+            .fold((0, 0), |(unread, vip), channel| (unread + channel.unread, vip + channel.unread_vip))
     });
     let problems = app.snapshot.as_ref().map_or(0, |snapshot| snapshot.problems(app.now).len());
     let lines = [format!("{problems} problems"), format!("{vip} VIP, {unread} unread"), "needs 40x10".to_owned()];

@@ -1,0 +1,183 @@
+//! Commands: stable JSON fields, exit codes, errors that say what to do.
+
+use serde_json::Value;
+
+use crate::support::{Site, borrowed, github, head, now, standard};
+
+fn keys(value: &Value) -> Vec<&str> {
+    value.as_object().expect("an object").keys().map(String::as_str).collect()
+}
+
+fn filled() -> Site {
+    let site = Site::served();
+    let body = br#"{"type":"note","subject":"Hello","text":"there","from":{"name":"Ann","email":"ann@example.org"}}"#;
+    let headers = standard(&site.secret("standard"), "m1", now(), body);
+    assert_eq!(site.post("/hooks/standard", &borrowed(&headers), body).status, 204);
+    site.projected(1);
+    site
+}
+
+#[test]
+fn json_fields_are_stable() {
+    let site = filled();
+    let event = &site.json(&["events", "list"])[0];
+    assert_eq!(
+        keys(event),
+        ["seq", "id", "channel", "type", "time", "received", "subject", "dedupe_key", "assurance", "state"]
+    );
+    let row = &site.json(&["inbox", "list"])[0];
+    let row_keys =
+        ["seq", "id", "channel", "type", "contact", "from", "vip", "subject", "preview", "received", "marks"];
+    assert_eq!(keys(row), row_keys);
+    let id = row["id"].as_str().expect("an id");
+    let message = site.json(&["inbox", "show", id]);
+    assert_eq!(
+        keys(&message),
+        [&row_keys[..], &["conversation", "address", "text", "headers", "raw", "raw_len"]].concat()
+    );
+    let contact = &site.json(&["contact", "list"])[0];
+    assert_eq!(keys(contact), ["id", "channel", "address", "name", "vip", "messages", "last"]);
+    assert_eq!(
+        keys(&site.json(&["task", "list"])[0]),
+        ["name", "state", "since", "restarts", "last_error", "next_try"]
+    );
+    assert_eq!(
+        keys(&site.json(&["channel", "list"])[0]),
+        [
+            "id",
+            "provider",
+            "state",
+            "urls",
+            "events",
+            "unread_vip",
+            "unread",
+            "per_minute",
+            "last_event",
+            "rejected",
+            "last_error"
+        ]
+    );
+    assert_eq!(keys(&site.json(&["status"])), ["status", "node", "version", "started", "problems", "channels"]);
+    assert_eq!(
+        keys(&site.json(&["config", "print"])),
+        ["node", "listen", "limits", "contacts", "store", "tui", "channels"]
+    );
+}
+
+#[test]
+fn raw_bytes_come_back_exactly() {
+    let site = Site::served();
+    let body = b"\x00\xff\x1b[2J\r\nend";
+    let headers = standard(&site.secret("standard"), "m1", now(), body);
+    assert_eq!(site.post("/hooks/standard", &borrowed(&headers), body).status, 204);
+    let id = site.json(&["events", "list"])[0]["id"].as_str().expect("an id").to_owned();
+    assert_eq!(site.aurora(&["events", "show", &id, "--raw"]).stdout, body);
+}
+
+#[test]
+fn contacts_become_vips_and_their_messages_count_so() {
+    let site = filled();
+    let id = site.json(&["contact", "list"])[0]["id"].as_str().expect("an id").to_owned();
+    assert_eq!(site.ok(&["inbox", "count", "--vip"]), "0");
+    assert_eq!(site.ok(&["contact", "vip", &id]), "ann@example.org is a VIP");
+    assert_eq!(site.ok(&["inbox", "count", "--vip", "--unread"]), "1");
+    assert_eq!(site.json(&["channel", "list"])[2]["unread_vip"], 1, "the panel counts again");
+    assert_eq!(site.ok(&["contact", "vip", "--remove", &id]), "ann@example.org is no VIP");
+}
+
+#[test]
+fn mistakes_are_answered_with_what_to_do() {
+    let site = Site::new();
+    let cases: &[(&[&str], i32, &str)] = &[
+        (&["events", "show", "evt_x"], 2, "expected `evt_`"),
+        (&["events", "list", "--since", "yesterday"], 2, "30m, 2h or 7d"),
+        (&["send-test", "nope"], 2, "configured are github, secret, standard"),
+        (&["send-test", "github"], 2, "start aurora once"),
+        (&["status"], 4, "aurora serve"),
+        (&["watch"], 4, "no engine listens"),
+        (&["attach", "wss://x"], 2, "expected unix:PATH"),
+        (&["nonsense"], 2, "unrecognized subcommand"),
+        (&["inbox", "show", "msg_00000000000000000000000000000000"], 1, "no message has the id"),
+    ];
+    for (args, code, words) in cases {
+        let output = site.aurora(args);
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(*code), "{args:?}: {stderr}");
+        assert!(stderr.contains(words), "{args:?}: {stderr}");
+    }
+    let output = site.aurora(&[]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("aurora serve"), "no terminal");
+}
+
+#[test]
+fn the_configuration_is_written_checked_and_shown_without_secrets() {
+    let site = Site::new();
+    let file = site.path().join("new/config.toml");
+    let shown = file.display().to_string();
+    let run = |args: &[&str]| {
+        let mut command = std::process::Command::new(crate::support::AURORA);
+        command.arg("--config").arg(&file).args(args).env("X_SECRET", "hunter2").output().expect("runs")
+    };
+    assert!(run(&["config", "init"]).status.success());
+    assert_eq!(run(&["config", "init"]).status.code(), Some(1), "it is not overwritten");
+    assert!(run(&["config", "check"]).status.success());
+    std::fs::write(&file, "[listen]\nlissten = 1\n").expect("writes");
+    let output = run(&["config", "check"]);
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr.contains(&format!("{shown}:2:1")) && stderr.contains("^^^"), "{stderr}");
+    std::fs::write(&file, "[channels.a]\nprovider = \"github\"\nsecrets = [\"env:X_SECRET\"]\n").expect("writes");
+    let output = run(&["config", "print"]);
+    let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(stdout.contains("env:X_SECRET") && !stdout.contains("hunter2"), "{stdout}");
+    let secret = site.path().join("open");
+    std::fs::write(&secret, "value").expect("writes");
+    std::fs::set_permissions(&secret, std::os::unix::fs::PermissionsExt::from_mode(0o644)).expect("chmod");
+    std::fs::write(&file, format!("[channels.a]\nprovider = \"github\"\nsecrets = [\"file:{}\"]\n", secret.display()))
+        .expect("writes");
+    let output = run(&["config", "check"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("chmod 600"));
+    let schema: Value = serde_json::from_slice(&run(&["config", "schema"]).stdout).expect("JSON");
+    assert!(schema["properties"]["channels"].is_object());
+}
+
+#[test]
+fn samples_and_channel_tests_go_through_the_real_socket() {
+    let site = Site::served();
+    for channel in ["github", "standard", "secret"] {
+        assert!(site.ok(&["send-test", channel, "--count", "3"]).contains("3 accepted"));
+        let output = site.ok(&["channel", "test", channel]);
+        assert_eq!(output.matches("ok  ").count(), 3, "{output}");
+        assert_eq!(site.events(channel), 4);
+    }
+}
+
+#[test]
+fn a_captured_request_can_be_explained() {
+    let site = Site::served();
+    let secret = site.secret("github");
+    let body = br#"{"action":"opened"}"#;
+    let file = site.path().join("captured");
+    let write = |headers: &[(&'static str, String)]| {
+        let lines = head(headers);
+        let text = [format!("POST /hooks/github HTTP/1.1\r\n{lines}\r\n").as_bytes(), body].concat();
+        std::fs::write(&file, text).expect("writes");
+    };
+    let path = file.display().to_string();
+    write(&github(&secret, "d1", "issues", body));
+    assert!(site.ok(&["channel", "verify", "github", "--request", &path]).contains("verified: body"));
+    write(&github("other", "d1", "issues", body));
+    let output = site.aurora(&["channel", "verify", "github", "--request", &path, "--explain"]);
+    assert_eq!(output.status.code(), Some(1));
+    let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(stdout.contains("secret 1: HMAC-SHA256 over 19 bytes"), "{stdout}");
+    let expected = github(&secret, "d1", "issues", body)[3].1.clone();
+    let all = format!("{stdout}{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        !all.contains(&expected[7..]) && !all.contains(&secret),
+        "neither the expected value nor the secret is shown"
+    );
+    assert_eq!(site.events("github"), 0, "nothing is stored");
+}

@@ -1,0 +1,55 @@
+//! The corpora of the fuzz targets, replayed as an ordinary test.
+
+use std::path::Path;
+
+use aurora::model::{Assurance, ProviderKind, Secret};
+use aurora::provider::{Options, RawRequest, Stored, Verified, build};
+use http::{HeaderMap, HeaderValue};
+use jiff::Timestamp;
+
+/// Takes bytes through everything a provider does with them.
+pub fn exercise(body: &[u8], event: &str, form: bool) {
+    let content_type = if form { "application/x-www-form-urlencoded" } else { "application/json" };
+    let mut headers = HeaderMap::new();
+    headers.insert("content-type", HeaderValue::from_static(content_type));
+    for name in ["x-github-event", "x-github-delivery", "webhook-id", "webhook-signature", "x-aurora-secret"] {
+        if let Ok(value) = HeaderValue::from_bytes(event.as_bytes()) {
+            headers.insert(name, value);
+        }
+    }
+    headers.insert("webhook-timestamp", HeaderValue::from_static("1700000000"));
+    headers.insert("x-hub-signature-256", HeaderValue::from_static("sha256=00"));
+    let stored_headers = vec![("content-type".to_owned(), content_type.to_owned())];
+    let request =
+        RawRequest { method: http::Method::POST, query: event.to_owned(), headers, body: body.to_vec().into() };
+    let secrets = [Secret::new("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw".into(), None)];
+    let now = Timestamp::from_second(1_700_000_000).expect("in range");
+    for kind in ProviderKind::ALL {
+        let provider = build(kind, Options { dedupe_window: 600, dedupe_pointer: Some("/data/id".into()) });
+        let _ = provider.verify(&secrets, &request, now);
+        let verified = Verified { assurance: Assurance::Body, time: None, id: Some(event.to_owned()) };
+        for envelope in provider.identify(&request, &verified) {
+            let key = envelope.key.unwrap_or_default();
+            provider.parse(&Stored { kind: &envelope.kind, key: &key, headers: &stored_headers, data: &envelope.data });
+        }
+    }
+}
+
+#[test]
+fn corpora_do_no_harm() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus");
+    let mut seen = 0;
+    for target in std::fs::read_dir(&root).expect("the corpora") {
+        for file in std::fs::read_dir(target.expect("a target").path()).expect("a corpus") {
+            let bytes = std::fs::read(file.expect("a file").path()).expect("bytes");
+            exercise(&bytes, "issues", false);
+            exercise(&bytes, "issues", true);
+            exercise(&bytes, &String::from_utf8_lossy(&bytes), false);
+            let text = String::from_utf8_lossy(&bytes);
+            assert!(aurora::screen::line(&text).chars().all(|c| !c.is_control()));
+            let _ = aurora::config::parse(&text, None);
+            seen += 1;
+        }
+    }
+    assert!(seen >= 10, "the corpora are there: {seen}");
+}

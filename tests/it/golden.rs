@@ -1,0 +1,278 @@
+//! Golden screens: what the views look like, at 80x24 and 120x40.
+
+use aurora::config::Theme;
+use aurora::model::{
+    Assurance, ChannelPanel, ChannelState, Event, EventId, EventState, LogLevel, LogLine, Marks, Message, MessageId,
+    MessageRow, ProviderKind, Rejection, TaskState, TaskStatus,
+};
+use aurora::protocol::{Link, Reply, Snapshot, Update};
+use aurora::tui::{App, Cmd, ColourMode, Look, Msg, Purpose};
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use jiff::Timestamp;
+use ratatui::Terminal;
+use ratatui::backend::TestBackend;
+use uuid::Uuid;
+
+fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_second(1_800_000_000 + seconds).expect("in range")
+}
+
+fn uuid(n: u128) -> Uuid {
+    Uuid::from_u128((0x01a1_fbc1_5350_7181 << 64) | n)
+}
+
+fn row(n: i64, from: &str, vip: bool, subject: &str, preview: &str) -> MessageRow {
+    MessageRow {
+        seq: n,
+        id: MessageId::from_uuid(uuid(n.unsigned_abs().into())),
+        channel: if n % 2 == 0 { "github" } else { "standard" }.parse().expect("an id"),
+        kind: "note".into(),
+        contact: None,
+        from: from.into(),
+        vip,
+        subject: subject.into(),
+        preview: preview.into(),
+        received: at(-600 * (10 - n)),
+        marks: Marks::default(),
+    }
+}
+
+fn panel(id: &str, provider: ProviderKind, state: ChannelState) -> ChannelPanel {
+    ChannelPanel {
+        id: id.parse().expect("an id"),
+        provider,
+        state,
+        urls: vec![format!("http://127.0.0.1:9296/hooks/{id}")],
+        events: 120,
+        unread_vip: 1,
+        unread: 12,
+        per_minute: 3,
+        last_event: Some(at(-90)),
+        rejected: 2,
+        last_error: None,
+    }
+}
+
+fn task(name: &str, state: TaskState, error: Option<&str>) -> TaskStatus {
+    TaskStatus {
+        name: name.into(),
+        state,
+        since: at(-300),
+        restarts: 0,
+        last_error: error.map(str::to_owned),
+        next_try: None,
+    }
+}
+
+fn snapshot() -> Snapshot {
+    let mut inbox = vec![
+        row(9, "Ann Big", true, "Where is my order 4711?", "It was due on Monday, and the shop opens tomorrow."),
+        row(8, "octocat", false, "example/garden#12 issues opened: The gate is stuck", "It moved last week."),
+        row(7, "日本の客", false, "見積もりのお願い", "お世話になっております。"),
+        row(6, "octocat", false, "example/garden push: refs/heads/main", "0123abcd Oil the gate (Ann)"),
+        row(5, "", false, "backup.finished", "{ \"size\": 1234 }"),
+    ];
+    inbox[3].marks = Marks { read: Some(at(-60)), acked: None, acked_by: None };
+    inbox[4].marks = Marks { read: Some(at(-60)), acked: Some(at(-50)), acked_by: Some("ann".into()) };
+    let events = inbox
+        .iter()
+        .map(|row| Event {
+            seq: row.seq,
+            id: EventId::from(row.id),
+            channel: row.channel.clone(),
+            kind: row.kind.clone(),
+            time: row.received,
+            received: row.received,
+            subject: Some(row.subject.clone()),
+            dedupe_key: format!("key{}", row.seq),
+            assurance: Assurance::Body,
+            state: EventState::Projected,
+            cause: None,
+        })
+        .collect();
+    let mut legacy = panel("legacy", ProviderKind::Secret, ChannelState::Down);
+    legacy.last_error = Some((at(-300), "listener 127.0.0.1:9301: address already in use".into()));
+    Snapshot {
+        node: "hub-1".into(),
+        version: "0.1.0".into(),
+        state_dir: "/var/lib/aurora".into(),
+        started: at(-7_200),
+        at: at(0),
+        clients: 1,
+        channels: vec![
+            panel("github", ProviderKind::Github, ChannelState::Listening),
+            legacy,
+            panel("standard", ProviderKind::Standard, ChannelState::Listening),
+        ],
+        tasks: vec![
+            task("listener 127.0.0.1:9296", TaskState::Running, None),
+            task("listener 127.0.0.1:9301", TaskState::Waiting, Some("Address already in use (os error 98)")),
+            task("projector", TaskState::Running, None),
+        ],
+        inbox,
+        events,
+        rejections: vec![Rejection {
+            reason: "replay".into(),
+            alarm: true,
+            channel: Some("github".into()),
+            source: "203.0.113.9".into(),
+            detail: "a body that is stored came again under a fresh id".into(),
+            count: 3,
+            first: at(-400),
+            last: at(-300),
+        }],
+        logs: vec![LogLine {
+            at: at(-7_000),
+            level: LogLevel::Info,
+            target: "aurora".into(),
+            text: "engine started".into(),
+        }],
+        dead_letters: 1,
+        up_to: 9,
+    }
+}
+
+struct Stage {
+    app: App,
+    size: (u16, u16),
+}
+
+impl Stage {
+    fn new(size: (u16, u16), mode: ColourMode, ascii: bool) -> Self {
+        let theme = Theme::built_in("terminal").expect("built in");
+        let mut app = App::new(Look::new(&theme, mode, ascii), size, Link::Embedded, false, at(0));
+        app.update(Msg::Update(Update::Snapshot(Box::new(snapshot()))), at(0));
+        Self { app, size }
+    }
+
+    fn key(&mut self, code: KeyCode) -> Vec<Cmd> {
+        self.app.update(Msg::Key(KeyEvent::new(code, KeyModifiers::NONE)), at(0))
+    }
+
+    fn keys(mut self, keys: &str) -> Self {
+        for c in keys.chars() {
+            self.key(match c {
+                '\t' => KeyCode::Tab,
+                '\r' => KeyCode::Enter,
+                c => KeyCode::Char(c),
+            });
+        }
+        self
+    }
+
+    fn open(mut self) -> Self {
+        let row = snapshot().inbox.remove(0);
+        let message = Message {
+            conversation: aurora::model::ConversationId::from_uuid(uuid(1)),
+            address: Some("ann@bigcustomer.example".into()),
+            text: "Hello,\n\nit was due on Monday, and the shop opens tomorrow. Could somebody look where the parcel is, please? We have called twice.\n\nAnn".into(),
+            headers: vec![("content-type".into(), "application/json".into())],
+            raw: "{\"subject\":\"Where is my order 4711?\"}".into(),
+            raw_len: 37,
+            row,
+        };
+        let id = message.row.id;
+        self.app.update(Msg::Reply(Purpose::Open(id), Ok(Reply::Message(Some(Box::new(message))))), at(0));
+        self
+    }
+
+    fn draw(&self) -> Terminal<TestBackend> {
+        let mut terminal = Terminal::new(TestBackend::new(self.size.0, self.size.1)).expect("a terminal");
+        terminal.draw(|frame| self.app.draw(frame)).expect("draws");
+        terminal
+    }
+}
+
+fn shot(name: &str, keys: &str, open: bool) {
+    for size in [(80, 24), (120, 40)] {
+        let mut stage = Stage::new(size, ColourMode::Sixteen, false).keys(keys);
+        if open {
+            stage = stage.open();
+        }
+        insta::assert_snapshot!(format!("{name}_{}x{}", size.0, size.1), stage.draw().backend());
+    }
+}
+
+#[test]
+fn overview() {
+    shot("overview", "", false);
+}
+
+#[test]
+fn channels() {
+    shot("channels", "2j", false);
+}
+
+#[test]
+fn inbox() {
+    shot("inbox", "3jj", false);
+}
+
+#[test]
+fn message() {
+    shot("message", "3", true);
+}
+
+#[test]
+fn activity_tasks() {
+    shot("activity_tasks", "8\t\t", false);
+}
+
+#[test]
+fn activity_refusals() {
+    shot("activity_refusals", "8\t", false);
+}
+
+#[test]
+fn help_over_the_inbox() {
+    shot("help", "3?", false);
+}
+
+#[test]
+fn palette() {
+    shot("palette", ":go to", false);
+}
+
+#[test]
+fn quit() {
+    shot("quit", "Q", false);
+}
+
+#[test]
+fn ascii_draws_only_ascii() {
+    let stage = Stage::new((80, 24), ColourMode::None, true).keys("2");
+    let text = stage.draw().backend().to_string();
+    assert!(text.is_ascii(), "{text}");
+}
+
+#[test]
+fn without_colours_every_state_is_still_a_word() {
+    let stage = Stage::new((80, 24), ColourMode::None, false);
+    let terminal = stage.draw();
+    let buffer = terminal.backend().buffer();
+    assert!(
+        buffer
+            .content()
+            .iter()
+            .all(|cell| cell.fg == ratatui::style::Color::Reset && cell.bg == ratatui::style::Color::Reset)
+    );
+    let text = terminal.backend().to_string();
+    for word in ["crit", "warn", "listening", "down", "VIP"] {
+        assert!(text.contains(word), "{word}:\n{text}");
+    }
+}
+
+#[test]
+fn next_goes_to_the_broken_task_first_and_then_asks_for_messages() {
+    let mut stage = Stage::new((80, 24), ColourMode::Sixteen, false);
+    assert_eq!(stage.key(KeyCode::Char('n')), []);
+    assert!(stage.draw().backend().to_string().contains("listener 127.0.0.1:9301"));
+    let commands = stage.key(KeyCode::Char('n'));
+    assert!(matches!(commands[..], [Cmd::Ask(Purpose::Next, _)]), "{commands:?}");
+}
+
+#[test]
+fn a_view_that_is_not_built_says_so() {
+    let stage = Stage::new((80, 24), ColourMode::Sixteen, false).keys("5");
+    assert!(stage.draw().backend().to_string().contains("health checks are not built yet"));
+}

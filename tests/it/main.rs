@@ -1,0 +1,22 @@
+//! The tests of aurora as a whole: one binary, a module a subject.
+//!
+//! Servers bind 127.0.0.1 on free ports, live in temporary directories and end by their own pid. A test that
+//! needs a part which may be missing is `#[ignore = "needs ..."]`; `tests/run` installs the part and runs it.
+
+#![expect(clippy::expect_used, unreachable_pub, reason = "a test ends where it fails, and support is shared")]
+
+mod support;
+
+mod architecture;
+mod attach;
+mod commands;
+mod corpus;
+mod crash;
+mod deliveries;
+mod golden;
+mod hostile_http;
+mod hostile_text;
+mod pty;
+mod signers;
+mod tmux;
+mod vectors;
