@@ -64,6 +64,9 @@ pub(super) enum Command {
         /// Exit when a port is taken, instead of trying again
         #[arg(long)]
         strict: bool,
+        /// Store events and let their messages wait; for benchmarks
+        #[arg(long, hide = true)]
+        ingest_only: bool,
     },
     /// Open the screen on a running engine
     Attach {

@@ -59,7 +59,7 @@ fn run(cli: Cli) -> Outcome {
         match cli.command {
             None => super::screen::run(config, &global).await,
             Some(Command::Attach { target }) => super::screen::attach(&config, target.as_deref(), &global).await,
-            Some(Command::Serve { strict }) => serve::run(config, strict, &global).await,
+            Some(Command::Serve { strict, ingest_only }) => serve::run(config, strict, ingest_only, &global).await,
             Some(Command::Status(json)) => status::run(&config, json.json).await,
             Some(Command::Watch { json, plain, since }) => watch::run(&config, json.json, plain, since).await,
             Some(Command::Task(command)) => tasks::run(command, &config, &global).await,

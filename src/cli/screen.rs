@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use crate::client::{Client, try_attach};
 use crate::config::{Config, Theme};
-use crate::engine::Running;
+use crate::engine::{Doors, Running};
 use crate::server::socket_path;
 use crate::tui::{self, ColourMode, Ended, Look, Quit};
 
@@ -21,7 +21,7 @@ pub(super) async fn run(config: Config, global: &Global) -> Outcome {
     if try_attach(&path).await.is_ok() {
         return attach_at(path, look, global).await;
     }
-    let (running, _log) = match serve::engine(&config, global, false).await {
+    let (running, _log) = match serve::engine(&config, global, Doors::Open, false).await {
         Ok(started) => started,
         // It started while we looked.
         Err(_) if wait_for(&path).await => return attach_at(path, look, global).await,

@@ -18,21 +18,23 @@ use super::logging;
 pub(super) async fn engine(
     config: &Config,
     global: &Global,
+    doors: Doors,
     to_stderr: bool,
 ) -> Result<(Running, tracing_appender::non_blocking::WorkerGuard), Failure> {
     let (sink, logs) = LogSink::new();
-    let running = start(config.clone(), Doors::Open, Some(logs)).await?;
+    let running = start(config.clone(), doors, Some(logs)).await?;
     let guard = logging::start(config, global.verbose, to_stderr, sink)?;
     running.handle.supervise(unix_socket(socket_path(&config.state_dir), running.handle.clone()));
     tracing::info!(node = config.node, state_dir = %config.state_dir.display(), "engine started");
     Ok((running, guard))
 }
 
-pub(super) async fn run(config: Config, strict: bool, global: &Global) -> Outcome {
+pub(super) async fn run(config: Config, strict: bool, ingest_only: bool, global: &Global) -> Outcome {
     if strict {
         refuse_taken_ports(&config).await?;
     }
-    let (running, _log) = engine(&config, global, true).await?;
+    let doors = if ingest_only { Doors::IngestOnly } else { Doors::Open };
+    let (running, _log) = engine(&config, global, doors, true).await?;
     until_asked_to_stop().await?;
     stop(running).await;
     Ok(Exit::Fine)

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 /// Deliveries a second from which on senders come first.
 const BUSY: f64 = 2_000.0;
 /// Of the time, background work then takes one part in this many and one.
-const SHARE: u32 = 5;
+const SHARE: u32 = 12;
 
 /// Watches how many deliveries come in while a piece of background work runs.
 #[derive(Debug)]

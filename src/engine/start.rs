@@ -33,6 +33,8 @@ const INPUTS: usize = 1024;
 pub enum Doors {
     /// Listeners and background tasks.
     Open,
+    /// Listeners alone: events are stored, and their messages wait. For measuring the one without the other.
+    IngestOnly,
     /// Only the store: for a command on a state directory no engine runs on.
     Closed,
 }
@@ -119,8 +121,11 @@ pub async fn start(config: Config, doors: Doors, logs: Option<mpsc::Receiver<Log
         next_client: Arc::new(AtomicU64::new(1)),
         stop: stop.clone(),
     };
+    if doors != Doors::Closed {
+        listen(&handle, &config, &channels, &store);
+    }
     if doors == Doors::Open {
-        background(&handle, &config, &channels, &store, &projector);
+        follow(&handle, &projector);
     }
     if let Some(logs) = logs {
         tokio::spawn(forward_logs(logs, inputs.clone(), stop.clone()));
@@ -141,19 +146,17 @@ pub async fn start(config: Config, doors: Doors, logs: Option<mpsc::Receiver<Log
     Ok(Running { handle, ended })
 }
 
-/// Starts the listeners and everything that follows the watermarks.
-fn background(
-    handle: &Handle,
-    config: &Config,
-    channels: &HashMap<ChannelId, Arc<Channel>>,
-    store: &Arc<Store>,
-    projector: &Arc<Projector>,
-) {
+/// Starts the listeners.
+fn listen(handle: &Handle, config: &Config, channels: &HashMap<ChannelId, Arc<Channel>>, store: &Arc<Store>) {
     let refusals = Arc::new(Refusals::default());
     for listener in doors::listeners(channels, config.ingress, config.limits, store, &refusals) {
         handle.supervise(listener);
     }
     handle.supervise(doors::refusals_task(refusals, handle.inputs.clone()));
+}
+
+/// Starts everything that follows the watermarks.
+fn follow(handle: &Handle, projector: &Arc<Projector>) {
     let projecting = Arc::clone(projector);
     handle.supervise(TaskSpec::new("projector", move |context| Arc::clone(&projecting).run(context)));
     let indexing = Arc::clone(projector);

@@ -40,7 +40,6 @@ pub struct Store {
     committed: Arc<Notify>,
     recorded: Arc<AtomicU64>,
     threads: Vec<JoinHandle<()>>,
-    stop_checkpoints: Option<mpsc::Sender<()>>,
 }
 
 impl Store {
@@ -74,7 +73,7 @@ impl Store {
         let committed = Arc::new(Notify::new());
         let recorded = Arc::new(AtomicU64::new(0));
         let checkpointer = Checkpointer::new(&path, Arc::clone(&queue))?;
-        let (stop_checkpoints, stopped) = mpsc::channel();
+        let (checkpoint, rung) = mpsc::sync_channel(1);
         let writer = Writer {
             connection,
             queue: Arc::clone(&queue),
@@ -82,13 +81,15 @@ impl Store {
             committed: Arc::clone(&committed),
             recorded: Arc::clone(&recorded),
             guard,
+            checkpoint,
+            unchecked: 0,
         };
         let spawn = |name: &str, run: Box<dyn FnOnce() + Send>| {
             std::thread::Builder::new().name(name.to_owned()).spawn(run).map_err(directory)
         };
         let threads = vec![
             spawn("store-writer", Box::new(move || writer.run()))?,
-            spawn("store-checkpoint", Box::new(move || checkpointer.run(&stopped)))?,
+            spawn("store-checkpoint", Box::new(move || checkpointer.run(&rung)))?,
         ];
         Ok(Self {
             queue,
@@ -96,7 +97,6 @@ impl Store {
             committed,
             recorded,
             threads,
-            stop_checkpoints: Some(stop_checkpoints),
         })
     }
 
@@ -176,7 +176,6 @@ impl Drop for Store {
     /// Finishes what is queued, then closes; `SQLite` checkpoints as the last connection goes.
     fn drop(&mut self) {
         self.queue.close();
-        drop(self.stop_checkpoints.take());
         for thread in self.threads.drain(..) {
             if thread.join().is_err() {
                 tracing::error!("a store thread ended in a panic");

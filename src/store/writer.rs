@@ -2,13 +2,19 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::SyncSender;
 
-use rusqlite::{Connection, TransactionBehavior};
+use rusqlite::Connection;
 use tokio::sync::Notify;
 
 use super::body_guard::BodyGuard;
 use super::queue::{Delivery, Next, Queue};
-use super::{Recorded, StoreError, record};
+use super::{Recorded, StoreError, checkpoint, record};
+
+/// What a row takes besides its body and headers, and what other work writes: near enough to know when a
+/// checkpoint is worth its while.
+const ROW_OVERHEAD: usize = 400;
+const WORK_BYTES: u64 = 256 * 1024;
 
 /// What the writer owns.
 pub(super) struct Writer {
@@ -21,6 +27,10 @@ pub(super) struct Writer {
     /// Deliveries committed so far.
     pub recorded: Arc<AtomicU64>,
     pub guard: BodyGuard,
+    /// Rung when there is enough to checkpoint.
+    pub checkpoint: SyncSender<()>,
+    /// Bytes written since it was rung.
+    pub unchecked: u64,
 }
 
 impl Writer {
@@ -29,26 +39,39 @@ impl Writer {
         loop {
             match self.queue.next(self.batch) {
                 Next::Deliveries(deliveries) => self.commit(deliveries),
-                Next::Work(work) => work(&mut self.connection, &mut self.guard),
+                Next::Work(work) => {
+                    work(&mut self.connection, &mut self.guard);
+                    self.wrote(WORK_BYTES);
+                }
                 Next::Closed => return,
             }
+        }
+    }
+
+    fn wrote(&mut self, bytes: u64) {
+        self.unchecked += bytes;
+        // Full: it is at work and will see these bytes too.
+        if self.unchecked >= checkpoint::WORTH && self.checkpoint.try_send(()).is_ok() {
+            self.unchecked = 0;
         }
     }
 
     /// One transaction for all `deliveries`; they are answered after its commit, never before.
     fn commit(&mut self, deliveries: Vec<Delivery>) {
         let before = last_seq(&self.connection);
-        let recorded = self.record_all(&deliveries);
-        match recorded {
+        match self.record_all(&deliveries) {
             Ok(recorded) => {
+                self.recorded.fetch_add(deliveries.len() as u64, Ordering::Relaxed);
+                let events = deliveries.iter().flat_map(|delivery| &delivery.events);
+                let bytes: usize = events.map(|event| event.body.len() + event.head.len() + ROW_OVERHEAD).sum();
                 if recorded.iter().any(|recorded| recorded.fresh > 0) {
                     self.committed.notify_one();
                 }
-                self.recorded.fetch_add(deliveries.len() as u64, Ordering::Relaxed);
                 for (delivery, recorded) in deliveries.into_iter().zip(recorded) {
                     // The sender may have hung up meanwhile; the event is stored all the same.
                     let _ = delivery.done.send(Ok(recorded));
                 }
+                self.wrote(bytes as u64);
             }
             Err(error) => {
                 self.guard.roll_back(before.unwrap_or(0));
@@ -60,16 +83,27 @@ impl Writer {
     }
 
     fn record_all(&mut self, deliveries: &[Delivery]) -> Result<Vec<Recorded>, StoreError> {
-        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        self.connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+        let recorded = self.record_each(deliveries).and_then(|recorded| {
+            self.connection.prepare_cached("COMMIT")?.execute([])?;
+            Ok(recorded)
+        });
+        if recorded.is_err() && !self.connection.is_autocommit() {
+            // Should even this fail, the next BEGIN does too, and senders hear 503 until it succeeds.
+            let _ = self.connection.execute_batch("ROLLBACK");
+        }
+        recorded
+    }
+
+    fn record_each(&mut self, deliveries: &[Delivery]) -> Result<Vec<Recorded>, StoreError> {
         let mut all = Vec::with_capacity(deliveries.len());
         for delivery in deliveries {
             let mut recorded = Recorded::default();
             for event in &delivery.events {
-                recorded.count(record::record(&transaction, &mut self.guard, event)?);
+                recorded.count(record::record(&self.connection, &mut self.guard, event)?);
             }
             all.push(recorded);
         }
-        transaction.commit()?;
         Ok(all)
     }
 }

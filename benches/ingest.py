@@ -1,0 +1,205 @@
+#!/usr/bin/env python3
+"""Durable ingest beside its anchors, in one run.
+
+    cargo build --release
+    ANCHOR_DURABLE=PATH/TO/durable benches/ingest.py [--runs 3] [--seconds 4] [--connections 64]
+
+Needs wrk; Debian's `webhook` and the anchor are left out with a word when they are not there. The anchor is a
+program that checks an HMAC, dedupes and commits in groups to SQLite, and nothing else; it is started as
+`durable PORT DB full 256 0 0 1 1 2`. Everything listens on 127.0.0.1 and is stopped by its own pid. Prints a
+Markdown table of medians and of ratios to the anchor. Quote the ratios: they hold where single figures drift.
+"""
+
+import argparse, hashlib, hmac, json, os, shutil, signal, socket, statistics, subprocess, sys, tempfile, time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+AURORA = os.path.join(HERE, "..", "target", "release", "aurora")
+SECRET = b"perfsecret"
+TICKS = os.sysconf("SC_CLK_TCK")
+
+
+def bodies(directory, count=400_000):
+    """One body of 1 KiB with a hole for its id, and a signature for each id."""
+    before = b'{"id":"evt_'
+    text = (b"the gate is stuck and nobody has oil ") * 40
+    after = b'","type":"message.received","from":"ann@example.org","text":"' + text
+    after = after[: 1024 - len(before) - 10 - 2] + b'"}'
+    for name, data in (("before", before), ("after", after)):
+        with open(os.path.join(directory, name), "wb") as file:
+            file.write(data)
+    with open(os.path.join(directory, "signatures"), "w") as file:
+        for n in range(count):
+            file.write(hmac.new(SECRET, before + b"%010d" % n + after, hashlib.sha256).hexdigest() + "\n")
+
+
+def port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def aurora(directory, number, batch=256, extra=()):
+    config = os.path.join(directory, "config.toml")
+    secret = os.path.join(directory, "secret")
+    with open(secret, "wb") as file:
+        file.write(SECRET)
+    os.chmod(secret, 0o600)
+    with open(config, "w") as file:
+        file.write(f'[listen]\ningress = "127.0.0.1:{number}"\n[store]\ncommit_batch = {batch}\n')
+        file.write(f'[channels.hub]\nprovider = "github"\npath = "/hook"\nsecrets = ["file:{secret}"]\n')
+    return [AURORA, "--config", config, "--state-dir", os.path.join(directory, "state"), "serve", *extra]
+
+
+def webhook(directory, number):
+    rule = {"match": {"type": "payload-hmac-sha256", "secret": SECRET.decode(),
+                      "parameter": {"source": "header", "name": "X-Hub-Signature-256"}}}
+    hooks = os.path.join(directory, "hooks.json")
+    with open(hooks, "w") as file:
+        json.dump([{"id": "hook", "execute-command": "/bin/true", "include-command-output-in-response": True,
+                    "trigger-rule": rule}], file)
+    return ["webhook", "-ip", "127.0.0.1", "-port", str(number), "-hooks", hooks, "-urlprefix", ""]
+
+
+def targets():
+    """name -> (command of (directory, port), path)"""
+    known = {
+        "aurora, ingest alone": (lambda d, p: aurora(d, p, extra=["--ingest-only"]), "/hook"),
+        "aurora, projection and search on": (aurora, "/hook"),
+        "aurora, one commit a request": (lambda d, p: aurora(d, p, batch=1, extra=["--ingest-only"]), "/hook"),
+    }
+    durable = os.environ.get("ANCHOR_DURABLE")
+    if durable:
+        known = {"durable anchor": (lambda d, p: [durable, str(p), f"{d}/anchor.db", "full", "256", "0", "0", "1", "1", "2"],
+                                    "/hook"), **known}
+    else:
+        print("left out: the anchor (ANCHOR_DURABLE is not set)", file=sys.stderr)
+    if shutil.which("webhook"):
+        known["webhook, waiting for /bin/true"] = (webhook, "/hook")
+    else:
+        print("left out: webhook (not installed)", file=sys.stderr)
+    return known
+
+
+def family(pid):
+    """pid and its descendants."""
+    children = {}
+    for entry in os.listdir("/proc"):
+        if entry.isdigit():
+            try:
+                with open(f"/proc/{entry}/stat") as file:
+                    parent = int(file.read().rsplit(")", 1)[1].split()[1])
+                children.setdefault(parent, []).append(int(entry))
+            except OSError:
+                pass
+    found, pending = [], [pid]
+    while pending:
+        pid = pending.pop()
+        found.append(pid)
+        pending += children.get(pid, [])
+    return found
+
+
+def cpu(pid):
+    """CPU seconds of a family, children that have ended included."""
+    total = 0
+    for member in family(pid):
+        try:
+            with open(f"/proc/{member}/stat") as file:
+                total += sum(map(int, file.read().rsplit(")", 1)[1].split()[11:15]))
+        except OSError:
+            pass
+    return total / TICKS
+
+
+def peak(pid):
+    with open(f"/proc/{pid}/status") as file:
+        return next(int(line.split()[1]) for line in file if line.startswith("VmHWM")) / 1024
+
+
+def wait_for(number, process):
+    for _ in range(500):
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", number)) == 0:
+                return
+        if process.poll() is not None:
+            break
+        time.sleep(0.02)
+    raise SystemExit(f"{process.args[0]} does not listen")
+
+
+def caught_up(command):
+    """Seconds until every event has its message and every message is in the index."""
+    base = command[: command.index("serve")]
+    started = time.time()
+    while True:
+        events = int(subprocess.check_output([*base, "events", "count"]))
+        messages = int(subprocess.check_output([*base, "inbox", "count"]))
+        newest = json.loads(subprocess.check_output([*base, "inbox", "search", "gate", "stuck", "--limit", "1", "--json"]))
+        top = json.loads(subprocess.check_output([*base, "inbox", "list", "--limit", "1", "--json"]))
+        if events == messages and newest and top and newest[0]["id"] == top[0]["id"]:
+            return time.time() - started, events
+        time.sleep(0.1)
+
+
+def measure(make, path, options, directory, first):
+    number = port()
+    command = make(directory, number)
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+    try:
+        wait_for(number, process)
+        time.sleep(0.3)
+        before = cpu(process.pid)
+        environment = dict(os.environ, BODIES=options.bodies, FIRST=str(first))
+        output = subprocess.run(
+            ["wrk", "-t1", f"-c{options.connections}", f"-d{options.seconds}s", "--timeout", "10s", "-s",
+             os.path.join(HERE, "post.lua"), f"http://127.0.0.1:{number}{path}"],
+            env=environment, capture_output=True, text=True, check=True).stdout
+        used = cpu(process.pid) - before
+        requests, duration, p50, p99, errors = map(int, next(
+            line for line in output.splitlines() if line.startswith("RESULT")).split()[1:])
+        lag = caught_up(command) if "serve" in command and "--ingest-only" not in command else None
+        return {"rps": requests / (duration / 1e6), "p50": p50 / 1000, "p99": p99 / 1000, "errors": errors,
+                "cpu": used * 1e6 / max(requests, 1), "memory": peak(process.pid), "lag": lag}
+    finally:
+        os.killpg(process.pid, signal.SIGTERM)
+        process.wait(20)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--seconds", type=int, default=4)
+    parser.add_argument("--connections", type=int, default=64)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as scratch:
+        options.bodies = scratch
+        bodies(scratch)
+        known = targets()
+        results = {name: [] for name in known}
+        first = 0
+        for run in range(options.runs):
+            # In turn, so that noise of the machine hits all alike.
+            for name, (make, path) in known.items():
+                with tempfile.TemporaryDirectory() as directory:
+                    result = measure(make, path, options, directory, first)
+                first = (first + 130_000) % 400_000
+                results[name].append(result)
+                print(f"run {run + 1}: {name}: {result}", file=sys.stderr)
+    median = lambda name, key: statistics.median(result[key] for result in results[name])
+    base = next(iter(known))
+    print(f"\n{options.connections} connections, 1 KiB, HMAC checked, {options.runs} runs of {options.seconds} s, medians\n")
+    print("| | requests/s | ratio | p50 ms | p99 ms | CPU us/request | ratio | peak MB | not 2xx |")
+    print("|---|---|---|---|---|---|---|---|---|")
+    for name in known:
+        print(f"| {name} | {median(name, 'rps'):,.0f} | {median(name, 'rps') / median(base, 'rps'):.2f} "
+              f"| {median(name, 'p50'):.2f} | {median(name, 'p99'):.1f} | {median(name, 'cpu'):.1f} "
+              f"| {median(name, 'cpu') / median(base, 'cpu'):.2f} | {median(name, 'memory'):.0f} "
+              f"| {sum(result['errors'] for result in results[name])} |")
+    for name in known:
+        lags = [result["lag"] for result in results[name] if result["lag"]]
+        if lags:
+            print(f"\n{name}: everything projected and indexed {statistics.median(lag for lag, _ in lags):.1f} s "
+                  f"after the load ended ({statistics.median(events for _, events in lags):,.0f} events).")
+
+
+main()
