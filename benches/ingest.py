@@ -131,14 +131,15 @@ def caught_up(command):
     """Seconds until every event has its message and every message is in the index."""
     base = command[: command.index("serve")]
     started = time.time()
-    while True:
+    while time.time() - started < 60:
         events = int(subprocess.check_output([*base, "events", "count"]))
         messages = int(subprocess.check_output([*base, "inbox", "count"]))
-        newest = json.loads(subprocess.check_output([*base, "inbox", "search", "gate", "stuck", "--limit", "1", "--json"]))
+        newest = json.loads(subprocess.check_output([*base, "inbox", "search", "issues", "--limit", "1", "--json"]))
         top = json.loads(subprocess.check_output([*base, "inbox", "list", "--limit", "1", "--json"]))
         if events == messages and newest and top and newest[0]["id"] == top[0]["id"]:
             return time.time() - started, events
         time.sleep(0.1)
+    raise SystemExit("projection or search did not catch up within a minute")
 
 
 def measure(make, path, options, directory, first):

@@ -33,9 +33,12 @@ fn main() {
     }
     let secret = std::fs::read_to_string(dir.path().join("state/secrets/secret")).expect("a secret");
 
-    let pair = native_pty_system().openpty(PtySize { rows: 40, cols: 120, pixel_width: 0, pixel_height: 0 }).expect("a pty");
+    let pair =
+        native_pty_system().openpty(PtySize { rows: 40, cols: 120, pixel_width: 0, pixel_height: 0 }).expect("a pty");
     let mut command = CommandBuilder::new(AURORA);
-    args.iter().for_each(|arg| command.arg(arg));
+    for arg in &args {
+        command.arg(arg);
+    }
     command.arg("attach");
     command.env("TERM", "xterm-256color");
     let mut screen = pair.slave.spawn_command(command).expect("aurora attaches");
@@ -94,7 +97,7 @@ fn send(port: u16, secret: &str) -> Vec<(usize, Instant)> {
 /// Reads what the screen shows, and notes when each token is first on it.
 fn watch(reader: &mut impl Read, shown: &Times) {
     let mut terminal = avt::Terminal::new(120, 40).expect("a terminal");
-    let mut bytes = [0; 65_536];
+    let mut bytes = vec![0; 65_536];
     let mut rest = Vec::new();
     while let Ok(count) = reader.read(&mut bytes) {
         if count == 0 {
@@ -102,7 +105,7 @@ fn watch(reader: &mut impl Read, shown: &Times) {
         }
         let at = Instant::now();
         rest.extend_from_slice(&bytes[..count]);
-        let whole = rest.iter().rposition(|byte| byte.is_ascii()).map_or(0, |last| last + 1);
+        let whole = rest.iter().rposition(u8::is_ascii).map_or(0, |last| last + 1);
         terminal.feed(String::from_utf8_lossy(&rest[..whole]).as_ref());
         rest.drain(..whole);
         let mut shown = shown.lock().expect("not poisoned");

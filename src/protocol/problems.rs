@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::model::{TaskState, age};
+use crate::model::{EventState, TaskState, age};
 
 use super::Snapshot;
 
@@ -61,8 +61,12 @@ impl Snapshot {
             }
         }
         if self.dead_letters > 0 {
+            // Kept for good, but news for a day only.
+            let fresh = self.events.iter().any(|event| {
+                event.state == EventState::Dead && now.duration_since(event.received) <= SignedDuration::from_hours(24)
+            });
             problems.push(Problem {
-                severity: Severity::Warn,
+                severity: if fresh { Severity::Warn } else { Severity::Info },
                 what: format!("{} dead letters: verified and kept, but not understood", self.dead_letters),
                 next: "aurora events list --dead".to_owned(),
             });

@@ -3,7 +3,7 @@
 //! Signed are `{id}.{timestamp}.{exact body}`: `v1` is HMAC-SHA256, `v1a` is ed25519.
 
 use base64::Engine;
-use base64::engine::general_purpose::STANDARD as BASE64;
+use base64::engine::general_purpose::{STANDARD as BASE64, URL_SAFE_NO_PAD};
 use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
 use http::{HeaderMap, HeaderValue};
 use jiff::Timestamp;
@@ -47,7 +47,7 @@ enum Key {
 impl Key {
     fn read(text: &str) -> Result<Self, &'static str> {
         const EXPECTED: &str = "expected whsec_, whpk_ or whsk_ and base64";
-        let decode = |text: &str| BASE64.decode(text).map_err(|_| EXPECTED);
+        let decode = |text: &str| BASE64.decode(text).or_else(|_| URL_SAFE_NO_PAD.decode(text)).map_err(|_| EXPECTED);
         let half = |bytes: &[u8]| {
             bytes.get(..32).and_then(|half| <[u8; 32]>::try_from(half).ok()).ok_or("an ed25519 key has 32 bytes")
         };

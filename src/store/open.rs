@@ -91,13 +91,7 @@ impl Store {
             spawn("store-writer", Box::new(move || writer.run()))?,
             spawn("store-checkpoint", Box::new(move || checkpointer.run(&rung)))?,
         ];
-        Ok(Self {
-            queue,
-            readers: ReadPool::new(&path),
-            committed,
-            recorded,
-            threads,
-        })
+        Ok(Self { queue, readers: ReadPool::new(&path), committed, recorded, threads })
     }
 
     /// Makes the events of one delivery durable, all of them or none, and tells what became of them.
@@ -175,6 +169,8 @@ impl Store {
 impl Drop for Store {
     /// Finishes what is queued, then closes; `SQLite` checkpoints as the last connection goes.
     fn drop(&mut self) {
+        // Readers first: the last connection to close checkpoints, and theirs may not write.
+        self.readers.close();
         self.queue.close();
         for thread in self.threads.drain(..) {
             if thread.join().is_err() {

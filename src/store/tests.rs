@@ -239,6 +239,17 @@ async fn a_full_queue_refuses_at_once() {
 }
 
 #[tokio::test]
+async fn closing_leaves_everything_in_one_file() {
+    let dir = tempfile::tempdir().expect("temp dir");
+    let store = open(&dir);
+    let (a, _) = channels(&store).await;
+    record(&store, event(a, Some("1"), "x", 0)).await;
+    assert_eq!(store.event_count(&EventFilter::default()).expect("counts"), 1);
+    drop(store);
+    assert!(!dir.path().join("aurora.db-wal").exists(), "the log is copied back");
+}
+
+#[tokio::test]
 async fn headers_and_bodies_come_back_as_they_were() {
     let dir = tempfile::tempdir().expect("temp dir");
     let store = open(&dir);

@@ -119,7 +119,7 @@ impl Action {
     pub fn words(self) -> String {
         match self {
             Self::Go(view) => return format!("go to {}", view.name()),
-            Self::Next => "next that needs somebody: problems, then VIPs, then the oldest unread",
+            Self::Next => "next that needs somebody: problem, VIP, unread",
             Self::Search => "search messages",
             Self::Palette => "palette: everything by name",
             Self::Help => "help: what keys do now",

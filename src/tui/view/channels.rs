@@ -46,9 +46,10 @@ fn panel(app: &App, channel: &ChannelPanel, selected: bool, frame: &mut Frame<'_
     let vip = if channel.unread_vip > 0 { look.vip } else { look.muted };
     let error = match &channel.last_error {
         None => Span::styled("no error", look.muted),
-        Some((at, text)) => {
-            Span::styled(fit(look, &format!("{} ago: {}", age(*at, app.now), screen::line(text)), width), look.warn)
-        }
+        Some((at, text)) => Span::styled(
+            fit(look, &format!("last error {}: {}", age(*at, app.now), screen::line(text)), width),
+            look.warn,
+        ),
     };
     let lines = vec![
         Line::from(vec![

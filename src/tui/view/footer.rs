@@ -9,8 +9,8 @@ use crate::model::age;
 use crate::protocol::Link;
 use crate::screen;
 
-use super::super::action::Action;
-use super::super::app::App;
+use super::super::action::{Action, View};
+use super::super::app::{App, Overlay};
 use super::super::palette;
 use super::parts::fit;
 
@@ -50,8 +50,26 @@ pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
     frame.render_widget(Paragraph::new(Line::from(spans)), area);
 }
 
+/// The keys while something lies over the view or text is typed.
+fn inner_hints(app: &App) -> Option<Vec<(String, &'static str)>> {
+    let named = |hints: &[(&str, &'static str)]| hints.iter().map(|(key, hint)| ((*key).to_owned(), *hint)).collect();
+    match &app.overlay {
+        Some(Overlay::Palette(_)) => {
+            return Some(named(&[("enter", "do it"), ("up down", "choose"), ("esc", "close")]));
+        }
+        Some(Overlay::Help { .. }) => return Some(named(&[("j k", "move"), ("esc", "close")])),
+        Some(Overlay::Quit) => return Some(named(&[("s", "stop"), ("k", "keep"), ("esc", "back")])),
+        None => {}
+    }
+    let typing = app.view == View::Inbox && app.inbox.search.as_ref().is_some_and(|search| search.typing);
+    typing.then(|| named(&[("enter", "to the hits"), ("esc", "leave the search")]))
+}
+
 /// The keys worth naming, from the live map; help comes first, as it leads to all others.
 fn hints(app: &App) -> Vec<(String, &'static str)> {
+    if let Some(hints) = inner_hints(app) {
+        return hints;
+    }
     let entries = palette::entries(&app.contexts());
     let mut hints: Vec<(String, &'static str)> = entries
         .iter()

@@ -12,7 +12,7 @@ use super::parts::{fit, overlay};
 pub(super) fn draw(app: &App, first: usize, frame: &mut Frame<'_>, area: Rect) {
     let entries = palette::entries(&app.contexts());
     let height = u16::try_from(entries.len()).unwrap_or(u16::MAX).saturating_add(2);
-    let inside = overlay(&app.look, "Keys now, esc closes", (76, height), frame, area);
+    let inside = overlay(&app.look, "Keys now: j k move, esc closes", (76, height), frame, area);
     let lines: Vec<Line<'_>> = entries
         .iter()
         .skip(first)
