@@ -27,12 +27,19 @@ pub type Routes = HashMap<String, Arc<Channel>>;
 /// How long a delivery may wait for its commit. A sender that gives up sends again, and is a repeat then.
 const COMMIT_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// Headers that carry secrets or say nothing about the event; they are never stored.
-const UNSTORED: [&str; 7] = [
+/// Headers that are never stored. Secrets must not be, and a signature beside its body is what a replay needs;
+/// the rest say nothing about the event. A row without them is a third smaller, and so is every commit.
+const UNSTORED: [&str; 13] = [
     "x-aurora-secret",
     "authorization",
     "proxy-authorization",
     "cookie",
+    "x-hub-signature",
+    "x-hub-signature-256",
+    "webhook-signature",
+    "svix-signature",
+    "x-aurora-signature",
+    "host",
     "connection",
     "content-length",
     "accept-encoding",
@@ -217,7 +224,7 @@ fn events(channel: &Channel, raw: &RawRequest, verified: &Verified, now: Timesta
         .collect()
 }
 
-/// The headers as they are stored: one `name: value` a line, in order, without secrets.
+/// The headers as they are stored: one `name: value` a line, in order, without secrets and signatures.
 fn stored_head(headers: &HeaderMap) -> Bytes {
     let mut head = BytesMut::with_capacity(512);
     for (name, value) in headers {

@@ -163,6 +163,34 @@ fn failures_are_limited_and_valid_deliveries_are_not() {
 }
 
 #[test]
+fn past_the_queue_the_answer_is_503_and_nothing_is_half_stored() {
+    let mut site = Site::with("[limits]\nqueue = 1\n[store]\ncommit_batch = 1\n");
+    site.serve();
+    let secret = site.secret("standard");
+    let answers: Vec<_> = std::thread::scope(|scope| {
+        let send = |sender: usize| {
+            let (site, secret) = (&site, &secret);
+            scope.spawn(move || {
+                (0..40)
+                    .map(|n| {
+                        let headers = standard(secret, &format!("q{sender}-{n}"), now(), b"{}");
+                        site.post("/hooks/standard", &borrowed(&headers), b"{}")
+                    })
+                    .collect::<Vec<_>>()
+            })
+        };
+        let senders: Vec<_> = (0..24).map(send).collect();
+        senders.into_iter().flat_map(|sender| sender.join().expect("a sender")).collect()
+    });
+    let accepted = answers.iter().filter(|answer| answer.status == 204).count();
+    let busy: Vec<_> = answers.iter().filter(|answer| answer.status == 503).collect();
+    assert_eq!(accepted + busy.len(), answers.len());
+    assert!(!busy.is_empty(), "24 senders overrun a queue of one");
+    assert!(busy.iter().all(|answer| answer.head.contains("retry-after: 1")));
+    assert_eq!(site.events("standard"), accepted);
+}
+
+#[test]
 fn a_taken_port_is_a_waiting_task_and_comes_back() {
     let mut site =
         Site::with("[channels.a]\nprovider = \"github\"\nlisten = \"127.0.0.1:PORT\"\nsecrets = [\"env:HOME\"]\n");
