@@ -9,6 +9,7 @@ mod support;
 
 mod architecture;
 mod attach;
+mod batch;
 mod commands;
 mod corpus;
 mod crash;
