@@ -9,8 +9,8 @@ use crate::ingress::Channel;
 
 use super::args::{ConfigCommand, Global};
 use super::exit::{Exit, Failure, Outcome};
+use super::load::load;
 use super::output;
-use super::run::load;
 
 pub(super) fn run(command: ConfigCommand, global: &Global) -> Outcome {
     match command {

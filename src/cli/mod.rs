@@ -7,6 +7,7 @@ mod contacts;
 mod events;
 mod exit;
 mod inbox;
+mod load;
 mod logging;
 mod moment;
 mod output;

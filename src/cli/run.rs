@@ -5,11 +5,11 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use crate::config::{self, Config};
 use crate::screen;
 
-use super::args::{Cli, Command, Global};
+use super::args::{Cli, Command};
 use super::exit::{Exit, Failure, Outcome};
+use super::load::load;
 use super::{channels, config_command, contacts, events, inbox, send_test, serve, status, tasks, watch};
 
 /// Runs the command line of this process.
@@ -34,18 +34,6 @@ pub fn main() -> ExitCode {
             exit.into()
         }
     }
-}
-
-/// The configuration this command works with.
-pub(super) fn load(global: &Global) -> Result<Config, Failure> {
-    let mut config = config::load(global.config.as_deref())?;
-    if let Some(dir) = &global.state_dir {
-        config.move_to(dir);
-    }
-    if let Some(theme) = &global.theme {
-        config.theme.clone_from(theme);
-    }
-    Ok(config)
 }
 
 fn run(cli: Cli) -> Outcome {

@@ -13,7 +13,7 @@ use tokio_util::codec::{Framed, LengthDelimitedCodec};
 
 use crate::protocol::{CODEC_MAX, FromEngine, Link, Notice, Refusal, Request, RequestId, ToEngine, Update, VERSION};
 
-use super::handle::{Open, Wish};
+use super::open::{Open, Wish};
 
 /// First pause before the line is tried again; doubled each time.
 const BACKOFF: Duration = Duration::from_millis(100);

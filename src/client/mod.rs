@@ -2,6 +2,7 @@
 
 mod attached;
 mod handle;
+mod open;
 
 pub use attached::{AttachError, try_attach};
 pub use handle::Client;

@@ -6,11 +6,8 @@ use bytes::Bytes;
 use http::HeaderMap;
 use jiff::{SignedDuration, Timestamp};
 
-use crate::model::{Assurance, Parsed, ProviderKind, Reason, Secret};
+use crate::model::{Assurance, Parsed, Reason, Secret};
 
-use super::github::Github;
-use super::secret::SharedSecret;
-use super::standard::Standard;
 use super::{Answer, Outcome, RawRequest};
 
 /// One service's protocol. A provider holds its options and no state.
@@ -62,16 +59,6 @@ pub struct Options {
     pub dedupe_window: u32,
     /// JSON pointer to the value that names an event.
     pub dedupe_pointer: Option<String>,
-}
-
-/// The provider of `kind`.
-#[must_use]
-pub fn build(kind: ProviderKind, options: Options) -> Box<dyn Provider> {
-    match kind {
-        ProviderKind::Github => Box::new(Github),
-        ProviderKind::Standard => Box::new(Standard),
-        ProviderKind::Secret => Box::new(SharedSecret::new(options)),
-    }
 }
 
 /// What a signature proved.

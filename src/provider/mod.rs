@@ -5,6 +5,7 @@
 
 mod answer;
 mod api;
+mod build;
 mod github;
 mod json;
 mod mac;
@@ -13,6 +14,7 @@ mod secret;
 mod standard;
 
 pub use answer::{Answer, Outcome};
-pub use api::{Envelope, Options, Provider, Rejected, Sample, Stored, Verified, build};
+pub use api::{Envelope, Options, Provider, Rejected, Sample, Stored, Verified};
+pub use build::build;
 pub use json::{plain as parse_plain, read as parse_any};
 pub use request::RawRequest;

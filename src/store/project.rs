@@ -117,6 +117,13 @@ impl Store {
     /// When the store cannot write; nothing of the batch is kept then.
     pub async fn project(&self, batch: Vec<Projection>, advance: bool) -> Result<Projected, StoreError> {
         self.write_guarded(move |connection, guard| {
+            if advance {
+                // What is filed is forgotten one batch later, when its commit is known to have succeeded.
+                let filed = connection
+                    .prepare_cached("SELECT seq FROM watermark WHERE name = 'messages'")?
+                    .query_row([], |row| row.get(0))?;
+                guard.forget(filed);
+            }
             let mut projected = Projected::default();
             for projection in &batch {
                 if let Some(row) = project_one(connection, projection)? {
@@ -134,9 +141,6 @@ impl Store {
                 connection
                     .prepare_cached("UPDATE watermark SET seq = ?1 WHERE name = 'messages'")?
                     .execute([projected.up_to])?;
-                // Should the commit fail after this, the bodies are still in memory's reach: `load` reads
-                // them again behind the watermark, and until then only the replay alarm is weaker.
-                guard.forget(projected.up_to);
                 projected.events = batch.into_iter().map(listed).collect();
             }
             Ok(projected)

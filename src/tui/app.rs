@@ -234,6 +234,7 @@ impl App {
         let reply = match reply {
             Ok(reply) => reply,
             Err(refusal) => {
+                self.inbox.loading &= !matches!(purpose, Purpose::Rows(_) | Purpose::Older(_));
                 let what = if let Purpose::Change(what) = purpose { what } else { "the engine could not answer" };
                 self.toast(Severity::Crit, format!("{what}: {refusal}"));
                 return Vec::new();
@@ -242,6 +243,9 @@ impl App {
         match (purpose, reply) {
             (Purpose::Rows(generation), Reply::Messages(rows)) if generation == self.generation => {
                 self.inbox.replace(rows);
+                if let Some(request) = self.inbox.catch_up() {
+                    return self.rows(Some(request));
+                }
             }
             (Purpose::Older(generation), Reply::Messages(rows)) if generation == self.generation => {
                 self.inbox.extend(rows);

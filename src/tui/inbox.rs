@@ -7,6 +7,8 @@ use crate::protocol::Request;
 
 /// Rows asked for at once.
 const PAGE: usize = 200;
+/// Rows kept while nobody scrolls, so that a screen that stays open for weeks does not grow.
+const MOST: usize = 5 * PAGE;
 
 /// Which messages are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -115,8 +117,10 @@ pub(super) struct Inbox {
     pub open: Option<OpenMessage>,
     /// No older rows are left to ask for.
     pub complete: bool,
-    /// Older rows are on their way.
+    /// Rows are on their way.
     pub loading: bool,
+    /// More has arrived than was told while rows were on their way: they are asked for once more.
+    behind: bool,
 }
 
 impl Inbox {
@@ -133,7 +137,11 @@ impl Inbox {
             open.message.row = row.clone();
         }
         if self.is_live() {
-            self.replace(rows.to_vec());
+            // Who has scrolled down stays there, as long as old and new rows meet.
+            let oldest = rows.last().map_or(i64::MAX, |row| row.seq);
+            let meet = self.rows.iter().any(|row| row.seq >= oldest);
+            let older: Vec<MessageRow> = self.rows.iter().filter(|row| meet && row.seq < oldest).cloned().collect();
+            self.replace([rows, &older].concat());
             return None;
         }
         self.request()
@@ -198,18 +206,30 @@ impl Inbox {
             return false;
         }
         if omitted > 0 {
-            return true;
+            // One question at a time: in a burst every answer would be outdated by the next question.
+            self.behind = self.loading;
+            return !self.loading;
         }
         let newest = self.rows.first().map_or(0, |row| row.seq);
         let at_top = self.index() == 0;
         let new: Vec<MessageRow> =
             rows.iter().rev().filter(|row| row.seq > newest && self.shows(row)).cloned().collect();
         self.rows.splice(0..0, new);
+        if at_top && self.rows.len() > MOST {
+            // What nobody looks at is asked for again when somebody scrolls there.
+            self.rows.truncate(PAGE);
+            self.complete = false;
+        }
         if at_top && self.open.is_none() {
             // Whoever stands at the top wants to see what is new.
             self.selected = self.rows.first().map(|row| row.seq);
         }
         false
+    }
+
+    /// What to ask when more has arrived than was told.
+    pub(super) fn catch_up(&mut self) -> Option<Request> {
+        if std::mem::take(&mut self.behind) { self.request() } else { None }
     }
 
     fn shows(&self, row: &MessageRow) -> bool {
@@ -269,7 +289,85 @@ impl Inbox {
                 self.search = Some(Search::new());
                 self.rows.clear();
                 self.complete = true;
+                self.loading = false;
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+
+    fn row(seq: i64) -> MessageRow {
+        MessageRow {
+            seq,
+            id: MessageId::from_uuid(uuid::Uuid::from_u128(seq.unsigned_abs().into())),
+            channel: "a".parse().expect("an id"),
+            kind: "note".into(),
+            contact: None,
+            from: String::new(),
+            vip: false,
+            subject: format!("s{seq}"),
+            preview: String::new(),
+            received: Timestamp::UNIX_EPOCH,
+            marks: Marks::default(),
+        }
+    }
+
+    fn rows(range: std::ops::RangeInclusive<i64>) -> Vec<MessageRow> {
+        range.rev().map(row).collect()
+    }
+
+    #[test]
+    fn the_selection_stays_on_its_message() {
+        let mut inbox = Inbox::default();
+        inbox.replace(rows(1..=5));
+        inbox.select(2);
+        inbox.arrived(&[row(6), row(7)], 0);
+        assert_eq!(inbox.target().map(|row| row.seq), Some(3));
+        assert_eq!(inbox.index(), 4);
+        inbox.select(0);
+        inbox.arrived(&[row(8)], 0);
+        assert_eq!(inbox.target().map(|row| row.seq), Some(8), "who stands at the top sees what is new");
+    }
+
+    #[test]
+    fn a_snapshot_keeps_the_place_of_who_has_scrolled() {
+        let mut inbox = Inbox::default();
+        inbox.replace(rows(1..=300));
+        inbox.select(250);
+        let place = inbox.target().map(|row| row.seq);
+        assert_eq!(inbox.refreshed(&rows(150..=350)), None);
+        assert_eq!(inbox.target().map(|row| row.seq), place);
+        assert_eq!(inbox.rows.len(), 350);
+        inbox.refreshed(&rows(900..=1_000));
+        assert_eq!(inbox.rows.len(), 101, "a gap is not bridged");
+    }
+
+    #[test]
+    fn a_burst_asks_one_question_at_a_time() {
+        let mut inbox = Inbox::default();
+        inbox.replace(rows(1..=5));
+        assert!(inbox.arrived(&[row(9)], 100), "rows were left out");
+        assert!(inbox.request().is_some());
+        assert!(!inbox.arrived(&[row(20)], 100), "the answer is on its way");
+        inbox.replace(rows(1..=15));
+        assert!(inbox.catch_up().is_some());
+        inbox.replace(rows(1..=30));
+        assert!(inbox.catch_up().is_none());
+    }
+
+    #[test]
+    fn a_screen_that_stays_open_does_not_grow() {
+        let mut inbox = Inbox::default();
+        inbox.replace(rows(1..=5));
+        for seq in 6..5_000 {
+            inbox.arrived(&[row(seq)], 0);
+        }
+        assert!(inbox.rows.len() <= MOST);
+        assert!(!inbox.complete, "older ones can be asked for");
     }
 }

@@ -1,0 +1,18 @@
+//! From the name of a provider to the provider.
+
+use crate::model::ProviderKind;
+
+use super::github::Github;
+use super::secret::SharedSecret;
+use super::standard::Standard;
+use super::{Options, Provider};
+
+/// The provider of `kind`.
+#[must_use]
+pub fn build(kind: ProviderKind, options: Options) -> Box<dyn Provider> {
+    match kind {
+        ProviderKind::Github => Box::new(Github),
+        ProviderKind::Standard => Box::new(Standard),
+        ProviderKind::Secret => Box::new(SharedSecret::new(options)),
+    }
+}
