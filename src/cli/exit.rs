@@ -49,7 +49,11 @@ impl Failure {
 
 impl From<Refusal> for Failure {
     fn from(refusal: Refusal) -> Self {
-        let exit = if matches!(refusal, Refusal::Denied(_)) { Exit::Denied } else { Exit::Failed };
+        let exit = match &refusal {
+            Refusal::Denied(_) => Exit::Denied,
+            Refusal::Unanswered => Exit::Down,
+            Refusal::Unknown(_) | Refusal::Failed(_) => Exit::Failed,
+        };
         Self::new(exit, refusal)
     }
 }

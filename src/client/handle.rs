@@ -16,6 +16,9 @@ use super::open::Wish;
 /// Updates that may wait for a screen before the line is no longer read.
 const UPDATES: usize = 256;
 
+/// How often a command's line is tried again: for about three seconds.
+const ANSWER_TRIES: u32 = 5;
+
 /// A client of an engine.
 #[derive(Debug)]
 pub struct Client {
@@ -121,6 +124,8 @@ impl Client {
         while let Some(update) = self.next().await {
             match update {
                 Update::Reply { id, reply } if id == asked => return reply,
+                // A command does not wait for an engine that may never come back.
+                Update::Link(Link::Reconnecting { tries, .. }) if tries >= ANSWER_TRIES => break,
                 _ => {}
             }
         }

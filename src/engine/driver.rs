@@ -6,9 +6,8 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use tokio::sync::mpsc;
 
-use crate::model::{ChannelId, Contact};
 use crate::protocol::{ClientId, FullEvent, Notice, Refusal, Reply, Request, RequestId, Update};
-use crate::store::{ChannelCounts, Store, StoreError};
+use crate::store::{Store, StoreError};
 
 use super::projector::{Projector, blocking};
 use super::supervisor::Supervisor;
@@ -91,12 +90,10 @@ impl Driver {
             Effect::SetVip { client, id, contact, vip } => {
                 let store = Arc::clone(&self.store);
                 self.answer(client, id, async move {
-                    let contact = store.set_vip(contact, vip).await.map_err(failed)?;
-                    let contact: Box<Contact> =
-                        Box::new(contact.ok_or_else(|| Refusal::Unknown("no such contact".to_owned()))?);
-                    let counts: Vec<(ChannelId, ChannelCounts)> =
-                        blocking(move || Ok(store.channel_counts()?.into_iter().collect())).await.map_err(failed)?;
-                    Ok((Reply::Contact(Some(contact.clone())), Some(Aftermath::Vip { contact, counts })))
+                    let found = store.set_vip(contact, vip).await.map_err(failed)?;
+                    let (contact, unread) = found.ok_or_else(|| Refusal::Unknown("no such contact".to_owned()))?;
+                    let aftermath = Aftermath::Vip { contact: contact.id, vip, unread };
+                    Ok((Reply::Contact(Some(Box::new(contact))), Some(aftermath)))
                 })
             }
             Effect::Replay { client, id, filter } => {

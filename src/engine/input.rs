@@ -2,9 +2,9 @@
 
 use tokio::sync::mpsc;
 
-use crate::model::{ChannelId, Contact, ContactId, LogLine, Marks, Rejection, TaskStatus};
+use crate::model::{ContactId, LogLine, Marks, Rejection, TaskStatus};
 use crate::protocol::{ClientId, Refusal, Reply, Request, RequestId, Update};
-use crate::store::{ChannelCounts, Projected, Unread};
+use crate::store::{Projected, Unread};
 
 /// One thing that happened.
 #[derive(Debug)]
@@ -68,17 +68,13 @@ pub enum Aftermath {
         /// How the unread counts changed.
         unread: Unread,
     },
-    /// A contact became a VIP or ceased to be one; the unread counts were taken again.
+    /// A contact became a VIP or ceased to be one.
     Vip {
         /// Who.
-        contact: Box<Contact>,
-        /// The counts of every channel.
-        counts: Vec<(ChannelId, ChannelCounts)>,
+        contact: ContactId,
+        /// Whether.
+        vip: bool,
+        /// How the unread counts changed.
+        unread: Unread,
     },
-}
-
-impl Aftermath {
-    pub(super) fn vip(contact: &Contact) -> (ContactId, bool) {
-        (contact.id, contact.vip)
-    }
 }

@@ -107,15 +107,6 @@ impl Panels {
         }
     }
 
-    pub(super) fn unread_counted(&mut self, counts: &[(ChannelId, ChannelCounts)]) {
-        for (id, counted) in counts {
-            self.change(id, |panel| {
-                panel.shown.unread_vip = counted.unread_vip;
-                panel.shown.unread = counted.unread;
-            });
-        }
-    }
-
     pub(super) fn rejected(&mut self, rejection: &Rejection) {
         let Some(id) = rejection.channel.as_ref().and_then(|id| id.parse::<ChannelId>().ok()) else { return };
         self.change(&id, |panel| {

@@ -164,7 +164,6 @@ fn follow(handle: &Handle, projector: &Arc<Projector>) {
 }
 
 fn beginning(config: &Config, store: &Store) -> Result<Beginning, StoreError> {
-    let dead = EventFilter { dead: true, ..EventFilter::default() };
     // What is not projected yet is left out here: it arrives as soon as the projector runs.
     let up_to = store.projected_up_to()?;
     Ok(Beginning {
@@ -175,7 +174,7 @@ fn beginning(config: &Config, store: &Store) -> Result<Beginning, StoreError> {
         inbox: store.inbox(&InboxFilter::default(), None, INBOX)?,
         events: store.events(&EventFilter::default(), Some(up_to + 1), ACTIVITY)?,
         rejections: store.rejections(None, ACTIVITY)?,
-        dead_letters: store.event_count(&dead)?,
+        dead_letters: store.dead_letters(up_to)?,
         up_to,
     })
 }

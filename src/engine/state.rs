@@ -228,13 +228,12 @@ impl Engine {
                 self.panels.unread_changed(&unread);
                 vec![Effect::Publish(Notice::Marked(marks))]
             }
-            Aftermath::Vip { contact, counts } => {
-                let (id, vip) = Aftermath::vip(&contact);
-                for row in self.inbox.iter_mut().filter(|row| row.contact == Some(id)) {
+            Aftermath::Vip { contact, vip, unread } => {
+                for row in self.inbox.iter_mut().filter(|row| row.contact == Some(contact)) {
                     row.vip = vip;
                 }
-                self.panels.unread_counted(&counts);
-                vec![Effect::Publish(Notice::Vip { contact: id, vip })]
+                self.panels.unread_changed(&unread);
+                vec![Effect::Publish(Notice::Vip { contact, vip })]
             }
         }
     }

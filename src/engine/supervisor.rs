@@ -131,7 +131,7 @@ impl Supervisor {
                 continue;
             };
             tracing::warn!(task = spec.name, %error, "task ended; it is started again");
-            if status.since.duration_since(started).abs() > HEALTHY {
+            if Timestamp::now().duration_since(started) > HEALTHY {
                 pause = BACKOFF;
             }
             set(&mut status, TaskState::Waiting);

@@ -27,6 +27,9 @@ pub type Routes = HashMap<String, Arc<Channel>>;
 /// How long a delivery may wait for its commit. A sender that gives up sends again, and is a repeat then.
 const COMMIT_TIMEOUT: Duration = Duration::from_secs(15);
 
+/// Longest cause of a dead letter that is kept.
+const MAX_CAUSE: usize = 300;
+
 /// Headers that are never stored. Secrets must not be, and a signature beside its body is what a replay needs;
 /// the rest say nothing about the event. A row without them is a third smaller, and so is every commit.
 const UNSTORED: [&str; 13] = [
@@ -217,7 +220,8 @@ fn events(channel: &Channel, raw: &RawRequest, verified: &Verified, now: Timesta
             body_hash: Sha256::digest(&envelope.data).into(),
             body_window: envelope.body_window,
             assurance,
-            dead: envelope.dead,
+            // It may quote the body.
+            dead: envelope.dead.map(|cause| cause[..cause.floor_char_boundary(MAX_CAUSE)].to_owned()),
             head: head.clone(),
             body: envelope.data,
         })

@@ -43,6 +43,9 @@ impl Default for DoorLimits {
     }
 }
 
+/// How long an answer may stay unread.
+const UNREAD_MILLISECONDS: u32 = 15_000;
+
 /// What answers the requests of a listener.
 pub trait Handler: Send + Sync + 'static {
     /// Answers `request` from `peer`.
@@ -116,6 +119,8 @@ async fn converse(
 ) {
     // Without it an answer may wait 40 ms for the next packet; a failure costs only that.
     let _ = stream.set_nodelay(true);
+    // A peer that does not read its answers is let go by the kernel; hyper would wait for it for ever.
+    let _ = rustix::net::sockopt::set_tcp_user_timeout(&stream, UNREAD_MILLISECONDS);
     let service = service_fn(move |request| {
         let handler = Arc::clone(&handler);
         async move { Ok::<_, Infallible>(handler.handle(request, peer).await) }

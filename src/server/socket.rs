@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::engine::{Handle, Joined, TaskSpec};
-use crate::protocol::{CODEC_MAX, FromEngine, ToEngine, Update, VERSION};
+use crate::protocol::{CODEC_MAX, FromEngine, Refusal, ToEngine, Update, VERSION};
 
 /// Time for the first frame.
 const HELLO_TIMEOUT: Duration = Duration::from_secs(5);
@@ -160,8 +160,13 @@ async fn feed(frames: &mut Frames, update: Update) -> std::io::Result<()> {
         Update::Reply { id, reply } => FromEngine::Reply { id, reply },
         Update::Link(_) => return Ok(()),
     };
-    let bytes = Bytes::from(serde_json::to_vec(&frame)?);
-    tokio::time::timeout(SEND_TIMEOUT, frames.feed(bytes)).await?
+    let mut bytes = serde_json::to_vec(&frame)?;
+    if let (true, FromEngine::Reply { id, .. }) = (bytes.len() > CODEC_MAX, &frame) {
+        // An answer that does not fit must not break the line: it would be asked for again, for ever.
+        let reply = Err(Refusal::Failed("the answer is too large for one frame; ask for less".to_owned()));
+        bytes = serde_json::to_vec(&FromEngine::Reply { id: *id, reply })?;
+    }
+    tokio::time::timeout(SEND_TIMEOUT, frames.feed(Bytes::from(bytes))).await?
 }
 
 async fn flush(frames: &mut Frames) -> std::io::Result<()> {

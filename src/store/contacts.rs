@@ -5,7 +5,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use crate::model::{ChannelId, Contact, ContactFilter, ContactId};
 
 use super::events::{channel_id, timestamp, uuid};
-use super::{Store, StoreError};
+use super::{Store, StoreError, Unread};
 
 const COLUMNS: &str = "c.id, ch.id, c.address, c.name, c.vip, c.messages,
     (SELECT received FROM event WHERE seq = c.last_seq)
@@ -35,11 +35,11 @@ impl Store {
         self.read(|connection| one(connection, id))
     }
 
-    /// Makes a contact a VIP or not, whatever the configuration says.
+    /// Makes a contact a VIP or not, whatever the configuration says; answers how the unread counts changed.
     ///
     /// # Errors
     /// When the store cannot write.
-    pub async fn set_vip(&self, id: ContactId, vip: bool) -> Result<Option<Contact>, StoreError> {
+    pub async fn set_vip(&self, id: ContactId, vip: bool) -> Result<Option<(Contact, Unread)>, StoreError> {
         self.write(move |connection| {
             let bytes = &id.as_uuid().as_bytes()[..];
             connection.execute(
@@ -47,8 +47,13 @@ impl Store {
                  ON CONFLICT (channel, address) DO UPDATE SET vip = excluded.vip",
                 params![bytes, vip],
             )?;
-            apply_vip(connection, bytes, vip)?;
-            one(connection, id)
+            let moved = apply_vip(connection, bytes, vip)?;
+            let delta = if vip { (moved, -moved) } else { (-moved, moved) };
+            let contact = one(connection, id)?;
+            Ok(contact.map(|contact| {
+                let unread = Unread::from([(contact.channel.clone(), delta)]);
+                (contact, unread)
+            }))
         })
         .await
     }
@@ -82,15 +87,15 @@ impl Store {
     }
 }
 
-/// Writes what a contact is, and moves its unread messages to the front or back.
-fn apply_vip(connection: &Connection, id: &[u8], vip: bool) -> rusqlite::Result<()> {
+/// Writes what a contact is, and moves its unread messages to the front or back; answers how many.
+fn apply_vip(connection: &Connection, id: &[u8], vip: bool) -> rusqlite::Result<i64> {
     connection.execute("UPDATE contact SET vip = ?2 WHERE id = ?1", params![id, vip])?;
-    connection.execute(
-        "UPDATE unread SET vip = ?2 WHERE seq IN
+    let moved = connection.execute(
+        "UPDATE unread SET vip = ?2 WHERE vip <> ?2 AND seq IN
          (SELECT m.seq FROM message m JOIN contact c ON c.n = m.contact WHERE c.id = ?1)",
         params![id, vip],
     )?;
-    Ok(())
+    Ok(i64::try_from(moved).unwrap_or(i64::MAX))
 }
 
 fn one(connection: &Connection, id: ContactId) -> rusqlite::Result<Option<Contact>> {

@@ -99,6 +99,17 @@ impl Store {
         })
     }
 
+    /// Dead letters among the events up to `up_to`.
+    ///
+    /// # Errors
+    /// When the store cannot read.
+    pub fn dead_letters(&self, up_to: i64) -> Result<u64, StoreError> {
+        self.read(|connection| {
+            let sql = "SELECT count(*) FROM event WHERE dead IS NOT NULL AND seq <= ?1";
+            connection.query_row(sql, [up_to], |row| row.get(0))
+        })
+    }
+
     /// The place of the last event that is projected, 0 when there is none.
     ///
     /// # Errors

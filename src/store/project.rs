@@ -91,7 +91,8 @@ impl Store {
         })
     }
 
-    /// The matching events after `after`, oldest first, to be projected again.
+    /// The matching events after `after` that are projected, oldest first, to be projected again. What is not
+    /// projected yet is left to the projector: nobody may overtake it.
     ///
     /// # Errors
     /// When the store cannot read.
@@ -102,7 +103,10 @@ impl Store {
         limit: usize,
     ) -> Result<Vec<PendingEvent>, StoreError> {
         self.read(|connection| {
-            let sql = format!("{PENDING} WHERE {MATCHES} AND e.seq > ?5 ORDER BY e.seq LIMIT ?6");
+            let sql = format!(
+                "{PENDING} WHERE {MATCHES} AND e.seq > ?5
+                 AND e.seq <= (SELECT seq FROM watermark WHERE name = 'messages') ORDER BY e.seq LIMIT ?6"
+            );
             let channel = filter.channel.as_ref().map(ChannelId::as_str);
             let since = filter.since.map(Timestamp::as_microsecond);
             collect(connection, &sql, params![channel, filter.kind, since, filter.dead, after, clamp(limit)])
@@ -156,7 +160,8 @@ impl Store {
         self.write(move |connection| {
             let seqs: Vec<i64> = connection
                 .prepare_cached(
-                    "SELECT seq FROM message WHERE seq > (SELECT seq FROM watermark WHERE name = 'search') ORDER BY seq LIMIT ?1",
+                    "SELECT seq FROM message WHERE seq > (SELECT seq FROM watermark WHERE name = 'search')
+                     AND seq <= (SELECT seq FROM watermark WHERE name = 'messages') ORDER BY seq LIMIT ?1",
                 )?
                 .query_map([clamp(limit)], |row| row.get(0))?
                 .collect::<Result<_, _>>()?;
@@ -257,7 +262,7 @@ fn project_one(connection: &Connection, projection: &Projection) -> rusqlite::Re
         channel: event.channel.clone(),
         kind: event.kind.clone(),
         contact: contact.map(|contact| contact.id),
-        from: from.cloned().unwrap_or_default(),
+        from: cut(&from.map(|from| one_line(from)).unwrap_or_default(), MAX_SUBJECT).to_owned(),
         vip,
         subject,
         preview,

@@ -220,8 +220,9 @@ async fn vips_by_operator_win_over_the_configuration() {
     store.refresh_vips(|address| address.starts_with("ann")).await.expect("refreshes");
     assert_eq!(store.inbox_count(&vips).expect("counts"), 1);
     let ann = store.contacts(&ContactFilter::default(), 1).expect("lists")[0].id;
-    let contact = store.set_vip(ann, false).await.expect("sets").expect("known");
+    let (contact, unread) = store.set_vip(ann, false).await.expect("sets").expect("known");
     assert!(!contact.vip);
+    assert_eq!(unread[&contact.channel], (-1, 1));
     store.refresh_vips(|_| true).await.expect("refreshes");
     assert_eq!(store.inbox_count(&vips).expect("counts"), 0, "what an operator said stays");
 }

@@ -1,5 +1,6 @@
 //! The writer thread: the only connection that writes.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::SyncSender;
@@ -37,15 +38,37 @@ impl Writer {
     /// Works until the queue is closed and empty.
     pub(super) fn run(mut self) {
         loop {
-            match self.queue.next(self.batch) {
-                Next::Deliveries(deliveries) => self.commit(deliveries),
-                Next::Work(work) => {
-                    work(&mut self.connection, &mut self.guard);
-                    self.wrote(WORK_BYTES);
-                }
-                Next::Closed => return,
+            let next = self.queue.next(self.batch);
+            if matches!(next, Next::Closed) {
+                return;
+            }
+            // A panic drops what it was about, so whoever waits for it hears that, and the next one is served.
+            if std::panic::catch_unwind(AssertUnwindSafe(|| self.perform(next))).is_err() {
+                tracing::error!("the store's writer panicked; what it was doing is rolled back");
+                self.roll_back(i64::MAX);
+                self.guard.roll_back(last_seq(&self.connection).unwrap_or(0));
             }
         }
+    }
+
+    fn perform(&mut self, next: Next) {
+        match next {
+            Next::Deliveries(deliveries) => self.commit(deliveries),
+            Next::Work(work) => {
+                work(&mut self.connection, &mut self.guard);
+                self.wrote(WORK_BYTES);
+            }
+            Next::Closed => {}
+        }
+    }
+
+    /// Ends an open transaction and forgets the bodies of its events, which come after `before`.
+    fn roll_back(&mut self, before: i64) {
+        if !self.connection.is_autocommit() {
+            // Should even this fail, the next BEGIN does too, and senders hear 503 until it succeeds.
+            let _ = self.connection.execute_batch("ROLLBACK");
+        }
+        self.guard.roll_back(before);
     }
 
     fn wrote(&mut self, bytes: u64) {
@@ -74,7 +97,7 @@ impl Writer {
                 self.wrote(bytes as u64);
             }
             Err(error) => {
-                self.guard.roll_back(before.unwrap_or(0));
+                self.roll_back(before.unwrap_or(0));
                 for delivery in deliveries {
                     let _ = delivery.done.send(Err(error.clone()));
                 }
@@ -84,15 +107,9 @@ impl Writer {
 
     fn record_all(&mut self, deliveries: &[Delivery]) -> Result<Vec<Recorded>, StoreError> {
         self.connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
-        let recorded = self.record_each(deliveries).and_then(|recorded| {
-            self.connection.prepare_cached("COMMIT")?.execute([])?;
-            Ok(recorded)
-        });
-        if recorded.is_err() && !self.connection.is_autocommit() {
-            // Should even this fail, the next BEGIN does too, and senders hear 503 until it succeeds.
-            let _ = self.connection.execute_batch("ROLLBACK");
-        }
-        recorded
+        let recorded = self.record_each(deliveries)?;
+        self.connection.prepare_cached("COMMIT")?.execute([])?;
+        Ok(recorded)
     }
 
     fn record_each(&mut self, deliveries: &[Delivery]) -> Result<Vec<Recorded>, StoreError> {

@@ -104,6 +104,10 @@ pub struct App {
     pub(super) channel: usize,
     pub(super) overlay: Option<Overlay>,
     pub(super) toast: Option<Toast>,
+    /// The message whose answer is awaited. Whoever moves on meanwhile does not want it any more.
+    opening: Option<MessageId>,
+    /// The next that needs somebody is awaited.
+    going: bool,
     back: Vec<View>,
     generation: u64,
 }
@@ -126,6 +130,8 @@ impl App {
             channel: 0,
             overlay: None,
             toast: None,
+            opening: None,
+            going: false,
             back: Vec::new(),
             generation: 0,
         }
@@ -209,7 +215,7 @@ impl App {
         }
         match notice {
             Notice::Arrived { rows, omitted, .. } if self.inbox.arrived(rows, *omitted) => {
-                let request = self.inbox.request();
+                let request = self.inbox.refresh();
                 return self.rows(request);
             }
             Notice::Marked(marked) => self.inbox.marked(marked),
@@ -249,9 +255,15 @@ impl App {
             }
             (Purpose::Older(generation), Reply::Messages(rows)) if generation == self.generation => {
                 self.inbox.extend(rows);
+                if let Some(request) = self.inbox.catch_up() {
+                    return self.rows(Some(request));
+                }
             }
+            (Purpose::Open(id), _) if self.opening != Some(id) => {}
+            (Purpose::Next, _) if !self.going => {}
             (Purpose::Open(_), Reply::Message(None)) => self.toast(Severity::Warn, "this message is gone"),
             (Purpose::Open(id), Reply::Message(Some(message))) => {
+                self.opening = None;
                 let unread = message.row.marks.read.is_none();
                 self.inbox.select_message(id);
                 self.inbox.open = Some(OpenMessage::new(message));
@@ -261,9 +273,10 @@ impl App {
             }
             (Purpose::Next, Reply::Messages(rows)) => match rows.into_iter().next() {
                 Some(row) => {
+                    self.going = false;
                     self.go(View::Inbox);
                     self.inbox.select_message(row.id);
-                    return vec![Cmd::Ask(Purpose::Open(row.id), Request::Message(row.id))];
+                    return self.open_message(row.id);
                 }
                 None => self.toast(Severity::Info, "nothing needs you"),
             },
@@ -383,6 +396,19 @@ impl App {
     // Acting
 
     fn act(&mut self, action: Action) -> Vec<Cmd> {
+        let stays = matches!(
+            action,
+            Action::Ack
+                | Action::ToggleRead
+                | Action::ToggleVip
+                | Action::NextTab
+                | Action::PreviousTab
+                | Action::Redraw
+        );
+        if !stays {
+            self.opening = None;
+            self.going = false;
+        }
         match action {
             Action::Go(view) => {
                 if let Some(why) = view.missing() {
@@ -400,8 +426,7 @@ impl App {
             Action::Next => self.next_urgent(),
             Action::Search => {
                 self.go(View::Inbox);
-                self.inbox.begin_search();
-                self.rows(None)
+                if self.inbox.begin_search() { self.rows(None) } else { Vec::new() }
             }
             Action::Palette => {
                 self.overlay = Some(Overlay::Palette(Box::new(Palette::new(&self.contexts()))));
@@ -487,14 +512,20 @@ impl App {
             self.activity.select(index);
             return Vec::new();
         }
+        self.going = true;
         vec![Cmd::Ask(Purpose::Next, Request::NextUnread)]
+    }
+
+    fn open_message(&mut self, id: MessageId) -> Vec<Cmd> {
+        self.opening = Some(id);
+        vec![Cmd::Ask(Purpose::Open(id), Request::Message(id))]
     }
 
     fn open(&mut self) -> Vec<Cmd> {
         match self.view {
             View::Inbox => {
                 let row = self.inbox.target().map(|row| row.id);
-                row.map(|id| Cmd::Ask(Purpose::Open(id), Request::Message(id))).into_iter().collect()
+                row.map_or_else(Vec::new, |id| self.open_message(id))
             }
             View::Channels => {
                 let panel = self.snapshot.as_ref().and_then(|snapshot| snapshot.channels.get(self.channel));
@@ -512,7 +543,7 @@ impl App {
                     Some(event) if event.cause.is_none() => {
                         let id = MessageId::from(event.id);
                         self.go(View::Inbox);
-                        vec![Cmd::Ask(Purpose::Open(id), Request::Message(id))]
+                        self.open_message(id)
                     }
                     Some(event) => {
                         let text = format!("a dead letter has no message; aurora events show {}", event.id);
@@ -571,6 +602,11 @@ impl App {
                 let to = moved(action, self.inbox.index(), self.inbox.rows.len(), height);
                 if let Some(to) = to {
                     self.inbox.select(to);
+                }
+                if action == Action::First && self.inbox.search.is_none() {
+                    // New rows may wait above.
+                    let request = self.inbox.refresh();
+                    return self.rows(request);
                 }
                 self.older()
             }

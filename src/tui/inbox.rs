@@ -107,6 +107,7 @@ impl Search {
 
 /// The inbox view's state.
 #[derive(Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts about what is here and what is on its way")]
 pub(super) struct Inbox {
     pub rows: Vec<MessageRow>,
     /// What is selected, by place: it stays selected when rows come and go.
@@ -121,6 +122,10 @@ pub(super) struct Inbox {
     pub loading: bool,
     /// More has arrived than was told while rows were on their way: they are asked for once more.
     behind: bool,
+    /// The rows that are on their way are newer ones of the same list.
+    refreshing: bool,
+    /// What arrived while rows were on their way, oldest first.
+    meanwhile: Vec<MessageRow>,
 }
 
 impl Inbox {
@@ -137,21 +142,33 @@ impl Inbox {
             open.message.row = row.clone();
         }
         if self.is_live() {
-            // Who has scrolled down stays there, as long as old and new rows meet.
-            let oldest = rows.last().map_or(i64::MAX, |row| row.seq);
-            let meet = self.rows.iter().any(|row| row.seq >= oldest);
-            let older: Vec<MessageRow> = self.rows.iter().filter(|row| meet && row.seq < oldest).cloned().collect();
-            self.replace([rows, &older].concat());
+            self.refreshing = true;
+            self.meanwhile.clear();
+            self.replace(rows.to_vec());
             return None;
         }
-        self.request()
+        self.refresh()
     }
 
-    /// What to ask for the rows that are to be shown.
+    /// What to ask for the rows of another list.
     pub(super) fn request(&mut self) -> Option<Request> {
+        self.refreshing = false;
+        self.ask()
+    }
+
+    /// What to ask for newer rows of the same list.
+    pub(super) fn refresh(&mut self) -> Option<Request> {
+        self.refreshing = true;
+        self.ask()
+    }
+
+    fn ask(&mut self) -> Option<Request> {
+        let request = self.page(None);
         self.complete = false;
-        self.loading = true;
-        self.page(None)
+        self.behind = false;
+        self.loading = request.is_some();
+        self.meanwhile.clear();
+        request
     }
 
     fn page(&self, before: Option<i64>) -> Option<Request> {
@@ -182,11 +199,23 @@ impl Inbox {
         self.page(self.rows.last().map(|row| row.seq))
     }
 
-    /// Takes the first page of what was asked.
-    pub(super) fn replace(&mut self, rows: Vec<MessageRow>) {
+    /// Takes the first page of what was asked, and what has arrived since.
+    pub(super) fn replace(&mut self, page: Vec<MessageRow>) {
         self.loading = false;
-        self.complete = rows.len() < PAGE;
-        self.rows = rows;
+        let (first, last) = (page.first().map_or(0, |row| row.seq), page.last().map_or(i64::MAX, |row| row.seq));
+        let mut older = Vec::new();
+        if std::mem::take(&mut self.refreshing) && self.index() > 0 {
+            // Who has scrolled down stays there. Where old and new rows do not meet, the new ones wait above.
+            if !self.rows.iter().any(|row| row.seq >= last) {
+                self.behind = false;
+                return;
+            }
+            older.extend(self.rows.iter().filter(|row| row.seq < last).cloned());
+        }
+        self.complete = page.len() < PAGE;
+        let meanwhile = std::mem::take(&mut self.meanwhile);
+        let newer = meanwhile.into_iter().rev().filter(|row| row.seq > first);
+        self.rows = newer.chain(page).chain(older).collect();
         if !self.rows.iter().any(|row| Some(row.seq) == self.selected) {
             self.selected = self.rows.first().map(|row| row.seq);
         }
@@ -212,9 +241,15 @@ impl Inbox {
         }
         let newest = self.rows.first().map_or(0, |row| row.seq);
         let at_top = self.index() == 0;
-        let new: Vec<MessageRow> =
-            rows.iter().rev().filter(|row| row.seq > newest && self.shows(row)).cloned().collect();
-        self.rows.splice(0..0, new);
+        let new: Vec<MessageRow> = rows.iter().filter(|row| row.seq > newest && self.shows(row)).cloned().collect();
+        if self.loading {
+            self.meanwhile.extend(new.iter().cloned());
+        }
+        if !at_top && self.rows.len() >= MOST {
+            // Far down in a long list, new rows wait above: the first row asks for them.
+            return false;
+        }
+        self.rows.splice(0..0, new.into_iter().rev());
         if at_top && self.rows.len() > MOST {
             // What nobody looks at is asked for again when somebody scrolls there.
             self.rows.truncate(PAGE);
@@ -229,7 +264,7 @@ impl Inbox {
 
     /// What to ask when more has arrived than was told.
     pub(super) fn catch_up(&mut self) -> Option<Request> {
-        if std::mem::take(&mut self.behind) { self.request() } else { None }
+        if std::mem::take(&mut self.behind) { self.refresh() } else { None }
     }
 
     fn shows(&self, row: &MessageRow) -> bool {
@@ -281,15 +316,20 @@ impl Inbox {
         }
     }
 
-    pub(super) fn begin_search(&mut self) {
+    /// Begins a search, or goes on with the one there is; answers whether it is a new one.
+    pub(super) fn begin_search(&mut self) -> bool {
         self.open = None;
         match &mut self.search {
-            Some(search) => search.typing = true,
+            Some(search) => {
+                search.typing = true;
+                false
+            }
             None => {
                 self.search = Some(Search::new());
                 self.rows.clear();
                 self.complete = true;
                 self.loading = false;
+                true
             }
         }
     }
@@ -344,7 +384,10 @@ mod tests {
         assert_eq!(inbox.target().map(|row| row.seq), place);
         assert_eq!(inbox.rows.len(), 350);
         inbox.refreshed(&rows(900..=1_000));
-        assert_eq!(inbox.rows.len(), 101, "a gap is not bridged");
+        assert_eq!(inbox.target().map(|row| row.seq), place, "a gap is not bridged, and nobody is moved");
+        inbox.select(0);
+        inbox.refreshed(&rows(900..=1_000));
+        assert_eq!(inbox.rows.len(), 101);
     }
 
     #[test]
@@ -352,12 +395,22 @@ mod tests {
         let mut inbox = Inbox::default();
         inbox.replace(rows(1..=5));
         assert!(inbox.arrived(&[row(9)], 100), "rows were left out");
-        assert!(inbox.request().is_some());
+        assert!(inbox.refresh().is_some());
         assert!(!inbox.arrived(&[row(20)], 100), "the answer is on its way");
         inbox.replace(rows(1..=15));
         assert!(inbox.catch_up().is_some());
         inbox.replace(rows(1..=30));
         assert!(inbox.catch_up().is_none());
+    }
+
+    #[test]
+    fn what_arrives_while_rows_are_on_their_way_is_not_lost() {
+        let mut inbox = Inbox::default();
+        inbox.replace(rows(1..=5));
+        assert!(inbox.request().is_some());
+        inbox.arrived(&[row(6)], 0);
+        inbox.replace(rows(1..=5));
+        assert_eq!(inbox.rows.iter().map(|row| row.seq).collect::<Vec<_>>(), [6, 5, 4, 3, 2, 1]);
     }
 
     #[test]
@@ -367,7 +420,12 @@ mod tests {
         for seq in 6..5_000 {
             inbox.arrived(&[row(seq)], 0);
         }
-        assert!(inbox.rows.len() <= MOST);
+        assert!(inbox.rows.len() <= MOST + 1);
+        inbox.select(1);
+        for seq in 5_000..10_000 {
+            inbox.arrived(&[row(seq)], 0);
+        }
+        assert!(inbox.rows.len() <= MOST + 1, "not while somebody is further down either");
         assert!(!inbox.complete, "older ones can be asked for");
     }
 }

@@ -48,10 +48,7 @@ impl Output {
         let (done, written) = mpsc::channel(1);
         let thread = std::thread::Builder::new().name("screen-output".to_owned()).spawn(move || {
             for frame in next {
-                let mut out = io::stdout().lock();
-                // Standard output is line buffered: writing whole frames past its buffer keeps them whole.
-                let result = write_through(&mut out, &frame);
-                if done.blocking_send(result).is_err() {
+                if done.blocking_send(write_through(&frame)).is_err() {
                     return;
                 }
             }
@@ -91,10 +88,12 @@ impl Output {
 }
 
 /// One `write` for the whole frame, as far as the terminal takes it in one.
-fn write_through(_lock: &mut io::StdoutLock<'_>, frame: &[u8]) -> io::Result<()> {
+///
+/// It goes past standard output's own buffer, which would cut the frame at a line break, and past its lock,
+/// which a terminal that does not read would keep from whoever gives the terminal back.
+fn write_through(frame: &[u8]) -> io::Result<()> {
     use std::os::fd::AsFd;
 
-    // The lock keeps everybody else out; the descriptor below it takes the bytes in one go.
     let stdout = io::stdout();
     let mut rest = frame;
     while !rest.is_empty() {

@@ -10,7 +10,7 @@ use futures_util::StreamExt;
 use jiff::Timestamp;
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::MissedTickBehavior;
 
 use crate::client::Client;
@@ -23,6 +23,8 @@ use super::terminal::TerminalGuard;
 
 /// How often ages are looked at again. They are coarse, so mostly nothing is written.
 const TICK: Duration = Duration::from_secs(5);
+/// How often a suspended screen looks whether the terminal is its own again.
+const FOREGROUND: Duration = Duration::from_millis(500);
 /// Around a frame, so that a terminal that knows it shows the frame at once; others ignore it.
 const BEGIN_FRAME: &[u8] = b"\x1b[?2026h";
 const END_FRAME: &[u8] = b"\x1b[?2026l";
@@ -79,16 +81,12 @@ pub async fn run(client: &mut Client, look: Look) -> io::Result<Ended> {
             _ = terminate.recv() => break Ended::Terminated,
             _ = interrupt.recv() => break Ended::Terminated,
             _ = hangup.recv() => break Ended::Hangup,
-            _ = resume.recv(), if guard.is_none() => {
-                if is_foreground() {
-                    guard = Some(TerminalGuard::take()?);
-                    screen = Screen::new()?;
-                    events = Some(EventStream::new());
-                    let (columns, rows) = terminal::size()?;
-                    Msg::Resize(columns, rows)
-                } else {
-                    continue;
-                }
+            () = foreground(&mut resume), if guard.is_none() => {
+                guard = Some(TerminalGuard::take()?);
+                screen = Screen::new()?;
+                events = Some(EventStream::new());
+                let (columns, rows) = terminal::size()?;
+                Msg::Resize(columns, rows)
             }
             event = next_event(&mut events) => match event {
                 Some(Ok(Event::Key(key))) => Msg::Key(key),
@@ -133,7 +131,34 @@ pub async fn run(client: &mut Client, look: Look) -> io::Result<Ended> {
     };
     output.stop();
     drop(guard);
+    drop(events);
+    if ended == Ended::Hangup {
+        silence_input()?;
+    }
     Ok(ended)
+}
+
+/// Puts a pipe nobody writes to in the place of standard input.
+///
+/// crossterm's reader takes the end of a terminal that is gone for "nothing yet" and asks again at once, for
+/// as long as the process lives; an engine that outlives its screen would burn a core.
+fn silence_input() -> io::Result<()> {
+    let (quiet, writer) =
+        rustix::pipe::pipe_with(rustix::pipe::PipeFlags::NONBLOCK | rustix::pipe::PipeFlags::CLOEXEC)?;
+    rustix::stdio::dup2_stdin(&quiet)?;
+    // Without a writer the pipe would read as ended, which is what it is here against.
+    std::mem::forget(writer);
+    Ok(())
+}
+
+/// Resolves when the shell has given the terminal back. Not every shell says so to a job that runs already.
+async fn foreground(resume: &mut Signal) {
+    while !is_foreground() {
+        tokio::select! {
+            _ = resume.recv() => {}
+            () = tokio::time::sleep(FOREGROUND) => {}
+        }
+    }
 }
 
 async fn next_event(events: &mut Option<EventStream>) -> Option<io::Result<Event>> {

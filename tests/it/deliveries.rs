@@ -134,6 +134,52 @@ fn every_refused_signature_reads_the_same() {
 }
 
 #[test]
+fn enormous_names_are_cut_and_attaching_still_works() {
+    let site = Site::served();
+    let secret = site.secret("standard");
+    let name = "A".repeat(900_000);
+    for n in 0..120 {
+        let body = format!("{{\"type\":\"note\",\"from\":\"{name}\",\"n\":{n}}}");
+        let headers = standard(&secret, &format!("big{n}"), now(), body.as_bytes());
+        assert_eq!(post(&site, "/hooks/standard", &headers, body.as_bytes()), 204);
+    }
+    site.projected(120);
+    let rows = site.json(&["inbox", "list", "--limit", "1"]);
+    assert!(rows[0]["from"].as_str().expect("text").len() <= 512);
+    assert_eq!(site.aurora(&["status"]).status.code(), Some(0), "a snapshot still fits");
+}
+
+#[test]
+fn a_replay_does_not_overtake_projection() {
+    let mut site = Site::served();
+    let secret = site.secret("standard");
+    assert!(site.stop());
+    // Without projection, so that everything is behind the watermark when the next engine starts.
+    let log = std::process::Stdio::null();
+    let mut ingest = std::process::Command::new(crate::support::AURORA)
+        .args(site.args())
+        .args(["serve", "--ingest-only"])
+        .stderr(log)
+        .spawn()
+        .expect("serves");
+    crate::support::eventually("listening", || std::net::TcpStream::connect(site.address()).is_ok());
+    for n in 0..400 {
+        let body = format!("{{\"type\":\"note\",\"text\":\"needle {n}\"}}");
+        let headers = standard(&secret, &format!("r{n}"), now(), body.as_bytes());
+        assert_eq!(post(&site, "/hooks/standard", &headers, body.as_bytes()), 204);
+    }
+    ingest.kill().expect("kills");
+    ingest.wait().expect("ends");
+    site.serve();
+    site.ok(&["events", "replay"]);
+    site.projected(400);
+    crate::support::eventually("all are found", || {
+        site.json(&["inbox", "search", "needle", "--limit", "1000"]).as_array().map(Vec::len) == Some(400)
+    });
+    assert_eq!(site.json(&["channel", "list"])[2]["unread"], 400);
+}
+
+#[test]
 fn failures_are_limited_and_valid_deliveries_are_not() {
     let mut site = Site::with("[limits]\ningress_per_minute = 5\n");
     site.serve();

@@ -172,6 +172,7 @@ impl Stage {
             row,
         };
         let id = message.row.id;
+        assert!(matches!(self.key(KeyCode::Enter)[..], [Cmd::Ask(Purpose::Open(_), _)]));
         self.app.update(Msg::Reply(Purpose::Open(id), Ok(Reply::Message(Some(Box::new(message))))), at(0));
         self
     }

@@ -68,6 +68,16 @@ fn the_engine_outlives_its_screen() {
     screen.hang_up();
     deliver(&site, "m1", "After the hangup");
     site.projected(1);
+    let ticks = || {
+        let pid = screen.child.process_id().expect("a pid");
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).expect("it runs");
+        let fields: Vec<u64> =
+            stat.rsplit(')').next().expect("fields").split(' ').filter_map(|n| n.parse().ok()).collect();
+        fields[10] + fields[11]
+    };
+    let before = ticks();
+    std::thread::sleep(std::time::Duration::from_secs(1));
+    assert!(ticks() - before < 30, "an engine without a screen is idle");
     let mut next = Screen::start(&site, &[], (80, 24));
     next.shows("After the hangup");
     next.shows("attached");
@@ -98,6 +108,24 @@ fn quitting_can_keep_the_engine_and_does_while_others_are_attached() {
     first.signal(Signal::INT);
     assert!(first.ends());
     third.shows("RECONNECTING");
+}
+
+#[test]
+fn a_terminal_that_does_not_read_holds_up_nothing() {
+    let site = Site::new();
+    let mut screen = Screen::start(&site, &[], (200, 60));
+    screen.shows("listening");
+    screen.stop_reading();
+    for _ in 0..100 {
+        screen.keys("38");
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    deliver(&site, "m1", "While nobody reads");
+    site.projected(1);
+    screen.signal(Signal::TERM);
+    let started = std::time::Instant::now();
+    assert!(screen.ends());
+    assert!(started.elapsed() < std::time::Duration::from_secs(8));
 }
 
 #[test]

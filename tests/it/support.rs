@@ -4,6 +4,7 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -254,6 +255,7 @@ pub fn now() -> i64 {
 /// A program in a pseudo terminal, with what it wrote and what that looks like.
 pub struct Screen {
     bytes: Arc<Mutex<Vec<u8>>>,
+    reading: Arc<AtomicBool>,
     writer: Box<dyn Write + Send>,
     pub child: Box<dyn portable_pty::Child + Send + Sync>,
     master: Option<Box<dyn MasterPty + Send>>,
@@ -281,16 +283,20 @@ impl Screen {
         let writer = pair.master.take_writer().expect("a writer");
         let bytes = Arc::new(Mutex::new(Vec::new()));
         let sink = Arc::clone(&bytes);
+        let reading = Arc::new(AtomicBool::new(true));
+        let goes_on = Arc::clone(&reading);
         std::thread::spawn(move || {
             let mut chunk = [0; 4096];
-            while let Ok(count) = reader.read(&mut chunk) {
+            while goes_on.load(Ordering::Relaxed)
+                && let Ok(count) = reader.read(&mut chunk)
+            {
                 if count == 0 {
                     return;
                 }
                 sink.lock().expect("not poisoned").extend_from_slice(&chunk[..count]);
             }
         });
-        Self { bytes, writer, child, master: Some(pair.master), size }
+        Self { bytes, reading, writer, child, master: Some(pair.master), size }
     }
 
     pub fn keys(&mut self, keys: &str) {
@@ -334,6 +340,11 @@ impl Screen {
     pub fn signal(&self, signal: rustix::process::Signal) {
         let pid = self.child.process_id().and_then(|pid| i32::try_from(pid).ok()).expect("a pid");
         rustix::process::kill_process(rustix::process::Pid::from_raw(pid).expect("a pid"), signal).expect("signals");
+    }
+
+    /// Lets the terminal read nothing more, as a stopped terminal does not.
+    pub fn stop_reading(&self) {
+        self.reading.store(false, Ordering::Relaxed);
     }
 
     /// Takes the terminal away, as a line that drops does.

@@ -66,6 +66,9 @@ fn suspend_resume_and_quit_leave_the_shell_as_it_was() {
     assert!(!tmux.screen().contains("What needs me?"), "the shell's screen is back:\n{}", tmux.screen());
     tmux.type_line("echo is$((40+2))here");
     tmux.shows("is42here");
+    tmux.type_line("bg");
+    tmux.type_line("echo back$((40+3))");
+    tmux.shows("back43");
     tmux.type_line("fg");
     tmux.shows("What needs me?");
     tmux.run(&["send-keys", "3"]);

@@ -24,6 +24,7 @@ CREATE TABLE event (
 );
 CREATE UNIQUE INDEX event_key ON event (channel, dedupe_key);
 CREATE UNIQUE INDEX event_id ON event (id);
+CREATE INDEX event_dead ON event (seq) WHERE dead IS NOT NULL;
 
 -- Bodies of guarded events, filed after the acknowledgement; `hash` is the first 8 bytes of body_hash.
 CREATE TABLE body_seen (
