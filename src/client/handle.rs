@@ -22,6 +22,7 @@ const ANSWER_TRIES: u32 = 5;
 /// A client of an engine.
 #[derive(Debug)]
 pub struct Client {
+    /// What a person asks with keys, or a command asks one by one: hands bound it.
     asks: mpsc::UnboundedSender<(RequestId, Request)>,
     updates: mpsc::Receiver<Update>,
     next_id: AtomicU64,
