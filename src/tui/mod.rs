@@ -10,6 +10,7 @@
 //! [`App`] holds view state only; the engine's state reaches it as values, through the client. It answers
 //! every message with [`Cmd`]s, which [`run()`] carries out.
 
+mod acting;
 mod action;
 mod activity;
 mod app;

@@ -1,0 +1,249 @@
+//! What each action does to the screen, and what it asks of the engine.
+
+use crate::model::{Mark, Marks, MessageId, TaskState};
+use crate::protocol::{Link, Request, Severity};
+
+use super::action::{Action, View};
+use super::activity::ActivityTab;
+use super::app::{App, Cmd, Overlay, Purpose, Quit};
+use super::list::moved;
+use super::palette::Palette;
+use super::view;
+
+impl App {
+    /// Does `action`, as a key or the palette asked for it.
+    pub(super) fn act(&mut self, action: Action) -> Vec<Cmd> {
+        let stays = matches!(
+            action,
+            Action::Ack
+                | Action::ToggleRead
+                | Action::ToggleVip
+                | Action::NextTab
+                | Action::PreviousTab
+                | Action::Redraw
+        );
+        if !stays {
+            self.opening = None;
+            self.going = false;
+        }
+        match action {
+            Action::Go(view) => {
+                if let Some(why) = view.missing() {
+                    self.toast(Severity::Info, format!("{}: {why}", view.name()));
+                    return Vec::new();
+                }
+                let leaving_channel = view == View::Inbox && self.inbox.channel.take().is_some();
+                self.go(view);
+                if leaving_channel {
+                    let request = self.inbox.request();
+                    return self.rows(request);
+                }
+                Vec::new()
+            }
+            Action::Next => self.next_urgent(),
+            Action::Search => {
+                self.go(View::Inbox);
+                if self.inbox.begin_search() { self.rows(None) } else { Vec::new() }
+            }
+            Action::Palette => {
+                self.overlay = Some(Overlay::Palette(Box::new(Palette::new(&self.contexts()))));
+                Vec::new()
+            }
+            Action::Help => {
+                self.overlay = Some(Overlay::Help { first: 0 });
+                Vec::new()
+            }
+            Action::Back => self.go_back(),
+            Action::Quit => self.quit(),
+            Action::Suspend => vec![Cmd::Suspend],
+            Action::Redraw => vec![Cmd::Redraw],
+            Action::Open => self.open(),
+            Action::NextTab | Action::PreviousTab => {
+                let forward = action == Action::NextTab;
+                match &mut self.inbox.open {
+                    Some(open) if self.view == View::Inbox => open.turn(forward),
+                    _ => self.activity.turn(forward),
+                }
+                Vec::new()
+            }
+            Action::Ack => self.toggle(|marks| if marks.acked.is_some() { Mark::Unack } else { Mark::Ack }),
+            Action::ToggleRead => self.toggle(|marks| if marks.read.is_some() { Mark::Unread } else { Mark::Read }),
+            Action::ToggleVip => self.toggle_vip(),
+            Action::Filter => {
+                self.inbox.shown = self.inbox.shown.next();
+                self.inbox.search = None;
+                let request = self.inbox.request();
+                self.rows(request)
+            }
+            Action::RestartTask => self.restart_task(),
+            Action::Down | Action::Up | Action::PageDown | Action::PageUp | Action::First | Action::Last => {
+                self.scroll(action)
+            }
+        }
+    }
+
+    pub(super) fn go(&mut self, view: View) {
+        if self.view != view {
+            self.back.push(self.view);
+            self.view = view;
+        }
+    }
+
+    fn go_back(&mut self) -> Vec<Cmd> {
+        if self.view == View::Inbox {
+            if self.inbox.open.take().is_some() {
+                return Vec::new();
+            }
+            if self.inbox.search.take().is_some() || self.inbox.channel.take().is_some() {
+                let request = self.inbox.request();
+                return self.rows(request);
+            }
+        }
+        if let Some(view) = self.back.pop() {
+            self.view = view;
+        }
+        Vec::new()
+    }
+
+    fn quit(&mut self) -> Vec<Cmd> {
+        if self.link != Link::Embedded {
+            return vec![Cmd::Quit(Quit::Leave)];
+        }
+        let others = self.snapshot.as_ref().is_some_and(|snapshot| snapshot.clients > 1);
+        if others {
+            return vec![Cmd::Quit(Quit::KeepEngine)];
+        }
+        self.overlay = Some(Overlay::Quit);
+        Vec::new()
+    }
+
+    fn next_urgent(&mut self) -> Vec<Cmd> {
+        let tasks = self.snapshot.as_ref().map(|snapshot| snapshot.tasks.as_slice()).unwrap_or_default();
+        let broken = tasks.iter().position(|task| task.state == TaskState::Waiting);
+        let looking = self.view == View::Activity && self.activity.tab == ActivityTab::Tasks;
+        if let Some(index) = broken
+            && !looking
+        {
+            self.go(View::Activity);
+            self.activity.tab = ActivityTab::Tasks;
+            self.activity.select(index);
+            return Vec::new();
+        }
+        self.going = true;
+        vec![Cmd::Ask(Purpose::Next, Request::NextUnread)]
+    }
+
+    pub(super) fn open_message(&mut self, id: MessageId) -> Vec<Cmd> {
+        self.opening = Some(id);
+        vec![Cmd::Ask(Purpose::Open(id), Request::Message(id))]
+    }
+
+    fn open(&mut self) -> Vec<Cmd> {
+        match self.view {
+            View::Inbox => {
+                let row = self.inbox.target().map(|row| row.id);
+                row.map_or_else(Vec::new, |id| self.open_message(id))
+            }
+            View::Channels => {
+                let panel = self.snapshot.as_ref().and_then(|snapshot| snapshot.channels.get(self.channel));
+                let Some(id) = panel.map(|panel| panel.id.clone()) else { return Vec::new() };
+                self.inbox.channel = Some(id);
+                self.inbox.search = None;
+                self.inbox.open = None;
+                self.go(View::Inbox);
+                let request = self.inbox.request();
+                self.rows(request)
+            }
+            View::Activity if self.activity.tab == ActivityTab::Events => {
+                let event = self.snapshot.as_ref().and_then(|snapshot| snapshot.events.get(self.activity.index()));
+                match event {
+                    Some(event) if event.cause.is_none() => {
+                        let id = MessageId::from(event.id);
+                        self.go(View::Inbox);
+                        self.open_message(id)
+                    }
+                    Some(event) => {
+                        let text = format!("a dead letter has no message; aurora events show {}", event.id);
+                        self.toast(Severity::Info, text);
+                        Vec::new()
+                    }
+                    None => Vec::new(),
+                }
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    fn toggle(&mut self, choose: impl FnOnce(&Marks) -> Mark) -> Vec<Cmd> {
+        match self.inbox.target().map(|row| choose(&row.marks)) {
+            Some(mark) => self.mark(mark),
+            None => Vec::new(),
+        }
+    }
+
+    pub(super) fn mark(&mut self, mark: Mark) -> Vec<Cmd> {
+        let Some(row) = self.inbox.target() else { return Vec::new() };
+        vec![Cmd::Ask(Purpose::Change("not marked"), Request::Mark { ids: vec![row.id], mark })]
+    }
+
+    fn toggle_vip(&mut self) -> Vec<Cmd> {
+        let Some(row) = self.inbox.target() else { return Vec::new() };
+        match row.contact {
+            Some(id) => vec![Cmd::Ask(Purpose::Change("not changed"), Request::SetVip { id, vip: !row.vip })],
+            None => {
+                self.toast(Severity::Info, "nobody is known to have written this");
+                Vec::new()
+            }
+        }
+    }
+
+    fn restart_task(&mut self) -> Vec<Cmd> {
+        let task = self.snapshot.as_ref().and_then(|snapshot| snapshot.tasks.get(self.activity.index()));
+        let name = task.map(|task| task.name.clone());
+        name.map(|name| Cmd::Ask(Purpose::Change("not restarted"), Request::RestartTask(name))).into_iter().collect()
+    }
+
+    fn scroll(&mut self, action: Action) -> Vec<Cmd> {
+        let height = self.list_height();
+        match self.view {
+            View::Inbox => {
+                let size = self.size;
+                if let Some(open) = &mut self.inbox.open {
+                    let body = view::message::body_area(size);
+                    let lines = view::message::lines(open, body.width).len();
+                    let last = (lines + 1).saturating_sub(usize::from(body.height).max(1));
+                    let page = usize::from(body.height);
+                    open.scroll = moved(action, open.scroll, last.max(1), page).unwrap_or(open.scroll);
+                    return Vec::new();
+                }
+                let to = moved(action, self.inbox.index(), self.inbox.rows.len(), height);
+                if let Some(to) = to {
+                    self.inbox.select(to);
+                }
+                if action == Action::First && self.inbox.search.is_none() {
+                    // New rows may wait above.
+                    let request = self.inbox.refresh();
+                    return self.rows(request);
+                }
+                self.older()
+            }
+            View::Channels => {
+                let len = self.snapshot.as_ref().map_or(0, |snapshot| snapshot.channels.len());
+                self.channel = moved(action, self.channel, len, height).unwrap_or(self.channel);
+                Vec::new()
+            }
+            View::Activity => {
+                let len = self.snapshot.as_ref().map_or(0, |snapshot| match self.activity.tab {
+                    ActivityTab::Events => snapshot.events.len(),
+                    ActivityTab::Refusals => snapshot.rejections.len(),
+                    ActivityTab::Tasks => snapshot.tasks.len(),
+                    ActivityTab::Logs => snapshot.logs.len(),
+                });
+                let index = self.activity.index();
+                self.activity.select(moved(action, index, len, height).unwrap_or(index));
+                Vec::new()
+            }
+            _ => Vec::new(),
+        }
+    }
+}
