@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::resolved::Source;
 use super::{Config, ConfigError, ConfigFile};
 
 /// The documented configuration: its active lines are exactly the defaults.
@@ -42,7 +43,8 @@ pub fn load(path: Option<&Path>) -> Result<Config, Box<ConfigError>> {
 pub fn parse(text: &str, path: Option<&Path>) -> Result<Config, Box<ConfigError>> {
     let name = path.map_or_else(|| "<defaults>".to_owned(), |path| path.display().to_string());
     let file: ConfigFile = toml::from_str(text).map_err(|e| ConfigError::from_toml(&name, text, &e))?;
-    Config::from_file(file, path).map_err(|mistake| {
+    let source = Source { name: name.clone(), text: text.to_owned() };
+    Config::from_file(file, path, source).map_err(|mistake| {
         Box::new(ConfigError {
             file: name,
             source: text.to_owned(),

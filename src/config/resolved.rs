@@ -1,6 +1,7 @@
 //! What is needed: validated once, complete, without the file.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::net::SocketAddr;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -11,7 +12,7 @@ use toml::Spanned;
 use crate::model::{Assurance, ChannelId, ProviderKind, Secret};
 
 use super::file::{self, ChannelFile, ConfigFile, SecretFile};
-use super::{ByteSize, Cidr, SecretError, SecretRef, Theme, VipList};
+use super::{ByteSize, Cidr, ConfigError, SecretRef, Theme, VipList};
 
 /// A validated configuration.
 #[derive(Debug, Clone)]
@@ -38,6 +39,7 @@ pub struct Config {
     pub commit_batch: usize,
     /// Name of the theme.
     pub theme: String,
+    pub(super) source: Source,
 }
 
 /// Limits of the doors.
@@ -83,6 +85,21 @@ pub struct ConfiguredSecret {
     pub reference: SecretRef,
     /// The moment after which it no longer counts.
     pub not_after: Option<Timestamp>,
+    /// Where it stands in the file; `None` for a default.
+    pub span: Option<Range<usize>>,
+}
+
+/// The file a configuration came from, kept to point at places in it.
+#[derive(Clone, Default)]
+pub(super) struct Source {
+    pub name: String,
+    pub text: String,
+}
+
+impl fmt::Debug for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Source")
+    }
 }
 
 /// A mistake found after parsing; the caller adds the file.
@@ -112,7 +129,7 @@ const BODY_CEILING: u64 = 64 << 20;
 
 impl Config {
     /// Validates `file`.
-    pub(super) fn from_file(file: ConfigFile, path: Option<&Path>) -> Result<Self, Mistake> {
+    pub(super) fn from_file(file: ConfigFile, path: Option<&Path>, source: Source) -> Result<Self, Mistake> {
         let node = match file.node.name {
             Some(name) if !name.trim().is_empty() => name,
             _ => rustix::system::uname().nodename().to_string_lossy().into_owned(),
@@ -155,16 +172,37 @@ impl Config {
             vip: VipList::new(&file.contacts.vip),
             commit_batch: at_least(file.store.commit_batch.as_ref(), 1, 256)? as usize,
             theme,
+            source,
         })
     }
 
     /// Reads the secrets of `channel`.
     ///
     /// # Errors
-    /// The first that cannot be read, by reference and reason.
-    pub fn read_secrets(&self, channel: &ChannelConfig) -> Result<Vec<Secret>, SecretError> {
+    /// The first that cannot be read, with its place in the file.
+    pub fn read_secrets(&self, channel: &ChannelConfig) -> Result<Vec<Secret>, Box<ConfigError>> {
         let bases: Vec<&Path> = self.file_dir.as_deref().into_iter().chain([self.state_dir.as_path()]).collect();
-        channel.secrets.iter().map(|secret| Ok(Secret::new(secret.reference.read(&bases)?, secret.not_after))).collect()
+        channel
+            .secrets
+            .iter()
+            .map(|secret| {
+                let read = secret.reference.read(&bases);
+                let value = read.map_err(|error| self.mistake(channel, secret, &error.to_string()))?;
+                Ok(Secret::new(value, secret.not_after))
+            })
+            .collect()
+    }
+
+    /// A mistake about `secret`, with its place in the file.
+    #[must_use]
+    pub fn mistake(&self, channel: &ChannelConfig, secret: &ConfiguredSecret, why: &str) -> Box<ConfigError> {
+        Box::new(ConfigError {
+            file: self.source.name.clone(),
+            source: self.source.text.clone(),
+            span: secret.span.clone(),
+            message: format!("channel `{}`: {why}", channel.id),
+            help: None,
+        })
     }
 
     /// Keeps everything durable in `dir` instead.
@@ -173,7 +211,7 @@ impl Config {
         if self.default_channels {
             for channel in self.channels.values_mut() {
                 let reference = SecretRef::File(generated_secret_path(dir, &channel.id));
-                channel.secrets = vec![ConfiguredSecret { reference, not_after: None }];
+                channel.secrets = vec![ConfiguredSecret { reference, not_after: None, span: None }];
             }
         }
     }
@@ -212,7 +250,7 @@ fn default_channel_set(state_dir: &Path, body_max: Option<u64>) -> BTreeMap<Chan
                 path: default_path(provider, &id),
                 provider,
                 listen: None,
-                secrets: vec![ConfiguredSecret { reference, not_after: None }],
+                secrets: vec![ConfiguredSecret { reference, not_after: None, span: None }],
                 allow_from: Vec::new(),
                 body_max: provider_body_max(provider, body_max),
                 require_assurance: None,
@@ -302,7 +340,7 @@ fn secret(typed: &Spanned<SecretFile>) -> Result<ConfiguredSecret, Mistake> {
                 .map_err(|e| Mistake::at(typed, format!("not_after: {e}")).help("write it as 2030-01-01T00:00:00Z"))
         })
         .transpose()?;
-    Ok(ConfiguredSecret { reference, not_after })
+    Ok(ConfiguredSecret { reference, not_after, span: Some(file::span(typed)) })
 }
 
 fn json_pointer(typed: &Spanned<String>) -> Result<String, Mistake> {

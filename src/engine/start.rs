@@ -13,8 +13,8 @@ use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::config::Config;
-use crate::ingress::{Channel, Refusals, SecretProblem};
+use crate::config::{Config, ConfigError};
+use crate::ingress::{Channel, Refusals};
 use crate::model::{ChannelId, EventFilter, InboxFilter, LogLine, ProviderKind};
 use crate::store::{Options, Store, StoreError};
 
@@ -55,7 +55,7 @@ pub enum StartError {
     },
     /// A secret cannot be used.
     #[error(transparent)]
-    Secret(#[from] SecretProblem),
+    Secret(#[from] Box<ConfigError>),
     /// The store cannot be opened.
     #[error(transparent)]
     Store(#[from] StoreError),

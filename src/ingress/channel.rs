@@ -1,6 +1,6 @@
 //! A channel ready to receive: its configuration, its provider, its secrets.
 
-use crate::config::{ChannelConfig, Config, SecretError};
+use crate::config::{ChannelConfig, Config, ConfigError};
 use crate::model::{Assurance, Secret};
 use crate::provider::{self, Options, Provider};
 
@@ -17,48 +17,19 @@ pub struct Channel {
     pub secrets: Vec<Secret>,
 }
 
-/// A secret that cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum SecretProblem {
-    /// It cannot be read.
-    #[error("channel `{channel}`: {source}")]
-    Unreadable {
-        /// Which channel.
-        channel: String,
-        /// Why.
-        source: SecretError,
-    },
-    /// It was read, but is not a secret of this provider.
-    #[error("channel `{channel}`: secret {reference} is not a secret for `{provider}`: {why}")]
-    Unfit {
-        /// Which channel.
-        channel: String,
-        /// Where it is kept.
-        reference: String,
-        /// For which provider.
-        provider: &'static str,
-        /// Why.
-        why: String,
-    },
-}
-
 impl Channel {
     /// Reads the secrets of `config` and checks that its provider can use them.
     ///
     /// # Errors
-    /// The first secret that is missing or unfit.
-    pub fn new(all: &Config, config: ChannelConfig) -> Result<Self, SecretProblem> {
+    /// The first secret that is missing or unfit, with its place in the file.
+    pub fn new(all: &Config, config: ChannelConfig) -> Result<Self, Box<ConfigError>> {
         let options = Options { dedupe_window: config.dedupe_window, dedupe_pointer: config.dedupe_pointer.clone() };
         let provider = provider::build(config.provider, options);
-        let secrets = all
-            .read_secrets(&config)
-            .map_err(|source| SecretProblem::Unreadable { channel: config.id.to_string(), source })?;
+        let secrets = all.read_secrets(&config)?;
         for (secret, configured) in secrets.iter().zip(&config.secrets) {
-            provider.check_secret(secret).map_err(|why| SecretProblem::Unfit {
-                channel: config.id.to_string(),
-                reference: configured.reference.to_string(),
-                provider: config.provider.as_str(),
-                why,
+            provider.check_secret(secret).map_err(|why| {
+                let why = format!("{} is not a secret for `{}`: {why}", configured.reference, config.provider);
+                all.mistake(&config, configured, &why)
             })?;
         }
         Ok(Self { config, number: 0, provider, secrets })

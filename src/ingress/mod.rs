@@ -7,7 +7,7 @@ mod limit;
 mod refusals;
 
 pub use body::BodyBudget;
-pub use channel::{Channel, SecretProblem};
+pub use channel::Channel;
 pub use door::{Door, Routes};
 pub use limit::FailureLimit;
 pub use refusals::Refusals;

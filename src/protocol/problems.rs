@@ -67,7 +67,7 @@ impl Snapshot {
             });
             problems.push(Problem {
                 severity: if fresh { Severity::Warn } else { Severity::Info },
-                what: format!("{} dead letters: verified and kept, but not understood", self.dead_letters),
+                what: format!("dead letters, verified and kept but not understood: {}", self.dead_letters),
                 next: "aurora events list --dead".to_owned(),
             });
         }

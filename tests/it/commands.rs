@@ -137,8 +137,9 @@ fn the_configuration_is_written_checked_and_shown_without_secrets() {
     std::fs::write(&file, format!("[channels.a]\nprovider = \"github\"\nsecrets = [\"file:{}\"]\n", secret.display()))
         .expect("writes");
     let output = run(&["config", "check"]);
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(2));
-    assert!(String::from_utf8_lossy(&output.stderr).contains("chmod 600"));
+    assert!(stderr.contains("chmod 600") && stderr.contains(&format!("{shown}:3:12")), "{stderr}");
     let schema: Value = serde_json::from_slice(&run(&["config", "schema"]).stdout).expect("JSON");
     assert!(schema["properties"]["channels"].is_object());
 }

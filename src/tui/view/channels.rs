@@ -60,7 +60,7 @@ fn panel(app: &App, channel: &ChannelPanel, selected: bool, frame: &mut Frame<'_
             Span::styled(format!("{} VIP", channel.unread_vip), vip),
             Span::styled(format!(" and {} unread", channel.unread), look.text),
         ]),
-        Line::styled(format!("{} events, {} refused", channel.events, channel.rejected), look.text),
+        Line::styled(format!("events {}, refused {}", channel.events, channel.rejected), look.text),
         Line::from(error),
         Line::styled(fit(look, channel.urls.last().map_or("", String::as_str), width), look.muted),
     ];

@@ -5,7 +5,7 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Paragraph;
 
-use crate::model::{ChannelPanel, age};
+use crate::model::{ChannelPanel, ProviderKind, age};
 use crate::protocol::{Problem, Severity, Snapshot};
 use crate::screen;
 
@@ -82,7 +82,8 @@ fn needs(app: &App, snapshot: &Snapshot, width: usize, room: usize) -> Vec<Line<
         Span::styled(format!("   {vip} VIP and {others} other messages are unread"), look.muted),
     ])];
     if snapshot.channels.iter().all(|channel| channel.events == 0) {
-        let first = snapshot.channels.first().map_or("CHANNEL", |channel| channel.id.as_str());
+        let easy = snapshot.channels.iter().find(|channel| channel.provider == ProviderKind::Standard);
+        let first = easy.or(snapshot.channels.first()).map_or("CHANNEL", |channel| channel.id.as_str());
         lines.push(Line::styled("  Nothing has come in yet. Send the first message from another terminal:", look.text));
         lines.push(Line::styled(format!("    aurora send-test {first}"), look.key));
         return lines;
