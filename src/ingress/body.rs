@@ -1,4 +1,4 @@
-//! Reading a body nobody has authenticated yet.
+//! Reading a body nobody has authenticated yet, within a budget that all bodies on their way share.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,7 +13,7 @@ use crate::model::Reason;
 /// Time for a whole body.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Bytes of unauthenticated bodies held at once, over all connections.
+/// Bytes of bodies held at once, over all connections, from the first byte to the commit.
 #[derive(Debug)]
 pub struct BodyBudget {
     left: AtomicU64,
@@ -26,7 +26,7 @@ impl Default for BodyBudget {
 }
 
 /// A share of the budget, given back when it is dropped.
-struct Share {
+pub(super) struct Share {
     budget: Arc<BodyBudget>,
     held: u64,
 }
@@ -46,7 +46,7 @@ impl Drop for Share {
 }
 
 /// Reads `body`, at most `max` bytes of it, within the time and the budget.
-pub(super) async fn read(body: Incoming, max: u64, budget: &Arc<BodyBudget>) -> Result<Bytes, Reason> {
+pub(super) async fn read(body: Incoming, max: u64, budget: &Arc<BodyBudget>) -> Result<(Bytes, Share), Reason> {
     if body.size_hint().lower() > max {
         return Err(Reason::TooLarge);
     }
@@ -56,7 +56,7 @@ pub(super) async fn read(body: Incoming, max: u64, budget: &Arc<BodyBudget>) -> 
     }
 }
 
-async fn collect(mut body: Incoming, max: u64, budget: &Arc<BodyBudget>) -> Result<Bytes, Reason> {
+async fn collect(mut body: Incoming, max: u64, budget: &Arc<BodyBudget>) -> Result<(Bytes, Share), Reason> {
     let mut share = Share { budget: Arc::clone(budget), held: 0 };
     let mut first: Option<Bytes> = None;
     let mut whole = BytesMut::new();
@@ -78,5 +78,5 @@ async fn collect(mut body: Incoming, max: u64, budget: &Arc<BodyBudget>) -> Resu
             }
         }
     }
-    Ok(first.unwrap_or_else(|| whole.freeze()))
+    Ok((first.unwrap_or_else(|| whole.freeze()), share))
 }

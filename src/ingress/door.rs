@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use crate::model::{Assurance, EventId, ProviderKind, Reason};
+use crate::model::{Assurance, EventId, Reason};
 use crate::net::Handler;
 use crate::provider::{Answer, Outcome, RawRequest, Verified};
 use crate::store::{NewEvent, Recorded, Store, StoreError};
@@ -59,7 +59,7 @@ pub struct Door {
     pub refusals: Arc<Refusals>,
     /// How often a source may fail.
     pub limit: Arc<FailureLimit>,
-    /// What unauthenticated bodies may hold.
+    /// What bodies on their way may hold.
     pub budget: Arc<BodyBudget>,
 }
 
@@ -101,9 +101,7 @@ impl Door {
         now: Timestamp,
     ) -> Result<Recorded, Refused> {
         let (head, body) = request.into_parts();
-        // A static secret can be guessed, so a source that failed too often is not even compared.
-        if channel.config.provider == ProviderKind::Secret && self.limit.is_exhausted(source, slot(Some(channel)), now)
-        {
+        if channel.provider.is_guessable() && self.limit.is_exhausted(source, slot(Some(channel)), now) {
             return Err(Refused::new(Reason::RateLimited, "too many failures in the last minute"));
         }
         if !channel.config.allow_from.is_empty()
@@ -124,9 +122,11 @@ impl Door {
         if !channel.provider.accepts(raw.media_type().as_deref()) {
             return Err(Refused::new(Reason::ContentType, "the provider never sends this content type"));
         }
-        raw.body = body::read(body, max, &self.budget)
+        // The share is held until the commit: a body that waits for it takes memory as one that is read does.
+        let (body, _share) = body::read(body, max, &self.budget)
             .await
             .map_err(|reason| Refused::new(reason, body_detail(reason, max)))?;
+        raw.body = body;
         let verified = channel
             .provider
             .verify(&channel.secrets, &raw, now)

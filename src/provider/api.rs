@@ -24,6 +24,11 @@ pub trait Provider: Send + Sync + fmt::Debug {
     /// What is wrong with it, without repeating it.
     fn check_secret(&self, secret: &Secret) -> Result<(), String>;
 
+    /// Whether the proof is a secret that can be guessed. A source that failed too often is then not compared at all.
+    fn is_guessable(&self) -> bool {
+        false
+    }
+
     /// Whether one of `secrets` made the signature, and what it proves.
     ///
     /// Where the signature covers bytes these are the exact bytes of the body, and nothing is parsed first.

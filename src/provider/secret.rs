@@ -51,6 +51,10 @@ impl Provider for SharedSecret {
         if secret.expose().is_ascii() { Ok(()) } else { Err("a header carries ASCII only".to_owned()) }
     }
 
+    fn is_guessable(&self) -> bool {
+        true
+    }
+
     fn verify(&self, secrets: &[Secret], request: &RawRequest, now: Timestamp) -> Result<Verified, Rejected> {
         refuse_telling_query(&request.query)?;
         if request.headers.contains_key(SIGNED.signature) {
