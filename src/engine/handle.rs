@@ -51,11 +51,6 @@ impl Handle {
     pub fn stop(&self) {
         self.stop.cancel();
     }
-
-    /// Resolves when the engine has been asked to stop.
-    pub async fn stopped(&self) {
-        self.stop.cancelled().await;
-    }
 }
 
 impl Joined {

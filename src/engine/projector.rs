@@ -38,48 +38,56 @@ pub(super) struct Projector {
 impl Projector {
     /// Projects whatever comes, until it is stopped.
     pub(super) async fn run(self: Arc<Self>, context: TaskContext) -> Result<(), String> {
-        context.running();
-        let mut pace = Pace::new(self.store.recorded());
-        loop {
-            tokio::select! {
-                () = context.stop.cancelled() => return Ok(()),
-                () = self.store.committed().notified() => {}
-                () = tokio::time::sleep(SWEEP) => {}
-            }
-            while !context.stop.is_cancelled() {
-                let started = Instant::now();
-                let projected = self.project_batch().await.map_err(text)?;
-                if projected.up_to == 0 {
-                    break;
-                }
-                self.projected.notify_one();
-                // The engine is gone only when everything ends.
-                let _ = self.inputs.send(Input::Projected(projected)).await;
-                let rest = pace.rest(started.elapsed(), self.store.recorded());
-                tokio::time::sleep(rest).await;
-            }
-        }
+        self.follow(context, |this| this.store.committed(), Self::project_step).await
     }
 
     /// Indexes whatever was projected, until it is stopped.
     pub(super) async fn run_index(self: Arc<Self>, context: TaskContext) -> Result<(), String> {
+        self.follow(context, |this| &this.projected, Self::index_step).await
+    }
+
+    /// Takes `step` after `step` while there is more to do, then waits for the hint or the next sweep. While
+    /// deliveries come in fast it rests between steps.
+    async fn follow<F>(
+        self: Arc<Self>,
+        context: TaskContext,
+        hint: fn(&Self) -> &Notify,
+        step: fn(Arc<Self>) -> F,
+    ) -> Result<(), String>
+    where
+        F: Future<Output = Result<bool, StoreError>>,
+    {
         context.running();
         let mut pace = Pace::new(self.store.recorded());
         loop {
             tokio::select! {
                 () = context.stop.cancelled() => return Ok(()),
-                () = self.projected.notified() => {}
+                () = hint(&self).notified() => {}
                 () = tokio::time::sleep(SWEEP) => {}
             }
             while !context.stop.is_cancelled() {
                 let started = Instant::now();
-                if self.store.index(INDEX_BATCH).await.map_err(text)? == 0 {
+                if !step(Arc::clone(&self)).await.map_err(|error| error.to_string())? {
                     break;
                 }
-                let rest = pace.rest(started.elapsed(), self.store.recorded());
-                tokio::time::sleep(rest).await;
+                tokio::time::sleep(pace.rest(started.elapsed(), self.store.recorded())).await;
             }
         }
+    }
+
+    async fn project_step(self: Arc<Self>) -> Result<bool, StoreError> {
+        let projected = self.project_batch().await?;
+        let more = projected.up_to > 0;
+        if more {
+            self.projected.notify_one();
+            // The engine is gone only when everything ends.
+            let _ = self.inputs.send(Input::Projected(projected)).await;
+        }
+        Ok(more)
+    }
+
+    async fn index_step(self: Arc<Self>) -> Result<bool, StoreError> {
+        Ok(self.store.index(INDEX_BATCH).await? > 0)
     }
 
     /// Projects and indexes everything that is stored, without telling anybody.
@@ -144,9 +152,4 @@ pub(super) async fn blocking<T: Send + 'static>(
     read: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
 ) -> Result<T, StoreError> {
     tokio::task::spawn_blocking(read).await.unwrap_or(Err(StoreError::Closed))
-}
-
-#[expect(clippy::needless_pass_by_value, reason = "it is the last word of an error's way, as `map_err` hands it over")]
-fn text(error: StoreError) -> String {
-    error.to_string()
 }
