@@ -2,69 +2,14 @@
 
 use std::fmt;
 use std::str::FromStr;
-use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-/// The id of a channel: the table name under `[channels.*]` and the last part of `/hooks/<id>`.
-///
-/// 1 to 64 of `a-z A-Z 0-9 . _ -`, beginning with a letter or digit, so that it is safe in a path,
-/// in a file name and on a screen.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct ChannelId(Arc<str>);
-
-/// A channel id that cannot be used.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("channel id {0:?} must be 1 to 64 of a-z A-Z 0-9 . _ - and begin with a letter or digit")]
-pub struct BadChannelId(String);
-
-impl ChannelId {
-    /// The id as text.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl FromStr for ChannelId {
-    type Err = BadChannelId;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let safe = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
-        let first_ok = text.chars().next().is_some_and(|c| c.is_ascii_alphanumeric());
-        if first_ok && text.len() <= 64 && text.chars().all(safe) {
-            Ok(Self(text.into()))
-        } else {
-            Err(BadChannelId(text.to_owned()))
-        }
-    }
-}
-
-impl TryFrom<String> for ChannelId {
-    type Error = BadChannelId;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        text.parse()
-    }
-}
-
-impl From<ChannelId> for String {
-    fn from(id: ChannelId) -> Self {
-        id.0.as_ref().to_owned()
-    }
-}
-
-impl fmt::Display for ChannelId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&self.0)
-    }
-}
-
-impl fmt::Debug for ChannelId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0)
-    }
+super::name::name_id! {
+    /// The id of a channel: the table name under `[channels.*]` and the last part of `/hooks/<id>`.
+    ChannelId,
+    /// A channel id that cannot be used.
+    BadChannelId, "channel"
 }
 
 /// The service behind a channel.

@@ -15,7 +15,7 @@ pub struct Person {
 }
 
 /// What a provider reads out of one event. Text is as it came; the screen sanitises it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Parsed {
     /// Who wrote it, when that can be told.
     pub from: Option<Person>,

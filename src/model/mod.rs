@@ -1,21 +1,25 @@
-//! The nouns: ids, events, messages, contacts, channels, tasks. No async, no I/O.
+//! The nouns: ids, events, messages, contacts, channels, checks, tasks. No async, no I/O.
 
 mod age;
 mod assurance;
 mod channel;
+mod check;
 mod event;
 mod filter;
 mod id;
 mod log;
 mod message;
+mod name;
 mod panel;
 mod rejection;
 mod secret;
 mod task;
+mod value;
 
 pub use age::age;
 pub use assurance::Assurance;
 pub use channel::{BadChannelId, ChannelId, ProviderKind};
+pub use check::{BadCheckId, CheckId, CheckKind, Observation, Phase, Step, Verdict};
 pub use event::{Event, EventState};
 pub use filter::{ContactFilter, EventFilter, InboxFilter};
 pub use id::{BadId, ContactId, ConversationId, EventId, MessageId};
@@ -25,3 +29,4 @@ pub use panel::{ChannelPanel, ChannelState};
 pub use rejection::{Reason, Rejection};
 pub use secret::Secret;
 pub use task::{TaskState, TaskStatus};
+pub use value::{Value, short_duration};

@@ -187,6 +187,7 @@ fn read(kind: &str, value: &Value) -> Parsed {
         subject,
         text,
         thread: place,
+        ..Parsed::default()
     }
 }
 

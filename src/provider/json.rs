@@ -28,7 +28,7 @@ pub fn read(stored: &Stored<'_>) -> Parsed {
     let thread = find(&THREAD)
         .or_else(|| from.as_ref().map(|person| person.address.clone()))
         .unwrap_or_else(|| stored.kind.to_owned());
-    Parsed { from, subject, text, thread }
+    Parsed { from, subject, text, thread, ..Parsed::default() }
 }
 
 /// The message when the body is not JSON: its text.
@@ -36,7 +36,7 @@ pub fn read(stored: &Stored<'_>) -> Parsed {
 pub fn plain(stored: &Stored<'_>) -> Parsed {
     let text = String::from_utf8_lossy(stored.data).into_owned();
     let subject = first_line(&text).unwrap_or(stored.kind).to_owned();
-    Parsed { from: None, subject, text, thread: stored.kind.to_owned() }
+    Parsed { subject, text, thread: stored.kind.to_owned(), ..Parsed::default() }
 }
 
 fn first_line(text: &str) -> Option<&str> {

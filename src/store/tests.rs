@@ -65,7 +65,13 @@ async fn project(store: &Store) {
                 let from = text
                     .split_once(':')
                     .map(|(name, _)| Person { address: format!("{name}@example.org"), name: name.to_owned() });
-                let parsed = Parsed { from, subject: format!("about {text}"), thread: event.kind.clone(), text };
+                let parsed = Parsed {
+                    from,
+                    subject: format!("about {text}"),
+                    thread: event.kind.clone(),
+                    text,
+                    ..Parsed::default()
+                };
                 Projection { parsed: event.dead.is_none().then_some(parsed), vip: false, event }
             })
             .collect();
@@ -165,10 +171,10 @@ async fn projection_makes_messages_and_marks_outlive_a_replay() {
         .into_iter()
         .map(|event| Projection {
             parsed: event.dead.is_none().then(|| Parsed {
-                from: None,
                 subject: "new reading".into(),
                 text: "t".into(),
                 thread: "z".into(),
+                ..Parsed::default()
             }),
             vip: false,
             event,
