@@ -67,7 +67,7 @@ impl From<Box<ConfigError>> for Failure {
 impl From<StartError> for Failure {
     fn from(error: StartError) -> Self {
         let exit = match &error {
-            StartError::Secret(_) => Exit::Usage,
+            StartError::Config(_) => Exit::Usage,
             _ => Exit::Failed,
         };
         let next = match &error {

@@ -9,7 +9,7 @@ use crate::screen;
 
 use super::args::{Cli, Command};
 use super::exit::{Exit, Failure, Outcome};
-use super::load::load;
+use super::load::{load, load_to_ask};
 use super::{channels, config_command, contacts, events, inbox, send_test, serve, status, tasks, watch};
 
 /// Runs the command line of this process.
@@ -41,7 +41,12 @@ fn run(cli: Cli) -> Outcome {
     if let Some(Command::Config(command)) = cli.command {
         return config_command::run(command, &global);
     }
-    let config = load(&global)?;
+    let config = match &cli.command {
+        Some(Command::Attach { .. } | Command::Status(_) | Command::Watch { .. } | Command::Task(_)) => {
+            load_to_ask(&global)?
+        }
+        _ => load(&global)?,
+    };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let outcome = runtime.block_on(async {
         match cli.command {

@@ -15,20 +15,20 @@ use super::{output, serve};
 
 /// The screen with the engine inside, or on the engine that runs already.
 pub(super) async fn run(config: Config, global: &Global) -> Outcome {
-    let look = look(&config, global)?;
+    let (look, look_of) = (look(&config.theme, global)?, |theme: &str| follow(theme, global));
     refuse_without_terminal()?;
     let path = socket_path(&config.state_dir);
     if try_attach(&path).await.is_ok() {
-        return attach_at(path, look, global).await;
+        return attach_at(path, look, look_of, global).await;
     }
     let (running, _log) = match serve::engine(&config, global, Doors::Open, false).await {
         Ok(started) => started,
         // It started while we looked.
-        Err(_) if wait_for(&path).await => return attach_at(path, look, global).await,
+        Err(_) if wait_for(&path).await => return attach_at(path, look, look_of, global).await,
         Err(failure) => return Err(failure),
     };
     let mut client = Client::embedded(&running.handle, true, global.read_only).await;
-    let ended = tui::run(&mut client, look).await?;
+    let ended = tui::run(&mut client, look, look_of).await?;
     drop(client);
     match ended {
         Ended::Quit(Quit::KeepEngine) => {
@@ -47,7 +47,7 @@ pub(super) async fn run(config: Config, global: &Global) -> Outcome {
 /// The engine goes on without its screen, as `serve` does.
 async fn keep(running: Running) -> Outcome {
     tracing::info!("the screen is gone; the engine goes on");
-    serve::until_asked_to_stop().await?;
+    serve::until_asked_to_stop(&running.handle).await?;
     serve::stop(running).await;
     Ok(Exit::Fine)
 }
@@ -64,7 +64,7 @@ async fn wait_for(path: &std::path::Path) -> bool {
 
 /// The screen on a running engine.
 pub(super) async fn attach(config: &Config, target: Option<&str>, global: &Global) -> Outcome {
-    let look = look(config, global)?;
+    let look = look(&config.theme, global)?;
     let path = match target {
         None => socket_path(&config.state_dir),
         Some(target) => target
@@ -76,12 +76,13 @@ pub(super) async fn attach(config: &Config, target: Option<&str>, global: &Globa
     try_attach(&path)
         .await
         .map_err(|error| Failure::new(Exit::Down, format!("{error}\nstart it with `aurora` or `aurora serve`")))?;
-    attach_at(path, look, global).await
+    // The engine may have a configuration of its own; this screen has its own too.
+    attach_at(path, look, |_: &str| None, global).await
 }
 
-async fn attach_at(path: PathBuf, look: Look, global: &Global) -> Outcome {
+async fn attach_at(path: PathBuf, look: Look, look_of: impl Fn(&str) -> Option<Look>, global: &Global) -> Outcome {
     let mut client = Client::attached(path, true, global.read_only);
-    tui::run(&mut client, look).await?;
+    tui::run(&mut client, look, look_of).await?;
     Ok(Exit::Fine)
 }
 
@@ -92,7 +93,12 @@ fn refuse_without_terminal() -> Result<(), Failure> {
     Err(Failure::usage("this is no terminal; `aurora serve` runs the engine without a screen"))
 }
 
-fn look(config: &Config, global: &Global) -> Result<Look, Failure> {
+/// The look of a theme the engine's configuration names from now on, unless the command line names one.
+fn follow(theme: &str, global: &Global) -> Option<Look> {
+    if global.theme.is_none() { look(theme, global).ok() } else { None }
+}
+
+fn look(theme: &str, global: &Global) -> Result<Look, Failure> {
     let env = |name: &str| std::env::var(name).unwrap_or_default();
     let mode = match global.color {
         When::Never => ColourMode::None,
@@ -103,7 +109,7 @@ fn look(config: &Config, global: &Global) -> Result<Look, Failure> {
     let locale =
         ["LC_ALL", "LC_CTYPE", "LANG"].map(env).into_iter().find(|value| !value.is_empty()).unwrap_or_default();
     let ascii = global.ascii || !locale.to_lowercase().replace('-', "").contains("utf8") && !locale.is_empty();
-    let theme = Theme::built_in(&config.theme).map_err(Failure::usage)?;
+    let theme = Theme::built_in(theme).map_err(Failure::usage)?;
     // A theme of exact colours in a terminal without them would lose its meaning.
     let theme = if mode == ColourMode::True { theme } else { Theme::built_in("terminal").map_err(Failure::usage)? };
     Ok(Look::new(&theme, mode, ascii))

@@ -6,12 +6,13 @@ use std::net::SocketAddr;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::config::Config;
-use crate::engine::{Doors, LogSink, Running, start};
+use crate::engine::{Doors, Handle, LogSink, Running, start};
 use crate::net;
 use crate::server::{socket_path, unix_socket};
 
 use super::args::Global;
 use super::exit::{Exit, Failure, Outcome};
+use super::load::origin;
 use super::logging;
 
 /// Starts the engine with everything around it. The guard keeps the log open.
@@ -22,7 +23,7 @@ pub(super) async fn engine(
     to_stderr: bool,
 ) -> Result<(Running, tracing_appender::non_blocking::WorkerGuard), Failure> {
     let (sink, logs) = LogSink::new();
-    let running = start(config.clone(), doors, Some(logs)).await?;
+    let running = start(config.clone(), doors, Some(logs), Some(origin(global))).await?;
     let guard = logging::start(config, global.verbose, to_stderr, sink)?;
     running.handle.supervise(unix_socket(socket_path(&config.state_dir), running.handle.clone()));
     tracing::info!(node = config.node, state_dir = %config.state_dir.display(), "engine started");
@@ -35,13 +36,13 @@ pub(super) async fn run(config: Config, strict: bool, ingest_only: bool, global:
     }
     let doors = if ingest_only { Doors::IngestOnly } else { Doors::Open };
     let (running, _log) = engine(&config, global, doors, true).await?;
-    until_asked_to_stop().await?;
+    until_asked_to_stop(&running.handle).await?;
     stop(running).await;
     Ok(Exit::Fine)
 }
 
-/// Waits for SIGTERM or SIGINT. A hangup of the terminal ends nothing.
-pub(super) async fn until_asked_to_stop() -> Result<(), Failure> {
+/// Waits for SIGTERM or SIGINT. SIGHUP asks for the configuration to be read again.
+pub(super) async fn until_asked_to_stop(engine: &Handle) -> Result<(), Failure> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut hangup = signal(SignalKind::hangup())?;
@@ -49,7 +50,7 @@ pub(super) async fn until_asked_to_stop() -> Result<(), Failure> {
         tokio::select! {
             _ = terminate.recv() => return Ok(()),
             _ = interrupt.recv() => return Ok(()),
-            _ = hangup.recv() => tracing::info!("SIGHUP: the engine goes on"),
+            _ = hangup.recv() => engine.reload().await,
         }
     }
 }

@@ -31,7 +31,7 @@ impl Session {
                 Err(AttachError::Refused(reason)) => return Err(Failure::new(Exit::Failed, reason)),
                 Err(AttachError::Unreachable { .. }) => {}
             }
-            match start(config.clone(), Doors::Closed, None).await {
+            match start(config.clone(), Doors::Closed, None, None).await {
                 Ok(running) => {
                     let client = Client::embedded(&running.handle, false, global.read_only).await;
                     return Ok(Self { client, own: Some(running) });

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::resolved::Source;
+use super::resolved::{Source, default_state_dir, expand_home};
 use super::{Config, ConfigError, ConfigFile};
 
 /// The documented configuration: its active lines are exactly the defaults.
@@ -34,6 +34,16 @@ pub fn load(path: Option<&Path>) -> Result<Config, Box<ConfigError>> {
             help: named.then(|| "run `aurora config init` to write one, or leave --config out".into()),
         })),
     }
+}
+
+/// The state directory that the file at `path`, or at the default path, names; for commands that ask a running
+/// engine what is wrong with its configuration. `None` when the file cannot even be read as TOML.
+#[must_use]
+pub fn state_dir(path: Option<&Path>) -> Option<PathBuf> {
+    let path = path.map(Path::to_owned).or_else(default_config_path)?;
+    let table: toml::Table = std::fs::read_to_string(path).ok()?.parse().ok()?;
+    let named = table.get("node").and_then(|node| node.get("state_dir")).and_then(toml::Value::as_str);
+    Some(named.map_or_else(default_state_dir, expand_home))
 }
 
 /// Reads the configuration `text`, which came from `path`.

@@ -4,6 +4,8 @@
 //! reference ([`SecretRef`]); its value is read when the engine starts and never printed.
 
 mod cidr;
+mod difference;
+mod effective;
 mod error;
 mod file;
 mod load;
@@ -14,11 +16,12 @@ mod theme;
 mod vip;
 
 pub use cidr::Cidr;
+pub use difference::{Difference, difference};
 pub use error::ConfigError;
 pub use file::{
     ChannelFile, ConfigFile, ContactsFile, LimitsFile, ListenFile, NodeFile, SecretFile, StoreFile, TuiFile,
 };
-pub use load::{EXAMPLE, default_config_path, load, parse};
+pub use load::{EXAMPLE, default_config_path, load, parse, state_dir};
 pub use resolved::{ChannelConfig, Config, ConfiguredSecret, Limits};
 pub use secret::{SecretError, SecretRef};
 pub use size::ByteSize;

@@ -425,13 +425,13 @@ fn at_least(typed: Option<&Spanned<u32>>, least: u32, default: u32) -> Result<u3
     }
 }
 
-fn default_state_dir() -> PathBuf {
+pub(super) fn default_state_dir() -> PathBuf {
     let dirs = directories::ProjectDirs::from("", "", "aurora");
     let state = dirs.as_ref().map(|dirs| dirs.state_dir().unwrap_or(dirs.data_dir()).to_owned());
     state.unwrap_or_else(|| PathBuf::from(".aurora"))
 }
 
-fn expand_home(typed: &str) -> PathBuf {
+pub(super) fn expand_home(typed: &str) -> PathBuf {
     let home = directories::BaseDirs::new();
     match (typed.strip_prefix("~/"), home) {
         (Some(rest), Some(home)) => home.home_dir().join(rest),

@@ -1,14 +1,14 @@
-//! Listeners as supervised tasks, one per address, with the routes of every channel on it.
+//! Listeners as supervised tasks, one per address, and the routes of every channel behind them.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::config::Limits;
-use crate::ingress::{BodyBudget, Channel, Door, FailureLimit, Refusals, Routes};
+use crate::config::{Config, Limits};
+use crate::ingress::{BodyBudget, Channel, Door, FailureLimit, Receiving, Refusals, Routes, Swap};
 use crate::model::{ChannelId, Reason};
 use crate::net::{self, DoorLimits};
 use crate::store::Store;
@@ -24,38 +24,49 @@ pub(super) fn listener_task(address: SocketAddr) -> String {
 /// Pause in which equal refusals are counted together before they are shown.
 const GATHER: Duration = Duration::from_millis(200);
 
-/// The listeners of all `channels`.
-pub(super) fn listeners(
-    channels: &HashMap<ChannelId, Arc<Channel>>,
-    ingress: SocketAddr,
-    limits: Limits,
-    store: &Arc<Store>,
-    refusals: &Arc<Refusals>,
-) -> Vec<TaskSpec> {
-    let mut by_address: BTreeMap<SocketAddr, Routes> = BTreeMap::from([(ingress, Routes::new())]);
+/// The channels of a configuration, ready to receive.
+pub(super) type Channels = HashMap<ChannelId, Arc<Channel>>;
+
+/// Every address that `config` listens on.
+pub(super) fn addresses(config: &Config) -> BTreeSet<SocketAddr> {
+    let doors = config.channels.values().flat_map(|channel| channel.doors(config.ingress));
+    doors.map(|(address, _)| address).chain([config.ingress]).collect()
+}
+
+/// What is behind the doors of `config`. With `limit` the failures counted so far go on counting.
+pub(super) fn receiving(config: &Config, channels: &Channels, limit: Option<Arc<FailureLimit>>) -> Receiving {
+    let mut routes: HashMap<SocketAddr, Routes> = HashMap::new();
     for channel in channels.values() {
-        for (address, path) in channel.config.doors(ingress) {
-            by_address.entry(address).or_default().insert(path, Arc::clone(channel));
+        for (address, path) in channel.config.doors(config.ingress) {
+            routes.entry(address).or_default().insert(path, Arc::clone(channel));
         }
     }
-    let limit = Arc::new(FailureLimit::new(limits.failures_per_minute));
-    let budget = Arc::new(BodyBudget::default());
-    by_address
-        .into_iter()
-        .map(|(address, routes)| {
-            let door = Arc::new(Door {
-                routes,
-                store: Arc::clone(store),
-                refusals: Arc::clone(refusals),
-                limit: Arc::clone(&limit),
-                budget: Arc::clone(&budget),
-            });
-            let door_limits = DoorLimits { connections: limits.connections, ..DoorLimits::default() };
-            TaskSpec::new(listener_task(address), move |context| {
-                listen(address, Arc::clone(&door), door_limits, context)
-            })
-        })
-        .collect()
+    let limit = limit.unwrap_or_else(|| Arc::new(FailureLimit::new(config.limits.failures_per_minute)));
+    Receiving { routes, limit }
+}
+
+/// What the listeners of one engine share.
+#[derive(Debug)]
+pub(super) struct Ingress {
+    pub store: Arc<Store>,
+    pub behind: Arc<Swap<Receiving>>,
+    pub refusals: Arc<Refusals>,
+    pub budget: Arc<BodyBudget>,
+}
+
+impl Ingress {
+    /// The listener on `address`.
+    pub(super) fn listener(&self, address: SocketAddr, limits: Limits) -> TaskSpec {
+        let door = Arc::new(Door {
+            address,
+            behind: Arc::clone(&self.behind),
+            store: Arc::clone(&self.store),
+            refusals: Arc::clone(&self.refusals),
+            budget: Arc::clone(&self.budget),
+        });
+        let door_limits = DoorLimits { connections: limits.connections, ..DoorLimits::default() };
+        TaskSpec::new(listener_task(address), move |context| listen(address, Arc::clone(&door), door_limits, context))
+    }
 }
 
 async fn listen(address: SocketAddr, door: Arc<Door>, limits: DoorLimits, context: TaskContext) -> Result<(), String> {

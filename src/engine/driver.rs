@@ -10,6 +10,7 @@ use crate::protocol::{ClientId, FullEvent, Notice, Refusal, Reply, Request, Requ
 use crate::store::{Store, StoreError};
 
 use super::projector::{Projector, blocking};
+use super::reload::Reloader;
 use super::supervisor::Supervisor;
 use super::{Aftermath, Effect, Engine, Input};
 
@@ -28,6 +29,7 @@ pub(super) struct Driver {
     pub store: Arc<Store>,
     pub projector: Arc<Projector>,
     pub supervisor: Arc<Supervisor>,
+    reloader: Option<Arc<Reloader>>,
     pub inputs: mpsc::Sender<Input>,
     clients: HashMap<ClientId, Outbox>,
 }
@@ -39,9 +41,10 @@ impl Driver {
         store: Arc<Store>,
         projector: Arc<Projector>,
         supervisor: Arc<Supervisor>,
+        reloader: Option<Arc<Reloader>>,
         inputs: mpsc::Sender<Input>,
     ) -> Self {
-        Self { store, projector, supervisor, inputs, clients: HashMap::new() }
+        Self { store, projector, supervisor, reloader, inputs, clients: HashMap::new() }
     }
 
     /// The loop: wait, decide, do.
@@ -105,6 +108,24 @@ impl Driver {
             Effect::RestartTask(name) => {
                 self.supervisor.restart(&name);
                 Vec::new()
+            }
+            Effect::Reload(asked) => {
+                let reloader = self.reloader.clone();
+                let reload = async move {
+                    let Some(reloader) = reloader else {
+                        return Err(Refusal::Failed("this engine follows no configuration file".to_owned()));
+                    };
+                    reloader.reload().await.map_err(|fault| Refusal::Failed(fault.shown))?;
+                    Ok((Reply::Done, None))
+                };
+                match asked {
+                    Some((client, id)) => self.answer(client, id, reload),
+                    None => {
+                        // The engine, the log and the screen hear of it by themselves.
+                        tokio::spawn(async move { drop(reload.await) });
+                        Vec::new()
+                    }
+                }
             }
             Effect::KeepRejections(rejections) => {
                 let store = Arc::clone(&self.store);
@@ -201,6 +222,7 @@ fn read(store: &Store, request: Request) -> Result<Reply, StoreError> {
         | Request::Mark { .. }
         | Request::SetVip { .. }
         | Request::Replay(_)
-        | Request::RestartTask(_) => unreachable!("the engine turns these into effects of their own"),
+        | Request::RestartTask(_)
+        | Request::Reload => unreachable!("the engine turns these into effects of their own"),
     })
 }

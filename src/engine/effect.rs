@@ -54,6 +54,8 @@ pub enum Effect {
     },
     /// Start a task again.
     RestartTask(String),
+    /// Read the configuration again and put it in force; answer who asked, if somebody did.
+    Reload(Option<(ClientId, RequestId)>),
     /// Keep refusals for a look back.
     KeepRejections(Vec<Rejection>),
 }

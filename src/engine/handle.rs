@@ -47,6 +47,12 @@ impl Handle {
         Supervisor::run(&self.supervisor, spec);
     }
 
+    /// Asks the engine to read its configuration again. What became of it is in the log and on the screen.
+    pub async fn reload(&self) {
+        // The engine is gone only when everything ends.
+        let _ = self.inputs.send(Input::Reload).await;
+    }
+
     /// Asks the engine to stop.
     pub fn stop(&self) {
         self.stop.cancel();

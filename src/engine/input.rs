@@ -1,10 +1,13 @@
 //! What the engine hears.
 
+use std::collections::HashMap;
+
 use tokio::sync::mpsc;
 
-use crate::model::{ContactId, LogLine, Marks, Rejection, TaskStatus};
-use crate::protocol::{ClientId, Refusal, Reply, Request, RequestId, Update};
-use crate::store::{Projected, Unread};
+use crate::config::Config;
+use crate::model::{ChannelId, ContactId, LogLine, Marks, MessageRow, Rejection, TaskStatus};
+use crate::protocol::{ClientId, ConfigFault, Refusal, Reply, Request, RequestId, Update};
+use crate::store::{ChannelCounts, Projected, Unread};
 
 /// One thing that happened.
 #[derive(Debug)]
@@ -50,12 +53,31 @@ pub enum Input {
     Rejected(Vec<Rejection>),
     /// A task has changed.
     Task(TaskStatus),
+    /// A task has ended for good; nothing is called so any more.
+    TaskGone(String),
+    /// The configuration is to be read again: its file has changed, or somebody asked.
+    Reload,
+    /// The configuration was read again.
+    Reloaded(Result<Box<Taken>, ConfigFault>),
     /// A line was logged.
     Log(LogLine),
     /// A second has passed.
     Tick,
     /// The engine is to stop.
     Stop,
+}
+
+/// A configuration that is in force now.
+#[derive(Debug)]
+pub struct Taken {
+    /// The configuration.
+    pub config: Config,
+    /// What it changes, a line each.
+    pub changes: Vec<String>,
+    /// What is stored on channels whose counts the engine does not know, or knows no longer.
+    pub counts: HashMap<ChannelId, ChannelCounts>,
+    /// The newest messages, where who is a VIP has changed.
+    pub inbox: Option<Vec<MessageRow>>,
 }
 
 /// What an effect changed for everybody.

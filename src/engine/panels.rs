@@ -19,6 +19,25 @@ struct Panel {
     arrivals: VecDeque<(i64, u64)>,
 }
 
+impl Panel {
+    fn counts(&self) -> ChannelCounts {
+        let ChannelPanel { events, unread_vip, unread, last_event, .. } = self.shown;
+        ChannelCounts { events, unread_vip, unread, last_event }
+    }
+}
+
+/// A channel is down when one of its listeners is.
+fn state(listening: &HashMap<String, TaskState>, listeners: &[String]) -> ChannelState {
+    let states: Vec<Option<TaskState>> = listeners.iter().map(|name| listening.get(name).copied()).collect();
+    if states.iter().all(|state| *state == Some(TaskState::Running)) {
+        ChannelState::Listening
+    } else if states.iter().any(|state| matches!(state, Some(TaskState::Waiting | TaskState::Stopped))) {
+        ChannelState::Down
+    } else {
+        ChannelState::Unknown
+    }
+}
+
 /// All panels, and which of them have changed since they were last published.
 pub(super) struct Panels {
     panels: BTreeMap<ChannelId, Panel>,
@@ -32,29 +51,47 @@ impl Panels {
         ingress: SocketAddr,
         counts: &HashMap<ChannelId, ChannelCounts>,
     ) -> Self {
-        let panels = channels
+        let mut panels = Self { panels: BTreeMap::new(), listening: HashMap::new(), changed: BTreeSet::new() };
+        panels.configure(channels, ingress, counts);
+        panels
+    }
+
+    /// Shows `channels` from now on. Those that were shown keep what is known of them; `counts` replaces their
+    /// counts where it has any.
+    pub(super) fn configure(
+        &mut self,
+        channels: &BTreeMap<ChannelId, ChannelConfig>,
+        ingress: SocketAddr,
+        counts: &HashMap<ChannelId, ChannelCounts>,
+    ) {
+        let mut known = std::mem::take(&mut self.panels);
+        self.panels = channels
             .values()
             .map(|channel| {
                 let doors = channel.doors(ingress);
-                let counted = counts.get(&channel.id).cloned().unwrap_or_default();
+                let listeners: Vec<String> = doors.iter().map(|(address, _)| listener_task(*address)).collect();
+                let before = known.remove(&channel.id);
+                let counted = counts.get(&channel.id).cloned();
+                let counted = counted.or_else(|| before.as_ref().map(Panel::counts)).unwrap_or_default();
+                let (rejected, last_error, per_minute, arrivals) = before.map_or_else(Default::default, |panel| {
+                    (panel.shown.rejected, panel.shown.last_error, panel.shown.per_minute, panel.arrivals)
+                });
                 let shown = ChannelPanel {
                     id: channel.id.clone(),
                     provider: channel.provider,
-                    state: ChannelState::Unknown,
+                    state: state(&self.listening, &listeners),
                     urls: doors.iter().map(|(address, path)| format!("http://{address}{path}")).collect(),
                     events: counted.events,
                     unread_vip: counted.unread_vip,
                     unread: counted.unread,
-                    per_minute: 0,
+                    per_minute,
                     last_event: counted.last_event,
-                    rejected: 0,
-                    last_error: None,
+                    rejected,
+                    last_error,
                 };
-                let listeners = doors.iter().map(|(address, _)| listener_task(*address)).collect();
-                (channel.id.clone(), Panel { shown, listeners, arrivals: VecDeque::new() })
+                (channel.id.clone(), Panel { shown, listeners, arrivals })
             })
             .collect();
-        Self { panels, listening: HashMap::new(), changed: BTreeSet::new() }
     }
 
     pub(super) fn all(&self) -> Vec<ChannelPanel> {
@@ -115,7 +152,7 @@ impl Panels {
         });
     }
 
-    /// A channel is down when one of its listeners is.
+    /// Takes in the state of a task; that of a listener is the state of its channels.
     pub(super) fn task_changed(&mut self, task: &TaskStatus) {
         self.listening.insert(task.name.clone(), task.state);
         let affected: Vec<ChannelId> = self
@@ -125,16 +162,9 @@ impl Panels {
             .map(|panel| panel.shown.id.clone())
             .collect();
         for id in affected {
-            let states: Vec<Option<TaskState>> =
-                self.panels[&id].listeners.iter().map(|name| self.listening.get(name).copied()).collect();
+            let now = state(&self.listening, &self.panels[&id].listeners);
             self.change(&id, |panel| {
-                panel.shown.state = if states.iter().all(|state| *state == Some(TaskState::Running)) {
-                    ChannelState::Listening
-                } else if states.iter().any(|state| matches!(state, Some(TaskState::Waiting | TaskState::Stopped))) {
-                    ChannelState::Down
-                } else {
-                    ChannelState::Unknown
-                };
+                panel.shown.state = now;
                 if task.state == TaskState::Waiting
                     && let Some(error) = &task.last_error
                 {
@@ -142,6 +172,11 @@ impl Panels {
                 }
             });
         }
+    }
+
+    /// Forgets a task that has ended for good.
+    pub(super) fn task_gone(&mut self, name: &str) {
+        self.listening.remove(name);
     }
 
     /// Forgets arrivals older than a minute.

@@ -1,19 +1,19 @@
 //! Projection and indexing: idempotent work that follows the watermarks.
 
-use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Mutex, Notify, mpsc};
 
 use crate::config::VipList;
-use crate::ingress::Channel;
-use crate::model::{ChannelId, EventFilter, Parsed};
+use crate::ingress::Swap;
+use crate::model::{EventFilter, Parsed};
 use crate::provider;
 use crate::store::{PendingEvent, Projected, Projection, Store, StoreError};
 
 use super::Input;
+use super::doors::Channels;
 use super::pace::Pace;
 use super::supervisor::TaskContext;
 
@@ -24,15 +24,23 @@ const INDEX_BATCH: usize = 256;
 /// How often the watermark is looked at without a hint: a lost hint costs this much latency, never data.
 const SWEEP: Duration = Duration::from_secs(1);
 
+/// Who reads events, and whose come first: swapped whole when the configuration changes.
+#[derive(Debug)]
+pub(super) struct Reading {
+    pub channels: Channels,
+    pub vip: VipList,
+}
+
 /// Everything projection needs.
 #[derive(Debug)]
 pub(super) struct Projector {
     pub store: Arc<Store>,
-    pub channels: HashMap<ChannelId, Arc<Channel>>,
-    pub vip: VipList,
+    pub reading: Swap<Reading>,
     pub inputs: mpsc::Sender<Input>,
     /// Rung when there is something to index.
     pub projected: Notify,
+    /// Held while a batch is projected and told. Who holds it sees counts that fit what the loop was told.
+    pub turn: Mutex<()>,
 }
 
 impl Projector {
@@ -76,6 +84,7 @@ impl Projector {
     }
 
     async fn project_step(self: Arc<Self>) -> Result<bool, StoreError> {
+        let _turn = self.turn.lock().await;
         let projected = self.project_batch().await?;
         let more = projected.up_to > 0;
         if more {
@@ -123,9 +132,12 @@ impl Projector {
     }
 
     fn parse_all(&self, events: Vec<PendingEvent>) -> Vec<Projection> {
-        events.into_iter().map(|event| self.parse(event)).collect()
+        let reading = self.reading.get();
+        events.into_iter().map(|event| reading.parse(event)).collect()
     }
+}
 
+impl Reading {
     fn parse(&self, event: PendingEvent) -> Projection {
         if event.dead.is_some() {
             return Projection { event, parsed: None, vip: false };

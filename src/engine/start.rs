@@ -9,20 +9,23 @@ use std::sync::atomic::AtomicU64;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use jiff::Timestamp;
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Mutex, Notify, mpsc};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{Config, ConfigError};
-use crate::ingress::{Channel, Refusals};
+use crate::ingress::{BodyBudget, Channel, Refusals, Swap};
 use crate::model::{ChannelId, EventFilter, InboxFilter, LogLine, ProviderKind};
 use crate::store::{Options, Store, StoreError};
 
+use super::doors::{Channels, Ingress};
 use super::driver::Driver;
 use super::panels::Panels;
-use super::projector::Projector;
+use super::projector::{Projector, Reading};
+use super::reload::{Origin, Reloader};
 use super::state::{ACTIVITY, Beginning, Engine, INBOX};
 use super::supervisor::{Supervisor, TaskSpec};
+use super::watch::watch_task;
 use super::{Handle, Input, Lock, LockError, doors};
 
 /// Inputs that may wait for the loop.
@@ -53,9 +56,9 @@ pub enum StartError {
         /// What the system says.
         source: std::io::Error,
     },
-    /// A secret cannot be used.
+    /// The configuration holds a mistake, or names a secret that cannot be used.
     #[error(transparent)]
-    Secret(#[from] Box<ConfigError>),
+    Config(#[from] Box<ConfigError>),
     /// The store cannot be opened.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -78,26 +81,24 @@ impl Running {
     }
 }
 
-/// Starts an engine on `config`. `logs` are the log lines it shows.
+/// Starts an engine on `config`. `logs` are the log lines it shows; `origin` is where a newer configuration
+/// would come from, if it is to follow one.
 ///
 /// # Errors
 /// When the state directory is taken or unusable, or a secret cannot be read.
-pub async fn start(config: Config, doors: Doors, logs: Option<mpsc::Receiver<LogLine>>) -> Result<Running, StartError> {
+pub async fn start(
+    config: Config,
+    doors: Doors,
+    logs: Option<mpsc::Receiver<LogLine>>,
+    origin: Option<Origin>,
+) -> Result<Running, StartError> {
     prepare(&config)?;
     let lock = Lock::take(&config.state_dir)?;
-    let mut channels = HashMap::new();
-    for configured in config.channels.values() {
-        channels.insert(configured.id.clone(), Channel::new(&config, configured.clone())?);
-    }
+    let configured = config.channels.values();
+    let channels = configured.map(|channel| Channel::new(&config, channel.clone())).collect::<Result<_, _>>()?;
     let options = Options { commit_batch: config.commit_batch, queue: config.limits.queue };
     let store = Arc::new(Store::open(&config.state_dir, options)?);
-    for (id, number) in store.channel_numbers(channels.keys().cloned().collect()).await? {
-        if let Some(channel) = channels.get_mut(&id) {
-            channel.number = number;
-        }
-    }
-    let channels: HashMap<ChannelId, Arc<Channel>> =
-        channels.into_iter().map(|(id, channel)| (id, Arc::new(channel))).collect();
+    let channels = number(&store, channels).await?;
     let vip = config.vip.clone();
     store.refresh_vips(move |address| vip.matches(address)).await?;
 
@@ -105,10 +106,10 @@ pub async fn start(config: Config, doors: Doors, logs: Option<mpsc::Receiver<Log
     let stop = CancellationToken::new();
     let projector = Arc::new(Projector {
         store: Arc::clone(&store),
-        channels: channels.clone(),
-        vip: config.vip.clone(),
+        reading: Swap::new(Reading { channels: channels.clone(), vip: config.vip.clone() }),
         inputs: inputs.clone(),
         projected: Notify::new(),
+        turn: Mutex::default(),
     });
     if doors == Doors::Closed {
         projector.catch_up().await?;
@@ -121,16 +122,24 @@ pub async fn start(config: Config, doors: Doors, logs: Option<mpsc::Receiver<Log
         next_client: Arc::new(AtomicU64::new(1)),
         stop: stop.clone(),
     };
-    if doors != Doors::Closed {
-        listen(&handle, &config, &channels, &store);
-    }
     if doors == Doors::Open {
         follow(&handle, &projector);
+    }
+    let mut reloader = None;
+    if doors != Doors::Closed {
+        let ingress = listen(&handle, &config, &channels, &store);
+        if let Some(origin) = origin {
+            if let Some(path) = origin.path.clone() {
+                handle.supervise(watch_task(path, config.text().map(str::to_owned), inputs.clone()));
+            }
+            let (handle, projector) = (handle.clone(), Arc::clone(&projector));
+            reloader = Some(Arc::new(Reloader::new(origin, handle, projector, ingress, config, channels)));
+        }
     }
     if let Some(logs) = logs {
         tokio::spawn(forward_logs(logs, inputs.clone(), stop.clone()));
     }
-    let driver = Driver::new(store, Arc::clone(&projector), Arc::clone(&supervisor), inputs.clone());
+    let driver = Driver::new(store, Arc::clone(&projector), Arc::clone(&supervisor), reloader, inputs.clone());
     let ended = tokio::spawn(async move {
         let running = tokio::spawn(driver.run(engine));
         stop.cancelled().await;
@@ -146,13 +155,31 @@ pub async fn start(config: Config, doors: Doors, logs: Option<mpsc::Receiver<Log
     Ok(Running { handle, ended })
 }
 
+/// Numbers `channels` as the store does; those that are new to it get a number.
+pub(super) async fn number(store: &Store, channels: Vec<Channel>) -> Result<Channels, StoreError> {
+    let ids = channels.iter().map(|channel| channel.config.id.clone()).collect();
+    let numbers: HashMap<ChannelId, i64> = store.channel_numbers(ids).await?.into_iter().collect();
+    let numbered = channels.into_iter().map(|mut channel| {
+        let id = channel.config.id.clone();
+        channel.number = numbers.get(&id).copied().unwrap_or_default();
+        (id, Arc::new(channel))
+    });
+    Ok(numbered.collect())
+}
+
 /// Starts the listeners.
-fn listen(handle: &Handle, config: &Config, channels: &HashMap<ChannelId, Arc<Channel>>, store: &Arc<Store>) {
-    let refusals = Arc::new(Refusals::default());
-    for listener in doors::listeners(channels, config.ingress, config.limits, store, &refusals) {
-        handle.supervise(listener);
+fn listen(handle: &Handle, config: &Config, channels: &Channels, store: &Arc<Store>) -> Ingress {
+    let ingress = Ingress {
+        store: Arc::clone(store),
+        behind: Arc::new(Swap::new(doors::receiving(config, channels, None))),
+        refusals: Arc::new(Refusals::default()),
+        budget: Arc::new(BodyBudget::default()),
+    };
+    for address in doors::addresses(config) {
+        handle.supervise(ingress.listener(address, config.limits));
     }
-    handle.supervise(doors::refusals_task(refusals, handle.inputs.clone()));
+    handle.supervise(doors::refusals_task(Arc::clone(&ingress.refusals), handle.inputs.clone()));
+    ingress
 }
 
 /// Starts everything that follows the watermarks.
@@ -170,6 +197,8 @@ fn beginning(config: &Config, store: &Store) -> Result<Beginning, StoreError> {
         node: config.node.clone(),
         state_dir: config.state_dir.display().to_string(),
         now: Timestamp::now(),
+        source: config.source().to_owned(),
+        theme: config.theme.clone(),
         panels: Panels::new(&config.channels, config.ingress, &store.channel_counts()?),
         inbox: store.inbox(&InboxFilter::default(), None, INBOX)?,
         events: store.events(&EventFilter::default(), Some(up_to + 1), ACTIVITY)?,
@@ -194,7 +223,7 @@ async fn forward_logs(mut logs: mpsc::Receiver<LogLine>, inputs: mpsc::Sender<In
 }
 
 /// Makes the state directory, private to its owner, and the secrets of default channels.
-fn prepare(config: &Config) -> Result<(), StartError> {
+pub(super) fn prepare(config: &Config) -> Result<(), StartError> {
     let unusable = |path: &Path| {
         let path = path.display().to_string();
         move |source| StartError::Directory { path, source }

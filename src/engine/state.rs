@@ -2,17 +2,19 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tokio::sync::mpsc;
 use tokio::time::{Interval, MissedTickBehavior};
 
 use crate::model::{Event, LogLine, MessageRow, Rejection, TaskStatus};
-use crate::protocol::{ClientId, Notice, Refusal, Reply, Request, RequestId, Snapshot, Update};
+use crate::protocol::{
+    ClientId, ConfigFault, ConfigStatus, Notice, Refusal, Reply, Request, RequestId, Snapshot, Update,
+};
 use crate::store::Projected;
 
 use super::panels::Panels;
 use super::recent::Recent;
-use super::{Aftermath, Effect, Input};
+use super::{Aftermath, Effect, Input, Taken};
 
 /// Messages in a snapshot; a screen asks for older ones as it scrolls.
 pub(super) const INBOX: usize = 200;
@@ -21,12 +23,17 @@ pub(super) const ACTIVITY: usize = 200;
 /// Messages in one notice; in a burst the rest are counted and read from the store.
 const ROWS_PER_NOTICE: usize = 64;
 
+/// How often a configuration that was refused is tried again by itself.
+const TRY_AGAIN: SignedDuration = SignedDuration::from_secs(30);
+
 /// What the engine knows when it starts.
 #[derive(Debug)]
 pub(super) struct Beginning {
     pub node: String,
     pub state_dir: String,
     pub now: Timestamp,
+    pub source: String,
+    pub theme: String,
     pub panels: Panels,
     pub inbox: Vec<MessageRow>,
     pub events: Vec<Event>,
@@ -51,6 +58,9 @@ pub struct Engine {
     node: String,
     state_dir: String,
     started: Timestamp,
+    config: ConfigStatus,
+    /// When a configuration was last refused: it is tried again by and by, as its secrets may come back.
+    refused: Option<Timestamp>,
     panels: Panels,
     tasks: BTreeMap<String, TaskStatus>,
     inbox: Recent<MessageRow>,
@@ -73,6 +83,14 @@ impl Engine {
             node: beginning.node,
             state_dir: beginning.state_dir,
             started: beginning.now,
+            config: ConfigStatus {
+                loaded: beginning.now,
+                source: beginning.source,
+                theme: beginning.theme,
+                last_change: Vec::new(),
+                last_error: None,
+            },
+            refused: None,
             panels: beginning.panels,
             tasks: BTreeMap::new(),
             inbox: Recent::new(INBOX, beginning.inbox),
@@ -122,6 +140,13 @@ impl Engine {
                 self.tasks.insert(status.name.clone(), status.clone());
                 vec![Effect::Publish(Notice::Task(status))]
             }
+            Input::TaskGone(name) => {
+                self.tasks.remove(&name);
+                self.panels.task_gone(&name);
+                self.refresh(now)
+            }
+            Input::Reload => vec![Effect::Reload(None)],
+            Input::Reloaded(outcome) => self.reloaded(outcome, now),
             Input::Log(line) => {
                 self.logs.push(line.clone());
                 vec![Effect::Publish(Notice::Log(line))]
@@ -148,6 +173,7 @@ impl Engine {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             state_dir: self.state_dir.clone(),
             started: self.started,
+            config: self.config.clone(),
             at: now,
             clients: self.followers(),
             channels: self.panels.all(),
@@ -167,6 +193,42 @@ impl Engine {
 
     fn send_snapshot(&self, client: ClientId, now: Timestamp) -> Effect {
         Effect::Send(client, Box::new(Update::Snapshot(Box::new(self.snapshot(now)))))
+    }
+
+    /// Shows everybody everything again.
+    fn refresh(&self, now: Timestamp) -> Vec<Effect> {
+        let following = self.clients.iter().filter(|(_, client)| client.follow);
+        following.map(|(client, _)| self.send_snapshot(*client, now)).collect()
+    }
+
+    fn reloaded(&mut self, outcome: Result<Box<Taken>, ConfigFault>, now: Timestamp) -> Vec<Effect> {
+        match outcome {
+            Ok(taken) => {
+                let Taken { config, changes, counts, inbox } = *taken;
+                self.panels.configure(&config.channels, config.ingress, &counts);
+                if let Some(inbox) = inbox {
+                    self.inbox = Recent::new(INBOX, inbox);
+                }
+                self.config.source = config.source().to_owned();
+                self.node = config.node;
+                self.config.theme = config.theme;
+                self.config.loaded = now;
+                self.config.last_error = None;
+                self.refused = None;
+                if !changes.is_empty() {
+                    self.config.last_change = changes;
+                }
+            }
+            Err(fault) => {
+                self.refused = Some(now);
+                let known = self.config.last_error.as_ref().is_some_and(|known| known.shown == fault.shown);
+                if known {
+                    return Vec::new();
+                }
+                self.config.last_error = Some(fault);
+            }
+        }
+        self.refresh(now)
     }
 
     fn joined(&mut self, client: ClientId, follow: bool, read_only: bool, now: Timestamp) -> Vec<Effect> {
@@ -205,6 +267,7 @@ impl Engine {
             Request::Mark { ids, mark } => vec![Effect::Mark { client, id, ids, mark }],
             Request::SetVip { id: contact, vip } => vec![Effect::SetVip { client, id, contact, vip }],
             Request::Replay(filter) => vec![Effect::Replay { client, id, filter }],
+            Request::Reload => vec![Effect::Reload(Some((client, id)))],
             Request::RestartTask(name) if self.tasks.contains_key(&name) => {
                 let mut effects = vec![Effect::RestartTask(name)];
                 effects.extend(answer(Ok(Reply::Done)));
@@ -273,6 +336,10 @@ impl Engine {
             .map(|(id, _)| *id)
             .collect();
         let mut effects = Vec::new();
+        if self.refused.is_some_and(|refused| now.duration_since(refused).abs() >= TRY_AGAIN) {
+            self.refused = Some(now);
+            effects.push(Effect::Reload(None));
+        }
         for client in behind {
             if let Some(follower) = self.clients.get_mut(&client) {
                 // Should there still be no room, the driver says so again.
@@ -325,6 +392,8 @@ mod tests {
                 node: "test".into(),
                 state_dir: "/nowhere".into(),
                 now: at(0),
+                source: "test.toml".into(),
+                theme: "terminal".into(),
                 panels,
                 inbox: vec![row(1)],
                 events: Vec::new(),
@@ -395,6 +464,76 @@ mod tests {
         assert!(engine.apply(Input::Lagging(ClientId(1)), at(1)).is_empty());
         assert!(matches!(engine.apply(Input::Tick, at(2))[..], [Effect::Send(..)]));
         assert!(engine.apply(Input::Tick, at(3)).is_empty(), "once is enough");
+    }
+
+    fn shown(effects: &[Effect]) -> Vec<&Snapshot> {
+        let mut shown = Vec::new();
+        for effect in effects {
+            if let Effect::Send(_, update) = effect
+                && let Update::Snapshot(snapshot) = &**update
+            {
+                shown.push(&**snapshot);
+            }
+        }
+        shown
+    }
+
+    fn taken(text: &str) -> Input {
+        let config = config::parse(text, None).expect("a configuration");
+        let changes = vec!["node.name: test -> hub".to_owned()];
+        Input::Reloaded(Ok(Box::new(Taken { config, changes, counts: HashMap::new(), inbox: None })))
+    }
+
+    fn refused() -> Input {
+        let (place, what, shown) = ("test.toml:1:1".into(), "wrong".into(), "error: wrong".into());
+        Input::Reloaded(Err(ConfigFault { at: at(0), place, what, shown }))
+    }
+
+    #[tokio::test]
+    async fn a_new_configuration_is_shown_to_everybody() {
+        let mut engine = engine();
+        join(&mut engine, 1, false);
+        let before = engine.snapshot(at(0)).channels;
+        let text = "[node]\nname = \"hub\"\n[channels.x]\nprovider = \"github\"\nsecrets = [\"env:X\"]\n";
+        let effects = engine.apply(taken(text), at(9));
+        let [snapshot] = shown(&effects)[..] else { panic!("{effects:?}") };
+        assert_eq!((snapshot.node.as_str(), snapshot.config.loaded), ("hub", at(9)));
+        assert_eq!(snapshot.config.last_change, ["node.name: test -> hub"]);
+        let ids: Vec<&str> = snapshot.channels.iter().map(|panel| panel.id.as_str()).collect();
+        assert_eq!(ids, ["x"]);
+        assert!(before.len() > 1);
+    }
+
+    #[tokio::test]
+    async fn a_refused_configuration_is_a_problem_until_a_good_one_comes_and_is_tried_again() {
+        let mut engine = engine();
+        join(&mut engine, 1, false);
+        assert_eq!(shown(&engine.apply(refused(), at(1))).len(), 1);
+        let problems = engine.snapshot(at(1)).problems(at(1));
+        assert!(problems.iter().any(|problem| problem.what.contains("test.toml:1:1: wrong")), "{problems:?}");
+        assert!(engine.apply(Input::Tick, at(2)).is_empty());
+        assert!(matches!(engine.apply(Input::Tick, at(31))[..], [Effect::Reload(None)]));
+        assert!(engine.apply(refused(), at(32)).is_empty(), "the same is shown once");
+        assert_eq!(shown(&engine.apply(taken(""), at(33))).len(), 1);
+        assert!(engine.snapshot(at(33)).config.last_error.is_none());
+        assert!(engine.apply(Input::Tick, at(99)).is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_task_that_is_gone_is_not_listed() {
+        let mut engine = engine();
+        join(&mut engine, 1, false);
+        let status = TaskStatus {
+            name: "t".into(),
+            state: crate::model::TaskState::Stopped,
+            since: at(0),
+            restarts: 0,
+            last_error: None,
+            next_try: None,
+        };
+        let _ = engine.apply(Input::Task(status), at(0));
+        let effects = engine.apply(Input::TaskGone("t".into()), at(1));
+        assert!(shown(&effects)[0].tasks.is_empty());
     }
 
     #[tokio::test]

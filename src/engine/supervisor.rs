@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -65,27 +65,51 @@ pub(super) struct Supervisor {
     inputs: mpsc::Sender<Input>,
     stop: CancellationToken,
     tasks: TaskTracker,
-    restarts: Mutex<HashMap<String, Arc<Notify>>>,
+    reins: Mutex<HashMap<String, Arc<Rein>>>,
+}
+
+/// The hold on one task.
+#[derive(Debug)]
+struct Rein {
+    restart: Notify,
+    stop: CancellationToken,
 }
 
 impl Supervisor {
     pub(super) fn new(inputs: mpsc::Sender<Input>, stop: CancellationToken) -> Self {
-        Self { inputs, stop, tasks: TaskTracker::new(), restarts: Mutex::default() }
+        Self { inputs, stop, tasks: TaskTracker::new(), reins: Mutex::default() }
     }
 
-    /// Runs `spec` until the engine stops.
+    /// Runs `spec` until the engine stops, or until it is stopped by its name. A task of that name that is still
+    /// ending does so unseen.
     pub(super) fn run(this: &Arc<Self>, spec: TaskSpec) {
-        let restart = Arc::new(Notify::new());
-        this.restarts.lock().unwrap_or_else(PoisonError::into_inner).insert(spec.name.clone(), Arc::clone(&restart));
+        let rein = Arc::new(Rein { restart: Notify::new(), stop: this.stop.child_token() });
+        this.reins().insert(spec.name.clone(), Arc::clone(&rein));
         let this = Arc::clone(this);
-        this.tasks.clone().spawn(async move { this.supervise(spec, &restart).await });
+        this.tasks.clone().spawn(async move { this.supervise(spec, &rein).await });
     }
 
     /// Starts the task called `name` again, at once.
     pub(super) fn restart(&self, name: &str) {
-        if let Some(restart) = self.restarts.lock().unwrap_or_else(PoisonError::into_inner).get(name) {
-            restart.notify_one();
+        if let Some(rein) = self.reins().get(name) {
+            rein.restart.notify_one();
         }
+    }
+
+    /// Ends the task called `name` for good; once it has ended the engine forgets it.
+    pub(super) fn stop(&self, name: &str) {
+        if let Some(rein) = self.reins().get(name) {
+            rein.stop.cancel();
+        }
+    }
+
+    fn reins(&self) -> MutexGuard<'_, HashMap<String, Arc<Rein>>> {
+        self.reins.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether `rein` still holds the task of its name, and no newer one does.
+    fn holds(&self, name: &str, rein: &Arc<Rein>) -> bool {
+        self.reins().get(name).is_some_and(|held| Arc::ptr_eq(held, rein))
     }
 
     /// Waits until every task has ended.
@@ -94,12 +118,25 @@ impl Supervisor {
         self.tasks.wait().await;
     }
 
-    async fn report(&self, status: &TaskStatus) {
-        // The engine is gone only when everything ends.
-        let _ = self.inputs.send(Input::Task(status.clone())).await;
+    async fn report(&self, rein: &Arc<Rein>, status: &TaskStatus) {
+        if self.holds(&status.name, rein) {
+            // The engine is gone only when everything ends.
+            let _ = self.inputs.send(Input::Task(status.clone())).await;
+        }
     }
 
-    async fn supervise(&self, spec: TaskSpec, restart: &Notify) {
+    /// Says that a task has ended: with the engine it stays on the list, by its name it goes.
+    async fn stopped(&self, rein: &Arc<Rein>, mut status: TaskStatus) {
+        status.state = TaskState::Stopped;
+        status.since = Timestamp::now();
+        self.report(rein, &status).await;
+        if !self.stop.is_cancelled() && self.holds(&status.name, rein) {
+            self.reins().remove(&status.name);
+            let _ = self.inputs.send(Input::TaskGone(status.name)).await;
+        }
+    }
+
+    async fn supervise(&self, spec: TaskSpec, rein: &Arc<Rein>) {
         let mut status = TaskStatus {
             name: spec.name.clone(),
             state: TaskState::Starting,
@@ -116,13 +153,11 @@ impl Supervisor {
             };
             set(&mut status, TaskState::Starting);
             status.next_try = None;
-            self.report(&status).await;
+            self.report(rein, &status).await;
             let started = status.since;
-            let ended = self.once(&spec, restart, &mut status).await;
-            if self.stop.is_cancelled() {
-                set(&mut status, TaskState::Stopped);
-                self.report(&status).await;
-                return;
+            let ended = self.once(&spec, rein, &mut status).await;
+            if rein.stop.is_cancelled() {
+                return self.stopped(rein, status).await;
             }
             status.restarts += 1;
             let Some(error) = ended else {
@@ -137,22 +172,18 @@ impl Supervisor {
             set(&mut status, TaskState::Waiting);
             status.last_error = Some(error);
             status.next_try = status.since.checked_add(SignedDuration::try_from(pause).unwrap_or_default()).ok();
-            self.report(&status).await;
+            self.report(rein, &status).await;
             tokio::select! {
                 () = tokio::time::sleep(pause) => pause = (pause * 2).min(BACKOFF_MAX),
-                () = restart.notified() => pause = BACKOFF,
-                () = self.stop.cancelled() => {
-                    set(&mut status, TaskState::Stopped);
-                    self.report(&status).await;
-                    return;
-                }
+                () = rein.restart.notified() => pause = BACKOFF,
+                () = rein.stop.cancelled() => return self.stopped(rein, status).await,
             }
         }
     }
 
     /// Runs the task once. Answers why it ended, or `None` when it was asked to.
-    async fn once(&self, spec: &TaskSpec, restart: &Notify, status: &mut TaskStatus) -> Option<String> {
-        let context = TaskContext { stop: self.stop.child_token(), ready: Arc::new(Notify::new()) };
+    async fn once(&self, spec: &TaskSpec, rein: &Arc<Rein>, status: &mut TaskStatus) -> Option<String> {
+        let context = TaskContext { stop: rein.stop.child_token(), ready: Arc::new(Notify::new()) };
         let (stop, ready) = (context.stop.clone(), Arc::clone(&context.ready));
         // A task of its own, so that a panic ends it alone.
         let mut work = tokio::spawn((spec.start)(context));
@@ -166,10 +197,10 @@ impl Supervisor {
                 () = ready.notified() => {
                     status.state = TaskState::Running;
                     status.since = Timestamp::now();
-                    self.report(status).await;
+                    self.report(rein, status).await;
                 }
-                () = restart.notified() => break None,
-                () = self.stop.cancelled() => break None,
+                () = rein.restart.notified() => break None,
+                () = rein.stop.cancelled() => break None,
             }
         };
         stop.cancel();
@@ -203,6 +234,34 @@ mod tests {
             Some(Input::Task(status)) => status,
             other => panic!("{other:?}"),
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_task_stopped_by_name_is_forgotten_and_a_newer_one_of_its_name_is_not() {
+        let (sender, mut inputs) = mpsc::channel(16);
+        let supervisor = Arc::new(Supervisor::new(sender, CancellationToken::new()));
+        let lingering = || {
+            TaskSpec::new("t", |context: TaskContext| async move {
+                context.stop.cancelled().await;
+                tokio::time::sleep(Duration::from_secs(2)).await;
+                Ok(())
+            })
+        };
+        Supervisor::run(&supervisor, lingering());
+        assert_eq!(next(&mut inputs).await.state, TaskState::Starting);
+        supervisor.stop("t");
+        assert_eq!(next(&mut inputs).await.state, TaskState::Stopped);
+        assert!(matches!(inputs.recv().await, Some(Input::TaskGone(name)) if name == "t"));
+        Supervisor::run(&supervisor, lingering());
+        assert_eq!(next(&mut inputs).await.state, TaskState::Starting);
+        supervisor.stop("t");
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        Supervisor::run(&supervisor, lingering());
+        assert_eq!(next(&mut inputs).await.state, TaskState::Starting, "the newer one");
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        assert!(inputs.try_recv().is_err(), "the older one ends unseen");
+        supervisor.restart("t");
+        assert_eq!(next(&mut inputs).await.state, TaskState::Starting, "the newer one is still held");
     }
 
     #[tokio::test(start_paused = true)]

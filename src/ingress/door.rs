@@ -1,6 +1,5 @@
 //! The way of one delivery: route, limits, body, signature, identity, commit, answer.
 
-use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,10 +18,7 @@ use crate::provider::{Answer, Outcome, RawRequest, Verified};
 use crate::store::{NewEvent, Recorded, Store, StoreError};
 
 use super::body::{self, BodyBudget};
-use super::{Channel, FailureLimit, Refusals};
-
-/// The channels behind one address, by path.
-pub type Routes = HashMap<String, Arc<Channel>>;
+use super::{Channel, Receiving, Refusals, Swap};
 
 /// How long a delivery may wait for its commit. A sender that gives up sends again, and is a repeat then.
 const COMMIT_TIMEOUT: Duration = Duration::from_secs(15);
@@ -51,14 +47,14 @@ const UNSTORED: [&str; 13] = [
 /// One listener's door.
 #[derive(Debug)]
 pub struct Door {
-    /// What is behind it.
-    pub routes: Routes,
+    /// Its address.
+    pub address: SocketAddr,
+    /// What is behind it, and behind every other door.
+    pub behind: Arc<Swap<Receiving>>,
     /// Where events go.
     pub store: Arc<Store>,
     /// Where refusals are counted.
     pub refusals: Arc<Refusals>,
-    /// How often a source may fail.
-    pub limit: Arc<FailureLimit>,
     /// What bodies on their way may hold.
     pub budget: Arc<BodyBudget>,
 }
@@ -78,16 +74,18 @@ impl Refused {
 impl Handler for Door {
     async fn handle(&self, request: Request<Incoming>, peer: SocketAddr) -> Response<Full<Bytes>> {
         let (source, now) = (peer.ip(), Timestamp::now());
-        let Some(channel) = self.routes.get(request.uri().path()).map(Arc::clone) else {
+        let behind = self.behind.get();
+        let routes = behind.routes.get(&self.address);
+        let Some(channel) = routes.and_then(|routes| routes.get(request.uri().path())) else {
             let refused = Refused::new(Reason::UnknownPath, "no channel has this path");
-            return self.refuse(None, source, now, &refused);
+            return self.refuse(&behind, None, source, now, &refused);
         };
-        match self.receive(&channel, request, source, now).await {
+        match self.receive(&behind, channel, request, source, now).await {
             Ok(recorded) => {
-                let outcome = self.judge(&channel, recorded, source, now);
+                let outcome = self.judge(channel, recorded, source, now);
                 respond(channel.provider.answer(outcome))
             }
-            Err(refused) => self.refuse(Some(&channel), source, now, &refused),
+            Err(refused) => self.refuse(&behind, Some(channel), source, now, &refused),
         }
     }
 }
@@ -95,13 +93,14 @@ impl Handler for Door {
 impl Door {
     async fn receive(
         &self,
+        behind: &Receiving,
         channel: &Channel,
         request: Request<Incoming>,
         source: IpAddr,
         now: Timestamp,
     ) -> Result<Recorded, Refused> {
         let (head, body) = request.into_parts();
-        if channel.provider.is_guessable() && self.limit.is_exhausted(source, slot(Some(channel)), now) {
+        if channel.provider.is_guessable() && behind.limit.is_exhausted(source, slot(Some(channel)), now) {
             return Err(Refused::new(Reason::RateLimited, "too many failures in the last minute"));
         }
         if !channel.config.allow_from.is_empty()
@@ -166,13 +165,14 @@ impl Door {
 
     fn refuse(
         &self,
+        behind: &Receiving,
         channel: Option<&Channel>,
         source: IpAddr,
         now: Timestamp,
         refused: &Refused,
     ) -> Response<Full<Bytes>> {
         let senders_fault = !matches!(refused.reason, Reason::Overloaded | Reason::StoreFailed | Reason::RateLimited);
-        let too_many = senders_fault && self.limit.fail(source, slot(channel), now);
+        let too_many = senders_fault && behind.limit.fail(source, slot(channel), now);
         let reason = if too_many { Reason::RateLimited } else { refused.reason };
         let id = channel.map(|channel| &channel.config.id);
         self.refusals.note(reason, id, source, &refused.detail, now);

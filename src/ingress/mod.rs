@@ -4,10 +4,12 @@ mod body;
 mod channel;
 mod door;
 mod limit;
+mod receiving;
 mod refusals;
 
 pub use body::BodyBudget;
 pub use channel::Channel;
-pub use door::{Door, Routes};
+pub use door::Door;
 pub use limit::FailureLimit;
+pub use receiving::{Receiving, Routes, Swap};
 pub use refusals::Refusals;

@@ -23,6 +23,12 @@ impl Secret {
         self.not_after.is_none_or(|end| now <= end)
     }
 
+    /// Whether `other` has the same value and the same end.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.expose() == other.expose() && self.not_after == other.not_after
+    }
+
     /// The value. Whoever calls this keeps it out of logs, errors and answers.
     #[must_use]
     pub fn expose(&self) -> &str {

@@ -104,6 +104,8 @@ pub async fn serve(
             drop(permit);
         });
     }
+    // The address is free from here on, while open requests finish.
+    drop(listener);
     connections.close();
     if tokio::time::timeout(limits.drain, connections.wait()).await.is_err() {
         tracing::warn!(open = connections.len(), "connections were still open when the listener stopped");

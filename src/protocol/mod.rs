@@ -3,12 +3,14 @@
 //! The same types cross a channel inside one process and a socket between two, so an embedded and an
 //! attached screen share every line of code.
 
+mod config_status;
 mod frame;
 mod problems;
 mod reply;
 mod request;
 mod snapshot;
 
+pub use config_status::{ConfigFault, ConfigStatus};
 pub use frame::{CODEC_MAX, FromEngine, ToEngine, VERSION};
 pub use problems::{Problem, Severity, severity};
 pub use reply::{FullEvent, Refusal, Reply};

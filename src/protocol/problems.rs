@@ -60,6 +60,13 @@ impl Snapshot {
                 });
             }
         }
+        if let Some(fault) = &self.config.last_error {
+            problems.push(Problem {
+                severity: Severity::Warn,
+                what: format!("the configuration is not in force: {}: {}", fault.place, fault.what),
+                next: "mend the file, it is read again by itself; what ran before goes on".to_owned(),
+            });
+        }
         if self.dead_letters > 0 {
             // Kept for good, but news for a day only.
             let fresh = self.events.iter().any(|event| {

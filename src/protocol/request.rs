@@ -84,6 +84,8 @@ pub enum Request {
     },
     /// Stop a background task and start it again.
     RestartTask(String),
+    /// Read the configuration again and take it, whole or not at all.
+    Reload,
 }
 
 impl Request {
@@ -102,7 +104,7 @@ impl Request {
             | Self::Message(_)
             | Self::Contacts { .. }
             | Self::Contact(_) => false,
-            Self::Replay(_) | Self::Mark { .. } | Self::SetVip { .. } | Self::RestartTask(_) => true,
+            Self::Replay(_) | Self::Mark { .. } | Self::SetVip { .. } | Self::RestartTask(_) | Self::Reload => true,
         }
     }
 

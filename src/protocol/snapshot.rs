@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{ChannelPanel, ContactId, Event, LogLine, Marks, MessageRow, Rejection, TaskStatus};
 
-use super::{Refusal, Reply, RequestId};
+use super::{ConfigStatus, Refusal, Reply, RequestId};
 
 /// Everything a screen begins with. It comes first, after every reconnect, and when a client fell behind.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,6 +22,8 @@ pub struct Snapshot {
     pub started: Timestamp,
     /// When this snapshot was made.
     pub at: Timestamp,
+    /// The configuration in force.
+    pub config: ConfigStatus,
     /// Clients that are attached, this one included.
     pub clients: usize,
     /// The channels, by id.

@@ -21,6 +21,7 @@ impl App {
                 | Action::NextTab
                 | Action::PreviousTab
                 | Action::Redraw
+                | Action::Reload
         );
         if !stays {
             self.opening = None;
@@ -76,6 +77,7 @@ impl App {
                 self.rows(request)
             }
             Action::RestartTask => self.restart_task(),
+            Action::Reload => vec![Cmd::Ask(Purpose::Reload, Request::Reload)],
             Action::Down | Action::Up | Action::PageDown | Action::PageUp | Action::First | Action::Last => {
                 self.scroll(action)
             }

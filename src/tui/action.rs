@@ -111,6 +111,8 @@ pub enum Action {
     Filter,
     /// Start the selected task again.
     RestartTask,
+    /// Let the engine read its configuration again.
+    Reload,
 }
 
 impl Action {
@@ -141,6 +143,7 @@ impl Action {
             Self::ToggleVip => "make the sender a VIP, or not",
             Self::Filter => "filter: all, new, VIP, open",
             Self::RestartTask => "restart the task",
+            Self::Reload => "reload configuration",
         }
         .to_owned()
     }

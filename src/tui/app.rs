@@ -44,6 +44,8 @@ pub enum Purpose {
     Open(MessageId),
     /// The next unread message.
     Next,
+    /// The configuration is read again.
+    Reload,
     /// Something was changed; this says what in case it failed.
     Change(&'static str),
 }
@@ -135,6 +137,11 @@ impl App {
             back: Vec::new(),
             generation: 0,
         }
+    }
+
+    /// Draws with another look from now on.
+    pub fn set_look(&mut self, look: Look) {
+        self.look = look;
     }
 
     /// Draws the screen. Only looks.
@@ -239,6 +246,12 @@ impl App {
     fn answered(&mut self, purpose: Purpose, reply: Result<Reply, Refusal>) -> Vec<Cmd> {
         let reply = match reply {
             Ok(reply) => reply,
+            Err(refusal) if purpose == Purpose::Reload => {
+                // The mark below the mistake has its place in the log and in the file.
+                let first = refusal.to_string().lines().take(2).map(str::trim).collect::<Vec<_>>().join(" ");
+                self.toast(Severity::Crit, format!("not reloaded: {first}"));
+                return Vec::new();
+            }
             Err(refusal) => {
                 self.inbox.loading &= !matches!(purpose, Purpose::Rows(_) | Purpose::Older(_));
                 let what = if let Purpose::Change(what) = purpose { what } else { "the engine could not answer" };
@@ -259,6 +272,7 @@ impl App {
                     return self.rows(Some(request));
                 }
             }
+            (Purpose::Reload, _) => self.toast(Severity::Info, "the configuration was read again"),
             (Purpose::Open(id), _) if self.opening != Some(id) => {}
             (Purpose::Next, _) if !self.going => {}
             (Purpose::Open(_), Reply::Message(None)) => self.toast(Severity::Warn, "this message is gone"),

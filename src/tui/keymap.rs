@@ -120,6 +120,7 @@ pub(super) const BINDINGS: &[Binding] = bindings! {
         [key(':')] => Action::Palette;
         [key('?')] => Action::Help;
         [ESC, key('q')] => Action::Back;
+        [ctrl('r')] => Action::Reload;
         [key('Q'), ctrl('c')] => Action::Quit;
         [key('1')] => Action::Go(View::Overview);
         [key('2')] => Action::Go(View::Channels);

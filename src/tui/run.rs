@@ -48,11 +48,12 @@ struct Screen {
     bytes: FrameBytes,
 }
 
-/// Runs the screen on this process's terminal until it ends.
+/// Runs the screen on this process's terminal until it ends. `look_of` has the look of a theme, for when the
+/// engine's configuration names another one; where it has none the look stays.
 ///
 /// # Errors
 /// When standard output is no terminal.
-pub async fn run(client: &mut Client, look: Look) -> io::Result<Ended> {
+pub async fn run(client: &mut Client, look: Look, look_of: impl Fn(&str) -> Option<Look>) -> io::Result<Ended> {
     let mut guard = Some(TerminalGuard::take()?);
     let mut screen = Screen::new()?;
     let mut output = Output::start()?;
@@ -65,6 +66,7 @@ pub async fn run(client: &mut Client, look: Look) -> io::Result<Ended> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut hangup = signal(SignalKind::hangup())?;
     let mut resume = signal(SignalKind::from_raw(rustix::process::Signal::CONT.as_raw()))?;
+    let mut theme: Option<String> = None;
     let mut dirty = true;
 
     let ended = 'screen: loop {
@@ -104,7 +106,17 @@ pub async fn run(client: &mut Client, look: Look) -> io::Result<Ended> {
                     Some(purpose) => Msg::Reply(purpose, reply),
                     None => continue,
                 },
-                Some(update) => Msg::Update(update),
+                Some(update) => {
+                    if let Update::Snapshot(snapshot) = &update {
+                        let now = &snapshot.config.theme;
+                        if theme.replace(now.clone()).is_some_and(|before| before != *now)
+                            && let Some(look) = look_of(now)
+                        {
+                            app.set_look(look);
+                        }
+                    }
+                    Msg::Update(update)
+                }
                 None => break Ended::EngineEnded,
             },
             _ = ticks.tick() => Msg::Tick,

@@ -1,11 +1,12 @@
 //! The provider trait fits what is not built yet: a sender whose signature covers form fields, and whose
 //! deliveries are batches. It goes through the real door, over HTTP, into a real store.
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use aurora::config;
-use aurora::ingress::{BodyBudget, Channel, Door, FailureLimit, Refusals, Routes};
+use aurora::ingress::{BodyBudget, Channel, Door, FailureLimit, Receiving, Refusals, Routes, Swap};
 use aurora::model::{Assurance, EventFilter, Parsed, Reason, Secret};
 use aurora::net::{self, DoorLimits};
 use aurora::provider::{Answer, Envelope, Outcome, Provider, RawRequest, Rejected, Sample, Stored, Verified};
@@ -73,15 +74,16 @@ async fn door(dir: &std::path::Path, stop: CancellationToken) -> (SocketAddr, Ar
     let number = store.channel_numbers(vec![config.id.clone()]).await.expect("a number")[0].1;
     let channel =
         Channel { config, number, provider: Box::new(FormBatch), secrets: vec![Secret::new("k".into(), None)] };
-    let door = Door {
-        routes: Routes::from([("/in".to_owned(), Arc::new(channel))]),
-        store: Arc::clone(&store),
-        refusals: Arc::new(Refusals::default()),
-        limit: Arc::new(FailureLimit::new(600)),
-        budget: Arc::new(BodyBudget::default()),
-    };
     let listener = net::bind(([127, 0, 0, 1], 0).into()).await.expect("binds");
     let address = listener.local_addr().expect("an address");
+    let routes = HashMap::from([(address, Routes::from([("/in".to_owned(), Arc::new(channel))]))]);
+    let door = Door {
+        address,
+        behind: Arc::new(Swap::new(Receiving { routes, limit: Arc::new(FailureLimit::new(600)) })),
+        store: Arc::clone(&store),
+        refusals: Arc::new(Refusals::default()),
+        budget: Arc::new(BodyBudget::default()),
+    };
     tokio::spawn(net::serve(listener, Arc::new(door), DoorLimits::default(), Box::new(|_| {}), stop));
     (address, store)
 }

@@ -5,7 +5,7 @@ use aurora::model::{
     Assurance, ChannelPanel, ChannelState, Event, EventId, EventState, LogLevel, LogLine, Marks, Message, MessageId,
     MessageRow, ProviderKind, Rejection, TaskState, TaskStatus,
 };
-use aurora::protocol::{Link, Reply, Snapshot, Update};
+use aurora::protocol::{ConfigStatus, Link, Reply, Snapshot, Update};
 use aurora::tui::{App, Cmd, ColourMode, Look, Msg, Purpose};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use jiff::Timestamp;
@@ -97,6 +97,13 @@ fn snapshot() -> Snapshot {
         version: "0.1.0".into(),
         state_dir: "/var/lib/aurora".into(),
         started: at(-7_200),
+        config: ConfigStatus {
+            loaded: at(-7_200),
+            source: "/etc/aurora/config.toml".into(),
+            theme: "terminal".into(),
+            last_change: Vec::new(),
+            last_error: None,
+        },
         at: at(0),
         clients: 1,
         channels: vec![

@@ -18,6 +18,7 @@ mod golden;
 mod hostile_http;
 mod hostile_text;
 mod pty;
+mod reload;
 mod signers;
 mod tmux;
 mod vectors;

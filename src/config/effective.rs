@@ -1,0 +1,73 @@
+//! The configuration in effect, as data: to print it and to compare two.
+
+use serde_json::{Map, Value, json};
+
+use crate::model::ProviderKind;
+
+use super::{ByteSize, Config, ConfiguredSecret};
+
+impl Config {
+    /// The configuration in effect, as `config print` shows it and as two of them are compared. Secrets are
+    /// references. A key that is missing here is a change nobody is told about.
+    #[must_use]
+    pub fn effective(&self) -> Value {
+        let secret = |secret: &ConfiguredSecret| match secret.not_after {
+            None => json!(secret.reference.to_string()),
+            Some(end) => json!({ "secret": secret.reference.to_string(), "not_after": end.to_string() }),
+        };
+        let channels: Map<String, Value> = self
+            .channels
+            .values()
+            .map(|channel| {
+                let mut shown = json!({
+                    "provider": channel.provider,
+                    "path": channel.path,
+                    "secrets": channel.secrets.iter().map(secret).collect::<Vec<_>>(),
+                    "body_max": ByteSize(channel.body_max).to_string(),
+                });
+                if let Some(listen) = channel.listen {
+                    shown["listen"] = json!(listen.to_string());
+                }
+                if !channel.allow_from.is_empty() {
+                    shown["allow_from"] = json!(channel.allow_from.iter().map(ToString::to_string).collect::<Vec<_>>());
+                }
+                if let Some(level) = channel.require_assurance {
+                    shown["require_assurance"] = json!(level);
+                }
+                if channel.provider == ProviderKind::Secret {
+                    shown["dedupe_window"] = json!(channel.dedupe_window);
+                    if let Some(pointer) = &channel.dedupe_pointer {
+                        shown["dedupe_pointer"] = json!(pointer);
+                    }
+                }
+                (channel.id.to_string(), shown)
+            })
+            .collect();
+        json!({
+            "node": { "name": self.node, "state_dir": self.state_dir },
+            "listen": { "ingress": self.ingress.to_string() },
+            "limits": {
+                "ingress_per_minute": self.limits.failures_per_minute,
+                "body_max": ByteSize(self.body_max).to_string(),
+                "connections": self.limits.connections,
+                "queue": self.limits.queue,
+            },
+            "contacts": { "vip": self.vip.patterns() },
+            "store": { "commit_batch": self.commit_batch },
+            "tui": { "theme": self.theme },
+            "channels": channels,
+        })
+    }
+
+    /// The file it came from, as it was named.
+    #[must_use]
+    pub fn source(&self) -> &str {
+        &self.source.name
+    }
+
+    /// The text of that file; `None` where the defaults are in force because there is no file.
+    #[must_use]
+    pub fn text(&self) -> Option<&str> {
+        self.file_dir.as_ref().map(|_| self.source.text.as_str())
+    }
+}

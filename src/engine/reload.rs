@@ -1,0 +1,200 @@
+//! Reading the configuration again, and putting it in force while everything runs.
+//!
+//! Everything that can fail comes first: reading, validating, secrets, the numbers of new channels. Only then
+//! what is in force is swapped, in one step. Listeners whose address stays are not touched.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use tokio::sync::Mutex;
+
+use crate::config::{Config, ConfigError, Difference, difference};
+use crate::ingress::Channel;
+use crate::model::InboxFilter;
+use crate::protocol::ConfigFault;
+use crate::store::StoreError;
+
+use super::doors::{self, Channels, Ingress, listener_task};
+use super::projector::{Projector, Reading, blocking};
+use super::start::{StartError, number, prepare};
+use super::state::INBOX;
+use super::{Handle, Input, Taken};
+
+/// Where the configuration comes from, again and again.
+pub struct Origin {
+    /// The file to look at; `None` where there is no place for one.
+    pub path: Option<PathBuf>,
+    /// Reads and validates it, and applies what the command line says instead.
+    pub load: Box<dyn Fn() -> Result<Config, Box<ConfigError>> + Send + Sync>,
+}
+
+/// What is in force.
+struct InForce {
+    config: Config,
+    channels: Channels,
+    /// Why the last one was not taken, so that the same is logged once.
+    fault: Option<String>,
+}
+
+/// Puts configurations in force, one after the other.
+pub(super) struct Reloader {
+    origin: Origin,
+    handle: Handle,
+    projector: Arc<Projector>,
+    ingress: Ingress,
+    in_force: Mutex<InForce>,
+}
+
+/// A configuration that was read and can be taken.
+struct Ready {
+    config: Config,
+    difference: Difference,
+    /// Channels that stay as they are.
+    kept: Channels,
+    /// Channels that are new or have changed; not numbered yet.
+    fresh: Vec<Channel>,
+}
+
+impl Reloader {
+    pub(super) fn new(
+        origin: Origin,
+        handle: Handle,
+        projector: Arc<Projector>,
+        ingress: Ingress,
+        config: Config,
+        channels: Channels,
+    ) -> Self {
+        Self { origin, handle, projector, ingress, in_force: Mutex::new(InForce { config, channels, fault: None }) }
+    }
+
+    /// Reads the configuration again and takes it, whole or not at all. The engine, the log and the caller hear
+    /// what became of it.
+    pub(super) async fn reload(self: Arc<Self>) -> Result<(), ConfigFault> {
+        let mut in_force = self.in_force.lock().await;
+        match Arc::clone(&self).take(&mut in_force).await {
+            Ok(()) => {
+                in_force.fault = None;
+                Ok(())
+            }
+            Err(error) => {
+                let fault = fault(&error, &in_force.config);
+                if in_force.fault.replace(fault.shown.clone()).as_ref() != Some(&fault.shown) {
+                    tracing::error!("the configuration was read again and is not taken; what ran before goes on");
+                    fault.shown.lines().for_each(|line| tracing::error!("{line}"));
+                }
+                // The engine is gone only when everything ends.
+                let _ = self.handle.inputs.send(Input::Reloaded(Err(fault.clone()))).await;
+                Err(fault)
+            }
+        }
+    }
+
+    async fn take(self: Arc<Self>, in_force: &mut InForce) -> Result<(), StartError> {
+        let (this, config, channels) = (Arc::clone(&self), in_force.config.clone(), in_force.channels.clone());
+        let read = tokio::task::spawn_blocking(move || this.read(&config, &channels));
+        let Ready { config, difference, kept, fresh } = read.await.unwrap_or(Err(StoreError::Closed.into()))?;
+        let mut channels = number(&self.ingress.store, fresh).await?;
+        let is_new = |id: &&_| !in_force.channels.contains_key(*id);
+        let mut recount = channels.keys().any(|id| is_new(&id));
+        channels.extend(kept);
+
+        // Projection waits, so that what is counted now is what the loop knows.
+        let _turn = self.projector.turn.lock().await;
+        let mut inbox = None;
+        if config.vip != in_force.config.vip {
+            let vip = config.vip.clone();
+            self.ingress.store.refresh_vips(move |address| vip.matches(address)).await?;
+            recount = true;
+        }
+        let vips_changed = config.vip != in_force.config.vip;
+        let store = Arc::clone(&self.ingress.store);
+        let counts = blocking(move || if recount { store.channel_counts() } else { Ok(HashMap::new()) }).await?;
+        if vips_changed {
+            let store = Arc::clone(&self.ingress.store);
+            inbox = Some(blocking(move || store.inbox(&InboxFilter::default(), None, INBOX)).await?);
+        }
+
+        // From here on nothing fails.
+        let same_limit = config.limits.failures_per_minute == in_force.config.limits.failures_per_minute;
+        let limit = same_limit.then(|| Arc::clone(&self.ingress.behind.get().limit));
+        self.ingress.behind.set(doors::receiving(&config, &channels, limit));
+        self.projector.reading.set(Reading { channels: channels.clone(), vip: config.vip.clone() });
+        let (before, after) = (doors::addresses(&in_force.config), doors::addresses(&config));
+        for address in after.difference(&before) {
+            self.handle.supervise(self.ingress.listener(*address, config.limits));
+        }
+        for address in before.difference(&after) {
+            self.handle.supervisor.stop(&listener_task(*address));
+        }
+        if difference.lines.is_empty() {
+            tracing::info!("the configuration was read again; nothing has changed");
+        } else {
+            tracing::info!("the configuration was read again and is in force");
+            difference.lines.iter().for_each(|line| tracing::info!("{line}"));
+        }
+        *in_force = InForce { config: config.clone(), channels, fault: None };
+        let taken = Taken { config, changes: difference.lines, counts, inbox };
+        // The engine is gone only when everything ends.
+        let _ = self.handle.inputs.send(Input::Reloaded(Ok(Box::new(taken)))).await;
+        Ok(())
+    }
+
+    /// Reads the configuration and its secrets; may wait for programs that print one.
+    fn read(&self, old: &Config, running: &Channels) -> Result<Ready, StartError> {
+        let mut config = (self.origin.load)()?;
+        if let (Some(_), None) = (old.text(), config.text()) {
+            return Err(Box::new(gone(old.source())).into());
+        }
+        let mut difference = difference(old, &config);
+        // It stays where it is until the next start.
+        config.move_to(&old.state_dir);
+        prepare(&config)?;
+        let (mut kept, mut fresh) = (Channels::new(), Vec::new());
+        for configured in config.channels.values() {
+            let id = &configured.id;
+            let channel = Channel::new(&config, configured.clone())?;
+            match running.get(id) {
+                Some(same) if !difference.channels.contains(id) => {
+                    if same.secrets.iter().zip(&channel.secrets).all(|(old, new)| old.is_same(new)) {
+                        kept.insert(id.clone(), Arc::clone(same));
+                    } else {
+                        difference.lines.push(format!("channels.{id}.secrets: another value"));
+                        fresh.push(channel);
+                    }
+                }
+                _ => fresh.push(channel),
+            }
+        }
+        Ok(Ready { config, difference, kept, fresh })
+    }
+}
+
+/// A file that was in force and is not there any more. The defaults would open other doors than it did.
+fn gone(file: &str) -> ConfigError {
+    ConfigError {
+        file: file.to_owned(),
+        source: String::new(),
+        span: None,
+        message: "the configuration file is gone".to_owned(),
+        help: Some("an empty file means the defaults".to_owned()),
+    }
+}
+
+fn fault(error: &StartError, in_force: &Config) -> ConfigFault {
+    let at = Timestamp::now();
+    let StartError::Config(error) = error else {
+        return ConfigFault {
+            at,
+            place: in_force.source().to_owned(),
+            what: error.to_string(),
+            shown: error.to_string(),
+        };
+    };
+    let place = match error.position() {
+        Some((line, column)) => format!("{}:{line}:{column}", error.file),
+        None => error.file.clone(),
+    };
+    ConfigFault { at, place, what: error.message.clone(), shown: error.to_string() }
+}

@@ -1,0 +1,41 @@
+//! What is behind the doors: one value, swapped whole when the configuration changes.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use super::{Channel, FailureLimit};
+
+/// The channels behind one address, by path.
+pub type Routes = HashMap<String, Arc<Channel>>;
+
+/// What every door looks at, once a request.
+#[derive(Debug)]
+pub struct Receiving {
+    /// What is behind each address.
+    pub routes: HashMap<SocketAddr, Routes>,
+    /// How often a source may fail.
+    pub limit: Arc<FailureLimit>,
+}
+
+/// A value that many look at and that is replaced as a whole. Whoever looked before goes on with what was.
+#[derive(Debug)]
+pub struct Swap<T>(RwLock<Arc<T>>);
+
+impl<T> Swap<T> {
+    /// Begins with `value`.
+    pub fn new(value: T) -> Self {
+        Self(RwLock::new(Arc::new(value)))
+    }
+
+    /// The value now.
+    pub fn get(&self) -> Arc<T> {
+        // Nothing can panic while the lock is held; a whole value is there in any case.
+        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Replaces it.
+    pub fn set(&self, value: T) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(value);
+    }
+}
