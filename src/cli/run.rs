@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+use crate::net;
 use crate::screen;
 
 use super::args::{Cli, Command};
@@ -15,6 +16,7 @@ use super::{channels, config_command, contacts, events, inbox, send_test, serve,
 /// Runs the command line of this process.
 #[must_use]
 pub fn main() -> ExitCode {
+    net::install_provider();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {

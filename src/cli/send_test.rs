@@ -6,7 +6,7 @@ use uuid::Uuid;
 use crate::config::Config;
 use crate::ingress::Channel;
 use crate::model::ChannelId;
-use crate::net::{HttpClient, http_client};
+use crate::net::{HttpClient, http_client, pinned_tls};
 use crate::provider::Sample;
 
 use super::exit::{Exit, Failure, Outcome};
@@ -35,6 +35,12 @@ fn url(config: &Config, channel: &Channel) -> Result<String, Failure> {
     Ok(format!("http://{address}{path}"))
 }
 
+/// A client for the own listener, which needs no certificate of anybody else.
+fn client() -> Result<HttpClient, Failure> {
+    let tls = pinned_tls(None).map_err(|error| Failure::new(Exit::Failed, error))?;
+    http_client(tls).map_err(|error| Failure::new(Exit::Failed, error))
+}
+
 struct Answer {
     status: u16,
     body: String,
@@ -59,7 +65,7 @@ fn sign(channel: &Channel, id: &str, text: &str) -> Result<Sample, Failure> {
 pub(super) async fn run(config: &Config, id: &ChannelId, count: u32, text: &str) -> Outcome {
     let channel = channel(config, id)?;
     let url = url(config, &channel)?;
-    let client = http_client().map_err(|error| Failure::new(Exit::Failed, error))?;
+    let client = client()?;
     let mut refused = 0;
     for _ in 0..count {
         let id = Uuid::now_v7().to_string();
@@ -81,7 +87,7 @@ pub(super) async fn run(config: &Config, id: &ChannelId, count: u32, text: &str)
 pub(super) async fn test(config: &Config, id: &ChannelId) -> Outcome {
     let channel = channel(config, id)?;
     let url = url(config, &channel)?;
-    let client = http_client().map_err(|error| Failure::new(Exit::Failed, error))?;
+    let client = client()?;
     let id = Uuid::now_v7().to_string();
     let sample = sign(&channel, &id, "Test of this channel")?;
     let mut forged = sample.clone();

@@ -2,6 +2,8 @@
 
 mod client;
 mod listen;
+mod tls;
 
 pub use client::{HttpClient, http_client};
 pub use listen::{DoorLimits, Handler, RefusedConnection, bind, serve};
+pub use tls::{TlsError, client_tls, install_provider, pinned_tls};

@@ -1,0 +1,7 @@
+//! TLS: the one place that names the library and its cryptography, for listeners and for clients.
+
+mod client;
+mod provider;
+
+pub use client::{client_tls, pinned_tls};
+pub use provider::{TlsError, install_provider};
