@@ -3,7 +3,8 @@
 use std::os::unix::fs::OpenOptionsExt;
 
 use crate::config::{ConfigFile, EXAMPLE, default_config_path};
-use crate::ingress::Channel;
+use crate::engine::certificates;
+use crate::ingress::{Certificates, Channel};
 
 use super::args::{ConfigCommand, Global};
 use super::exit::{Exit, Failure, Outcome};
@@ -62,6 +63,9 @@ fn check(global: &Global) -> Outcome {
                 problems.push(problem.to_string());
             }
         }
+    }
+    if let Err(problem) = certificates(&config, &Certificates::new()) {
+        problems.push(problem.to_string());
     }
     if !problems.is_empty() {
         return Err(Failure::usage(problems.join("\n")));

@@ -1,5 +1,9 @@
 //! `aurora send-test` and `aurora channel test`: real samples through the real socket.
 
+use std::error::Error;
+use std::io::{self, ErrorKind};
+use std::net::SocketAddr;
+
 use jiff::Timestamp;
 use uuid::Uuid;
 
@@ -28,17 +32,26 @@ pub(super) fn channel(config: &Config, id: &ChannelId) -> Result<Channel, Failur
     })
 }
 
-/// Where the samples of `channel` go.
-fn url(config: &Config, channel: &Channel) -> Result<String, Failure> {
-    let door = channel.config.doors(config.ingress).pop();
-    let (address, path) = door.ok_or_else(|| Failure::usage("the channel has no address"))?;
-    Ok(format!("http://{address}{path}"))
+/// The address and path that the samples of `channel` go to.
+fn door(config: &Config, channel: &Channel) -> Result<(SocketAddr, String), Failure> {
+    channel.config.doors(config.ingress).pop().ok_or_else(|| Failure::usage("the channel has no address"))
 }
 
-/// A client for the own listener, which needs no certificate of anybody else.
-fn client() -> Result<HttpClient, Failure> {
-    let tls = pinned_tls(None).map_err(|error| Failure::new(Exit::Failed, error))?;
-    http_client(tls).map_err(|error| Failure::new(Exit::Failed, error))
+/// The way to a channel's own listener.
+struct Way {
+    client: HttpClient,
+    url: String,
+}
+
+impl Way {
+    /// A way to `channel`: the listener's own certificate is the only one that is trusted, whatever its name.
+    fn to(config: &Config, channel: &Channel) -> Result<Self, Failure> {
+        let (address, path) = door(config, channel)?;
+        let certificate = config.listeners().get(&address).copied().flatten().map(|tls| config.locate(&tls.cert));
+        let tls = pinned_tls(certificate.as_deref()).map_err(Failure::usage)?;
+        let client = http_client(tls).map_err(|error| Failure::new(Exit::Failed, error))?;
+        Ok(Self { client, url: config.url(address, &path) })
+    }
 }
 
 struct Answer {
@@ -46,15 +59,27 @@ struct Answer {
     body: String,
 }
 
-async fn post(client: &HttpClient, url: &str, sample: Sample) -> Result<Answer, Failure> {
+async fn post(way: &Way, sample: Sample) -> Result<Answer, Failure> {
+    let Way { client, url } = way;
     let sent = client.post(url).headers(sample.headers).body(sample.body).send().await;
     let response = sent.map_err(|error| {
-        let next = if error.is_connect() { "\nnothing listens there: start `aurora` or `aurora serve`" } else { "" };
-        Failure::new(Exit::Down, format!("failed to post to {url}: {error}{next}"))
+        let cause = root_cause(&error);
+        let refused = cause.downcast_ref().is_some_and(|io: &io::Error| io.kind() == ErrorKind::ConnectionRefused);
+        let next = if refused { "\nnothing listens there: start `aurora` or `aurora serve`" } else { "" };
+        Failure::new(Exit::Down, format!("failed to post to {url}: {cause}{next}"))
     })?;
     let status = response.status().as_u16();
     let body = response.text().await.unwrap_or_default();
     Ok(Answer { status, body: body.trim().to_owned() })
+}
+
+/// What is at the bottom of `error`; the layers above only say that something failed.
+fn root_cause(error: &reqwest::Error) -> &(dyn Error + 'static) {
+    let mut cause: &(dyn Error + 'static) = error;
+    while let Some(deeper) = cause.source() {
+        cause = deeper;
+    }
+    cause
 }
 
 fn sign(channel: &Channel, id: &str, text: &str) -> Result<Sample, Failure> {
@@ -64,12 +89,11 @@ fn sign(channel: &Channel, id: &str, text: &str) -> Result<Sample, Failure> {
 
 pub(super) async fn run(config: &Config, id: &ChannelId, count: u32, text: &str) -> Outcome {
     let channel = channel(config, id)?;
-    let url = url(config, &channel)?;
-    let client = client()?;
+    let way = Way::to(config, &channel)?;
     let mut refused = 0;
     for _ in 0..count {
         let id = Uuid::now_v7().to_string();
-        let answer = post(&client, &url, sign(&channel, &id, text)?).await?;
+        let answer = post(&way, sign(&channel, &id, text)?).await?;
         let accepted = (200..300).contains(&answer.status);
         refused += u32::from(!accepted);
         if count <= 10 || !accepted {
@@ -77,17 +101,16 @@ pub(super) async fn run(config: &Config, id: &ChannelId, count: u32, text: &str)
         }
     }
     if refused > 0 {
-        return Err(Failure::new(Exit::Failed, format!("{refused} of {count} were refused by {url}")));
+        return Err(Failure::new(Exit::Failed, format!("{refused} of {count} were refused by {}", way.url)));
     }
-    output::line(&format!("{count} accepted by {url}"))?;
+    output::line(&format!("{count} accepted by {}", way.url))?;
     Ok(Exit::Fine)
 }
 
 /// Posts a good sample, the same again, and an altered one; each must be answered as it should be.
 pub(super) async fn test(config: &Config, id: &ChannelId) -> Outcome {
     let channel = channel(config, id)?;
-    let url = url(config, &channel)?;
-    let client = client()?;
+    let way = Way::to(config, &channel)?;
     let id = Uuid::now_v7().to_string();
     let sample = sign(&channel, &id, "Test of this channel")?;
     let mut forged = sample.clone();
@@ -102,13 +125,13 @@ pub(super) async fn test(config: &Config, id: &ChannelId) -> Outcome {
         ("the same again is a duplicate", sample, &[200]),
         ("a forged one is refused", forged, &[401]),
     ] {
-        let answer = post(&client, &url, sample).await?;
+        let answer = post(&way, sample).await?;
         let good = expected.contains(&answer.status);
         wrong += u32::from(!good);
         output::line(&format!("{}  {what}: {} {}", if good { "ok  " } else { "FAIL" }, answer.status, answer.body))?;
     }
     if wrong > 0 {
-        Err(Failure::new(Exit::Failed, format!("{wrong} of 3 steps failed at {url}")))
+        Err(Failure::new(Exit::Failed, format!("{wrong} of 3 steps failed at {}", way.url)))
     } else {
         Ok(Exit::Fine)
     }

@@ -1,8 +1,5 @@
 //! `aurora serve`: the engine without a screen.
 
-use std::collections::BTreeSet;
-use std::net::SocketAddr;
-
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::config::Config;
@@ -63,14 +60,7 @@ pub(super) async fn stop(running: Running) {
 }
 
 async fn refuse_taken_ports(config: &Config) -> Result<(), Failure> {
-    let addresses: BTreeSet<SocketAddr> = config
-        .channels
-        .values()
-        .flat_map(|channel| channel.doors(config.ingress))
-        .map(|(address, _)| address)
-        .chain([config.ingress])
-        .collect();
-    for address in addresses {
+    for address in config.listeners().into_keys() {
         net::bind(address)
             .await
             .map_err(|error| Failure::new(Exit::Failed, format!("failed to listen on {address}: {error}")))?;

@@ -21,13 +21,8 @@ pub(super) async fn run(command: TaskCommand, config: &Config, global: &Global) 
             } else {
                 let now = Timestamp::now();
                 let rows = snapshot.tasks.into_iter().map(|task| {
-                    [
-                        task.name,
-                        task.state.as_str().to_owned(),
-                        age(task.since, now),
-                        task.restarts.to_string(),
-                        task.last_error.unwrap_or_default(),
-                    ]
+                    let error = task.error().unwrap_or_default().to_owned();
+                    [task.name, task.state.as_str().to_owned(), age(task.since, now), task.restarts.to_string(), error]
                 });
                 output::table(["TASK", "STATE", "SINCE", "RESTARTS", "LAST ERROR"], rows)?;
             }

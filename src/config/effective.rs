@@ -4,7 +4,11 @@ use serde_json::{Map, Value, json};
 
 use crate::model::ProviderKind;
 
-use super::{ByteSize, Config, ConfiguredSecret};
+use super::{ByteSize, Config, ConfiguredSecret, TlsFiles};
+
+fn tls(files: &TlsFiles) -> Value {
+    json!({ "cert": files.cert, "key": files.key })
+}
 
 impl Config {
     /// The configuration in effect, as `config print` shows it and as two of them are compared. Secrets are
@@ -28,6 +32,9 @@ impl Config {
                 if let Some(listen) = channel.listen {
                     shown["listen"] = json!(listen.to_string());
                 }
+                if let Some(files) = &channel.tls {
+                    shown["tls"] = tls(files);
+                }
                 if !channel.allow_from.is_empty() {
                     shown["allow_from"] = json!(channel.allow_from.iter().map(ToString::to_string).collect::<Vec<_>>());
                 }
@@ -43,9 +50,17 @@ impl Config {
                 (channel.id.to_string(), shown)
             })
             .collect();
+        let mut listen = json!({
+            "ingress": self.ingress.to_string(),
+            "behind_proxy": self.exposure.behind_proxy,
+            "trusted_proxies": self.exposure.trusted_proxies.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        });
+        if let Some(files) = &self.exposure.tls {
+            listen["tls"] = tls(files);
+        }
         json!({
             "node": { "name": self.node, "state_dir": self.state_dir },
-            "listen": { "ingress": self.ingress.to_string() },
+            "listen": listen,
             "limits": {
                 "ingress_per_minute": self.limits.failures_per_minute,
                 "body_max": ByteSize(self.body_max).to_string(),

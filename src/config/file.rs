@@ -45,6 +45,25 @@ pub struct ListenFile {
     /// Address of the webhook listener, `127.0.0.1:9296` when absent.
     #[schemars(with = "Option<String>")]
     pub ingress: Option<Spanned<String>>,
+    /// TLS of every listener that carries none of its own.
+    #[schemars(with = "Option<TlsFile>")]
+    pub tls: Option<Spanned<TlsFile>>,
+    /// Whether `trusted_proxies` stand in front; without TLS only then a listener may leave loopback.
+    #[schemars(with = "Option<bool>")]
+    pub behind_proxy: Option<Spanned<bool>>,
+    /// Proxies that are believed when X-Forwarded-For says who called them.
+    #[schemars(with = "Option<Vec<String>>")]
+    pub trusted_proxies: Option<Vec<Spanned<String>>>,
+}
+
+/// `tls` of a listener. The files are read again when they change.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TlsFile {
+    /// The certificate chain in PEM form, leaf first.
+    pub cert: String,
+    /// Its private key in PEM form, in a file only its owner may read.
+    pub key: String,
 }
 
 /// `[limits]`
@@ -75,6 +94,9 @@ pub struct ChannelFile {
     /// An address of its own; several channels may share one.
     #[schemars(with = "Option<String>")]
     pub listen: Option<Spanned<String>>,
+    /// TLS of that address, when it is not the one of `[listen]`.
+    #[schemars(with = "Option<TlsFile>")]
+    pub tls: Option<Spanned<TlsFile>>,
     /// Its path there; the provider's usual path when absent.
     #[schemars(with = "Option<String>")]
     pub path: Option<Spanned<String>>,

@@ -8,6 +8,7 @@ mod difference;
 mod effective;
 mod error;
 mod file;
+mod listeners;
 mod load;
 mod resolved;
 mod secret;
@@ -19,11 +20,12 @@ pub use cidr::Cidr;
 pub use difference::{Difference, difference};
 pub use error::ConfigError;
 pub use file::{
-    ChannelFile, ConfigFile, ContactsFile, LimitsFile, ListenFile, NodeFile, SecretFile, StoreFile, TuiFile,
+    ChannelFile, ConfigFile, ContactsFile, LimitsFile, ListenFile, NodeFile, SecretFile, StoreFile, TlsFile, TuiFile,
 };
+pub use listeners::{Exposure, TlsFiles};
 pub use load::{EXAMPLE, default_config_path, load, parse, state_dir};
 pub use resolved::{ChannelConfig, Config, ConfiguredSecret, Limits};
-pub use secret::{SecretError, SecretRef};
+pub use secret::{SecretError, SecretRef, read_private_file};
 pub use size::ByteSize;
 pub use theme::{Colour, Theme, ThemeError};
 pub use vip::VipList;

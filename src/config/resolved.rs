@@ -12,6 +12,7 @@ use toml::Spanned;
 use crate::model::{Assurance, ChannelId, ProviderKind, Secret};
 
 use super::file::{self, ChannelFile, ConfigFile, SecretFile};
+use super::listeners::{self, Exposure, TlsFiles};
 use super::{ByteSize, Cidr, ConfigError, SecretRef, Theme, VipList};
 
 /// A validated configuration.
@@ -25,6 +26,8 @@ pub struct Config {
     pub file_dir: Option<PathBuf>,
     /// Address of the webhook listener.
     pub ingress: SocketAddr,
+    /// What stands between the listeners and the world.
+    pub exposure: Exposure,
     /// The limits of every listener.
     pub limits: Limits,
     /// The channels, by id.
@@ -62,6 +65,8 @@ pub struct ChannelConfig {
     pub provider: ProviderKind,
     /// An address of its own, beside `listen.ingress`.
     pub listen: Option<SocketAddr>,
+    /// TLS of that address, when it is not the one of all listeners.
+    pub tls: Option<TlsFiles>,
     /// Its path, beside `/hooks/<id>`.
     pub path: String,
     /// Its secrets.
@@ -110,11 +115,11 @@ pub(super) struct Mistake {
 }
 
 impl Mistake {
-    fn at<T>(value: &Spanned<T>, message: impl Into<String>) -> Self {
+    pub(super) fn at<T>(value: &Spanned<T>, message: impl Into<String>) -> Self {
         Self { span: Some(file::span(value)), message: message.into(), help: None }
     }
 
-    fn help(mut self, help: impl Into<String>) -> Self {
+    pub(super) fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
         self
     }
@@ -135,7 +140,8 @@ impl Config {
             _ => rustix::system::uname().nodename().to_string_lossy().into_owned(),
         };
         let state_dir = file.node.state_dir.map_or_else(default_state_dir, |dir| expand_home(&dir));
-        let ingress = file.listen.ingress.as_ref().map_or(Ok(INGRESS), listen_address)?;
+        let exposure = Exposure::validate(&file.listen)?;
+        let ingress = file.listen.ingress.as_ref().map_or(Ok(INGRESS), |typed| exposure.address(typed, None))?;
         let limits = Limits {
             failures_per_minute: at_least(file.limits.ingress_per_minute.as_ref(), 1, 600)?,
             connections: at_least(file.limits.connections.as_ref(), 1, 1024)? as usize,
@@ -146,8 +152,9 @@ impl Config {
         let mut channels = BTreeMap::new();
         for (key, channel) in &file.channels {
             let id: ChannelId = key.get_ref().parse().map_err(|e| Mistake::at(key, format!("{e}")))?;
-            let channel = validate_channel(id.clone(), channel, body_max)?;
+            let channel = validate_channel(id.clone(), channel, body_max, &exposure)?;
             refuse_shared_path(key, &channel, &channels, ingress)?;
+            listeners::refuse_other_tls(key, &channel, &channels, ingress, &exposure)?;
             channels.insert(id, channel);
         }
         if default_channels {
@@ -165,6 +172,7 @@ impl Config {
             state_dir,
             file_dir: path.and_then(Path::parent).map(Path::to_owned),
             ingress,
+            exposure,
             limits,
             channels,
             body_max: body_max.unwrap_or(BODY_MAX),
@@ -181,7 +189,7 @@ impl Config {
     /// # Errors
     /// The first that cannot be read, with its place in the file.
     pub fn read_secrets(&self, channel: &ChannelConfig) -> Result<Vec<Secret>, Box<ConfigError>> {
-        let bases: Vec<&Path> = self.file_dir.as_deref().into_iter().chain([self.state_dir.as_path()]).collect();
+        let bases = self.bases();
         channel
             .secrets
             .iter()
@@ -196,13 +204,18 @@ impl Config {
     /// A mistake about `secret`, with its place in the file.
     #[must_use]
     pub fn mistake(&self, channel: &ChannelConfig, secret: &ConfiguredSecret, why: &str) -> Box<ConfigError> {
-        Box::new(ConfigError {
-            file: self.source.name.clone(),
-            source: self.source.text.clone(),
-            span: secret.span.clone(),
-            message: format!("channel `{}`: {why}", channel.id),
-            help: None,
-        })
+        Box::new(self.mistake_at(secret.span.clone(), format!("channel `{}`: {why}", channel.id)))
+    }
+
+    /// A mistake that shows only when what the file names is read.
+    pub(super) fn mistake_at(&self, span: Option<Range<usize>>, message: String) -> ConfigError {
+        let Source { name: file, text: source } = self.source.clone();
+        ConfigError { file, source, span, message, help: None }
+    }
+
+    /// Where relative files are looked for, in order.
+    pub(super) fn bases(&self) -> Vec<&Path> {
+        self.file_dir.as_deref().into_iter().chain([self.state_dir.as_path()]).collect()
     }
 
     /// Keeps everything durable in `dir` instead.
@@ -250,6 +263,7 @@ fn default_channel_set(state_dir: &Path, body_max: Option<u64>) -> BTreeMap<Chan
                 path: default_path(provider, &id),
                 provider,
                 listen: None,
+                tls: None,
                 secrets: vec![ConfiguredSecret { reference, not_after: None, span: None }],
                 allow_from: Vec::new(),
                 body_max: provider_body_max(provider, body_max),
@@ -266,7 +280,12 @@ fn default_channel_set(state_dir: &Path, body_max: Option<u64>) -> BTreeMap<Chan
 /// Seconds in which an equal body without an id counts as a repeat.
 const DEDUPE_WINDOW: u32 = 600;
 
-fn validate_channel(id: ChannelId, typed: &ChannelFile, body_max: Option<u64>) -> Result<ChannelConfig, Mistake> {
+fn validate_channel(
+    id: ChannelId,
+    typed: &ChannelFile,
+    body_max: Option<u64>,
+    exposure: &Exposure,
+) -> Result<ChannelConfig, Mistake> {
     let kind = typed.provider.get_ref();
     let provider: ProviderKind = kind.parse().map_err(|e: String| {
         let known = ProviderKind::ALL.map(ProviderKind::as_str).join(", ");
@@ -294,11 +313,13 @@ fn validate_channel(id: ChannelId, typed: &ChannelFile, body_max: Option<u64>) -
         Some(path) => webhook_path(path)?,
     };
     let require_assurance = typed.require_assurance.as_ref().map(|level| required(provider, level)).transpose()?;
+    let tls = typed.tls.as_ref().map(TlsFiles::typed);
     let own_max = typed.body_max.as_ref().map(size).transpose()?;
     Ok(ChannelConfig {
         id,
         provider,
-        listen: typed.listen.as_ref().map(listen_address).transpose()?,
+        listen: typed.listen.as_ref().map(|listen| exposure.address(listen, tls.as_ref())).transpose()?,
+        tls,
         path,
         secrets: typed.secrets.iter().map(secret).collect::<Result<_, _>>()?,
         allow_from: typed
@@ -395,18 +416,6 @@ fn provider_body_max(provider: ProviderKind, configured: Option<u64>) -> u64 {
         ProviderKind::Github => general.max(25 << 20),
         ProviderKind::Standard | ProviderKind::Secret => general,
     }
-}
-
-fn listen_address(typed: &Spanned<String>) -> Result<SocketAddr, Mistake> {
-    let address: SocketAddr = typed.get_ref().parse().map_err(|_| {
-        Mistake::at(typed, format!("{:?} is not an address", typed.get_ref()))
-            .help("write address and port, as \"127.0.0.1:9296\"")
-    })?;
-    if !address.ip().is_loopback() {
-        return Err(Mistake::at(typed, format!("{address} leaves this machine without TLS"))
-            .help("listen on a loopback address and let a TLS proxy on this machine forward to it"));
-    }
-    Ok(address)
 }
 
 fn size(typed: &Spanned<String>) -> Result<u64, Mistake> {

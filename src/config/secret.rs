@@ -61,7 +61,8 @@ impl SecretRef {
     }
 }
 
-fn locate(path: &Path, bases: &[&Path]) -> PathBuf {
+/// Where a relative `path` is: below the first of `bases` that has it, else below the first.
+pub(super) fn locate(path: &Path, bases: &[&Path]) -> PathBuf {
     let candidates = bases.iter().map(|base| base.join(path));
     candidates
         .clone()
@@ -70,7 +71,11 @@ fn locate(path: &Path, bases: &[&Path]) -> PathBuf {
         .unwrap_or_else(|| path.to_owned())
 }
 
-fn read_private_file(path: &Path) -> Result<String, String> {
+/// Reads the file at `path`, at most 16 KiB, which nobody but its owner may read.
+///
+/// # Errors
+/// When it cannot be read or others can; the text names the file and what to do, and holds nothing of it.
+pub fn read_private_file(path: &Path) -> Result<String, String> {
     let shown = path.display();
     let meta = std::fs::metadata(path).map_err(|e| format!("{shown}: {e}"))?;
     let mode = meta.permissions().mode() & 0o777;

@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::config::{Config, Limits};
-use crate::ingress::{BodyBudget, Channel, Door, FailureLimit, Receiving, Refusals, Routes, Swap};
+use crate::config::{Config, ConfigError, Limits};
+use crate::ingress::{BodyBudget, Certificates, Channel, Door, FailureLimit, Receiving, Refusals, Routes, Swap};
 use crate::model::{ChannelId, Reason};
-use crate::net::{self, DoorLimits};
+use crate::net::{self, DoorLimits, Handler, ListenerTls};
 use crate::store::Store;
 
 use super::Input;
@@ -29,12 +29,35 @@ pub(super) type Channels = HashMap<ChannelId, Arc<Channel>>;
 
 /// Every address that `config` listens on.
 pub(super) fn addresses(config: &Config) -> BTreeSet<SocketAddr> {
-    let doors = config.channels.values().flat_map(|channel| channel.doors(config.ingress));
-    doors.map(|(address, _)| address).chain([config.ingress]).collect()
+    config.listeners().into_keys().collect()
+}
+
+/// Reads the certificate and key of every listener; one of `running` that has the same files is kept.
+///
+/// # Errors
+/// The first that cannot be used, with its place in the file.
+pub fn certificates(config: &Config, running: &Certificates) -> Result<Certificates, Box<ConfigError>> {
+    let with_tls = config.listeners().into_iter().filter_map(|(address, files)| Some((address, files?)));
+    with_tls
+        .map(|(address, files)| {
+            let (certificate, key) = (config.locate(&files.cert), config.locate(&files.key));
+            match running.get(&address) {
+                Some(same) if same.is_of(&certificate, &key) => Ok((address, Arc::clone(same))),
+                _ => ListenerTls::load(certificate, key)
+                    .map(|tls| (address, Arc::new(tls)))
+                    .map_err(|error| config.tls_mistake(files, &error.to_string())),
+            }
+        })
+        .collect()
 }
 
 /// What is behind the doors of `config`. With `limit` the failures counted so far go on counting.
-pub(super) fn receiving(config: &Config, channels: &Channels, limit: Option<Arc<FailureLimit>>) -> Receiving {
+pub(super) fn receiving(
+    config: &Config,
+    channels: &Channels,
+    certificates: Certificates,
+    limit: Option<Arc<FailureLimit>>,
+) -> Receiving {
     let mut routes: HashMap<SocketAddr, Routes> = HashMap::new();
     for channel in channels.values() {
         for (address, path) in channel.config.doors(config.ingress) {
@@ -42,7 +65,7 @@ pub(super) fn receiving(config: &Config, channels: &Channels, limit: Option<Arc<
         }
     }
     let limit = limit.unwrap_or_else(|| Arc::new(FailureLimit::new(config.limits.failures_per_minute)));
-    Receiving { routes, limit }
+    Receiving { routes, limit, proxies: config.proxies().to_vec(), certificates }
 }
 
 /// What the listeners of one engine share.
@@ -82,8 +105,12 @@ async fn listen(address: SocketAddr, door: Arc<Door>, limits: DoorLimits, contex
             Timestamp::now(),
         );
     });
-    net::serve(listener, door, limits, turned_away, context.stop).await;
-    Ok(())
+    // A certificate that cannot be taken over is the task's trouble.
+    let following = net::follow_files(|| door.tls(), |trouble| context.trouble(trouble));
+    tokio::select! {
+        () = net::serve(listener, Arc::clone(&door), limits, turned_away, context.stop.clone()) => Ok(()),
+        () = following => unreachable!("files are followed for ever"),
+    }
 }
 
 /// The task that brings refusals to the engine.

@@ -24,6 +24,7 @@ mod state;
 mod supervisor;
 mod watch;
 
+pub use doors::certificates;
 pub use effect::Effect;
 pub use handle::{Handle, Joined};
 pub use input::{Aftermath, Input, Taken};

@@ -1,11 +1,10 @@
 //! The state and counts of every channel, kept up to date without asking the store again.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
-use std::net::SocketAddr;
 
 use jiff::Timestamp;
 
-use crate::config::ChannelConfig;
+use crate::config::Config;
 use crate::model::{ChannelId, ChannelPanel, ChannelState, Event, MessageRow, Rejection, TaskState, TaskStatus};
 use crate::store::{ChannelCounts, Unread};
 
@@ -46,29 +45,21 @@ pub(super) struct Panels {
 }
 
 impl Panels {
-    pub(super) fn new(
-        channels: &BTreeMap<ChannelId, ChannelConfig>,
-        ingress: SocketAddr,
-        counts: &HashMap<ChannelId, ChannelCounts>,
-    ) -> Self {
+    pub(super) fn new(config: &Config, counts: &HashMap<ChannelId, ChannelCounts>) -> Self {
         let mut panels = Self { panels: BTreeMap::new(), listening: HashMap::new(), changed: BTreeSet::new() };
-        panels.configure(channels, ingress, counts);
+        panels.configure(config, counts);
         panels
     }
 
-    /// Shows `channels` from now on. Those that were shown keep what is known of them; `counts` replaces their
+    /// Shows the channels of `config` from now on. Those that were shown keep what is known of them; `counts` replaces their
     /// counts where it has any.
-    pub(super) fn configure(
-        &mut self,
-        channels: &BTreeMap<ChannelId, ChannelConfig>,
-        ingress: SocketAddr,
-        counts: &HashMap<ChannelId, ChannelCounts>,
-    ) {
+    pub(super) fn configure(&mut self, config: &Config, counts: &HashMap<ChannelId, ChannelCounts>) {
         let mut known = std::mem::take(&mut self.panels);
-        self.panels = channels
+        self.panels = config
+            .channels
             .values()
             .map(|channel| {
-                let doors = channel.doors(ingress);
+                let doors = channel.doors(config.ingress);
                 let listeners: Vec<String> = doors.iter().map(|(address, _)| listener_task(*address)).collect();
                 let before = known.remove(&channel.id);
                 let counted = counts.get(&channel.id).cloned();
@@ -80,7 +71,7 @@ impl Panels {
                     id: channel.id.clone(),
                     provider: channel.provider,
                     state: state(&self.listening, &listeners),
-                    urls: doors.iter().map(|(address, path)| format!("http://{address}{path}")).collect(),
+                    urls: doors.iter().map(|(address, path)| config.url(*address, path)).collect(),
                     events: counted.events,
                     unread_vip: counted.unread_vip,
                     unread: counted.unread,
@@ -152,8 +143,8 @@ impl Panels {
         });
     }
 
-    /// Takes in the state of a task; that of a listener is the state of its channels.
-    pub(super) fn task_changed(&mut self, task: &TaskStatus) {
+    /// Takes in the state of a task; that of a listener is the state of its channels, and its trouble theirs.
+    pub(super) fn task_changed(&mut self, task: &TaskStatus, now: Timestamp) {
         self.listening.insert(task.name.clone(), task.state);
         let affected: Vec<ChannelId> = self
             .panels
@@ -162,13 +153,12 @@ impl Panels {
             .map(|panel| panel.shown.id.clone())
             .collect();
         for id in affected {
-            let now = state(&self.listening, &self.panels[&id].listeners);
+            let listening = state(&self.listening, &self.panels[&id].listeners);
             self.change(&id, |panel| {
-                panel.shown.state = now;
-                if task.state == TaskState::Waiting
-                    && let Some(error) = &task.last_error
-                {
-                    panel.shown.last_error = Some((task.since, format!("{}: {error}", task.name)));
+                panel.shown.state = listening;
+                let ended = task.last_error.as_ref().filter(|_| task.state == TaskState::Waiting);
+                if let Some(error) = task.trouble.as_ref().or(ended) {
+                    panel.shown.last_error = Some((now, format!("{}: {error}", task.name)));
                 }
             });
         }

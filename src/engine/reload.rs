@@ -11,12 +11,12 @@ use jiff::Timestamp;
 use tokio::sync::Mutex;
 
 use crate::config::{Config, ConfigError, Difference, difference};
-use crate::ingress::Channel;
+use crate::ingress::{Certificates, Channel};
 use crate::model::InboxFilter;
 use crate::protocol::ConfigFault;
 use crate::store::StoreError;
 
-use super::doors::{self, Channels, Ingress, listener_task};
+use super::doors::{self, Channels, Ingress, certificates, listener_task};
 use super::projector::{Projector, Reading, blocking};
 use super::start::{StartError, number, prepare};
 use super::state::INBOX;
@@ -55,6 +55,7 @@ struct Ready {
     kept: Channels,
     /// Channels that are new or have changed; not numbered yet.
     fresh: Vec<Channel>,
+    certificates: Certificates,
 }
 
 impl Reloader {
@@ -94,7 +95,8 @@ impl Reloader {
     async fn take(self: Arc<Self>, in_force: &mut InForce) -> Result<(), StartError> {
         let (this, config, channels) = (Arc::clone(&self), in_force.config.clone(), in_force.channels.clone());
         let read = tokio::task::spawn_blocking(move || this.read(&config, &channels));
-        let Ready { config, difference, kept, fresh } = read.await.unwrap_or(Err(StoreError::Closed.into()))?;
+        let Ready { config, difference, kept, fresh, certificates } =
+            read.await.unwrap_or(Err(StoreError::Closed.into()))?;
         let mut channels = number(&self.ingress.store, fresh).await?;
         let is_new = |id: &&_| !in_force.channels.contains_key(*id);
         let mut recount = channels.keys().any(|id| is_new(&id));
@@ -119,7 +121,7 @@ impl Reloader {
         // From here on nothing fails.
         let same_limit = config.limits.failures_per_minute == in_force.config.limits.failures_per_minute;
         let limit = same_limit.then(|| Arc::clone(&self.ingress.behind.get().limit));
-        self.ingress.behind.set(doors::receiving(&config, &channels, limit));
+        self.ingress.behind.set(doors::receiving(&config, &channels, certificates, limit));
         self.projector.reading.set(Reading { channels: channels.clone(), vip: config.vip.clone() });
         let (before, after) = (doors::addresses(&in_force.config), doors::addresses(&config));
         for address in after.difference(&before) {
@@ -167,7 +169,8 @@ impl Reloader {
                 _ => fresh.push(channel),
             }
         }
-        Ok(Ready { config, difference, kept, fresh })
+        let certificates = certificates(&config, &self.ingress.behind.get().certificates)?;
+        Ok(Ready { config, difference, kept, fresh, certificates })
     }
 }
 

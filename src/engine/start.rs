@@ -14,11 +14,11 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{Config, ConfigError};
-use crate::ingress::{BodyBudget, Channel, Refusals, Swap};
+use crate::ingress::{BodyBudget, Certificates, Channel, Refusals, Swap};
 use crate::model::{ChannelId, EventFilter, InboxFilter, LogLine, ProviderKind};
 use crate::store::{Options, Store, StoreError};
 
-use super::doors::{Channels, Ingress};
+use super::doors::{Channels, Ingress, certificates};
 use super::driver::Driver;
 use super::panels::Panels;
 use super::projector::{Projector, Reading};
@@ -56,7 +56,7 @@ pub enum StartError {
         /// What the system says.
         source: std::io::Error,
     },
-    /// The configuration holds a mistake, or names a secret that cannot be used.
+    /// The configuration holds a mistake, or names a secret or a certificate that cannot be used.
     #[error(transparent)]
     Config(#[from] Box<ConfigError>),
     /// The store cannot be opened.
@@ -85,7 +85,7 @@ impl Running {
 /// would come from, if it is to follow one.
 ///
 /// # Errors
-/// When the state directory is taken or unusable, or a secret cannot be read.
+/// When the state directory is taken or unusable, or a secret or a certificate cannot be read.
 pub async fn start(
     config: Config,
     doors: Doors,
@@ -96,6 +96,8 @@ pub async fn start(
     let lock = Lock::take(&config.state_dir)?;
     let configured = config.channels.values();
     let channels = configured.map(|channel| Channel::new(&config, channel.clone())).collect::<Result<_, _>>()?;
+    let certificates =
+        if doors == Doors::Closed { Certificates::new() } else { certificates(&config, &Certificates::new())? };
     let options = Options { commit_batch: config.commit_batch, queue: config.limits.queue };
     let store = Arc::new(Store::open(&config.state_dir, options)?);
     let channels = number(&store, channels).await?;
@@ -127,7 +129,7 @@ pub async fn start(
     }
     let mut reloader = None;
     if doors != Doors::Closed {
-        let ingress = listen(&handle, &config, &channels, &store);
+        let ingress = listen(&handle, &config, &channels, certificates, &store);
         if let Some(origin) = origin {
             if let Some(path) = origin.path.clone() {
                 handle.supervise(watch_task(path, config.text().map(str::to_owned), inputs.clone()));
@@ -168,10 +170,16 @@ pub(super) async fn number(store: &Store, channels: Vec<Channel>) -> Result<Chan
 }
 
 /// Starts the listeners.
-fn listen(handle: &Handle, config: &Config, channels: &Channels, store: &Arc<Store>) -> Ingress {
+fn listen(
+    handle: &Handle,
+    config: &Config,
+    channels: &Channels,
+    certificates: Certificates,
+    store: &Arc<Store>,
+) -> Ingress {
     let ingress = Ingress {
         store: Arc::clone(store),
-        behind: Arc::new(Swap::new(doors::receiving(config, channels, None))),
+        behind: Arc::new(Swap::new(doors::receiving(config, channels, certificates, None))),
         refusals: Arc::new(Refusals::default()),
         budget: Arc::new(BodyBudget::default()),
     };
@@ -199,7 +207,7 @@ fn beginning(config: &Config, store: &Store) -> Result<Beginning, StoreError> {
         now: Timestamp::now(),
         source: config.source().to_owned(),
         theme: config.theme.clone(),
-        panels: Panels::new(&config.channels, config.ingress, &store.channel_counts()?),
+        panels: Panels::new(config, &store.channel_counts()?),
         inbox: store.inbox(&InboxFilter::default(), None, INBOX)?,
         events: store.events(&EventFilter::default(), Some(up_to + 1), ACTIVITY)?,
         rejections: store.rejections(None, ACTIVITY)?,

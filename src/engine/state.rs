@@ -136,7 +136,7 @@ impl Engine {
             Input::Projected(projected) => self.projected(projected, now),
             Input::Rejected(rejections) => self.rejected(rejections),
             Input::Task(status) => {
-                self.panels.task_changed(&status);
+                self.panels.task_changed(&status, now);
                 self.tasks.insert(status.name.clone(), status.clone());
                 vec![Effect::Publish(Notice::Task(status))]
             }
@@ -205,7 +205,7 @@ impl Engine {
         match outcome {
             Ok(taken) => {
                 let Taken { config, changes, counts, inbox } = *taken;
-                self.panels.configure(&config.channels, config.ingress, &counts);
+                self.panels.configure(&config, &counts);
                 if let Some(inbox) = inbox {
                     self.inbox = Recent::new(INBOX, inbox);
                 }
@@ -385,7 +385,7 @@ mod tests {
     fn engine() -> Engine {
         let config = config::parse("", None).expect("defaults");
         let (_, inputs) = mpsc::channel(1);
-        let panels = Panels::new(&config.channels, config.ingress, &HashMap::new());
+        let panels = Panels::new(&config, &HashMap::new());
         Engine::new(
             inputs,
             Beginning {
@@ -530,6 +530,7 @@ mod tests {
             restarts: 0,
             last_error: None,
             next_try: None,
+            trouble: None,
         };
         let _ = engine.apply(Input::Task(status), at(0));
         let effects = engine.apply(Input::TaskGone("t".into()), at(1));

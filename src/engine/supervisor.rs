@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -50,12 +50,18 @@ pub struct TaskContext {
     /// Cancelled when it is to end.
     pub stop: CancellationToken,
     ready: Arc<Notify>,
+    trouble: watch::Sender<Option<String>>,
 }
 
 impl TaskContext {
     /// Says that it does its work from now on.
     pub fn running(&self) {
         self.ready.notify_one();
+    }
+
+    /// Says what is wrong while it does its work, or that nothing is any more.
+    pub fn trouble(&self, what: Option<String>) {
+        self.trouble.send_replace(what);
     }
 }
 
@@ -144,6 +150,7 @@ impl Supervisor {
             restarts: 0,
             last_error: None,
             next_try: None,
+            trouble: None,
         };
         let mut pause = BACKOFF;
         loop {
@@ -156,6 +163,7 @@ impl Supervisor {
             self.report(rein, &status).await;
             let started = status.since;
             let ended = self.once(&spec, rein, &mut status).await;
+            status.trouble = None;
             if rein.stop.is_cancelled() {
                 return self.stopped(rein, status).await;
             }
@@ -183,7 +191,8 @@ impl Supervisor {
 
     /// Runs the task once. Answers why it ended, or `None` when it was asked to.
     async fn once(&self, spec: &TaskSpec, rein: &Arc<Rein>, status: &mut TaskStatus) -> Option<String> {
-        let context = TaskContext { stop: rein.stop.child_token(), ready: Arc::new(Notify::new()) };
+        let (trouble, mut troubles) = watch::channel(None);
+        let context = TaskContext { stop: rein.stop.child_token(), ready: Arc::new(Notify::new()), trouble };
         let (stop, ready) = (context.stop.clone(), Arc::clone(&context.ready));
         // A task of its own, so that a panic ends it alone.
         let mut work = tokio::spawn((spec.start)(context));
@@ -197,6 +206,15 @@ impl Supervisor {
                 () = ready.notified() => {
                     status.state = TaskState::Running;
                     status.since = Timestamp::now();
+                    self.report(rein, status).await;
+                }
+                Ok(()) = troubles.changed() => {
+                    status.trouble.clone_from(&troubles.borrow_and_update());
+                    if let Some(trouble) = &status.trouble {
+                        tracing::warn!(task = spec.name, %trouble, "task goes on with a trouble");
+                    } else {
+                        tracing::info!(task = spec.name, "the trouble is over");
+                    }
                     self.report(rein, status).await;
                 }
                 () = rein.restart.notified() => break None,
@@ -262,6 +280,30 @@ mod tests {
         assert!(inputs.try_recv().is_err(), "the older one ends unseen");
         supervisor.restart("t");
         assert_eq!(next(&mut inputs).await.state, TaskState::Starting, "the newer one is still held");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_trouble_is_reported_and_so_is_its_end() {
+        let (sender, mut inputs) = mpsc::channel(16);
+        let stop = CancellationToken::new();
+        let supervisor = Arc::new(Supervisor::new(sender, stop.clone()));
+        let spec = TaskSpec::new("t", |context| async move {
+            context.running();
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            context.trouble(Some("a broken file".to_owned()));
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            context.trouble(None);
+            context.stop.cancelled().await;
+            Ok(())
+        });
+        Supervisor::run(&supervisor, spec);
+        assert_eq!(next(&mut inputs).await.state, TaskState::Starting);
+        assert_eq!(next(&mut inputs).await.state, TaskState::Running);
+        let troubled = next(&mut inputs).await;
+        assert_eq!((troubled.state, troubled.error()), (TaskState::Running, Some("a broken file")));
+        assert_eq!(next(&mut inputs).await.error(), None);
+        stop.cancel();
+        supervisor.ended().await;
     }
 
     #[tokio::test(start_paused = true)]

@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use crate::model::{Assurance, EventId, Reason};
-use crate::net::Handler;
+use crate::net::{Handler, ListenerTls, client_address};
 use crate::provider::{Answer, Outcome, RawRequest, Verified};
 use crate::store::{NewEvent, Recorded, Store, StoreError};
 
@@ -73,8 +73,9 @@ impl Refused {
 
 impl Handler for Door {
     async fn handle(&self, request: Request<Incoming>, peer: SocketAddr) -> Response<Full<Bytes>> {
-        let (source, now) = (peer.ip(), Timestamp::now());
         let behind = self.behind.get();
+        let source = client_address(peer.ip(), request.headers(), &behind.proxies);
+        let now = Timestamp::now();
         let routes = behind.routes.get(&self.address);
         let Some(channel) = routes.and_then(|routes| routes.get(request.uri().path())) else {
             let refused = Refused::new(Reason::UnknownPath, "no channel has this path");
@@ -87,6 +88,10 @@ impl Handler for Door {
             }
             Err(refused) => self.refuse(&behind, Some(channel), source, now, &refused),
         }
+    }
+
+    fn tls(&self) -> Option<Arc<ListenerTls>> {
+        self.behind.get().certificates.get(&self.address).cloned()
     }
 }
 

@@ -4,10 +4,16 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, PoisonError, RwLock};
 
+use crate::config::Cidr;
+use crate::net::ListenerTls;
+
 use super::{Channel, FailureLimit};
 
 /// The channels behind one address, by path.
 pub type Routes = HashMap<String, Arc<Channel>>;
+
+/// The TLS of each address that has it.
+pub type Certificates = HashMap<SocketAddr, Arc<ListenerTls>>;
 
 /// What every door looks at, once a request.
 #[derive(Debug)]
@@ -16,6 +22,10 @@ pub struct Receiving {
     pub routes: HashMap<SocketAddr, Routes>,
     /// How often a source may fail.
     pub limit: Arc<FailureLimit>,
+    /// Proxies that are believed when they say who called them.
+    pub proxies: Vec<Cidr>,
+    /// What speaks TLS.
+    pub certificates: Certificates,
 }
 
 /// A value that many look at and that is replaced as a whole. Whoever looked before goes on with what was.

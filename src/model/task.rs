@@ -45,4 +45,14 @@ pub struct TaskStatus {
     pub last_error: Option<String>,
     /// When it is tried again.
     pub next_try: Option<Timestamp>,
+    /// What is wrong while it does its work.
+    pub trouble: Option<String>,
+}
+
+impl TaskStatus {
+    /// What is wrong now, else what ended it last.
+    #[must_use]
+    pub fn error(&self) -> Option<&str> {
+        self.trouble.as_deref().or(self.last_error.as_deref())
+    }
 }

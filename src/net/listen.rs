@@ -1,4 +1,4 @@
-//! HTTP listeners: bound sockets with a connection cap, timeouts and a graceful stop.
+//! HTTP listeners, with TLS or without: bound sockets with a connection cap, timeouts and a graceful stop.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -13,17 +13,21 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+
+use super::ListenerTls;
 
 /// What a listener puts up with.
 #[derive(Debug, Clone, Copy)]
 pub struct DoorLimits {
     /// Connections open at once.
     pub connections: usize,
+    /// Time to shake hands, where there is TLS.
+    pub handshake_timeout: Duration,
     /// Time for a request's head, which is also how long a connection may idle.
     pub head_timeout: Duration,
     /// Bytes of a request's head.
@@ -36,6 +40,7 @@ impl Default for DoorLimits {
     fn default() -> Self {
         Self {
             connections: 1024,
+            handshake_timeout: Duration::from_secs(10),
             head_timeout: Duration::from_secs(10),
             head_bytes: 64 * 1024,
             drain: Duration::from_secs(5),
@@ -54,6 +59,11 @@ pub trait Handler: Send + Sync + 'static {
         request: Request<Incoming>,
         peer: SocketAddr,
     ) -> impl Future<Output = Response<Full<Bytes>>> + Send;
+
+    /// The TLS of the listener, asked for each connection; plain HTTP without.
+    fn tls(&self) -> Option<Arc<ListenerTls>> {
+        None
+    }
 }
 
 /// Told about a connection that was refused because too many are open.
@@ -93,14 +103,18 @@ pub async fn serve(
                 }
             },
         };
+        let tls = handler.tls();
         let Ok(permit) = Arc::clone(&permits).try_acquire_owned() else {
             refused(peer);
-            tokio::spawn(turn_away(stream));
+            // Under TLS nothing can be said without a handshake, and that is what there is no room for.
+            if tls.is_none() {
+                tokio::spawn(turn_away(stream));
+            }
             continue;
         };
         let (handler, stop) = (Arc::clone(&handler), stop.clone());
         connections.spawn(async move {
-            converse(stream, peer, handler, limits, stop).await;
+            admit(stream, peer, tls, handler, limits, stop).await;
             drop(permit);
         });
     }
@@ -112,9 +126,10 @@ pub async fn serve(
     }
 }
 
-async fn converse(
+async fn admit(
     stream: TcpStream,
     peer: SocketAddr,
+    tls: Option<Arc<ListenerTls>>,
     handler: Arc<impl Handler>,
     limits: DoorLimits,
     stop: CancellationToken,
@@ -123,6 +138,26 @@ async fn converse(
     let _ = stream.set_nodelay(true);
     // A peer that does not read its answers is let go by the kernel; hyper would wait for it for ever.
     let _ = rustix::net::sockopt::set_tcp_user_timeout(&stream, UNREAD_MILLISECONDS);
+    let Some(tls) = tls else { return converse(stream, peer, handler, limits, stop).await };
+    let accepted = tokio::select! {
+        () = stop.cancelled() => return,
+        accepted = tokio::time::timeout(limits.handshake_timeout, tls.accept(stream)) => accepted,
+    };
+    // Plain HTTP, an old version, a scanner or somebody who went away: the peer's business, not an error of ours.
+    match accepted {
+        Ok(Ok(stream)) => converse(stream, peer, handler, limits, stop).await,
+        Ok(Err(error)) => tracing::debug!(%peer, %error, "no TLS handshake"),
+        Err(_) => tracing::debug!(%peer, "the TLS handshake took too long"),
+    }
+}
+
+async fn converse(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    peer: SocketAddr,
+    handler: Arc<impl Handler>,
+    limits: DoorLimits,
+    stop: CancellationToken,
+) {
     let service = service_fn(move |request| {
         let handler = Arc::clone(&handler);
         async move { Ok::<_, Infallible>(handler.handle(request, peer).await) }

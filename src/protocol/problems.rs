@@ -59,6 +59,13 @@ impl Snapshot {
                     next: "it is tried again by itself; `aurora task restart` tries now".to_owned(),
                 });
             }
+            if let Some(trouble) = &task.trouble {
+                problems.push(Problem {
+                    severity: Severity::Warn,
+                    what: format!("{}: {trouble}", task.name),
+                    next: "it goes on as before; this ends by itself when the cause is gone".to_owned(),
+                });
+            }
         }
         if let Some(fault) = &self.config.last_error {
             problems.push(Problem {

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use aurora::config;
-use aurora::ingress::{BodyBudget, Channel, Door, FailureLimit, Receiving, Refusals, Routes, Swap};
+use aurora::ingress::{BodyBudget, Certificates, Channel, Door, FailureLimit, Receiving, Refusals, Routes, Swap};
 use aurora::model::{Assurance, EventFilter, Parsed, Reason, Secret};
 use aurora::net::{self, DoorLimits};
 use aurora::provider::{Answer, Envelope, Outcome, Provider, RawRequest, Rejected, Sample, Stored, Verified};
@@ -77,9 +77,11 @@ async fn door(dir: &std::path::Path, stop: CancellationToken) -> (SocketAddr, Ar
     let listener = net::bind(([127, 0, 0, 1], 0).into()).await.expect("binds");
     let address = listener.local_addr().expect("an address");
     let routes = HashMap::from([(address, Routes::from([("/in".to_owned(), Arc::new(channel))]))]);
+    let limit = Arc::new(FailureLimit::new(600));
+    let receiving = Receiving { routes, limit, proxies: Vec::new(), certificates: Certificates::new() };
     let door = Door {
         address,
-        behind: Arc::new(Swap::new(Receiving { routes, limit: Arc::new(FailureLimit::new(600)) })),
+        behind: Arc::new(Swap::new(receiving)),
         store: Arc::clone(&store),
         refusals: Arc::new(Refusals::default()),
         budget: Arc::new(BodyBudget::default()),

@@ -61,6 +61,7 @@ fn task(name: &str, state: TaskState, error: Option<&str>) -> TaskStatus {
         restarts: 0,
         last_error: error.map(str::to_owned),
         next_try: None,
+        trouble: None,
     }
 }
 

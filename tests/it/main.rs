@@ -20,5 +20,6 @@ mod hostile_text;
 mod pty;
 mod reload;
 mod signers;
+mod tls;
 mod tmux;
 mod vectors;

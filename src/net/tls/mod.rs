@@ -1,7 +1,9 @@
 //! TLS: the one place that names the library and its cryptography, for listeners and for clients.
 
 mod client;
+mod listener;
 mod provider;
 
 pub use client::{client_tls, pinned_tls};
+pub use listener::{ListenerTls, follow_files};
 pub use provider::{TlsError, install_provider};

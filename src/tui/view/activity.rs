@@ -74,7 +74,7 @@ fn refusal(app: &App, refusal: &Rejection, width: usize) -> Line<'static> {
 
 fn task(app: &App, task: &TaskStatus, width: usize) -> Line<'static> {
     let look = &app.look;
-    let error = task.last_error.as_deref().map(screen::line).unwrap_or_default();
+    let error = task.error().map(screen::line).unwrap_or_default();
     Line::from(vec![
         Span::styled(format!("{:9}", task.state.as_str()), look.task(task.state)),
         Span::styled(format!("{:>4}  ", age(task.since, app.now)), look.muted),
