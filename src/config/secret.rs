@@ -1,6 +1,7 @@
 //! Secrets by reference: `env:`, `file:`, `credential:` and `cmd:`.
 
 use std::fmt;
+use std::fs::File;
 use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -46,7 +47,10 @@ impl SecretRef {
             Self::Env(name) => std::env::var(name).map_err(|_| format!("the environment variable {name} is not set")),
             Self::File(path) => read_private_file(&locate(path, bases)),
             Self::Credential(name) => match std::env::var_os("CREDENTIALS_DIRECTORY") {
-                Some(dir) => read_file(&Path::new(&dir).join(name)),
+                Some(dir) => {
+                    let path = Path::new(&dir).join(name);
+                    open(&path).and_then(|file| read_file(&path, file))
+                }
                 None => Err("$CREDENTIALS_DIRECTORY is not set; is this a systemd unit with LoadCredential=?".into()),
             },
             Self::Command(argv) => run(argv),
@@ -77,18 +81,22 @@ pub(super) fn locate(path: &Path, bases: &[&Path]) -> PathBuf {
 /// When it cannot be read or others can; the text names the file and what to do, and holds nothing of it.
 pub fn read_private_file(path: &Path) -> Result<String, String> {
     let shown = path.display();
-    let meta = std::fs::metadata(path).map_err(|e| format!("{shown}: {e}"))?;
+    let file = open(path)?;
+    let meta = file.metadata().map_err(|e| format!("{shown}: {e}"))?;
     let mode = meta.permissions().mode() & 0o777;
     if mode & 0o077 != 0 {
         return Err(format!("{shown} can be read by others (mode {mode:04o}); run: chmod 600 {shown}"));
     }
-    read_file(path)
+    read_file(path, file)
 }
 
-fn read_file(path: &Path) -> Result<String, String> {
+fn open(path: &Path) -> Result<File, String> {
+    File::open(path).map_err(|e| format!("{}: {e}", path.display()))
+}
+
+fn read_file(path: &Path, file: File) -> Result<String, String> {
     let shown = path.display();
     let mut text = String::new();
-    let file = std::fs::File::open(path).map_err(|e| format!("{shown}: {e}"))?;
     file.take(MAX_LEN + 1).read_to_string(&mut text).map_err(|e| format!("{shown}: {e}"))?;
     if text.len() as u64 > MAX_LEN {
         return Err(format!("{shown} is larger than {MAX_LEN} bytes"));

@@ -32,6 +32,8 @@ pub struct DoorLimits {
     pub head_timeout: Duration,
     /// Bytes of a request's head.
     pub head_bytes: usize,
+    /// How long an answer may stay unread.
+    pub unread: Duration,
     /// Time for open requests when the listener stops.
     pub drain: Duration,
 }
@@ -43,13 +45,11 @@ impl Default for DoorLimits {
             handshake_timeout: Duration::from_secs(10),
             head_timeout: Duration::from_secs(10),
             head_bytes: 64 * 1024,
+            unread: Duration::from_secs(15),
             drain: Duration::from_secs(5),
         }
     }
 }
-
-/// How long an answer may stay unread.
-const UNREAD_MILLISECONDS: u32 = 15_000;
 
 /// What answers the requests of a listener.
 pub trait Handler: Send + Sync + 'static {
@@ -137,7 +137,8 @@ async fn admit(
     // Without it an answer may wait 40 ms for the next packet; a failure costs only that.
     let _ = stream.set_nodelay(true);
     // A peer that does not read its answers is let go by the kernel; hyper would wait for it for ever.
-    let _ = rustix::net::sockopt::set_tcp_user_timeout(&stream, UNREAD_MILLISECONDS);
+    let unread = u32::try_from(limits.unread.as_millis()).unwrap_or(u32::MAX);
+    let _ = rustix::net::sockopt::set_tcp_user_timeout(&stream, unread);
     let Some(tls) = tls else { return converse(stream, peer, handler, limits, stop).await };
     let accepted = tokio::select! {
         () = stop.cancelled() => return,

@@ -39,7 +39,7 @@ fn json_fields_are_stable() {
     assert_eq!(keys(contact), ["id", "channel", "address", "name", "vip", "messages", "last"]);
     assert_eq!(
         keys(&site.json(&["task", "list"])[0]),
-        ["name", "state", "since", "restarts", "last_error", "next_try"]
+        ["name", "state", "since", "restarts", "last_error", "next_try", "trouble"]
     );
     assert_eq!(
         keys(&site.json(&["channel", "list"])[0]),

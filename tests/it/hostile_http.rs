@@ -1,8 +1,14 @@
 //! Hostile HTTP: refused or closed, nothing stored, and the next sender is served.
 
 use std::io::Write;
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+use aurora::net::{self, DoorLimits, Handler};
+use bytes::Bytes;
+use http_body_util::Full;
+use tokio_util::sync::CancellationToken;
 
 use crate::support::{Site, borrowed, eventually, github, head, read_answer, request, send};
 
@@ -135,4 +141,37 @@ fn past_the_connection_cap_the_answer_is_503() {
     eventually("room again", || {
         send(site.address(), &request("POST", "/hooks/github", &[], b"{}")).is_some_and(|answer| answer.status != 503)
     });
+}
+
+/// Answers with more than the buffers of two sockets hold.
+struct Large;
+
+impl Handler for Large {
+    async fn handle(
+        &self,
+        _request: http::Request<hyper::body::Incoming>,
+        _peer: SocketAddr,
+    ) -> http::Response<Full<Bytes>> {
+        http::Response::new(Full::new(vec![0; 32 << 20].into()))
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_does_not_read_its_answer_is_let_go() {
+    let listener = net::bind(([127, 0, 0, 1], 0).into()).await.expect("binds");
+    let address = listener.local_addr().expect("an address");
+    let limits = DoorLimits { connections: 1, unread: Duration::from_secs(1), ..DoorLimits::default() };
+    let stop = CancellationToken::new();
+    tokio::spawn(net::serve(listener, None, Arc::new(Large), limits, Box::new(|_| {}), stop.clone()));
+    let answers = move || {
+        let mut deaf = TcpStream::connect(address).expect("connects");
+        deaf.write_all(&request("GET", "/", &[], b"")).expect("writes");
+        std::thread::sleep(Duration::from_millis(300));
+        let status = || send(address, &request("GET", "/", &[], b"")).map(|answer| answer.status);
+        assert_eq!(status(), Some(503), "the only connection is taken");
+        eventually("the deaf peer is let go", || status() == Some(200));
+        drop(deaf);
+    };
+    tokio::task::spawn_blocking(answers).await.expect("passes");
+    stop.cancel();
 }
