@@ -38,7 +38,12 @@ pub(super) fn start(config: &Config, verbose: u8, to_stderr: bool, sink: LogSink
             Failure::new(super::exit::Exit::Failed, format!("failed to log to {}: {error}", dir.display()))
         })?;
     let (file, guard) = tracing_appender::non_blocking(file);
-    let own = tracing_subscriber::filter::Targets::new().with_target("aurora", level).with_default(LevelFilter::WARN);
+    // The TLS library warns of whatever a peer sends, so a scanner could fill the log; what matters comes as an error
+    // to who called it.
+    let own = tracing_subscriber::filter::Targets::new()
+        .with_target("aurora", level)
+        .with_target("rustls", LevelFilter::OFF)
+        .with_default(LevelFilter::WARN);
     tracing_subscriber::registry()
         .with(tracing_subscriber::fmt::layer().with_ansi(false).with_writer(file).with_filter(own.clone()))
         .with(

@@ -54,12 +54,7 @@ impl Exposure {
         let exposure = Self {
             tls: typed.tls.as_ref().map(TlsFiles::typed),
             behind_proxy: typed.behind_proxy.as_ref().is_some_and(|behind| *behind.get_ref()),
-            trusted_proxies: typed
-                .trusted_proxies
-                .iter()
-                .flatten()
-                .map(|range| range.get_ref().parse().map_err(|e: String| Mistake::at(range, e)))
-                .collect::<Result<_, _>>()?,
+            trusted_proxies: typed.trusted_proxies.iter().flatten().map(proxy).collect::<Result<_, _>>()?,
         };
         if let Some(behind) = &typed.behind_proxy
             && exposure.behind_proxy
@@ -96,6 +91,15 @@ impl Exposure {
     fn tls_of<'a>(&'a self, channel: &'a ChannelConfig) -> Option<&'a TlsFiles> {
         channel.tls.as_ref().or(self.tls.as_ref())
     }
+}
+
+fn proxy(typed: &Spanned<String>) -> Result<Cidr, Mistake> {
+    let range: Cidr = typed.get_ref().parse().map_err(|e: String| Mistake::at(typed, e))?;
+    if range.is_everybody() {
+        return Err(Mistake::at(typed, format!("{range} is everybody, and each could claim to be another"))
+            .help("name the addresses of the proxies"));
+    }
+    Ok(range)
 }
 
 /// An address has one certificate: whoever shares it must name the same.
@@ -216,6 +220,8 @@ mod tests {
         assert_eq!(error.position(), Some((2, 16)), "{error}");
         let error = mistake("[listen]\nbehind_proxy = true\ntrusted_proxies = [\"10.0.0.0/8\", \"proxy\"]\n");
         assert_eq!(error.position(), Some((3, 34)), "{error}");
+        let error = mistake("[listen]\ntrusted_proxies = [\"::/0\"]\n");
+        assert_eq!(error.position(), Some((2, 20)), "{error}");
         let idle = good("[listen]\ntrusted_proxies = [\"127.0.0.1\"]\n");
         assert!(idle.proxies().is_empty(), "nobody is believed unless the proxy is said to be there");
     }

@@ -141,10 +141,11 @@ fn what_is_no_handshake_is_closed_and_disturbs_nobody() {
     tls_1_0.extend([7; 32]);
     tls_1_0.extend([0, 0, 2, 0, 0x2f, 1, 0]);
     tls_1_0.resize(5 + 47, 0);
-    let cases: [(&str, Vec<u8>); 4] = [
+    let cases: [(&str, Vec<u8>); 5] = [
         ("plain HTTP", delivery(&site, "plain")),
         ("TLS 1.0", tls_1_0),
         ("garbage", (0..=255).cycle().take(5_000).collect()),
+        ("an unexpected message", b"\x16\x03\x01\x00\x04\x00\x00\x00\x00".to_vec()),
         ("a record that is too long", b"\x16\x03\x01\xff\xff".repeat(20)),
     ];
     for (what, bytes) in cases {
@@ -157,7 +158,9 @@ fn what_is_no_handshake_is_closed_and_disturbs_nobody() {
         assert!(started.elapsed() < Duration::from_secs(2), "{what} is not closed");
         genuine(&site, &what.replace(' ', "-"));
     }
-    assert_eq!(site.events("github"), 4, "only the genuine ones are stored");
+    assert_eq!(site.events("github"), 5, "only the genuine ones are stored");
+    let log = std::fs::read_to_string(site.path().join("serve.log")).expect("a log");
+    assert!(!log.contains("WARN") && !log.contains("ERROR"), "a stranger writes into the log: {log}");
     for stream in &mut half_open {
         stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
         let mut rest = Vec::new();
