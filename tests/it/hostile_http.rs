@@ -162,7 +162,7 @@ async fn who_does_not_read_its_answer_is_let_go() {
     let address = listener.local_addr().expect("an address");
     let limits = DoorLimits { connections: 1, unread: Duration::from_secs(1), ..DoorLimits::default() };
     let stop = CancellationToken::new();
-    tokio::spawn(net::serve(listener, None, Arc::new(Large), limits, Box::new(|_| {}), stop.clone()));
+    tokio::spawn(net::serve(listener, Arc::new(Large), limits, Box::new(|_| {}), stop.clone()));
     let answers = move || {
         let mut deaf = TcpStream::connect(address).expect("connects");
         deaf.write_all(&request("GET", "/", &[], b"")).expect("writes");

@@ -206,6 +206,37 @@ fn a_new_certificate_is_served_and_a_broken_one_is_not() {
 }
 
 #[test]
+fn tls_comes_and_goes_with_the_configuration() {
+    let mut site = Site::new();
+    site.serve();
+    certificate(site.path());
+    let file = site.path().join("config.toml");
+    let plain = std::fs::read_to_string(&file).expect("a configuration");
+    let with = |keys: &str| plain.replacen("[listen]\n", &format!("[listen]\n{keys}"), 1);
+    let answers = || send(site.address(), &request("POST", "/nowhere", &[], b"{}")).is_some();
+    assert!(answers());
+    replace(&file, with(TLS).as_bytes());
+    eventually("TLS is spoken", || connect(&site, "cert.pem").is_ok());
+    assert!(!answers(), "and plain HTTP is not");
+    eventually("the address is shown so", || site.ok(&["channel", "list", "--json"]).contains("\"https://127"));
+
+    let other = site.path().join("other");
+    std::fs::create_dir(&other).expect("a directory");
+    let absent = with("tls = { cert = \"other/cert.pem\", key = \"other/key.pem\" }\n");
+    replace(&file, absent.as_bytes());
+    let status = || String::from_utf8_lossy(&site.aurora(&["status"]).stdout).into_owned();
+    eventually("files that are not there are a mistake", || status().contains("other/cert.pem: No such file"));
+    genuine(&site, "on-the-old-files");
+    certificate(&other);
+    site.signal(rustix::process::Signal::HUP);
+    eventually("other files are served", || connect(&site, "other/cert.pem").is_ok());
+    replace(&file, plain.as_bytes());
+    eventually("plain HTTP again", answers);
+    let tasks = site.json(&["task", "list"]);
+    assert!(tasks.as_array().expect("tasks").iter().all(|task| task["restarts"] == 0), "{tasks}");
+}
+
+#[test]
 fn a_key_that_others_can_read_is_refused_at_its_place() {
     let (site, _) = site();
     std::fs::set_permissions(site.path().join("key.pem"), std::fs::Permissions::from_mode(0o644)).expect("chmod");
