@@ -69,10 +69,7 @@ pub(super) enum Command {
         ingest_only: bool,
     },
     /// Open the screen on a running engine
-    Attach {
-        /// unix:PATH; the socket in the state directory when absent
-        target: Option<String>,
-    },
+    Attach(AttachArgs),
     /// Tell how things are; the exit code says it too
     Status(Json),
     /// Print what happens, one line an event
@@ -115,6 +112,30 @@ pub(super) enum Command {
     /// The configuration
     #[command(subcommand)]
     Config(ConfigCommand),
+}
+
+#[derive(Debug, Clone, Args)]
+pub(super) struct AttachArgs {
+    /// unix:PATH or ssh://[user@]host[:port]; the socket in the state directory when absent
+    pub target: Option<String>,
+    /// Where aurora is on the far side of ssh://, when it is not in the PATH there
+    #[arg(long, value_name = "PATH", requires = "target")]
+    pub remote: Option<String>,
+    /// Be the far end of an attach over ssh: the same frames on standard input and output
+    #[arg(long, conflicts_with_all = ["target", "remote"])]
+    pub stdio: bool,
+    /// The name of the key that came in, for a forced command in `authorized_keys`
+    #[arg(long = "as", value_name = "NAME", requires = "stdio", value_parser = key_name)]
+    pub key: Option<String>,
+}
+
+/// A name as an operator's `ssh_key` has it: it is compared, logged and shown.
+fn key_name(name: &str) -> Result<String, String> {
+    let fine = |c: char| c.is_ascii_alphanumeric() || "._@+-".contains(c);
+    if name.is_empty() || name.len() > 64 || !name.chars().all(fine) {
+        return Err("a name is made of 1 to 64 letters, digits and . _ @ + -".to_owned());
+    }
+    Ok(name.to_owned())
 }
 
 #[derive(Debug, Clone, Copy, Args)]

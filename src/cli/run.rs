@@ -11,7 +11,7 @@ use crate::screen;
 use super::args::{Cli, Command};
 use super::exit::{Exit, Failure, Outcome};
 use super::load::{load, load_to_ask};
-use super::{channels, config_command, contacts, events, inbox, send_test, serve, status, tasks, watch};
+use super::{channels, config_command, contacts, events, inbox, send_test, serve, status, stdio, tasks, watch};
 
 /// Runs the command line of this process.
 #[must_use]
@@ -44,7 +44,7 @@ fn run(cli: Cli) -> Outcome {
         return config_command::run(command, &global);
     }
     let config = match &cli.command {
-        Some(Command::Attach { .. } | Command::Status(_) | Command::Watch { .. } | Command::Task(_)) => {
+        Some(Command::Attach(_) | Command::Status(_) | Command::Watch { .. } | Command::Task(_)) => {
             load_to_ask(&global)?
         }
         _ => load(&global)?,
@@ -53,7 +53,8 @@ fn run(cli: Cli) -> Outcome {
     let outcome = runtime.block_on(async {
         match cli.command {
             None => super::screen::run(config, &global).await,
-            Some(Command::Attach { target }) => super::screen::attach(&config, target.as_deref(), &global).await,
+            Some(Command::Attach(args)) if args.stdio => stdio::run(&config, args.key.as_deref(), &global).await,
+            Some(Command::Attach(args)) => super::screen::attach(&config, &args, &global).await,
             Some(Command::Serve { strict, ingest_only }) => serve::run(config, strict, ingest_only, &global).await,
             Some(Command::Status(json)) => status::run(&config, json.json).await,
             Some(Command::Watch { json, plain, since }) => watch::run(&config, json.json, plain, since).await,

@@ -1,15 +1,14 @@
 //! `aurora` and `aurora attach`: the screen, with the engine inside or elsewhere.
 
 use std::io::IsTerminal;
-use std::path::PathBuf;
 
-use crate::client::{Client, try_attach};
+use crate::client::{Client, Target};
 use crate::config::{Config, Theme};
 use crate::engine::{Doors, Running};
 use crate::server::socket_path;
 use crate::tui::{self, ColourMode, Ended, Look, Quit};
 
-use super::args::{Global, When};
+use super::args::{AttachArgs, Global, When};
 use super::exit::{Exit, Failure, Outcome};
 use super::{output, serve};
 
@@ -17,15 +16,17 @@ use super::{output, serve};
 pub(super) async fn run(config: Config, global: &Global) -> Outcome {
     let (look, look_of) = (look(&config.theme, global)?, |theme: &str| follow(theme, global));
     refuse_without_terminal()?;
-    let path = socket_path(&config.state_dir);
-    if try_attach(&path).await.is_ok() {
-        return attach_at(path, look, look_of, global).await;
+    let target = Target::Unix(socket_path(&config.state_dir));
+    if let Ok(client) = Client::attach(target.clone(), true, global.read_only).await {
+        return show(client, look, look_of).await;
     }
     let (running, _log) = match serve::engine(&config, global, Doors::Open, false).await {
         Ok(started) => started,
-        // It started while we looked.
-        Err(_) if wait_for(&path).await => return attach_at(path, look, look_of, global).await,
-        Err(failure) => return Err(failure),
+        Err(failure) => match wait_for(&target, global).await {
+            // It started while we looked.
+            Some(client) => return show(client, look, look_of).await,
+            None => return Err(failure),
+        },
     };
     let mut client = Client::embedded(&running.handle, true, global.read_only).await;
     let ended = tui::run(&mut client, look, look_of).await?;
@@ -52,36 +53,30 @@ async fn keep(running: Running) -> Outcome {
     Ok(Exit::Fine)
 }
 
-async fn wait_for(path: &std::path::Path) -> bool {
+async fn wait_for(target: &Target, global: &Global) -> Option<Client> {
     for _ in 0..40 {
-        if try_attach(path).await.is_ok() {
-            return true;
+        if let Ok(client) = Client::attach(target.clone(), true, global.read_only).await {
+            return Some(client);
         }
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     }
-    false
+    None
 }
 
 /// The screen on a running engine.
-pub(super) async fn attach(config: &Config, target: Option<&str>, global: &Global) -> Outcome {
+pub(super) async fn attach(config: &Config, args: &AttachArgs, global: &Global) -> Outcome {
     let look = look(&config.theme, global)?;
-    let path = match target {
-        None => socket_path(&config.state_dir),
-        Some(target) => target
-            .strip_prefix("unix:")
-            .map(PathBuf::from)
-            .ok_or_else(|| Failure::usage(format!("cannot attach to {target:?}; expected unix:PATH")))?,
+    let target = match &args.target {
+        None => Target::Unix(socket_path(&config.state_dir)),
+        Some(target) => Target::parse(target, args.remote.as_deref()).map_err(Failure::usage)?,
     };
     refuse_without_terminal()?;
-    try_attach(&path)
-        .await
-        .map_err(|error| Failure::new(Exit::Down, format!("{error}\nstart it with `aurora` or `aurora serve`")))?;
+    let client = Client::attach(target, true, global.read_only).await;
     // The engine may have a configuration of its own; this screen has its own too.
-    attach_at(path, look, |_: &str| None, global).await
+    show(client.map_err(|error| Failure::new(Exit::Down, error))?, look, |_: &str| None).await
 }
 
-async fn attach_at(path: PathBuf, look: Look, look_of: impl Fn(&str) -> Option<Look>, global: &Global) -> Outcome {
-    let mut client = Client::attached(path, true, global.read_only);
+async fn show(mut client: Client, look: Look, look_of: impl Fn(&str) -> Option<Look>) -> Outcome {
     tui::run(&mut client, look, look_of).await?;
     Ok(Exit::Fine)
 }

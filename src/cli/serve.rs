@@ -3,14 +3,14 @@
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::config::Config;
-use crate::engine::{Doors, Handle, LogSink, Running, start};
+use crate::engine::{Doors, Handle, LogSink, Running, Tell, start, tell};
 use crate::net;
 use crate::server::{socket_path, unix_socket};
 
 use super::args::Global;
 use super::exit::{Exit, Failure, Outcome};
 use super::load::origin;
-use super::logging;
+use super::{logging, managed};
 
 /// Starts the engine with everything around it. The guard keeps the log open.
 pub(super) async fn engine(
@@ -33,7 +33,9 @@ pub(super) async fn run(config: Config, strict: bool, ingest_only: bool, global:
     }
     let doors = if ingest_only { Doors::IngestOnly } else { Doors::Open };
     let (running, _log) = engine(&config, global, doors, true).await?;
+    managed::attend(&running).await;
     until_asked_to_stop(&running.handle).await?;
+    tell(Tell::Stopping).await;
     stop(running).await;
     Ok(Exit::Fine)
 }

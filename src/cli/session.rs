@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::client::{AttachError, Client, try_attach};
+use crate::client::{AttachError, Client, Target};
 use crate::config::Config;
 use crate::engine::{Doors, LockError, Running, StartError, start};
 use crate::protocol::{Reply, Request};
@@ -23,13 +23,13 @@ pub(super) struct Session {
 impl Session {
     /// Attaches to the running engine, or opens the state directory when none runs.
     pub(super) async fn open(config: &Config, global: &Global) -> Result<Self, Failure> {
-        let path = socket_path(&config.state_dir);
+        let target = Target::Unix(socket_path(&config.state_dir));
         let started = Instant::now();
         loop {
-            match try_attach(&path).await {
-                Ok(()) => return Ok(Self { client: Client::attached(path, false, global.read_only), own: None }),
-                Err(AttachError::Refused(reason)) => return Err(Failure::new(Exit::Failed, reason)),
+            match Client::attach(target.clone(), false, global.read_only).await {
+                Ok(client) => return Ok(Self { client, own: None }),
                 Err(AttachError::Unreachable { .. }) => {}
+                Err(error) => return Err(Failure::new(Exit::Failed, error)),
             }
             match start(config.clone(), Doors::Closed, None, None).await {
                 Ok(running) => {

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::client::{Client, try_attach};
+use crate::client::{Client, Target};
 use crate::config::Config;
 use crate::model::{ChannelPanel, age};
 use crate::protocol::{Problem, Reply, Request, Severity, Snapshot, severity};
@@ -25,11 +25,9 @@ struct Status {
 
 /// What the running engine shows. There is no answer without one.
 pub(super) async fn snapshot(config: &Config) -> Result<Box<Snapshot>, Failure> {
-    let path = socket_path(&config.state_dir);
-    try_attach(&path).await.map_err(|error| {
-        Failure::new(Exit::Down, format!("down: {error}\nstart it with `aurora` or `aurora serve`"))
-    })?;
-    let mut client = Client::attached(path, false, true);
+    let target = Target::Unix(socket_path(&config.state_dir));
+    let client = Client::attach(target, false, true).await;
+    let mut client = client.map_err(|error| Failure::new(Exit::Down, format!("down: {error}")))?;
     match client.answer(Request::Snapshot).await? {
         Reply::Snapshot(snapshot) => Ok(snapshot),
         reply => Err(unexpected(&reply)),

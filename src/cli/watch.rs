@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::client::{Client, try_attach};
+use crate::client::{Client, Target};
 use crate::config::Config;
 use crate::model::{Event, EventFilter, EventId};
 use crate::protocol::{Notice, Reply, Request, Snapshot, Update};
@@ -24,9 +24,9 @@ enum Line<'a> {
 }
 
 pub(super) async fn run(config: &Config, json: bool, plain: bool, since: Option<EventId>) -> Outcome {
-    let path = socket_path(&config.state_dir);
-    try_attach(&path).await.map_err(|error| Failure::new(Exit::Down, error))?;
-    let mut client = Client::attached(path, true, true);
+    let target = Target::Unix(socket_path(&config.state_dir));
+    let client = Client::attach(target, true, true).await;
+    let mut client = client.map_err(|error| Failure::new(Exit::Down, error))?;
     let printer = Printer { json, plain };
     // Where the printed events end. A notice is only a hint to read on from there, so a line that broke or
     // a burst that was cut leaves nothing out.

@@ -1,19 +1,17 @@
 //! The line to an engine in another process: it is kept up, and nothing is lost when it breaks.
 
-use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-use futures_util::{SinkExt, StreamExt};
 use jiff::Timestamp;
-use tokio::net::UnixStream;
 use tokio::sync::mpsc;
 use tokio::time::MissedTickBehavior;
-use tokio_util::codec::{Framed, LengthDelimitedCodec};
 
-use crate::protocol::{CODEC_MAX, FromEngine, Link, Notice, Refusal, Request, RequestId, ToEngine, Update, VERSION};
+use crate::protocol::{FromEngine, Link, Notice, Refusal, Request, RequestId, ToEngine, Update};
 
+use super::line::{self, Frames, connect};
 use super::open::{Open, Wish};
+use super::ssh::Prompts;
+use super::target::Target;
 
 /// First pause before the line is tried again; doubled each time.
 const BACKOFF: Duration = Duration::from_millis(100);
@@ -21,95 +19,71 @@ const BACKOFF: Duration = Duration::from_millis(100);
 const BACKOFF_MAX: Duration = Duration::from_secs(5);
 /// How often the line is measured.
 const PING_EVERY: Duration = Duration::from_secs(5);
-/// A line on which nothing came for so long is broken.
-const SILENCE: Duration = Duration::from_secs(16);
+/// A line on which nothing came while so many pings went out is broken. Counted in pings and not in time, so
+/// that a screen that was suspended asks before it gives up its line.
+const UNHEARD_MAX: u32 = 3;
+/// A line that takes nothing for so long is broken.
+const STUCK: Duration = Duration::from_secs(15);
 
-type Frames = Framed<UnixStream, LengthDelimitedCodec>;
-
-/// Why an engine cannot be attached to.
-#[derive(Debug, thiserror::Error)]
-pub enum AttachError {
-    /// Nobody listens.
-    #[error("no engine listens at {path}: {source}")]
-    Unreachable {
-        /// Where.
-        path: PathBuf,
-        /// What the system says.
-        source: std::io::Error,
-    },
-    /// It does not want this client.
-    #[error("{0}")]
-    Refused(String),
-}
-
-/// Whether an engine listens at `path` and would let this client in.
-///
-/// # Errors
-/// Why not.
-pub async fn try_attach(path: &Path) -> Result<(), AttachError> {
-    connect(path, Wish { follow: false, read_only: true }).await.map(drop)
-}
-
-async fn connect(path: &Path, wish: Wish) -> Result<Frames, AttachError> {
-    let unreachable = |source| AttachError::Unreachable { path: path.to_owned(), source };
-    let greeting = async {
-        let stream = UnixStream::connect(path).await.map_err(unreachable)?;
-        let codec = LengthDelimitedCodec::builder().max_frame_length(CODEC_MAX).new_codec();
-        let mut frames = Framed::new(stream, codec);
-        let hello = ToEngine::Hello { version: VERSION, follow: wish.follow, read_only: wish.read_only };
-        send(&mut frames, &hello).await.map_err(unreachable)?;
-        match receive(&mut frames).await.map_err(unreachable)? {
-            Some(FromEngine::Welcome { .. }) => Ok(frames),
-            Some(FromEngine::Goodbye { reason }) => Err(AttachError::Refused(reason)),
-            _ => Err(unreachable(std::io::ErrorKind::UnexpectedEof.into())),
-        }
-    };
-    match tokio::time::timeout(Duration::from_secs(5), greeting).await {
-        Ok(result) => result,
-        Err(elapsed) => Err(unreachable(elapsed.into())),
-    }
-}
-
-/// Keeps the line up until the client is dropped.
+/// Keeps the line up until the client is dropped, beginning with `frames`.
 pub(super) async fn run(
-    path: PathBuf,
+    target: Target,
     wish: Wish,
+    frames: Frames,
     mut asked: mpsc::UnboundedReceiver<(RequestId, Request)>,
     updates: mpsc::Sender<Update>,
 ) {
     let mut open = Open::default();
+    let mut connected = Some(frames);
     let mut since = Timestamp::now();
     let mut tries = 0;
+    let mut why = String::new();
     loop {
-        match connect(&path, wish).await {
-            Ok(frames) => {
-                tries = 0;
-                let link = Update::Link(Link::Connected { rtt: None });
-                if updates.send(link).await.is_err() {
+        if let Some(mut frames) = connected.take() {
+            tries = 0;
+            let link = Update::Link(Link::Connected { rtt: None });
+            if updates.send(link).await.is_err() {
+                return;
+            }
+            let (again, lost) = open.after_break();
+            for id in lost {
+                let reply = Update::Reply { id, reply: Err(Refusal::Unanswered) };
+                if updates.send(reply).await.is_err() {
                     return;
                 }
-                let (again, lost) = open.after_break();
-                for id in lost {
-                    let reply = Update::Reply { id, reply: Err(Refusal::Unanswered) };
-                    if updates.send(reply).await.is_err() {
-                        return;
-                    }
-                }
-                if !talk(frames, again, &mut asked, &updates, &mut open).await {
-                    return;
-                }
-                since = Timestamp::now();
             }
-            Err(error) => {
-                tries += 1;
-                tracing::debug!(%error, tries, "the engine is not there");
-            }
+            let ended = talk(&mut frames, again, &mut asked, &updates, &mut open).await;
+            since = Timestamp::now();
+            why = match ended {
+                Ended::Client => return,
+                Ended::Line => frames.into_inner().last_words().await,
+                Ended::Because(why) => why,
+            };
+            tracing::debug!(why, "the line is broken");
         }
-        if updates.send(Update::Link(Link::Reconnecting { since, tries })).await.is_err() {
+        let link = Link::Reconnecting { since, tries, why: last_line(&why) };
+        if updates.send(Update::Link(link)).await.is_err() {
             return;
         }
         tokio::time::sleep(pause(tries)).await;
+        let outcome = tokio::select! {
+            outcome = connect(&target, wish, Prompts::Refused) => outcome,
+            () = updates.closed() => return,
+        };
+        match outcome {
+            Ok(frames) => connected = Some(frames),
+            Err(error) => {
+                tries += 1;
+                why = error.reason();
+                tracing::debug!(why, tries, "the engine is not there");
+            }
+        }
     }
+}
+
+/// The last line that says something: programs explain first and name the outcome last.
+fn last_line(text: &str) -> String {
+    text.lines().rfind(|line| !line.trim().is_empty()).unwrap_or_default().trim().to_owned()
 }
 
 /// Full jitter: everybody who lost the same engine comes back at another moment.
@@ -118,54 +92,74 @@ fn pause(tries: u32) -> Duration {
     longest.mul_f64(rand::random_range(0.5..=1.0))
 }
 
-/// Talks until the line breaks. Answers whether the client is still there.
+/// Why a conversation ended.
+enum Ended {
+    /// The client is gone.
+    Client,
+    /// The line was closed; whoever carried it knows why.
+    Line,
+    /// This.
+    Because(String),
+}
+
+/// Talks until the line breaks or the client is gone.
 async fn talk(
-    mut frames: Frames,
+    frames: &mut Frames,
     again: Vec<(RequestId, Request)>,
     asked: &mut mpsc::UnboundedReceiver<(RequestId, Request)>,
     updates: &mpsc::Sender<Update>,
     open: &mut Open,
-) -> bool {
+) -> Ended {
     for (id, request) in again {
-        if send(&mut frames, &ToEngine::Ask { id, request }).await.is_err() {
-            return true;
+        if let Err(ended) = send(frames, &ToEngine::Ask { id, request }).await {
+            return ended;
         }
     }
     let mut pings = tokio::time::interval(PING_EVERY);
     pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let (mut ping, mut heard, mut shown) = ((0, Instant::now()), Instant::now(), None);
+    let (mut ping, mut shown) = ((0, Instant::now()), None);
+    let (mut unheard, mut heard) = (0, frames.get_ref().heard());
     loop {
         tokio::select! {
             ask = asked.recv() => {
-                let Some((id, request)) = ask else { return false };
+                let Some((id, request)) = ask else { return Ended::Client };
                 open.asked(id, request.clone());
-                if send(&mut frames, &ToEngine::Ask { id, request }).await.is_err() {
-                    return true;
+                if let Err(ended) = send(frames, &ToEngine::Ask { id, request }).await {
+                    return ended;
                 }
             }
             _ = pings.tick() => {
-                if heard.elapsed() > SILENCE {
-                    return true;
+                if frames.get_ref().heard() > heard {
+                    (unheard, heard) = (0, frames.get_ref().heard());
                 }
+                if unheard >= UNHEARD_MAX {
+                    return Ended::Because(format!("nothing was heard for {} s", PING_EVERY.as_secs() * u64::from(unheard)));
+                }
+                unheard += 1;
                 ping = (ping.0 + 1, Instant::now());
-                if send(&mut frames, &ToEngine::Ping(ping.0)).await.is_err() {
-                    return true;
+                if let Err(ended) = send(frames, &ToEngine::Ping(ping.0)).await {
+                    return ended;
                 }
             }
-            frame = receive(&mut frames) => {
-                let Ok(Some(frame)) = frame else { return true };
-                heard = Instant::now();
+            frame = line::receive(frames) => {
                 let update = match frame {
-                    FromEngine::Snapshot(snapshot) => Update::Snapshot(snapshot),
-                    FromEngine::Notice(Notice::Stopping) | FromEngine::Welcome { .. } | FromEngine::Goodbye { .. } => {
-                        return true;
+                    Err(error) if error.kind() == std::io::ErrorKind::InvalidData => {
+                        return Ended::Because(format!("what came is no frame: {error}"));
                     }
-                    FromEngine::Notice(notice) => Update::Notice(notice),
-                    FromEngine::Reply { id, reply } => {
+                    // An error is, for one, a line that was cut in the middle of a frame.
+                    Ok(None) | Err(_) => return Ended::Line,
+                    Ok(Some(FromEngine::Notice(Notice::Stopping))) => {
+                        return Ended::Because("the engine has stopped".to_owned());
+                    }
+                    Ok(Some(FromEngine::Welcome { .. })) => return Ended::Because("a second welcome".to_owned()),
+                    Ok(Some(FromEngine::Goodbye { reason })) => return Ended::Because(reason),
+                    Ok(Some(FromEngine::Snapshot(snapshot))) => Update::Snapshot(snapshot),
+                    Ok(Some(FromEngine::Notice(notice))) => Update::Notice(notice),
+                    Ok(Some(FromEngine::Reply { id, reply })) => {
                         open.answered(id);
                         Update::Reply { id, reply }
                     }
-                    FromEngine::Pong(number) => {
+                    Ok(Some(FromEngine::Pong(number))) => {
                         let rtt = coarse(ping.1.elapsed());
                         if number != ping.0 || shown == Some(rtt) {
                             continue;
@@ -175,10 +169,17 @@ async fn talk(
                     }
                 };
                 if updates.send(update).await.is_err() {
-                    return false;
+                    return Ended::Client;
                 }
             }
         }
+    }
+}
+
+async fn send(frames: &mut Frames, frame: &ToEngine) -> Result<(), Ended> {
+    match tokio::time::timeout(STUCK, line::send(frames, frame)).await {
+        Ok(sent) => sent.map_err(|_| Ended::Line),
+        Err(_) => Err(Ended::Because(format!("the line took nothing for {} s", STUCK.as_secs()))),
     }
 }
 
@@ -189,19 +190,11 @@ fn coarse(rtt: Duration) -> Duration {
     Duration::from_millis(STEPS.into_iter().find(|step| milliseconds <= *step).unwrap_or(5_000))
 }
 
-async fn send(frames: &mut Frames, frame: &ToEngine) -> std::io::Result<()> {
-    frames.send(Bytes::from(serde_json::to_vec(frame)?)).await
-}
-
-async fn receive(frames: &mut Frames) -> std::io::Result<Option<FromEngine>> {
-    match frames.next().await {
-        None => Ok(None),
-        Some(frame) => Ok(Some(serde_json::from_slice(&frame?)?)),
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use tokio::io::AsyncWriteExt;
+    use tokio::net::UnixStream;
+
     use super::*;
 
     #[test]
@@ -211,5 +204,51 @@ mod tests {
             assert!(pause(tries) <= BACKOFF_MAX);
         }
         assert!(pause(30) >= BACKOFF_MAX / 2);
+    }
+
+    #[test]
+    fn a_reason_is_the_last_line_that_says_something() {
+        assert_eq!(last_line("@@@ WARNING @@@\nHost key verification failed.\r\n\n"), "Host key verification failed.");
+        assert_eq!(last_line(""), "");
+    }
+
+    /// Talks on a line whose far end is the answered stream; ends with the line.
+    fn talking() -> (UnixStream, impl Future<Output = String>) {
+        let (near, far) = UnixStream::pair().expect("a pair");
+        let talking = async move {
+            let (_asks, mut asked) = mpsc::unbounded_channel();
+            let (updates, _updates) = mpsc::channel(8);
+            let mut frames = line::framed(line::Line::unix(near));
+            match talk(&mut frames, Vec::new(), &mut asked, &updates, &mut Open::default()).await {
+                Ended::Client => "the client is gone".to_owned(),
+                Ended::Line => "the line was closed".to_owned(),
+                Ended::Because(why) => why,
+            }
+        };
+        (far, talking)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_line_that_stalls_is_broken() {
+        let (_far, talking) = talking();
+        let started = tokio::time::Instant::now();
+        assert_eq!(talking.await, "nothing was heard for 15 s");
+        assert!(started.elapsed() <= Duration::from_secs(16), "{:?}", started.elapsed());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_frame_that_trickles_in_is_no_silence() {
+        let (mut far, talking) = talking();
+        let trickle = async {
+            far.write_all(&1_000_u32.to_be_bytes()).await.expect("writes");
+            for _ in 0..20 {
+                tokio::time::sleep(Duration::from_secs(6)).await;
+                far.write_all(b"x").await.expect("the line holds");
+            }
+        };
+        tokio::select! {
+            ended = talking => panic!("{ended}"),
+            () = trickle => {}
+        }
     }
 }

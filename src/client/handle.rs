@@ -1,6 +1,5 @@
 //! A client, wherever its engine is.
 
-use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,7 +10,10 @@ use crate::engine::Handle;
 use crate::protocol::{Link, Refusal, Reply, Request, RequestId, Update};
 
 use super::attached;
+use super::line::{AttachError, connect};
 use super::open::Wish;
+use super::ssh::Prompts;
+use super::target::Target;
 
 /// Updates that may wait for a screen before the line is no longer read.
 const UPDATES: usize = 256;
@@ -67,14 +69,19 @@ impl Client {
         Self::new(asks, updates, Link::Embedded, read_only)
     }
 
-    /// A client of the engine behind the socket at `path`. It connects, and reconnects, by itself.
-    #[must_use]
-    pub fn attached(path: PathBuf, follow: bool, read_only: bool) -> Self {
+    /// A client of the engine at `target`, once that lets it in. A line that breaks later is mended by itself.
+    ///
+    /// Only here ssh may ask at the terminal for a passphrase or whether a host key is right.
+    ///
+    /// # Errors
+    /// When nobody listens there, the line does not come up, or the engine does not want this client.
+    pub async fn attach(target: Target, follow: bool, read_only: bool) -> Result<Self, AttachError> {
+        let wish = Wish { follow, read_only };
+        let frames = connect(&target, wish, Prompts::Allowed).await?;
         let (asks, asked) = mpsc::unbounded_channel();
         let (sender, updates) = mpsc::channel(UPDATES);
-        tokio::spawn(attached::run(path, Wish { follow, read_only }, asked, sender));
-        let link = Link::Reconnecting { since: jiff::Timestamp::now(), tries: 0 };
-        Self::new(asks, updates, link, read_only)
+        tokio::spawn(attached::run(target, wish, frames, asked, sender));
+        Ok(Self::new(asks, updates, Link::Connected { rtt: None }, read_only))
     }
 
     fn new(
@@ -99,7 +106,7 @@ impl Client {
     pub async fn next(&mut self) -> Option<Update> {
         let update = self.updates.recv().await?;
         if let Update::Link(link) = &update {
-            *self.link.lock().unwrap_or_else(PoisonError::into_inner) = *link;
+            self.link.lock().unwrap_or_else(PoisonError::into_inner).clone_from(link);
         }
         Some(update)
     }
@@ -107,7 +114,7 @@ impl Client {
     /// The state of the line.
     #[must_use]
     pub fn link(&self) -> Link {
-        *self.link.lock().unwrap_or_else(PoisonError::into_inner)
+        self.link.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Whether it promised to change nothing.

@@ -1,8 +1,15 @@
-//! The only door to an engine for the TUI and the commands: embedded in this process or over its socket.
+//! The only door to an engine for the TUI and the commands: embedded in this process, over its socket, or over
+//! ssh to the socket on another machine.
 
 mod attached;
 mod handle;
+mod line;
 mod open;
+mod relay;
+mod ssh;
+mod target;
 
-pub use attached::{AttachError, try_attach};
 pub use handle::Client;
+pub use line::AttachError;
+pub use relay::relay;
+pub use target::{SshTarget, Target, TargetError};

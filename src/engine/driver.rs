@@ -12,6 +12,7 @@ use crate::store::{Store, StoreError};
 use super::projector::{Projector, blocking};
 use super::reload::Reloader;
 use super::supervisor::Supervisor;
+use super::watchdog::LOOP;
 use super::{Aftermath, Effect, Engine, Input};
 
 /// Answers at once at most; a client that asks for more gets this many and asks again.
@@ -49,7 +50,10 @@ impl Driver {
 
     /// The loop: wait, decide, do.
     pub(super) async fn run(mut self, mut engine: Engine) {
+        let supervisor = Arc::clone(&self.supervisor);
+        let part = supervisor.parts.begin(LOOP);
         while !engine.is_done() {
+            part.turns.another();
             let input = engine.select().await;
             if let Input::Joined { client, outbox, follow, .. } = &input {
                 let outbox = Outbox { sender: outbox.clone(), follow: *follow, lagging: false };

@@ -68,6 +68,7 @@ impl Projector {
         context.running();
         let mut pace = Pace::new(self.store.recorded());
         loop {
+            context.turn();
             tokio::select! {
                 () = context.stop.cancelled() => return Ok(()),
                 () = hint(&self).notified() => {}
@@ -78,7 +79,7 @@ impl Projector {
                 if !step(Arc::clone(&self)).await.map_err(|error| error.to_string())? {
                     break;
                 }
-                tokio::time::sleep(pace.rest(started.elapsed(), self.store.recorded())).await;
+                rest(&context, pace.rest(started.elapsed(), self.store.recorded())).await;
             }
         }
     }
@@ -156,6 +157,22 @@ impl Reading {
         });
         let vip = parsed.from.as_ref().is_some_and(|person| self.vip.matches(&person.address));
         Projection { event, parsed: Some(parsed), vip }
+    }
+}
+
+/// Rests for `pause`, or until it is to end. Resting is no standing still.
+async fn rest(context: &TaskContext, pause: Duration) {
+    let mut left = pause;
+    loop {
+        context.turn();
+        let slice = left.min(SWEEP);
+        tokio::select! {
+            () = context.stop.cancelled() => return,
+            () = tokio::time::sleep(slice) => left -= slice,
+        }
+        if left.is_zero() {
+            return;
+        }
     }
 }
 

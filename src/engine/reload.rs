@@ -20,7 +20,7 @@ use super::doors::{self, Channels, Ingress, certificates, listener_task};
 use super::projector::{Projector, Reading, blocking};
 use super::start::{StartError, number, prepare};
 use super::state::INBOX;
-use super::{Handle, Input, Taken};
+use super::{Handle, Input, Taken, Tell, tell};
 
 /// Where the configuration comes from, again and again.
 pub struct Origin {
@@ -74,7 +74,10 @@ impl Reloader {
     /// what became of it.
     pub(super) async fn reload(self: Arc<Self>) -> Result<(), ConfigFault> {
         let mut in_force = self.in_force.lock().await;
-        match Arc::clone(&self).take(&mut in_force).await {
+        tell(Tell::Reloading).await;
+        let taken = Arc::clone(&self).take(&mut in_force).await;
+        tell(Tell::Reloaded).await;
+        match taken {
             Ok(()) => {
                 in_force.fault = None;
                 Ok(())

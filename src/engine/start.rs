@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use crate::config::{Config, ConfigError};
 use crate::ingress::{BodyBudget, Certificates, Channel, Refusals, Swap};
 use crate::model::{ChannelId, EventFilter, InboxFilter, LogLine, ProviderKind};
-use crate::store::{Options, Store, StoreError};
+use crate::store::{Options, Pulse, Store, StoreError};
 
 use super::doors::{Channels, Ingress, certificates};
 use super::driver::Driver;
@@ -26,7 +26,7 @@ use super::reload::{Origin, Reloader};
 use super::state::{ACTIVITY, Beginning, Engine, INBOX};
 use super::supervisor::{Supervisor, TaskSpec};
 use super::watch::watch_task;
-use super::{Handle, Input, Lock, LockError, doors};
+use super::{Handle, Input, Lock, LockError, Watchdog, doors};
 
 /// Inputs that may wait for the loop.
 const INPUTS: usize = 1024;
@@ -69,10 +69,18 @@ pub enum StartError {
 pub struct Running {
     /// The way to it.
     pub handle: Handle,
+    pulse: Pulse,
     ended: JoinHandle<()>,
 }
 
 impl Running {
+    /// What says whether it still advances.
+    #[must_use]
+    pub fn watchdog(&self) -> Watchdog {
+        let Handle { supervisor, stop, .. } = &self.handle;
+        Watchdog { parts: Arc::clone(&supervisor.parts), pulse: self.pulse.clone(), stop: stop.clone() }
+    }
+
     /// Waits until the engine has ended: no task runs, everything queued is committed, the lock is free.
     pub async fn ended(self) {
         if self.ended.await.is_err() {
@@ -141,6 +149,7 @@ pub async fn start(
     if let Some(logs) = logs {
         tokio::spawn(forward_logs(logs, inputs.clone(), stop.clone()));
     }
+    let pulse = store.pulse();
     let driver = Driver::new(store, Arc::clone(&projector), Arc::clone(&supervisor), reloader, inputs.clone());
     let ended = tokio::spawn(async move {
         let running = tokio::spawn(driver.run(engine));
@@ -154,7 +163,7 @@ pub async fn start(
         drop(projector);
         drop(lock);
     });
-    Ok(Running { handle, ended })
+    Ok(Running { handle, pulse, ended })
 }
 
 /// Numbers `channels` as the store does; those that are new to it get a number.

@@ -14,6 +14,7 @@ use tokio_util::task::TaskTracker;
 use crate::model::{TaskState, TaskStatus};
 
 use super::Input;
+use super::watchdog::{Parts, Turns};
 
 /// First pause before a task is started again; doubled each time.
 const BACKOFF: Duration = Duration::from_secs(1);
@@ -51,6 +52,7 @@ pub struct TaskContext {
     pub stop: CancellationToken,
     ready: Arc<Notify>,
     trouble: watch::Sender<Option<String>>,
+    turns: Turns,
 }
 
 impl TaskContext {
@@ -63,6 +65,12 @@ impl TaskContext {
     pub fn trouble(&self, what: Option<String>) {
         self.trouble.send_replace(what);
     }
+
+    /// Says that it has taken another turn. From the first on it is expected to take one every few seconds, also
+    /// when there is nothing to do: the watchdog is not fed while it does not.
+    pub fn turn(&self) {
+        self.turns.another();
+    }
 }
 
 /// Runs tasks and reports on them.
@@ -72,6 +80,8 @@ pub(super) struct Supervisor {
     stop: CancellationToken,
     tasks: TaskTracker,
     reins: Mutex<HashMap<String, Arc<Rein>>>,
+    /// What must advance.
+    pub(super) parts: Arc<Parts>,
 }
 
 /// The hold on one task.
@@ -83,7 +93,7 @@ struct Rein {
 
 impl Supervisor {
     pub(super) fn new(inputs: mpsc::Sender<Input>, stop: CancellationToken) -> Self {
-        Self { inputs, stop, tasks: TaskTracker::new(), reins: Mutex::default() }
+        Self { inputs, stop, tasks: TaskTracker::new(), reins: Mutex::default(), parts: Arc::default() }
     }
 
     /// Runs `spec` until the engine stops, or until it is stopped by its name. A task of that name that is still
@@ -192,7 +202,13 @@ impl Supervisor {
     /// Runs the task once. Answers why it ended, or `None` when it was asked to.
     async fn once(&self, spec: &TaskSpec, rein: &Arc<Rein>, status: &mut TaskStatus) -> Option<String> {
         let (trouble, mut troubles) = watch::channel(None);
-        let context = TaskContext { stop: rein.stop.child_token(), ready: Arc::new(Notify::new()), trouble };
+        let part = self.parts.begin(&spec.name);
+        let context = TaskContext {
+            stop: rein.stop.child_token(),
+            ready: Arc::new(Notify::new()),
+            trouble,
+            turns: part.turns.clone(),
+        };
         let (stop, ready) = (context.stop.clone(), Arc::clone(&context.ready));
         // A task of its own, so that a panic ends it alone.
         let mut work = tokio::spawn((spec.start)(context));
@@ -222,6 +238,7 @@ impl Supervisor {
             }
         };
         stop.cancel();
+        drop(part);
         if tokio::time::timeout(GRACE, &mut work).await.is_err() {
             work.abort();
         }

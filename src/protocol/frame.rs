@@ -22,6 +22,9 @@ pub enum ToEngine {
         follow: bool,
         /// Whether it promises to change nothing.
         read_only: bool,
+        /// The name of the ssh key it came with, as `aurora attach --stdio --as NAME` says it on the far side.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        ssh_key: Option<String>,
     },
     /// A request.
     Ask {

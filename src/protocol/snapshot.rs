@@ -85,7 +85,7 @@ pub enum Notice {
 }
 
 /// The state of the line to the engine.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Link {
     /// In this process.
     Embedded,
@@ -100,6 +100,8 @@ pub enum Link {
         since: Timestamp,
         /// How often it was tried again.
         tries: u32,
+        /// What is known of the cause, in one line. It may hold text from outside.
+        why: String,
     },
 }
 

@@ -100,7 +100,7 @@ async fn greet(frames: &mut Frames, handle: &Handle) -> std::io::Result<Joined> 
     let Some(frame) = frames.next().await else { return Err(std::io::ErrorKind::UnexpectedEof.into()) };
     let hello: Result<ToEngine, _> = serde_json::from_slice(&frame?);
     match hello {
-        Ok(ToEngine::Hello { version: VERSION, follow, read_only }) => {
+        Ok(ToEngine::Hello { version: VERSION, follow, read_only, .. }) => {
             send(frames, &FromEngine::Welcome { version: env!("CARGO_PKG_VERSION").to_owned() }).await?;
             Ok(handle.join(follow, read_only).await)
         }

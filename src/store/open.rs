@@ -13,6 +13,7 @@ use crate::model::ChannelId;
 
 use super::body_guard::BodyGuard;
 use super::checkpoint::Checkpointer;
+use super::pulse::Pulse;
 use super::queue::{Delivery, Queue};
 use super::read::ReadPool;
 use super::writer::Writer;
@@ -114,6 +115,12 @@ impl Store {
     #[must_use]
     pub fn recorded(&self) -> u64 {
         self.recorded.load(Ordering::Relaxed)
+    }
+
+    /// The way to ask whether the writer still works.
+    #[must_use]
+    pub fn pulse(&self) -> Pulse {
+        Pulse::new(Arc::clone(&self.queue))
     }
 
     /// The numbers of `ids` in the store; a new channel gets one.

@@ -268,3 +268,26 @@ async fn headers_and_bodies_come_back_as_they_were() {
     assert_eq!(raw.body, b"ann: \x1b[2J x");
     assert_eq!(raw.headers[1], ("x-note".to_owned(), "a: b".to_owned()));
 }
+
+#[tokio::test]
+async fn a_writer_that_is_stuck_answers_nobody() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let store = open(&dir);
+    let pulse = store.pulse();
+    pulse.answered().await.expect("it works");
+    let (go_on, stuck) = std::sync::mpsc::channel::<()>();
+    let blocked = store.write(move |_| Ok(stuck.recv().is_ok()));
+    let (mut blocked, mut asked) = (Box::pin(blocked), Box::pin(pulse.answered()));
+    // Polled in this order, so the work that blocks is queued first.
+    tokio::select! {
+        biased;
+        _ = &mut blocked => panic!("nobody let it go on"),
+        _ = &mut asked => panic!("the writer is stuck"),
+        () = tokio::time::sleep(std::time::Duration::from_millis(200)) => {}
+    }
+    go_on.send(()).expect("it waits");
+    assert!(blocked.await.expect("it went on"));
+    asked.await.expect("it works again");
+    drop(store);
+    assert!(pulse.answered().await.is_err(), "a closed store says so");
+}

@@ -95,7 +95,7 @@ fn mistakes_are_answered_with_what_to_do() {
         (&["send-test", "github"], 2, "start aurora once"),
         (&["status"], 4, "aurora serve"),
         (&["watch"], 4, "no engine listens"),
-        (&["attach", "wss://x"], 2, "expected unix:PATH"),
+        (&["attach", "wss://x"], 2, "wss:// is not built"),
         (&["nonsense"], 2, "unrecognized subcommand"),
         (&["inbox", "show", "msg_00000000000000000000000000000000"], 1, "no message has the id"),
     ];

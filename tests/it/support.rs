@@ -265,6 +265,11 @@ pub struct Screen {
 impl Screen {
     /// Starts aurora's screen on `site`.
     pub fn start(site: &Site, args: &[&str], size: (u16, u16)) -> Self {
+        Self::start_with(site, args, size, &[])
+    }
+
+    /// The same with more in its environment.
+    pub fn start_with(site: &Site, args: &[&str], size: (u16, u16), env: &[(&str, &str)]) -> Self {
         let (cols, rows) = size;
         let pair = native_pty_system().openpty(PtySize { rows, cols, pixel_width: 0, pixel_height: 0 }).expect("a pty");
         let mut command = CommandBuilder::new(AURORA);
@@ -276,6 +281,9 @@ impl Screen {
         command.env("LANG", "C.UTF-8");
         for name in ["COLORTERM", "NO_COLOR", "LC_ALL", "LC_CTYPE"] {
             command.env_remove(name);
+        }
+        for (name, value) in env {
+            command.env(name, value);
         }
         let child = pair.slave.spawn_command(command).expect("aurora starts");
         drop(pair.slave);

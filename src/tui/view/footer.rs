@@ -22,12 +22,12 @@ pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
         let style = look.severity(toast.severity);
         return frame.render_widget(Paragraph::new(Span::styled(fit(look, &text, width), style)), area);
     }
-    let (link, style) = match app.link {
+    let (link, style) = match &app.link {
         Link::Embedded => ("engine here".to_owned(), look.ok),
         Link::Connected { rtt: None } => ("attached".to_owned(), look.ok),
         Link::Connected { rtt: Some(rtt) } => (format!("attached <{}ms", rtt.as_millis()), look.ok),
         Link::Reconnecting { since, .. } => {
-            (format!("RECONNECTING, data {} old", age(app.heard.min(since), app.now)), look.crit)
+            (format!("RECONNECTING, data {} old", age(app.heard.min(*since), app.now)), look.crit)
         }
     };
     let node = app.snapshot.as_ref().map(|snapshot| screen::line(&snapshot.node)).unwrap_or_default();
@@ -38,6 +38,13 @@ pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
     let mut used: usize = spans.iter().map(|span| screen::width(&span.content)).sum();
     spans.push(Span::styled("  ", look.text));
     used += 2;
+    if let Link::Reconnecting { why, .. } = &app.link
+        && !why.is_empty()
+    {
+        let why = fit(look, &screen::line(why), width.saturating_sub(used + 2)).trim_end().to_owned();
+        used += screen::width(&why) + 2;
+        spans.push(Span::styled(format!("{why}  "), look.warn));
+    }
     for (key, hint) in hints(app) {
         let takes = screen::width(&key) + hint.len() + 3;
         if used + takes > width {
