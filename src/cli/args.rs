@@ -116,9 +116,10 @@ pub(super) enum Command {
 
 #[derive(Debug, Clone, Args)]
 pub(super) struct AttachArgs {
-    /// unix:PATH or ssh://[user@]host[:port]; the socket in the state directory when absent
+    /// Which engine: `unix:PATH` or `ssh://[user@]host[:port]`; the socket in the state directory when absent
+    #[arg(help = "unix:PATH or ssh://[user@]host[:port]; the socket in the state directory when absent")]
     pub target: Option<String>,
-    /// Where aurora is on the far side of ssh://, when it is not in the PATH there
+    /// Where aurora is on the far side of ssh, when it is not in the PATH there
     #[arg(long, value_name = "PATH", requires = "target")]
     pub remote: Option<String>,
     /// Be the far end of an attach over ssh: the same frames on standard input and output
