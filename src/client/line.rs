@@ -40,15 +40,15 @@ pub enum AttachError {
         /// What the system says.
         source: io::Error,
     },
-    /// The line to another machine does not come up.
+    /// The line to another machine does not come up, or the engine there does not want this client.
     #[error("failed to attach to {target}: {why}")]
     Far {
         /// Where.
         target: SshTarget,
-        /// What ssh says, as it says it; perhaps several lines.
+        /// What the engine or ssh says, as they say it; perhaps several lines.
         why: String,
     },
-    /// It does not want this client.
+    /// It listens on this machine and does not want this client.
     #[error("{0}")]
     Refused(String),
 }
@@ -145,7 +145,7 @@ async fn connect_far(target: &SshTarget, wish: Wish, prompts: Prompts) -> Result
     let patience = if prompts == Prompts::Allowed { GREETING_PERSON } else { GREETING_FAR };
     match tokio::time::timeout(patience, greet(&mut frames, wish)).await {
         Ok(Ok(Greeting::Welcome)) => Ok(frames),
-        Ok(Ok(Greeting::Goodbye(reason))) => Err(AttachError::Refused(reason)),
+        Ok(Ok(Greeting::Goodbye(reason))) => Err(far(reason)),
         Ok(Err(error)) if error.kind() == io::ErrorKind::InvalidData => Err(far(
             "what came back is not from aurora; a start-up file of the shell there may print something".to_owned(),
         )),

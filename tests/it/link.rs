@@ -230,7 +230,7 @@ fn a_line_that_never_comes_up_is_told_in_full() {
     assert!(!screen.ends());
     std::fs::remove_file(site.path().join("refuse")).expect("removes");
     let mut screen = Screen::start_with(&site, &["attach", "ssh://hub"], (100, 24), &env);
-    screen.shows("no engine listens at");
+    screen.shows("failed to attach to ssh://hub: no engine listens at");
     assert!(!screen.ends());
 }
 
