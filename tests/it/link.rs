@@ -321,3 +321,21 @@ fn a_port_that_is_taken_is_told_and_holds_up_nothing() {
     assert!(first.starts_with("READY=1\nSTATUS=0 of 3 channels listen; listener 127.0.0.1:"), "{first}");
     manager.until("WATCHDOG=1");
 }
+
+/// Somebody else holds the database for a while, so a delivery keeps the writer waiting.
+#[test]
+fn a_writer_that_is_stuck_ends_the_feeding_until_it_goes_on() {
+    let site = Site::new();
+    let manager = Manager::start(&site);
+    manager.until("WATCHDOG=1");
+    let other = rusqlite::Connection::open(site.path().join("state/aurora.db")).expect("opens");
+    other.execute_batch("BEGIN IMMEDIATE").expect("holds it");
+    let body = b"{\"type\":\"note\"}";
+    let headers = standard(&site.secret("standard"), "m1", now(), body);
+    std::thread::scope(|scope| {
+        scope.spawn(|| site.post("/hooks/standard", &borrowed(&headers), body));
+        manager.until("store writer");
+        other.execute_batch("ROLLBACK").expect("lets go");
+        manager.until("WATCHDOG=1");
+    });
+}
