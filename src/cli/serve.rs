@@ -19,6 +19,8 @@ pub(super) async fn engine(
     doors: Doors,
     to_stderr: bool,
 ) -> Result<(Running, tracing_appender::non_blocking::WorkerGuard), Failure> {
+    // A file that may not grow is a fault of the disk like others; the signal's default would end the process.
+    let _: tokio::signal::unix::Signal = signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()))?;
     let (sink, logs) = LogSink::new();
     let running = start(config.clone(), doors, Some(logs), Some(origin(global))).await?;
     let guard = logging::start(config, global.verbose, to_stderr, sink)?;

@@ -134,8 +134,12 @@ impl Driver {
             Effect::KeepRejections(rejections) => {
                 let store = Arc::clone(&self.store);
                 tokio::spawn(async move {
-                    if let Err(error) = store.keep_rejections(rejections).await {
-                        tracing::warn!(%error, "failed to keep refusals; they are shown until the engine stops");
+                    match store.keep_rejections(rejections).await {
+                        // The store says itself what is wrong with the disk, once.
+                        Ok(()) | Err(StoreError::Disk { .. }) => {}
+                        Err(error) => {
+                            tracing::warn!(%error, "failed to keep refusals; they are shown until the engine stops");
+                        }
                     }
                 });
                 Vec::new()

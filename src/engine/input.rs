@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use tokio::sync::mpsc;
 
 use crate::config::Config;
-use crate::model::{ChannelId, ContactId, LogLine, Marks, MessageRow, Rejection, TaskStatus};
+use crate::model::{ChannelId, ContactId, LogLine, Marks, MessageRow, Rejection, StoreTrouble, TaskStatus};
 use crate::protocol::{ClientId, ConfigFault, Refusal, Reply, Request, RequestId, Update};
 use crate::store::{ChannelCounts, Projected, Unread};
 
@@ -59,6 +59,8 @@ pub enum Input {
     Reload,
     /// The configuration was read again.
     Reloaded(Result<Box<Taken>, ConfigFault>),
+    /// The store cannot write, or can again.
+    Store(Option<StoreTrouble>),
     /// A line was logged.
     Log(LogLine),
     /// A second has passed.

@@ -110,7 +110,7 @@ impl Panels {
         for event in events {
             self.change(&event.channel, |panel| {
                 panel.shown.events += 1;
-                panel.shown.last_event = panel.shown.last_event.max(Some(event.received));
+                panel.shown.last_event = Some(event.received);
                 match panel.arrivals.back_mut() {
                     Some((second, count)) if *second == now.as_second() => *count += 1,
                     _ => panel.arrivals.push_back((now.as_second(), 1)),
@@ -169,14 +169,13 @@ impl Panels {
         self.listening.remove(name);
     }
 
-    /// Forgets arrivals older than a minute.
+    /// Forgets arrivals older than a minute, and those that lie ahead since the clock was set back.
     pub(super) fn tick(&mut self, now: Timestamp) {
         let ids: Vec<ChannelId> = self.panels.keys().cloned().collect();
         for id in ids {
             self.change(&id, |panel| {
-                while panel.arrivals.front().is_some_and(|(second, _)| *second <= now.as_second() - 60) {
-                    panel.arrivals.pop_front();
-                }
+                let now = now.as_second();
+                panel.arrivals.retain(|(second, _)| (now - 59..=now + 1).contains(second));
                 panel.shown.per_minute = panel.arrivals.iter().map(|(_, count)| count).sum();
             });
         }
@@ -186,5 +185,69 @@ impl Panels {
 impl std::fmt::Debug for Panels {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_list().entries(self.panels.keys()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::config;
+    use crate::model::{Assurance, EventState};
+
+    use super::*;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_second(1_700_000_000 + seconds).expect("in range")
+    }
+
+    fn event(received: i64) -> Event {
+        Event {
+            seq: 1,
+            id: crate::model::EventId::from_uuid(uuid::Uuid::nil()),
+            channel: "github".parse().expect("an id"),
+            kind: "note".into(),
+            time: at(received),
+            received: at(received),
+            subject: None,
+            dedupe_key: "k".into(),
+            assurance: Assurance::Body,
+            state: EventState::Projected,
+            cause: None,
+        }
+    }
+
+    #[test]
+    fn a_clock_that_is_set_leaves_the_rate_right() {
+        let config = config::parse("", None).expect("defaults");
+        for step in [-3_600, 3_600] {
+            let mut panels = Panels::new(&config.channels, config.ingress, &HashMap::new());
+            let github = |panels: &Panels| {
+                panels.all().into_iter().find(|panel| panel.id.as_str() == "github").expect("a panel")
+            };
+            panels.arrived(&[event(0), event(0)], &[], at(0));
+            panels.tick(at(1));
+            assert_eq!(github(&panels).per_minute, 2);
+            panels.arrived(&[event(step)], &[], at(step));
+            panels.tick(at(step + 1));
+            assert_eq!(github(&panels).per_minute, 1, "{step}");
+            assert_eq!(github(&panels).last_event, Some(at(step)), "{step}");
+            panels.tick(at(step + 60));
+            assert_eq!(github(&panels).per_minute, 0, "{step}");
+        }
+    }
+
+    #[test]
+    fn a_channel_that_stays_keeps_its_counts_and_takes_new_ones() {
+        let config = config::parse("", None).expect("defaults");
+        let mut panels = Panels::new(&config.channels, config.ingress, &HashMap::new());
+        panels.arrived(&[event(0)], &[], at(0));
+        let github = |panels: &Panels| panels.all().into_iter().find(|panel| panel.id.as_str() == "github");
+        panels.configure(&config.channels, config.ingress, &HashMap::new());
+        let panel = github(&panels).expect("a panel");
+        assert_eq!((panel.events, panel.per_minute), (1, 1));
+        let counts = ChannelCounts { events: 7, ..ChannelCounts::default() };
+        panels.configure(&config.channels, config.ingress, &HashMap::from([(panel.id, counts)]));
+        assert_eq!(github(&panels).expect("a panel").events, 7);
+        panels.configure(&BTreeMap::new(), config.ingress, &HashMap::new());
+        assert!(panels.all().is_empty());
     }
 }

@@ -76,8 +76,11 @@ impl Projector {
             }
             while !context.stop.is_cancelled() {
                 let started = Instant::now();
-                if !step(Arc::clone(&self)).await.map_err(|error| error.to_string())? {
-                    break;
+                match step(Arc::clone(&self)).await {
+                    Ok(true) => {}
+                    // The store says itself what is wrong with the disk, once. It is tried with the next sweep.
+                    Ok(false) | Err(StoreError::Disk { .. }) => break,
+                    Err(error) => return Err(error.to_string()),
                 }
                 rest(&context, pace.rest(started.elapsed(), self.store.recorded())).await;
             }

@@ -146,6 +146,7 @@ pub async fn start(
             reloader = Some(Arc::new(Reloader::new(origin, handle, projector, ingress, config, channels)));
         }
     }
+    handle.supervise(trouble_task(&store, inputs.clone()));
     if let Some(logs) = logs {
         tokio::spawn(forward_logs(logs, inputs.clone(), stop.clone()));
     }
@@ -205,6 +206,27 @@ fn follow(handle: &Handle, projector: &Arc<Projector>) {
     handle.supervise(TaskSpec::new("projector", move |context| Arc::clone(&projecting).run(context)));
     let indexing = Arc::clone(projector);
     handle.supervise(TaskSpec::new("search index", move |context| Arc::clone(&indexing).run_index(context)));
+}
+
+/// The task that tells the engine whether the store can write.
+fn trouble_task(store: &Store, inputs: mpsc::Sender<Input>) -> TaskSpec {
+    let trouble = store.trouble();
+    TaskSpec::new("store watch", move |context| {
+        let (mut trouble, inputs) = (trouble.clone(), inputs.clone());
+        async move {
+            context.running();
+            trouble.mark_changed();
+            loop {
+                tokio::select! {
+                    () = context.stop.cancelled() => return Ok(()),
+                    changed = trouble.changed() => changed.map_err(|_| "the store is closed".to_owned())?,
+                }
+                let now = trouble.borrow_and_update().clone();
+                // The engine is gone only when everything ends.
+                let _ = inputs.send(Input::Store(now)).await;
+            }
+        }
+    })
 }
 
 fn beginning(config: &Config, store: &Store) -> Result<Beginning, StoreError> {
@@ -271,12 +293,22 @@ fn generate_secret(path: &Path, provider: ProviderKind) -> std::io::Result<()> {
         ProviderKind::Standard => format!("whsec_{}", STANDARD.encode(bytes)),
         ProviderKind::Github | ProviderKind::Secret => URL_SAFE_NO_PAD.encode(bytes),
     };
-    match std::fs::File::options().write(true).create_new(true).mode(0o600).open(path) {
-        Ok(mut file) => {
-            writeln!(file, "{secret}")?;
-            file.sync_all()
-        }
-        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
-        Err(error) => Err(error),
+    if path.exists() {
+        return Ok(());
+    }
+    // Written beside it first: on a full disk, or in a crash, half a secret would stay for good.
+    let beside = path.with_extension(hex::encode(&bytes[..4]));
+    let write = || {
+        let mut file = std::fs::File::options().write(true).create_new(true).mode(0o600).open(&beside)?;
+        writeln!(file, "{secret}")?;
+        file.sync_all()?;
+        std::fs::hard_link(&beside, path)
+    };
+    let written = write();
+    // What cannot be removed is a file nobody reads.
+    let _ = std::fs::remove_file(&beside);
+    match written {
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(error),
+        _ => Ok(()),
     }
 }

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::sync::mpsc;
 use tokio::time::{Interval, MissedTickBehavior};
 
-use crate::model::{Event, LogLine, MessageRow, Rejection, TaskStatus};
+use crate::model::{Event, LogLine, MessageRow, Rejection, StoreTrouble, TaskStatus};
 use crate::protocol::{
     ClientId, ConfigFault, ConfigStatus, Notice, Refusal, Reply, Request, RequestId, Snapshot, Update,
 };
@@ -61,6 +61,7 @@ pub struct Engine {
     config: ConfigStatus,
     /// When a configuration was last refused: it is tried again by and by, as its secrets may come back.
     refused: Option<Timestamp>,
+    store: Option<StoreTrouble>,
     panels: Panels,
     tasks: BTreeMap<String, TaskStatus>,
     inbox: Recent<MessageRow>,
@@ -91,6 +92,7 @@ impl Engine {
                 last_error: None,
             },
             refused: None,
+            store: None,
             panels: beginning.panels,
             tasks: BTreeMap::new(),
             inbox: Recent::new(INBOX, beginning.inbox),
@@ -147,6 +149,10 @@ impl Engine {
             }
             Input::Reload => vec![Effect::Reload(None)],
             Input::Reloaded(outcome) => self.reloaded(outcome, now),
+            Input::Store(trouble) => {
+                self.store = trouble;
+                self.refresh(now)
+            }
             Input::Log(line) => {
                 self.logs.push(line.clone());
                 vec![Effect::Publish(Notice::Log(line))]
@@ -174,6 +180,7 @@ impl Engine {
             state_dir: self.state_dir.clone(),
             started: self.started,
             config: self.config.clone(),
+            store: self.store.clone(),
             at: now,
             clients: self.followers(),
             channels: self.panels.all(),
@@ -517,6 +524,22 @@ mod tests {
         assert_eq!(shown(&engine.apply(taken(""), at(33))).len(), 1);
         assert!(engine.snapshot(at(33)).config.last_error.is_none());
         assert!(engine.apply(Input::Tick, at(99)).is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_store_that_cannot_write_is_the_worst_problem_until_it_can() {
+        use crate::model::StoreFault;
+        use crate::protocol::Severity;
+
+        let mut engine = engine();
+        join(&mut engine, 1, false);
+        let trouble = StoreTrouble { since: at(0), fault: StoreFault::DiskFull, detail: "full".into() };
+        let effects = engine.apply(Input::Store(Some(trouble)), at(1));
+        let problems = shown(&effects)[0].problems(at(1));
+        assert_eq!(problems[0].severity, Severity::Crit);
+        assert!(problems[0].what.contains("disk full on /nowhere; senders get 503"), "{problems:?}");
+        let effects = engine.apply(Input::Store(None), at(2));
+        assert!(shown(&effects)[0].problems(at(2)).is_empty());
     }
 
     #[tokio::test]

@@ -34,10 +34,17 @@ impl FailureLimit {
     /// Whether `source` has used up its failures on `channel`.
     #[must_use]
     pub fn is_exhausted(&self, source: IpAddr, channel: usize, now: Timestamp) -> bool {
+        let now = now.as_microsecond();
         let paid_off = self.paid_off.lock().unwrap_or_else(PoisonError::into_inner);
         paid_off
             .get(&(group(source), channel))
-            .is_some_and(|until| until + self.cost > now.as_microsecond() + self.burst)
+            .is_some_and(|until| self.is_possible(*until, now) && until + self.cost > now + self.burst)
+    }
+
+    /// Nobody owes more than the burst: a debt beyond it was made before the clock was set back, and would lock
+    /// its source out for as long as that was.
+    fn is_possible(&self, until: i64, now: i64) -> bool {
+        until <= now + self.burst
     }
 
     /// Counts a failure; answers whether it was one too many.
@@ -48,6 +55,9 @@ impl FailureLimit {
             make_room(&mut paid_off, now);
         }
         let until = paid_off.entry((group(source), channel)).or_insert(now);
+        if !self.is_possible(*until, now) {
+            *until = now;
+        }
         let next = (*until).max(now) + self.cost;
         if next > now + self.burst {
             return true;
@@ -112,6 +122,21 @@ mod tests {
         assert!(!limit.is_exhausted(ip("203.0.113.1"), 1, at(0)), "another channel");
         assert!(!limit.fail(ip("2001:db8::1"), 0, at(0)));
         assert!(limit.is_exhausted(ip("2001:db8::2"), 0, at(0)), "the same /64");
+    }
+
+    #[test]
+    fn a_clock_that_is_set_locks_nobody_out() {
+        const HOUR: i64 = 3_600_000;
+        for step in [-HOUR, HOUR] {
+            let limit = FailureLimit::new(60);
+            let source = ip("203.0.113.1");
+            while !limit.fail(source, 0, at(0)) {}
+            assert!(!limit.is_exhausted(source, 0, at(step)), "{step}");
+            for n in 0..60 {
+                assert!(!limit.fail(source, 0, at(step)), "{step}: {n}");
+            }
+            assert!(limit.fail(source, 0, at(step)), "the limit counts on");
+        }
     }
 
     #[test]

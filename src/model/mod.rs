@@ -13,6 +13,7 @@ mod name;
 mod panel;
 mod rejection;
 mod secret;
+mod storage;
 mod task;
 mod value;
 
@@ -28,5 +29,6 @@ pub use message::{Contact, Mark, Marks, Message, MessageRow, Parsed, Person};
 pub use panel::{ChannelPanel, ChannelState};
 pub use rejection::{Reason, Rejection};
 pub use secret::Secret;
+pub use storage::{StoreFault, StoreTrouble};
 pub use task::{TaskState, TaskStatus};
 pub use value::{Value, short_duration};

@@ -67,6 +67,18 @@ impl Snapshot {
                 });
             }
         }
+        if let Some(trouble) = &self.store {
+            problems.push(Problem {
+                severity: Severity::Crit,
+                what: format!(
+                    "the store cannot write: {} on {}; senders get 503, {}",
+                    trouble.fault,
+                    self.state_dir,
+                    age(trouble.since, now)
+                ),
+                next: trouble.fault.advice().to_owned(),
+            });
+        }
         if let Some(fault) = &self.config.last_error {
             problems.push(Problem {
                 severity: Severity::Warn,

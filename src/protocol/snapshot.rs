@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::model::{ChannelPanel, ContactId, Event, LogLine, Marks, MessageRow, Rejection, TaskStatus};
+use crate::model::{ChannelPanel, ContactId, Event, LogLine, Marks, MessageRow, Rejection, StoreTrouble, TaskStatus};
 
 use super::{ConfigStatus, Refusal, Reply, RequestId};
 
@@ -24,6 +24,8 @@ pub struct Snapshot {
     pub at: Timestamp,
     /// The configuration in force.
     pub config: ConfigStatus,
+    /// Why the store cannot write, while it cannot.
+    pub store: Option<StoreTrouble>,
     /// Clients that are attached, this one included.
     pub clients: usize,
     /// The channels, by id.

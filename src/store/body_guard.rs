@@ -100,11 +100,15 @@ fn matching(
     event: &NewEvent,
     window: SignedDuration,
 ) -> rusqlite::Result<Option<String>> {
-    let oldest = event.received.as_microsecond().saturating_sub(i64::try_from(window.as_micros()).unwrap_or(i64::MAX));
+    let window = i64::try_from(window.as_micros()).unwrap_or(i64::MAX);
+    let received = event.received.as_microsecond();
+    // The window reaches both ways: after the clock was set back by an hour, what is stored seems to lie ahead, and
+    // would make repeats of new events for an hour.
+    let (oldest, newest) = (received.saturating_sub(window), received.saturating_add(window));
     connection
         .prepare_cached(
-            "SELECT dedupe_key FROM event WHERE seq = ?1 AND channel = ?2 AND body_hash = ?3 AND received >= ?4",
+            "SELECT dedupe_key FROM event WHERE seq = ?1 AND channel = ?2 AND body_hash = ?3 AND received BETWEEN ?4 AND ?5",
         )?
-        .query_row(params![seq, event.channel, &event.body_hash[..], oldest], |row| row.get(0))
+        .query_row(params![seq, event.channel, &event.body_hash[..], oldest, newest], |row| row.get(0))
         .optional()
 }

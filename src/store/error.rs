@@ -2,6 +2,10 @@
 
 use std::path::PathBuf;
 
+use rusqlite::ErrorCode;
+
+use crate::model::StoreFault;
+
 /// A failure of the store.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum StoreError {
@@ -27,13 +31,55 @@ pub enum StoreError {
         /// What the system says.
         why: String,
     },
-    /// `SQLite` failed: disk full, I/O error, or a defect.
+    /// The disk does not take what is written. Nothing of it is acknowledged.
+    #[error("{fault}: {detail}")]
+    Disk {
+        /// What is wrong with it.
+        fault: StoreFault,
+        /// What the database says.
+        detail: String,
+    },
+    /// `SQLite` failed otherwise: a defect.
     #[error("database: {0}")]
     Database(String),
 }
 
 impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> Self {
-        Self::Database(error.to_string())
+        let fault = match error.sqlite_error_code() {
+            Some(ErrorCode::DiskFull) => StoreFault::DiskFull,
+            Some(ErrorCode::ReadOnly) => StoreFault::ReadOnly,
+            Some(ErrorCode::SystemIoFailure | ErrorCode::CannotOpen) => StoreFault::Io,
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => StoreFault::Corrupt,
+            _ => return Self::Database(error.to_string()),
+        };
+        Self::Disk { fault, detail: error.to_string() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn faults_of_the_disk_are_told_from_defects() {
+        let cases = [
+            (rusqlite::ffi::SQLITE_FULL, Some(StoreFault::DiskFull)),
+            (rusqlite::ffi::SQLITE_IOERR_FSYNC, Some(StoreFault::Io)),
+            (rusqlite::ffi::SQLITE_IOERR_WRITE, Some(StoreFault::Io)),
+            (rusqlite::ffi::SQLITE_READONLY_DBMOVED, Some(StoreFault::ReadOnly)),
+            (rusqlite::ffi::SQLITE_CORRUPT, Some(StoreFault::Corrupt)),
+            (rusqlite::ffi::SQLITE_NOTADB, Some(StoreFault::Corrupt)),
+            (rusqlite::ffi::SQLITE_CONSTRAINT, None),
+            (rusqlite::ffi::SQLITE_BUSY, None),
+        ];
+        for (code, expected) in cases {
+            let error = rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(code), None);
+            let fault = match StoreError::from(error) {
+                StoreError::Disk { fault, .. } => Some(fault),
+                _ => None,
+            };
+            assert_eq!(fault, expected, "{code}");
+        }
     }
 }

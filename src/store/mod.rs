@@ -11,6 +11,7 @@ mod checkpoint;
 mod contacts;
 mod error;
 mod events;
+mod health;
 mod inbox;
 mod messages;
 mod migrate;

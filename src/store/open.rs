@@ -7,16 +7,17 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use rusqlite::Connection;
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::{Notify, oneshot, watch};
 
-use crate::model::ChannelId;
+use crate::model::{ChannelId, StoreTrouble};
 
 use super::body_guard::BodyGuard;
 use super::checkpoint::Checkpointer;
 use super::pulse::Pulse;
+use super::health::Health;
 use super::queue::{Delivery, Queue};
 use super::read::ReadPool;
-use super::writer::Writer;
+use super::writer::{WORK_BYTES, Writer};
 use super::{NewEvent, Recorded, StoreError, migrate};
 
 /// How the store works.
@@ -40,6 +41,7 @@ pub struct Store {
     readers: ReadPool,
     committed: Arc<Notify>,
     recorded: Arc<AtomicU64>,
+    health: Arc<Health>,
     threads: Vec<JoinHandle<()>>,
 }
 
@@ -73,6 +75,7 @@ impl Store {
         let queue = Arc::new(Queue::new(options.queue));
         let committed = Arc::new(Notify::new());
         let recorded = Arc::new(AtomicU64::new(0));
+        let health = Arc::new(Health::new(state_dir.to_owned()));
         let checkpointer = Checkpointer::new(&path, Arc::clone(&queue))?;
         let (checkpoint, rung) = mpsc::sync_channel(1);
         let writer = Writer {
@@ -82,6 +85,7 @@ impl Store {
             committed: Arc::clone(&committed),
             recorded: Arc::clone(&recorded),
             guard,
+            health: Arc::clone(&health),
             checkpoint,
             unchecked: 0,
         };
@@ -92,14 +96,19 @@ impl Store {
             spawn("store-writer", Box::new(move || writer.run()))?,
             spawn("store-checkpoint", Box::new(move || checkpointer.run(&rung)))?,
         ];
-        Ok(Self { queue, readers: ReadPool::new(&path), committed, recorded, threads })
+        Ok(Self { queue, readers: ReadPool::new(&path), committed, recorded, health, threads })
     }
 
     /// Makes the events of one delivery durable, all of them or none, and tells what became of them.
     ///
     /// # Errors
-    /// [`StoreError::Full`] at once when too many wait; otherwise what kept the commit from happening.
+    /// [`StoreError::Full`] at once when too many wait, [`StoreError::Disk`] at once while the disk takes nothing;
+    /// otherwise what kept the commit from happening.
     pub async fn record(&self, events: Vec<NewEvent>) -> Result<Recorded, StoreError> {
+        if let Err(error) = self.health.check() {
+            self.health.refused(1);
+            return Err(error);
+        }
         let (done, answer) = oneshot::channel();
         self.queue.deliver(Delivery { events, done })?;
         answer.await.map_err(|_| StoreError::Closed)?
@@ -121,6 +130,12 @@ impl Store {
     #[must_use]
     pub fn pulse(&self) -> Pulse {
         Pulse::new(Arc::clone(&self.queue))
+    }
+
+    /// What keeps the store from writing, now and whenever that changes.
+    #[must_use]
+    pub fn trouble(&self) -> watch::Receiver<Option<StoreTrouble>> {
+        self.health.watch()
     }
 
     /// The numbers of `ids` in the store; a new channel gets one.
@@ -154,7 +169,9 @@ impl Store {
         &self,
         write: impl FnOnce(&Connection, &mut BodyGuard) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, StoreError> {
+        self.health.check()?;
         let (done, answer) = oneshot::channel();
+        let health = Arc::clone(&self.health);
         self.queue.work(Box::new(move |connection, guard| {
             let result = connection.transaction().and_then(|transaction| {
                 let value = write(&transaction, guard)?;
@@ -162,7 +179,7 @@ impl Store {
                 Ok(value)
             });
             // Whoever asked may have gone; the work is done all the same.
-            let _ = done.send(result.map_err(StoreError::from));
+            let _ = done.send(result.map_err(|error| health.failed(error.into(), WORK_BYTES)));
         }))?;
         answer.await.map_err(|_| StoreError::Closed)?
     }

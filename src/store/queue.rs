@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use rusqlite::Connection;
 use tokio::sync::oneshot;
@@ -24,6 +25,8 @@ pub(super) enum Next {
     Deliveries(Vec<Delivery>),
     /// Do this.
     Work(Work),
+    /// Nothing came for as long as there was patience.
+    Nothing,
     /// Everything is done and nothing more will come.
     Closed,
 }
@@ -95,8 +98,8 @@ impl Queue {
         self.rouse(waiting);
     }
 
-    /// Waits for something to do; takes at most `batch` deliveries.
-    pub(super) fn next(&self, batch: usize) -> Next {
+    /// Waits for something to do, for good or for as long as `patience`; takes at most `batch` deliveries.
+    pub(super) fn next(&self, batch: usize, patience: Option<Duration>) -> Next {
         let mut waiting = self.lock();
         loop {
             let work_first = std::mem::replace(&mut waiting.work_next, false);
@@ -114,7 +117,16 @@ impl Queue {
                 return Next::Closed;
             }
             waiting.asleep = true;
-            waiting = self.wake.wait(waiting).unwrap_or_else(PoisonError::into_inner);
+            let Some(patience) = patience else {
+                waiting = self.wake.wait(waiting).unwrap_or_else(PoisonError::into_inner);
+                continue;
+            };
+            let (woken, timeout) = self.wake.wait_timeout(waiting, patience).unwrap_or_else(PoisonError::into_inner);
+            waiting = woken;
+            if timeout.timed_out() {
+                waiting.asleep = false;
+                return Next::Nothing;
+            }
         }
     }
 }

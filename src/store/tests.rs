@@ -8,9 +8,10 @@ use uuid::Uuid;
 
 use crate::model::{
     Assurance, ChannelId, ContactFilter, EventFilter, EventId, EventState, InboxFilter, Mark, Parsed, Person,
+    StoreFault,
 };
 
-use super::{NewEvent, Options, Projection, Recorded, Store};
+use super::{NewEvent, Options, Projection, Recorded, Store, StoreError};
 
 fn at(seconds: i64) -> Timestamp {
     Timestamp::from_second(1_700_000_000 + seconds).expect("in range")
@@ -241,7 +242,7 @@ async fn a_full_queue_refuses_at_once() {
     let all = (0..200).map(|n| store.record(vec![event(a, Some(&n.to_string()), "x", 0)]));
     let results = futures_util::future::join_all(all).await;
     let accepted = results.iter().filter(|result| result.is_ok()).count() as u64;
-    assert!(results.iter().any(|result| matches!(result, Err(super::StoreError::Full))));
+    assert!(results.iter().any(|result| matches!(result, Err(StoreError::Full))));
     assert_eq!(store.event_count(&EventFilter::default()).expect("counts"), accepted);
 }
 
@@ -290,4 +291,48 @@ async fn a_writer_that_is_stuck_answers_nobody() {
     asked.await.expect("it works again");
     drop(store);
     assert!(pulse.answered().await.is_err(), "a closed store says so");
+}
+
+#[tokio::test]
+async fn a_full_disk_refuses_at_once_and_is_found_free_again() {
+    let dir = tempfile::tempdir().expect("temp dir");
+    let store = open(&dir);
+    let (a, _) = channels(&store).await;
+    let mut trouble = store.trouble();
+    let pages = |count: i64| {
+        move |connection: &rusqlite::Connection| {
+            connection.query_row(&format!("PRAGMA max_page_count = {count}"), [], |_| Ok(()))
+        }
+    };
+    // SQLite answers as it does on a full disk when the file may hold no more pages.
+    store.write(pages(60)).await.expect("sets");
+    let body = "x".repeat(10_000);
+    let mut accepted = 0;
+    let error = loop {
+        match store.record(vec![event(a, Some(&accepted.to_string()), &body, 0)]).await {
+            Ok(_) => accepted += 1,
+            Err(error) => break error,
+        }
+    };
+    assert!(matches!(error, StoreError::Disk { fault: StoreFault::DiskFull, .. }), "{error}");
+    assert!(accepted > 0);
+    assert_eq!(trouble.borrow_and_update().as_ref().map(|trouble| trouble.fault), Some(StoreFault::DiskFull));
+    assert!(store.record(vec![event(a, Some("small"), "x", 0)]).await.is_err(), "at once, though it would fit");
+    assert!(matches!(store.write(|_| Ok(())).await, Err(StoreError::Disk { .. })), "marks hear the reason, too");
+    tokio::time::timeout(std::time::Duration::from_secs(10), trouble.changed()).await.expect("in time").expect("open");
+    assert!(trouble.borrow_and_update().is_none(), "the writer has tried by itself");
+    store.write(pages(1_000_000)).await.expect("sets");
+    assert_eq!(record(&store, event(a, Some("last"), &body, 0)).await.fresh, 1);
+    assert_eq!(store.event_count(&EventFilter::default()).expect("counts"), accepted + 1);
+}
+
+#[tokio::test]
+async fn a_clock_set_back_makes_no_repeats_of_new_events() {
+    let dir = tempfile::tempdir().expect("temp dir");
+    let store = open(&dir);
+    let (a, _) = channels(&store).await;
+    assert_eq!(record(&store, guarded(a, None, "x", 3_600)).await.fresh, 1);
+    assert_eq!(record(&store, guarded(a, None, "x", 3_599)).await.repeated, 1, "a small step is inside the window");
+    assert_eq!(record(&store, guarded(a, None, "x", 0)).await.fresh, 1, "an hour is not");
+    assert_eq!(record(&store, guarded(a, None, "x", 1)).await.repeated, 1);
 }

@@ -4,18 +4,20 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::SyncSender;
+use std::time::Instant;
 
 use rusqlite::Connection;
 use tokio::sync::Notify;
 
 use super::body_guard::BodyGuard;
+use super::health::{Health, PROBE};
 use super::queue::{Delivery, Next, Queue};
 use super::{Recorded, StoreError, checkpoint, record};
 
 /// What a row takes besides its body and headers, and what other work writes: near enough to know when a
 /// checkpoint is worth its while.
 const ROW_OVERHEAD: usize = 400;
-const WORK_BYTES: u64 = 256 * 1024;
+pub(super) const WORK_BYTES: u64 = 256 * 1024;
 
 /// What the writer owns.
 pub(super) struct Writer {
@@ -28,6 +30,8 @@ pub(super) struct Writer {
     /// Deliveries committed so far.
     pub recorded: Arc<AtomicU64>,
     pub guard: BodyGuard,
+    /// Whether the disk takes what is written.
+    pub health: Arc<Health>,
     /// Rung when there is enough to checkpoint.
     pub checkpoint: SyncSender<()>,
     /// Bytes written since it was rung.
@@ -37,10 +41,17 @@ pub(super) struct Writer {
 impl Writer {
     /// Works until the queue is closed and empty.
     pub(super) fn run(mut self) {
+        let mut tried = Instant::now();
         loop {
-            let next = self.queue.next(self.batch);
+            let failing = self.health.is_failing();
+            let next = self.queue.next(self.batch, failing.then_some(PROBE));
             if matches!(next, Next::Closed) {
                 return;
+            }
+            if failing && tried.elapsed() >= PROBE {
+                tried = Instant::now();
+                self.roll_back(last_seq(&self.connection).unwrap_or(i64::MAX));
+                self.health.probe(&self.connection);
             }
             // A panic drops what it was about, so whoever waits for it hears that, and the next one is served.
             if std::panic::catch_unwind(AssertUnwindSafe(|| self.perform(next))).is_err() {
@@ -58,7 +69,7 @@ impl Writer {
                 work(&mut self.connection, &mut self.guard);
                 self.wrote(WORK_BYTES);
             }
-            Next::Closed => {}
+            Next::Nothing | Next::Closed => {}
         }
     }
 
@@ -81,12 +92,14 @@ impl Writer {
 
     /// One transaction for all `deliveries`; they are answered after its commit, never before.
     fn commit(&mut self, deliveries: Vec<Delivery>) {
+        if let Err(error) = self.health.check() {
+            return self.refuse(deliveries, &error);
+        }
         let before = last_seq(&self.connection);
         match self.record_all(&deliveries) {
             Ok(recorded) => {
                 self.recorded.fetch_add(deliveries.len() as u64, Ordering::Relaxed);
-                let events = deliveries.iter().flat_map(|delivery| &delivery.events);
-                let bytes: usize = events.map(|event| event.body.len() + event.head.len() + ROW_OVERHEAD).sum();
+                let bytes = bytes_of(&deliveries);
                 if recorded.iter().any(|recorded| recorded.fresh > 0) {
                     self.committed.notify_one();
                 }
@@ -94,14 +107,24 @@ impl Writer {
                     // The sender may have hung up meanwhile; the event is stored all the same.
                     let _ = delivery.done.send(Ok(recorded));
                 }
-                self.wrote(bytes as u64);
+                self.wrote(bytes);
             }
             Err(error) => {
+                // After an I/O error nobody knows whether the commit is on the disk: a log that was written and not
+                // synced may be read back after a crash. The senders hear 503 and send again; if the events are
+                // there after all, they are repeats then.
                 self.roll_back(before.unwrap_or(0));
-                for delivery in deliveries {
-                    let _ = delivery.done.send(Err(error.clone()));
-                }
+                let error = self.health.failed(error, bytes_of(&deliveries));
+                self.refuse(deliveries, &error);
             }
+        }
+    }
+
+    fn refuse(&self, deliveries: Vec<Delivery>, error: &StoreError) {
+        self.health.refused(deliveries.len());
+        for delivery in deliveries {
+            // The sender may have hung up meanwhile.
+            let _ = delivery.done.send(Err(error.clone()));
         }
     }
 
@@ -123,6 +146,11 @@ impl Writer {
         }
         Ok(all)
     }
+}
+
+fn bytes_of(deliveries: &[Delivery]) -> u64 {
+    let events = deliveries.iter().flat_map(|delivery| &delivery.events);
+    events.map(|event| event.body.len() + event.head.len() + ROW_OVERHEAD).sum::<usize>() as u64
 }
 
 /// The newest event; cheap, as it is the last row of the table.

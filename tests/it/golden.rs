@@ -105,6 +105,7 @@ fn snapshot() -> Snapshot {
             last_change: Vec::new(),
             last_error: None,
         },
+        store: None,
         at: at(0),
         clients: 1,
         channels: vec![

@@ -14,6 +14,7 @@ mod commands;
 mod corpus;
 mod crash;
 mod deliveries;
+mod faults;
 mod golden;
 mod hostile_http;
 mod hostile_text;

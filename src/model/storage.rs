@@ -1,0 +1,55 @@
+//! What can be wrong with the disk below the store.
+
+use std::fmt;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// Why nothing can be written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum StoreFault {
+    /// No space is left, or a quota is used up.
+    DiskFull,
+    /// The file system is mounted read-only, perhaps by the kernel after an error.
+    ReadOnly,
+    /// The disk answers with errors.
+    Io,
+    /// The database file holds something that was never written to it.
+    Corrupt,
+}
+
+impl StoreFault {
+    /// What a person can do. Where it says nothing of a restart, aurora notices by itself.
+    #[must_use]
+    pub fn advice(self) -> &'static str {
+        match self {
+            Self::DiskFull => "free space; aurora goes on by itself",
+            Self::ReadOnly => "look at the kernel's log, then mount it for writing; aurora goes on by itself",
+            Self::Io => "look at the kernel's log and at the disk; aurora goes on by itself once it writes again",
+            Self::Corrupt => "stop aurora, put a backup of aurora.db in its place, start it again",
+        }
+    }
+}
+
+impl fmt::Display for StoreFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::DiskFull => "disk full",
+            Self::ReadOnly => "read-only file system",
+            Self::Io => "I/O error",
+            Self::Corrupt => "the database is corrupt",
+        })
+    }
+}
+
+/// The store cannot write. What was acknowledged is there; what comes is refused.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoreTrouble {
+    /// Since when.
+    pub since: Timestamp,
+    /// Why.
+    pub fault: StoreFault,
+    /// What the database says.
+    pub detail: String,
+}

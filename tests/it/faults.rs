@@ -1,0 +1,181 @@
+//! Faults of the machine below a running engine: a disk that is full, read-only, or answers with errors.
+//!
+//! What was acknowledged is there afterwards, what is not is refused with 503, and nobody has to restart anything.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use rustix::process::{Pid, Resource, Rlimit, prlimit};
+
+use crate::support::{Answer, Site, borrowed, eventually, now, standard};
+
+fn deliver(site: &Site, secret: &str, id: &str, size: usize) -> Answer {
+    let text = "x".repeat(size);
+    let body = format!("{{\"type\":\"note\",\"text\":\"{id} {text}\"}}");
+    site.post("/hooks/standard", &borrowed(&standard(secret, id, now(), body.as_bytes())), body.as_bytes())
+}
+
+fn status(site: &Site) -> (i32, String) {
+    let output = site.aurora(&["status"]);
+    (output.status.code().expect("it ends"), String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// Every key that is stored, once the engine is stopped and the database proved whole.
+fn stored(site: &mut Site) -> BTreeSet<String> {
+    assert!(site.stop(), "it stops well");
+    let database = rusqlite::Connection::open(site.path().join("state/aurora.db")).expect("opens");
+    let check: String = database.query_row("PRAGMA integrity_check", [], |row| row.get(0)).expect("checks");
+    assert_eq!(check, "ok");
+    let mut statement = database.prepare("SELECT dedupe_key FROM event").expect("prepares");
+    let keys = statement.query_map([], |row| row.get(0)).expect("queries");
+    keys.collect::<Result<_, _>>().expect("rows")
+}
+
+/// Lets the files of the engine grow to `bytes` and no further: every write behind that is an error.
+fn limit_files(site: &Site, bytes: Option<u64>) {
+    let pid = Pid::from_raw(i32::try_from(site.pid()).expect("a pid"));
+    prlimit(pid, Resource::Fsize, Rlimit { current: bytes, maximum: None }).expect("sets the limit");
+}
+
+#[test]
+fn io_errors_are_503_and_red_and_pass_by_themselves() {
+    let mut site = Site::served();
+    let secret = site.secret("standard");
+    let mut accepted = BTreeSet::new();
+    let round = |site: &Site, accepted: &mut BTreeSet<String>, name: &str| {
+        eventually("deliveries are accepted", || {
+            deliver(site, &secret, &format!("{name}-first"), 100).status / 100 == 2
+        });
+        accepted.insert(format!("{name}-first"));
+        for n in 0..20 {
+            let id = format!("{name}-{n}");
+            assert_eq!(deliver(site, &secret, &id, 1_000).status, 204, "{id}");
+            accepted.insert(id);
+        }
+    };
+    round(&site, &mut accepted, "a");
+    limit_files(&site, Some(1_024));
+    let refused = deliver(&site, &secret, "refused", 1_000);
+    assert_eq!(refused.status, 503);
+    assert!(refused.head.contains("retry-after"), "{}", refused.head);
+    eventually("it is red", || status(&site).0 == 3);
+    let shown = status(&site).1;
+    assert!(shown.contains("crit") && shown.contains("the store cannot write: I/O error"), "{shown}");
+    for n in 0..50 {
+        assert_eq!(deliver(&site, &secret, &format!("more-{n}"), 1_000).status, 503);
+    }
+    // What changes something says why it cannot.
+    let output = site.aurora(&["contact", "list"]);
+    assert!(output.status.success(), "reading goes on");
+    limit_files(&site, None);
+    round(&site, &mut accepted, "b");
+    eventually("it is not red", || !status(&site).1.contains("cannot write"));
+    let log = std::fs::read_to_string(site.path().join("serve.log")).expect("a log");
+    assert!(log.contains("the store writes again"), "{log}");
+    assert!(log.lines().count() < 60, "it does not flood:\n{log}");
+    let stored = stored(&mut site);
+    let lost: Vec<&String> = accepted.difference(&stored).collect();
+    assert!(lost.is_empty(), "{lost:?}");
+}
+
+/// A small file system for the state directory of a site.
+struct Tmpfs(PathBuf);
+
+impl Tmpfs {
+    fn mount(site: &Site, options: &str) -> Self {
+        let path = site.path().join("state");
+        std::fs::create_dir_all(&path).expect("a directory");
+        let tmpfs = Self(path);
+        tmpfs.run("mount", &["-t", "tmpfs", "-o", options, "tmpfs"]);
+        tmpfs
+    }
+
+    #[track_caller]
+    fn run(&self, program: &str, args: &[&str]) {
+        let output = Command::new(program).args(args).arg(&self.0).output().expect("runs");
+        assert!(output.status.success(), "{program} {args:?}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+}
+
+impl Drop for Tmpfs {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("-l").arg(&self.0).output();
+    }
+}
+
+/// Fills the file system of `path` with one file, to the last byte.
+fn fill(path: &Path) {
+    use std::io::Write;
+
+    let mut file = std::fs::File::create(path).expect("creates");
+    let block = [1u8; 4096];
+    while file.write_all(&block).is_ok() {}
+}
+
+#[test]
+#[ignore = "needs a tmpfs"]
+fn a_disk_that_fills_under_load_loses_nothing_and_recovers() {
+    let mut site = Site::new();
+    let tmpfs = Tmpfs::mount(&site, "size=8m");
+    let ballast = tmpfs.0.join("ballast");
+    std::fs::write(&ballast, vec![1u8; 3 << 20]).expect("writes");
+    site.serve();
+    let secret = site.secret("standard");
+    let mut accepted = BTreeSet::new();
+    let mut refused = 0;
+    for n in 0..10_000 {
+        let id = format!("load-{n}");
+        match deliver(&site, &secret, &id, 8_000).status {
+            204 => drop(accepted.insert(id)),
+            503 => refused += 1,
+            other => panic!("{id}: {other}"),
+        }
+        if refused >= 100 {
+            break;
+        }
+    }
+    assert!(accepted.len() > 20 && refused >= 100, "{} accepted, {refused} refused", accepted.len());
+    eventually("it is red", || status(&site).1.contains("the store cannot write: disk full"));
+    assert_eq!(status(&site).0, 3);
+    std::fs::remove_file(&ballast).expect("frees the space");
+    eventually("deliveries are accepted again", || deliver(&site, &secret, "after", 8_000).status == 204);
+    accepted.insert("after".to_owned());
+    for n in 0..20 {
+        let id = format!("after-{n}");
+        assert_eq!(deliver(&site, &secret, &id, 8_000).status, 204, "{id}");
+        accepted.insert(id);
+    }
+    eventually("it is not red", || !status(&site).1.contains("cannot write"));
+    site.projected(accepted.len());
+    let log = std::fs::read_to_string(site.path().join("serve.log")).expect("a log");
+    assert!(log.contains("the store writes again"), "{log}");
+    assert!(log.lines().count() < 80, "it does not flood:\n{log}");
+    let stored = stored(&mut site);
+    let lost: Vec<&String> = accepted.difference(&stored).collect();
+    assert!(lost.is_empty(), "{lost:?}");
+}
+
+#[test]
+#[ignore = "needs a tmpfs"]
+fn a_start_on_a_full_or_read_only_disk_says_so_and_leaves_nothing_half_made() {
+    let mut site = Site::new();
+    let tmpfs = Tmpfs::mount(&site, "size=1m");
+    let ballast = tmpfs.0.join("ballast");
+    fill(&ballast);
+    let output = site.aurora(&["serve"]);
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    assert!(text.contains("No space left") || text.contains("full"), "{text}");
+    std::fs::remove_file(&ballast).expect("frees the space");
+    tmpfs.run("mount", &["-o", "remount,ro"]);
+    let output = site.aurora(&["serve"]);
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    assert!(text.to_lowercase().contains("read-only"), "{text}");
+    tmpfs.run("mount", &["-o", "remount,rw,size=8m"]);
+    site.serve();
+    let secret = site.secret("standard");
+    assert_eq!(deliver(&site, &secret, "1", 100).status, 204);
+    assert_eq!(stored(&mut site).len(), 1);
+}
