@@ -85,8 +85,8 @@ impl Reloader {
             Err(error) => {
                 let fault = fault(&error, &in_force.config);
                 if in_force.fault.replace(fault.shown.clone()).as_ref() != Some(&fault.shown) {
-                    tracing::error!("the configuration was read again and is not taken; what ran before goes on");
-                    fault.shown.lines().for_each(|line| tracing::error!("{line}"));
+                    let shown = &fault.shown;
+                    tracing::error!("the configuration is not in force, what ran before goes on:\n{shown}");
                 }
                 // The engine is gone only when everything ends.
                 let _ = self.handle.inputs.send(Input::Reloaded(Err(fault.clone()))).await;

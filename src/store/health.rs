@@ -3,7 +3,7 @@
 //! The first write that fails on a fault of the disk says so. From then on everything that wants to be written
 //! is refused at once: nobody queues in front of a dead disk. Once a second the writer tries by itself.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -21,6 +21,8 @@ pub(super) const PROBE: Duration = Duration::from_secs(1);
 /// Bytes that are free again before a disk that was full is tried: a log that was written before has room for a
 /// small commit even on a full disk, and the next one would fail again.
 const ROOM: u64 = 1 << 20;
+/// With less than this free the store cannot be opened.
+const SCANT: u64 = 64 << 10;
 
 /// Shared by everybody who writes.
 pub(super) struct Health {
@@ -60,7 +62,7 @@ impl Health {
     /// Takes in that a write of about `bytes` failed; answers the error as it is to be told.
     pub(super) fn failed(&self, error: StoreError, bytes: u64) -> StoreError {
         let StoreError::Disk { fault, detail } = error else { return error };
-        let fault = self.diagnose(fault);
+        let fault = diagnose(&self.dir, fault);
         self.wanted.fetch_max(bytes, Ordering::Relaxed);
         self.trouble.send_if_modified(|trouble| match trouble {
             Some(known) if known.fault == fault => false,
@@ -106,17 +108,25 @@ impl Health {
         // Where the system does not say, the write itself does.
         rustix::fs::statvfs(&self.dir).map_or(true, |stat| stat.f_bavail.saturating_mul(stat.f_frsize) >= wanted)
     }
+}
 
-    /// `SQLite` calls it an I/O error when the kernel has made the file system read-only, and more.
-    fn diagnose(&self, fault: StoreFault) -> StoreFault {
-        match rustix::fs::statvfs(&self.dir) {
-            Ok(stat) if fault == StoreFault::Io && stat.f_flag.contains(StatVfsMountFlags::RDONLY) => {
-                StoreFault::ReadOnly
-            }
-            Ok(stat) if fault == StoreFault::Io && stat.f_bavail == 0 => StoreFault::DiskFull,
-            _ => fault,
+/// What an I/O error really is, as far as the system says: `SQLite` has the same words for a file system that the
+/// kernel has made read-only, and for a full one where it does not write but map.
+fn diagnose(dir: &Path, fault: StoreFault) -> StoreFault {
+    match rustix::fs::statvfs(dir) {
+        Ok(stat) if fault == StoreFault::Io && stat.f_flag.contains(StatVfsMountFlags::RDONLY) => StoreFault::ReadOnly,
+        Ok(stat) if fault == StoreFault::Io && stat.f_bavail.saturating_mul(stat.f_frsize) < SCANT => {
+            StoreFault::DiskFull
         }
+        _ => fault,
     }
+}
+
+/// An error of opening the store, with the file it is about.
+pub(super) fn at_open(error: StoreError, path: &Path) -> StoreError {
+    let StoreError::Disk { fault, detail } = error else { return error };
+    let fault = path.parent().map_or(fault, |dir| diagnose(dir, fault));
+    StoreError::Disk { fault, detail: format!("{}: {detail}", path.display()) }
 }
 
 fn refusal(trouble: &StoreTrouble) -> StoreError {

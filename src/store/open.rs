@@ -18,7 +18,7 @@ use super::health::Health;
 use super::queue::{Delivery, Queue};
 use super::read::ReadPool;
 use super::writer::{WORK_BYTES, Writer};
-use super::{NewEvent, Recorded, StoreError, migrate};
+use super::{NewEvent, Recorded, StoreError, health, migrate};
 
 /// How the store works.
 #[derive(Debug, Clone, Copy)]
@@ -58,8 +58,12 @@ impl Store {
     /// When the database cannot be opened, or a newer aurora wrote it.
     pub fn open(state_dir: &Path, options: Options) -> Result<Self, StoreError> {
         let path = Self::path(state_dir);
-        let directory = |error: std::io::Error| StoreError::Directory { path: path.clone(), why: error.to_string() };
-        let mut connection = Connection::open(&path)?;
+        Self::open_at(&path, state_dir, options).map_err(|error| health::at_open(error, &path))
+    }
+
+    fn open_at(path: &Path, state_dir: &Path, options: Options) -> Result<Self, StoreError> {
+        let directory = |error: std::io::Error| StoreError::Directory { path: path.to_owned(), why: error.to_string() };
+        let mut connection = Connection::open(path)?;
         connection.busy_timeout(Duration::from_secs(5))?;
         connection.set_prepared_statement_cache_capacity(64);
         connection.execute_batch(
@@ -76,7 +80,7 @@ impl Store {
         let committed = Arc::new(Notify::new());
         let recorded = Arc::new(AtomicU64::new(0));
         let health = Arc::new(Health::new(state_dir.to_owned()));
-        let checkpointer = Checkpointer::new(&path, Arc::clone(&queue))?;
+        let checkpointer = Checkpointer::new(path, Arc::clone(&queue))?;
         let (checkpoint, rung) = mpsc::sync_channel(1);
         let writer = Writer {
             connection,
@@ -96,7 +100,7 @@ impl Store {
             spawn("store-writer", Box::new(move || writer.run()))?,
             spawn("store-checkpoint", Box::new(move || checkpointer.run(&rung)))?,
         ];
-        Ok(Self { queue, readers: ReadPool::new(&path), committed, recorded, health, threads })
+        Ok(Self { queue, readers: ReadPool::new(path), committed, recorded, health, threads })
     }
 
     /// Makes the events of one delivery durable, all of them or none, and tells what became of them.

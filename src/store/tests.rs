@@ -336,3 +336,12 @@ async fn a_clock_set_back_makes_no_repeats_of_new_events() {
     assert_eq!(record(&store, guarded(a, None, "x", 0)).await.fresh, 1, "an hour is not");
     assert_eq!(record(&store, guarded(a, None, "x", 1)).await.repeated, 1);
 }
+
+#[test]
+fn a_file_that_is_no_database_is_named() {
+    let dir = tempfile::tempdir().expect("temp dir");
+    std::fs::write(dir.path().join("aurora.db"), [7; 8192]).expect("writes");
+    let error = Store::open(dir.path(), Options::default()).expect_err("no database");
+    assert!(matches!(error, StoreError::Disk { fault: StoreFault::Corrupt, .. }), "{error}");
+    assert!(error.to_string().contains("aurora.db"), "{error}");
+}

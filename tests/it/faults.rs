@@ -55,7 +55,8 @@ fn io_errors_are_503_and_red_and_pass_by_themselves() {
         }
     };
     round(&site, &mut accepted, "a");
-    limit_files(&site, Some(1_024));
+    // Its log is longer already: that the log cannot be written either must not matter.
+    limit_files(&site, Some(1));
     let refused = deliver(&site, &secret, "refused", 1_000);
     assert_eq!(refused.status, 503);
     assert!(refused.head.contains("retry-after"), "{}", refused.head);
