@@ -8,7 +8,7 @@ use tokio::sync::{Mutex, Notify, mpsc};
 
 use crate::config::VipList;
 use crate::ingress::Swap;
-use crate::model::{EventFilter, Parsed};
+use crate::model::{EventFilter, Parsed, StoreFault};
 use crate::provider;
 use crate::store::{PendingEvent, Projected, Projection, Store, StoreError};
 
@@ -79,7 +79,8 @@ impl Projector {
                 match step(Arc::clone(&self)).await {
                     Ok(true) => {}
                     // The store says itself what is wrong with the disk, once. It is tried with the next sweep.
-                    Ok(false) | Err(StoreError::Disk { .. }) => break,
+                    Err(StoreError::Disk { fault, .. }) if fault != StoreFault::Corrupt => break,
+                    Ok(false) => break,
                     Err(error) => return Err(error.to_string()),
                 }
                 rest(&context, pace.rest(started.elapsed(), self.store.recorded())).await;

@@ -30,14 +30,12 @@ pub(super) struct Health {
     trouble: watch::Sender<Option<StoreTrouble>>,
     /// Deliveries refused meanwhile.
     refused: AtomicU64,
-    /// Bytes of the largest write that failed.
-    wanted: AtomicU64,
 }
 
 impl Health {
     pub(super) fn new(dir: PathBuf) -> Self {
         let (trouble, _) = watch::channel(None);
-        Self { dir, trouble, refused: AtomicU64::new(0), wanted: AtomicU64::new(0) }
+        Self { dir, trouble, refused: AtomicU64::new(0) }
     }
 
     /// What is wrong, now and whenever it changes.
@@ -59,11 +57,10 @@ impl Health {
         self.refused.fetch_add(deliveries as u64, Ordering::Relaxed);
     }
 
-    /// Takes in that a write of about `bytes` failed; answers the error as it is to be told.
-    pub(super) fn failed(&self, error: StoreError, bytes: u64) -> StoreError {
+    /// Takes in that a write failed; answers the error as it is to be told.
+    pub(super) fn failed(&self, error: StoreError) -> StoreError {
         let StoreError::Disk { fault, detail } = error else { return error };
         let fault = diagnose(&self.dir, fault);
-        self.wanted.fetch_max(bytes, Ordering::Relaxed);
         self.trouble.send_if_modified(|trouble| match trouble {
             Some(known) if known.fault == fault => false,
             Some(known) => {
@@ -94,19 +91,17 @@ impl Health {
                 let (refused, seconds) =
                     (self.refused.swap(0, Ordering::Relaxed), Timestamp::now().duration_since(trouble.since).as_secs());
                 tracing::info!(seconds, refused, "the store writes again");
-                self.wanted.store(0, Ordering::Relaxed);
                 self.trouble.send_replace(None);
             }
             Err(error) => {
-                self.failed(error.into(), 0);
+                self.failed(error.into());
             }
         }
     }
 
     fn has_room(&self) -> bool {
-        let wanted = self.wanted.load(Ordering::Relaxed).saturating_mul(4).max(ROOM);
         // Where the system does not say, the write itself does.
-        rustix::fs::statvfs(&self.dir).map_or(true, |stat| stat.f_bavail.saturating_mul(stat.f_frsize) >= wanted)
+        rustix::fs::statvfs(&self.dir).map_or(true, |stat| stat.f_bavail.saturating_mul(stat.f_frsize) >= ROOM)
     }
 }
 

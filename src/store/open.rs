@@ -9,7 +9,7 @@ use std::time::Duration;
 use rusqlite::Connection;
 use tokio::sync::{Notify, oneshot, watch};
 
-use crate::model::{ChannelId, StoreTrouble};
+use crate::model::{ChannelId, StoreFault, StoreTrouble};
 
 use super::body_guard::BodyGuard;
 use super::checkpoint::Checkpointer;
@@ -17,7 +17,7 @@ use super::pulse::Pulse;
 use super::health::Health;
 use super::queue::{Delivery, Queue};
 use super::read::ReadPool;
-use super::writer::{WORK_BYTES, Writer};
+use super::writer::Writer;
 use super::{NewEvent, Recorded, StoreError, health, migrate};
 
 /// How the store works.
@@ -183,7 +183,11 @@ impl Store {
                 Ok(value)
             });
             // Whoever asked may have gone; the work is done all the same.
-            let _ = done.send(result.map_err(|error| health.failed(error.into(), WORK_BYTES)));
+            let _ = done.send(result.map_err(|error| match error.into() {
+                // The page that is broken may be one that deliveries have no need of.
+                error @ StoreError::Disk { fault: StoreFault::Corrupt, .. } => error,
+                error => health.failed(error),
+            }));
         }))?;
         answer.await.map_err(|_| StoreError::Closed)?
     }

@@ -17,7 +17,7 @@ use super::{Recorded, StoreError, checkpoint, record};
 /// What a row takes besides its body and headers, and what other work writes: near enough to know when a
 /// checkpoint is worth its while.
 const ROW_OVERHEAD: usize = 400;
-pub(super) const WORK_BYTES: u64 = 256 * 1024;
+const WORK_BYTES: u64 = 256 * 1024;
 
 /// What the writer owns.
 pub(super) struct Writer {
@@ -114,7 +114,7 @@ impl Writer {
                 // synced may be read back after a crash. The senders hear 503 and send again; if the events are
                 // there after all, they are repeats then.
                 self.roll_back(before.unwrap_or(0));
-                let error = self.health.failed(error, bytes_of(&deliveries));
+                let error = self.health.failed(error);
                 self.refuse(deliveries, &error);
             }
         }

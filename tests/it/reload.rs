@@ -94,6 +94,28 @@ fn a_secret_is_rotated_by_sighup_and_open_connections_live_on() {
 }
 
 #[test]
+fn who_is_a_vip_and_how_often_a_source_may_fail_change_at_once() {
+    let site = served(&channel("a", "key"));
+    let body = br#"{"from":"ann@big.example","text":"hello"}"#;
+    assert_eq!(site.post("/hooks/a", &borrowed(&standard(KEY, "1", now(), body)), body).status, 204);
+    site.projected(1);
+    let counts = || {
+        let panel = site.json(&["status"])["channels"][0].clone();
+        (panel["unread_vip"].as_u64(), panel["unread"].as_u64())
+    };
+    assert_eq!(counts(), (Some(0), Some(1)));
+    let more =
+        format!("[contacts]\nvip = [\"@big.example\"]\n[limits]\ningress_per_minute = 1\n{}", channel("a", "key"));
+    configure(&site, &more);
+    eventually("the message is a VIP's", || counts() == (Some(1), Some(0)));
+    assert_eq!(site.json(&["inbox", "list"])[0]["vip"], true);
+    assert_eq!(site.post("/nowhere", &[], b"").status, 404);
+    assert_eq!(site.post("/nowhere", &[], b"").status, 429, "one failure a minute");
+    assert_eq!(site.post("/hooks/a", &borrowed(&standard(KEY, "2", now(), body)), body).status, 204);
+    eventually("new messages too", || counts() == (Some(2), Some(0)));
+}
+
+#[test]
 fn a_bad_file_changes_nothing_is_shown_and_mends_itself() {
     let site = served(&channel("a", "key"));
     assert_eq!(status(&site).0, 0);
