@@ -219,7 +219,7 @@ mod tests {
     fn a_clock_that_is_set_leaves_the_rate_right() {
         let config = config::parse("", None).expect("defaults");
         for step in [-3_600, 3_600] {
-            let mut panels = Panels::new(&config.channels, config.ingress, &HashMap::new());
+            let mut panels = Panels::new(&config, &HashMap::new());
             let github = |panels: &Panels| {
                 panels.all().into_iter().find(|panel| panel.id.as_str() == "github").expect("a panel")
             };
@@ -238,16 +238,18 @@ mod tests {
     #[test]
     fn a_channel_that_stays_keeps_its_counts_and_takes_new_ones() {
         let config = config::parse("", None).expect("defaults");
-        let mut panels = Panels::new(&config.channels, config.ingress, &HashMap::new());
+        let mut panels = Panels::new(&config, &HashMap::new());
         panels.arrived(&[event(0)], &[], at(0));
         let github = |panels: &Panels| panels.all().into_iter().find(|panel| panel.id.as_str() == "github");
-        panels.configure(&config.channels, config.ingress, &HashMap::new());
+        panels.configure(&config, &HashMap::new());
         let panel = github(&panels).expect("a panel");
         assert_eq!((panel.events, panel.per_minute), (1, 1));
         let counts = ChannelCounts { events: 7, ..ChannelCounts::default() };
-        panels.configure(&config.channels, config.ingress, &HashMap::from([(panel.id, counts)]));
+        panels.configure(&config, &HashMap::from([(panel.id, counts)]));
         assert_eq!(github(&panels).expect("a panel").events, 7);
-        panels.configure(&BTreeMap::new(), config.ingress, &HashMap::new());
-        assert!(panels.all().is_empty());
+        let other = "[channels.x]\nprovider = \"github\"\nsecrets = [\"env:X\"]\n";
+        panels.configure(&config::parse(other, None).expect("a configuration"), &HashMap::new());
+        assert_eq!(panels.all().len(), 1);
+        assert!(github(&panels).is_none());
     }
 }

@@ -77,22 +77,14 @@ impl Reloader {
         tell(Tell::Reloading).await;
         let taken = Arc::clone(&self).take(&mut in_force).await;
         tell(Tell::Reloaded).await;
-        match taken {
-            Ok(()) => {
-                in_force.fault = None;
-                Ok(())
-            }
-            Err(error) => {
-                let fault = fault(&error, &in_force.config);
-                if in_force.fault.replace(fault.shown.clone()).as_ref() != Some(&fault.shown) {
-                    let shown = &fault.shown;
-                    tracing::error!("the configuration is not in force, what ran before goes on:\n{shown}");
-                }
-                // The engine is gone only when everything ends.
-                let _ = self.handle.inputs.send(Input::Reloaded(Err(fault.clone()))).await;
-                Err(fault)
-            }
+        let Err(error) = taken else { return Ok(()) };
+        let fault = fault(&error, &in_force.config);
+        if in_force.fault.replace(fault.shown.clone()).as_ref() != Some(&fault.shown) {
+            tracing::error!("the configuration is not in force, what ran before goes on:\n{}", fault.shown);
         }
+        // The engine is gone only when everything ends.
+        let _ = self.handle.inputs.send(Input::Reloaded(Err(fault.clone()))).await;
+        Err(fault)
     }
 
     async fn take(self: Arc<Self>, in_force: &mut InForce) -> Result<(), StartError> {
@@ -101,25 +93,23 @@ impl Reloader {
         let Ready { config, difference, kept, fresh, certificates } =
             read.await.unwrap_or(Err(StoreError::Closed.into()))?;
         let mut channels = number(&self.ingress.store, fresh).await?;
-        let is_new = |id: &&_| !in_force.channels.contains_key(*id);
-        let mut recount = channels.keys().any(|id| is_new(&id));
+        let comes = channels.keys().any(|id| !in_force.channels.contains_key(id));
         channels.extend(kept);
 
         // Projection waits, so that what is counted now is what the loop knows.
         let _turn = self.projector.turn.lock().await;
-        let mut inbox = None;
-        if config.vip != in_force.config.vip {
+        let vips = config.vip != in_force.config.vip;
+        if vips {
             let vip = config.vip.clone();
             self.ingress.store.refresh_vips(move |address| vip.matches(address)).await?;
-            recount = true;
         }
-        let vips_changed = config.vip != in_force.config.vip;
         let store = Arc::clone(&self.ingress.store);
-        let counts = blocking(move || if recount { store.channel_counts() } else { Ok(HashMap::new()) }).await?;
-        if vips_changed {
-            let store = Arc::clone(&self.ingress.store);
-            inbox = Some(blocking(move || store.inbox(&InboxFilter::default(), None, INBOX)).await?);
-        }
+        let (counts, inbox) = blocking(move || {
+            let counts = if comes || vips { store.channel_counts()? } else { HashMap::new() };
+            let inbox = vips.then(|| store.inbox(&InboxFilter::default(), None, INBOX)).transpose()?;
+            Ok((counts, inbox))
+        })
+        .await?;
 
         // From here on nothing fails.
         let same_limit = config.limits.failures_per_minute == in_force.config.limits.failures_per_minute;
