@@ -13,8 +13,8 @@ use crate::model::{ChannelId, StoreFault, StoreTrouble};
 
 use super::body_guard::BodyGuard;
 use super::checkpoint::Checkpointer;
-use super::pulse::Pulse;
 use super::health::Health;
+use super::pulse::Pulse;
 use super::queue::{Delivery, Queue};
 use super::read::ReadPool;
 use super::writer::Writer;
