@@ -2,6 +2,7 @@
 
 pub mod cli;
 pub mod client;
+pub mod condition;
 pub mod config;
 pub mod engine;
 pub mod ingress;

@@ -5,6 +5,8 @@ use std::ops::Range;
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 
+use crate::model::nearest;
+
 /// A mistake in a configuration file: where it is, what is wrong, what was probably meant.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConfigError {
@@ -112,27 +114,7 @@ fn suggestion(message: &str) -> Option<String> {
     let unknown = message.strip_prefix("unknown field").or_else(|| message.strip_prefix("unknown variant"))?;
     let mut names = unknown.split('`').skip(1).step_by(2);
     let typed = names.next()?;
-    let nearest = names.min_by_key(|name| distance(typed, name))?;
-    (distance(typed, nearest) <= typed.len().max(3) / 2).then(|| format!("did you mean `{nearest}`?"))
-}
-
-/// Edits between two words: insertions, deletions, replacements and swaps of neighbours.
-fn distance(a: &str, b: &str) -> usize {
-    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
-    let mut rows = vec![(0..=b.len()).collect::<Vec<_>>()];
-    for i in 1..=a.len() {
-        let mut row = vec![i];
-        for j in 1..=b.len() {
-            let replace = rows[i - 1][j - 1] + usize::from(a[i - 1] != b[j - 1]);
-            let mut best = replace.min(rows[i - 1][j] + 1).min(row[j - 1] + 1);
-            if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
-                best = best.min(rows[i - 2][j - 2] + 1);
-            }
-            row.push(best);
-        }
-        rows.push(row);
-    }
-    rows[a.len()][b.len()]
+    nearest(typed, names).map(|name| format!("did you mean `{name}`?"))
 }
 
 #[cfg(test)]
@@ -162,11 +144,5 @@ mod tests {
             assert_eq!(mask_secrets(typed), shown);
             assert_eq!(mask_secrets(typed).len(), typed.len(), "places stay where they are");
         }
-    }
-
-    #[test]
-    fn swapped_neighbours_are_one_edit() {
-        assert_eq!(distance("lsiten", "listen"), 1);
-        assert_eq!(distance("", "ab"), 2);
     }
 }

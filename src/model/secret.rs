@@ -36,6 +36,27 @@ impl Secret {
     }
 }
 
+/// Whether what is called `name` is probably a secret: a header, a field of a form, a part of a query.
+#[must_use]
+pub fn names_a_secret(name: &str) -> bool {
+    const WORDS: [&str; 12] = [
+        "auth",
+        "cookie",
+        "token",
+        "secret",
+        "passw",
+        "pwd",
+        "apikey",
+        "api-key",
+        "api_key",
+        "signature",
+        "session",
+        "credential",
+    ];
+    let name = name.to_ascii_lowercase();
+    WORDS.iter().any(|word| name.contains(word)) || matches!(name.as_str(), "key" | "sig" | "pass" | "code" | "jwt")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -47,5 +68,15 @@ mod tests {
         assert!(!format!("{secret:?}").contains("hunter2"));
         assert!(secret.is_active(end));
         assert!(!secret.is_active(Timestamp::from_second(1_001).expect("in range")));
+    }
+
+    #[test]
+    fn names_of_secrets_are_known() {
+        for name in ["Authorization", "set-cookie", "X-Api-Key", "access_token", "key", "client_secret", "Passwort"] {
+            assert!(names_a_secret(name), "{name}");
+        }
+        for name in ["content-type", "status", "keyboard", "x-version"] {
+            assert!(!names_a_secret(name), "{name}");
+        }
     }
 }

@@ -26,14 +26,14 @@ pub enum Value {
 }
 
 impl fmt::Display for Value {
-    /// As it is written in a condition.
+    /// For people, with about three digits.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Bool(value) => write!(f, "{value}"),
             Self::Number(value) => write!(f, "{value}"),
             Self::Percent(value) => write!(f, "{value:.1}%"),
             Self::Duration(value) => f.write_str(&short_duration(*value)),
-            Self::Bytes(value) => write!(f, "{value} B"),
+            Self::Bytes(value) => f.write_str(&short_bytes(*value)),
             Self::Text(value) => write!(f, "{value:?}"),
             Self::Missing => f.write_str("nothing"),
         }
@@ -56,6 +56,20 @@ pub fn short_duration(duration: Duration) -> String {
     }
 }
 
+/// A number of bytes in the largest binary unit that keeps three digits: `512 B`, `1.5 KiB`, `118 MiB`.
+#[must_use]
+pub fn short_bytes(bytes: u64) -> String {
+    #[expect(clippy::cast_precision_loss, reason = "three digits are shown")]
+    let scaled = |factor: u64| bytes as f64 / factor as f64;
+    for (unit, factor) in [("TiB", 1 << 40), ("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)] {
+        if bytes >= factor {
+            let number = scaled(factor);
+            return if number < 10.0 { format!("{number:.1} {unit}") } else { format!("{number:.0} {unit}") };
+        }
+    }
+    format!("{bytes} B")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -68,5 +82,13 @@ mod tests {
         }
         assert_eq!(short_duration(Duration::from_hours(36)), "36h");
         assert_eq!(short_duration(Duration::from_hours(24 * 12)), "12d");
+    }
+
+    #[test]
+    fn sizes_are_short() {
+        let cases = [(0, "0 B"), (1023, "1023 B"), (1536, "1.5 KiB"), (118 << 20, "118 MiB"), (3 << 40, "3.0 TiB")];
+        for (bytes, text) in cases {
+            assert_eq!(short_bytes(bytes), text);
+        }
     }
 }
