@@ -3,6 +3,7 @@
 //! A mistake carries the file, the line and the column, and what was probably meant. A secret is a
 //! reference ([`SecretRef`]); its value is read when the engine starts and never printed.
 
+mod check_schema;
 mod cidr;
 mod difference;
 mod effective;
@@ -16,6 +17,7 @@ mod size;
 mod theme;
 mod vip;
 
+pub use check_schema::{check_defaults, check_schema};
 pub use cidr::Cidr;
 pub use difference::{Difference, difference};
 pub use error::ConfigError;

@@ -1,5 +1,6 @@
 //! The nouns: ids, events, messages, contacts, channels, checks, tasks. No async, no I/O.
 
+mod address;
 mod age;
 mod assurance;
 mod channel;
@@ -15,9 +16,11 @@ mod panel;
 mod rejection;
 mod secret;
 mod storage;
+mod target;
 mod task;
 mod value;
 
+pub use address::{BadAddress, Endpoint, Family, HttpAddress};
 pub use age::age;
 pub use assurance::Assurance;
 pub use channel::{BadChannelId, ChannelId, ProviderKind};
@@ -32,5 +35,6 @@ pub use panel::{ChannelPanel, ChannelState};
 pub use rejection::{Reason, Rejection};
 pub use secret::{Secret, names_a_secret};
 pub use storage::{StoreFault, StoreTrouble};
+pub use target::{Expected, HttpTarget, PRESETS, ProcessTarget, Target, TcpStep, TcpTarget, TlsTarget, preset};
 pub use task::{TaskState, TaskStatus};
 pub use value::{Value, short_bytes, short_duration};
