@@ -5,6 +5,7 @@ pub mod client;
 pub mod condition;
 pub mod config;
 pub mod engine;
+pub mod health;
 pub mod ingress;
 pub mod model;
 pub mod net;

@@ -4,7 +4,7 @@ use std::fmt::{self, Write};
 
 use regex::Regex;
 
-use crate::model::Value;
+use crate::model::{Value, names_a_secret};
 
 use super::{JsonPath, literal};
 
@@ -97,6 +97,10 @@ impl Comparison {
     pub(super) const ALL: [Self; 7] =
         [Self::Equal, Self::NotEqual, Self::Less, Self::AtMost, Self::Greater, Self::AtLeast, Self::Contains];
 
+    pub(super) fn needs_order(self) -> bool {
+        matches!(self, Self::Less | Self::AtMost | Self::Greater | Self::AtLeast)
+    }
+
     pub(super) fn as_str(self) -> &'static str {
         match self {
             Self::Equal => "==",
@@ -182,9 +186,8 @@ impl Subject {
     /// Whether its value must not be shown.
     pub(super) fn is_secret(&self) -> bool {
         match self {
-            Self::Variable(name) => crate::model::names_a_secret(name),
-            Self::Call(_, Argument::Name(name)) => crate::model::names_a_secret(name),
-            Self::Call(_, Argument::Path(path)) => path.keys().any(crate::model::names_a_secret),
+            Self::Variable(name) | Self::Call(_, Argument::Name(name)) => names_a_secret(name),
+            Self::Call(_, Argument::Path(path)) => path.keys().any(names_a_secret),
         }
     }
 

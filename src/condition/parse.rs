@@ -142,8 +142,7 @@ impl Parser<'_> {
             let message = format!("`{subject}` is {} and cannot be compared with {}", kind.words(), other.words());
             let help = format!("write {}, as in `{subject} {} {}`", kind.words(), how.as_str(), kind.example());
             return Err(ConditionError::new(place, message).help(help));
-        } else if !matches!(how, Comparison::Equal | Comparison::NotEqual) && !(kind.is_ordered() && other.is_ordered())
-        {
+        } else if how.needs_order() && !(kind.is_ordered() && other.is_ordered()) {
             let unordered = if kind.is_ordered() { other } else { kind };
             let message = format!("`{}` needs an order, and {} has none", how.as_str(), unordered.words());
             return Err(ConditionError::new(sign, message).help("use `==` or `!=`"));

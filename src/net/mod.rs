@@ -8,4 +8,7 @@ mod tls;
 pub use client::{HttpClient, http_client};
 pub use forwarded::client_address;
 pub use listen::{DoorLimits, Handler, RefusedConnection, bind, serve};
-pub use tls::{ListenerTls, TlsError, client_tls, follow_files, install_provider, pinned_tls};
+pub use tls::{
+    Distrust, HandshakeError, ListenerTls, ProbeTls, Shown, TlsError, client_tls, follow_files, install_provider,
+    pinned_tls, probe_tls,
+};

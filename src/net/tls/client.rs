@@ -38,7 +38,7 @@ pub fn pinned_tls(certificate: Option<&Path>) -> Result<Arc<ClientConfig>, TlsEr
     trusting(Arc::new(Pinned { only, provider: provider() }))
 }
 
-fn trusting(verifier: Arc<dyn ServerCertVerifier>) -> Result<Arc<ClientConfig>, TlsError> {
+pub(super) fn trusting(verifier: Arc<dyn ServerCertVerifier>) -> Result<Arc<ClientConfig>, TlsError> {
     let config = ClientConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()?
         .dangerous()

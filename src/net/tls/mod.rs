@@ -2,8 +2,10 @@
 
 mod client;
 mod listener;
+mod probe;
 mod provider;
 
 pub use client::{client_tls, pinned_tls};
 pub use listener::{ListenerTls, follow_files};
+pub use probe::{Distrust, HandshakeError, ProbeTls, Shown, probe_tls};
 pub use provider::{TlsError, install_provider};

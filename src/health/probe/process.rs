@@ -1,0 +1,119 @@
+//! Processes of this machine.
+
+use std::path::Path;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use sysinfo::{Pid, Process, ProcessRefreshKind, ProcessesToUpdate, System, UpdateKind};
+
+use crate::model::{ProcessTarget, Value};
+
+use super::Tools;
+use super::failure::Failure;
+use super::record::Record;
+
+/// Bytes of a file with a number in it.
+const PID_FILE_MAX: u64 = 64;
+/// A process may seem to begin this much after it wrote its file: start times are counted in seconds.
+const SLACK: Duration = Duration::from_secs(2);
+
+/// What is known of the processes that were found.
+struct Found {
+    count: u32,
+    cpu: f32,
+    memory: u64,
+    /// Of the one that runs for the shortest time.
+    uptime: Option<u64>,
+}
+
+/// Counts the processes and what they use together.
+pub(super) async fn look(target: &ProcessTarget, tools: &Tools, record: &mut Record) -> Result<(), Failure> {
+    record.doing("reading the list of processes");
+    let wanted = target.clone();
+    let found = match target {
+        ProcessTarget::Name(_) => tools.ask_system(move |system| by_name(system, &wanted)).await??,
+        ProcessTarget::PidFile(path) => {
+            let number = tools.ask_files(path, read_number).await?;
+            let number = number.ok_or_else(|| Failure::unknown("the file is still being read"))?;
+            match number? {
+                Some((pid, written)) => tools.ask_system(move |system| by_number(system, pid, written)).await??,
+                None => Found::none(),
+            }
+        }
+    };
+    record.value("count", Value::Number(f64::from(found.count)));
+    if let Some(uptime) = found.uptime {
+        record.value("cpu", Value::Percent(f64::from(found.cpu)));
+        record.value("memory", Value::Bytes(found.memory));
+        record.value("uptime", Value::Duration(Duration::from_secs(uptime)));
+    }
+    record.step(format!("{} processes, {} in memory", found.count, Value::Bytes(found.memory)));
+    Ok(())
+}
+
+impl Found {
+    fn none() -> Self {
+        Self { count: 0, cpu: 0.0, memory: 0, uptime: None }
+    }
+
+    fn of<'a>(processes: impl Iterator<Item = &'a Process>) -> Self {
+        processes.fold(Self::none(), |sum, process| Self {
+            count: sum.count + 1,
+            cpu: sum.cpu + process.cpu_usage(),
+            memory: sum.memory.saturating_add(process.memory()),
+            uptime: Some(sum.uptime.map_or(process.run_time(), |least| least.min(process.run_time()))),
+        })
+    }
+}
+
+fn what() -> ProcessRefreshKind {
+    ProcessRefreshKind::nothing().with_memory().with_cpu().with_cmd(UpdateKind::OnlyIfNotSet).without_tasks()
+}
+
+fn by_name(system: &mut System, target: &ProcessTarget) -> Result<Found, Failure> {
+    let ProcessTarget::Name(name) = target else { return Ok(Found::none()) };
+    system.refresh_processes_specifics(ProcessesToUpdate::All, true, what());
+    let found = Found::of(system.processes().values().filter(|process| is_called(process, name)));
+    // Where /proc hides the processes of others (`hidepid`), not to see one says nothing.
+    if found.count == 0 && system.process(Pid::from_u32(1)).is_none() {
+        return Err(Failure::unknown("this system hides the processes of others"));
+    }
+    Ok(found)
+}
+
+/// By what the kernel calls it, which is at most fifteen bytes, or by the last part of what it was started as.
+fn is_called(process: &Process, name: &str) -> bool {
+    let started_as = process.cmd().first().and_then(|first| Path::new(first).file_name());
+    // Some write their title over it: `nginx: master process`.
+    let title = started_as.and_then(|file| file.to_str()).map(|file| file.split(':').next().unwrap_or(file));
+    process.name() == name || title == Some(name)
+}
+
+fn by_number(system: &mut System, pid: Pid, written: SystemTime) -> Result<Found, Failure> {
+    system.refresh_processes_specifics(ProcessesToUpdate::Some(&[pid]), true, what());
+    let Some(process) = system.process(pid) else { return Ok(Found::none()) };
+    let started = UNIX_EPOCH + Duration::from_secs(process.start_time());
+    if started > written + SLACK {
+        let name = process.name().to_string_lossy().into_owned();
+        return Err(Failure::critical(format!(
+            "the number in the file is that of another process now: {pid} is {name}, which began after the file was written"
+        )));
+    }
+    Ok(Found::of(std::iter::once(process)))
+}
+
+/// The number in a file and when it was written; `None` when there is no file.
+fn read_number(path: &Path) -> Result<Option<(Pid, SystemTime)>, Failure> {
+    use std::io::Read;
+    let doing = path.display().to_string();
+    let file = match std::fs::File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(Failure::io(&doing, &error)),
+    };
+    let written = file.metadata().and_then(|about| about.modified()).map_err(|error| Failure::io(&doing, &error))?;
+    let mut text = String::new();
+    file.take(PID_FILE_MAX).read_to_string(&mut text).map_err(|error| Failure::io(&doing, &error))?;
+    let number = text.trim().parse::<u32>().ok().filter(|number| *number > 0);
+    let number = number.ok_or_else(|| Failure::critical(format!("{doing} holds no process number")))?;
+    Ok(Some((Pid::from_u32(number), written)))
+}

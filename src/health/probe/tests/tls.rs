@@ -1,0 +1,177 @@
+//! Certificates of every state.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
+use rustls::pki_types::PrivateKeyDer;
+use tempfile::TempDir;
+use tokio::io::AsyncWriteExt;
+use tokio_rustls::TlsAcceptor;
+
+use crate::model::{Family, HttpTarget, Observation, Phase, Target, TlsTarget, Value, Verdict};
+
+use super::servers::{PATIENCE, answers, cause, look_at, read_head, server, value};
+
+const DAY: i64 = 86_400;
+
+/// An authority in a directory of its own.
+struct Authority {
+    dir: TempDir,
+    issuer: Issuer<'static, KeyPair>,
+}
+
+/// The certificate of a server.
+struct Made<'a> {
+    host: &'a str,
+    /// Days from now.
+    from: i64,
+    until: i64,
+}
+
+impl Authority {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().expect("a directory");
+        let key = KeyPair::generate().expect("a key");
+        let mut params = CertificateParams::default();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.distinguished_name.push(DnType::CommonName, "test root");
+        let certificate = params.self_signed(&key).expect("a certificate");
+        std::fs::write(dir.path().join("root.pem"), certificate.pem()).expect("writes");
+        Self { dir, issuer: Issuer::new(params, key) }
+    }
+
+    fn root(&self) -> PathBuf {
+        self.dir.path().join("root.pem")
+    }
+
+    /// Starts a server with a certificate; `None` signs itself. Answers its port.
+    async fn serve(authority: Option<&Self>, made: Made<'_>) -> u16 {
+        let key = KeyPair::generate().expect("a key");
+        let mut params = CertificateParams::new(vec![made.host.to_owned()]).expect("a host");
+        let now = jiff::Timestamp::now().as_second();
+        let day = |days: i64| time_of(now + days * DAY);
+        (params.not_before, params.not_after) = (day(made.from), day(made.until));
+        params.distinguished_name.push(DnType::CommonName, made.host);
+        let certificate = match authority {
+            Some(authority) => params.signed_by(&key, &authority.issuer),
+            None => params.self_signed(&key),
+        };
+        let chain = vec![certificate.expect("a certificate").der().clone()];
+        let key = PrivateKeyDer::try_from(key.serialize_der()).expect("a key");
+        let config = rustls::ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .expect("versions")
+            .with_no_client_auth()
+            .with_single_cert(chain, key)
+            .expect("a certificate");
+        let acceptor = TlsAcceptor::from(Arc::new(config));
+        server(move |stream| {
+            let acceptor = acceptor.clone();
+            async move {
+                let Ok(mut stream) = acceptor.accept(stream).await else { return };
+                if read_head(&mut stream).await.is_empty() {
+                    return;
+                }
+                let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").await;
+                let _ = stream.shutdown().await;
+            }
+        })
+        .await
+    }
+
+    async fn look(&self, port: u16, when: Option<&str>) -> Observation {
+        let endpoint = format!("127.0.0.1:{port}").parse().expect("an endpoint");
+        let server_name = Some("web.example".to_owned());
+        let target = TlsTarget { endpoint, family: Family::Any, server_name, roots: vec![self.root()] };
+        look_at(Target::Tls(target), when, PATIENCE).await
+    }
+}
+
+fn time_of(seconds: i64) -> time::OffsetDateTime {
+    time::OffsetDateTime::from_unix_timestamp(seconds).expect("in range")
+}
+
+#[tokio::test]
+async fn certificates_of_every_state_are_told_apart() {
+    let root = Authority::new();
+    let web = "web.example";
+    let cases = [
+        (Some(&root), Made { host: web, from: -10, until: 80 }, Verdict::Ok, ""),
+        (
+            Some(&root),
+            Made { host: web, from: -85, until: 5 },
+            Verdict::Critical,
+            "cert_lifetime_left >= 12.5%: got 5.",
+        ),
+        (Some(&root), Made { host: web, from: -72, until: 18 }, Verdict::Warn, "(expires in 18d)"),
+        (Some(&root), Made { host: web, from: -93, until: -3 }, Verdict::Critical, "got false (expired 3d ago)"),
+        (Some(&root), Made { host: web, from: 3, until: 90 }, Verdict::Critical, "(not valid for another 3d)"),
+        (
+            Some(&root),
+            Made { host: "www.other.example", from: -10, until: 80 },
+            Verdict::Critical,
+            "(for www.other.example, not for web.example)",
+        ),
+        (None, Made { host: web, from: -10, until: 80 }, Verdict::Critical, "got false (self-signed)"),
+        (None, Made { host: web, from: -10, until: -1 }, Verdict::Critical, "(self-signed and expired 24h ago)"),
+    ];
+    for (authority, made, verdict, words) in cases {
+        let port = Authority::serve(authority, made).await;
+        let observation = root.look(port, None).await;
+        assert_eq!(observation.verdict, verdict, "{words}: {observation:?}");
+        assert!(observation.cause.as_deref().unwrap_or_default().contains(words), "{words}: {observation:?}");
+        assert!(matches!(value(&observation, "cert_expires"), Value::Duration(_)), "an expired one has data too");
+        assert_eq!(value(&observation, "tls_version"), &Value::Number(1.3));
+        assert!(observation.phases.iter().any(|(phase, _)| *phase == Phase::Tls));
+    }
+}
+
+#[tokio::test]
+async fn an_unknown_issuer_is_named_and_a_missing_intermediate_guessed() {
+    let (root, other) = (Authority::new(), Authority::new());
+    let port = Authority::serve(Some(&other), Made { host: "web.example", from: -1, until: 80 }).await;
+    let observation =
+        root.look(port, Some("not cert_trusted and cert_host_matches and cert_issuer == \"test root\"")).await;
+    assert_eq!(observation.verdict, Verdict::Ok, "{observation:?}");
+    let observation = root.look(port, None).await;
+    assert!(cause(&observation).contains("unknown issuer"), "{observation:?}");
+}
+
+#[tokio::test]
+async fn nothing_is_asked_of_a_server_that_is_not_trusted() {
+    let root = Authority::new();
+    let request = |port: u16| {
+        let mut target = HttpTarget::get(format!("https://127.0.0.1:{port}/").parse().expect("a URL"));
+        target.roots = vec![root.root()];
+        Target::Http(Box::new(target))
+    };
+    let good = Authority::serve(Some(&root), Made { host: "127.0.0.1", from: -1, until: 80 }).await;
+    let when = "status == 200 and cert_expires > 70d and cert_trusted and tls is known";
+    let observation = look_at(request(good), Some(when), PATIENCE).await;
+    assert_eq!(observation.verdict, Verdict::Ok, "{observation:?}");
+    let expired = Authority::serve(Some(&root), Made { host: "127.0.0.1", from: -90, until: -3 }).await;
+    let observation = look_at(request(expired), None, PATIENCE).await;
+    assert_eq!(cause(&observation), "certificate is not trusted: expired 3d ago");
+    assert!(observation.values.iter().all(|(name, _)| name != "status"), "{observation:?}");
+    assert_eq!(value(&observation, "cert_expires"), &Value::Duration(std::time::Duration::ZERO));
+}
+
+#[tokio::test]
+async fn what_is_not_tls_is_named() {
+    let root = Authority::new();
+    let observation = root.look(answers("HTTP/1.1 400 Bad\r\n\r\n").await, None).await;
+    assert!(cause(&observation).contains("TLS"), "{observation:?}");
+    let talks = server(|mut stream| async move {
+        let _ = stream.write_all(b"220 mail.example ready\r\n").await;
+        let _ = stream.readable().await;
+        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+    })
+    .await;
+    assert_eq!(cause(&root.look(talks, None).await), "the other side does not speak TLS");
+    let closes = server(|stream| async move { drop(stream) }).await;
+    assert!(
+        cause(&root.look(closes, None).await).contains("ended")
+            || cause(&root.look(closes, None).await).contains("reset")
+    );
+}
