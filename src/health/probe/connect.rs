@@ -29,10 +29,14 @@ pub(super) async fn connect(
     let mut failed = None;
     for (number, address) in addresses.iter().enumerate() {
         record.begin(Phase::Connect, format!("connecting to {address}"));
-        let left = timeout.saturating_sub(record.elapsed());
-        let others = u32::try_from(addresses.len() - number).unwrap_or(1);
-        let share = if others == 1 { timeout } else { left / others };
-        let why = match tokio::time::timeout(share, TcpStream::connect(address)).await {
+        let attempt = TcpStream::connect(address);
+        let others = u32::try_from(addresses.len() - number - 1).unwrap_or_default();
+        // The last one has all the time that is left; the whole look ends with it.
+        let result = match others {
+            0 => Ok(attempt.await),
+            _ => tokio::time::timeout(timeout.saturating_sub(record.elapsed()) / (others + 1), attempt).await,
+        };
+        let why = match result {
             Ok(Ok(stream)) => {
                 record.end();
                 record.step(format!("connected to {address}"));

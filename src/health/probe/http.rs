@@ -100,6 +100,7 @@ async fn ask(
     record.begin(Phase::FirstByte, "waiting for an answer");
     let (mut sender, connection) = http1::Builder::new()
         .max_buf_size(HEAD_MAX)
+        .max_header_size(HEAD_MAX)
         .handshake::<_, Full<Bytes>>(TokioIo::new(stream))
         .await
         .map_err(|error| refused(&error))?;

@@ -136,6 +136,7 @@ impl From<Error> for Distrust {
                 Why::NotValidYet | Why::NotValidYetContext { .. } => Self::NotYet,
                 Why::NotValidForName | Why::NotValidForNameContext { .. } => Self::OtherHost,
                 Why::UnknownIssuer => Self::UnknownIssuer,
+                Why::BadSignature => Self::Other("not signed by the issuer it names".to_owned()),
                 other => Self::Other(other.to_string()),
             },
             other => Self::Other(other.to_string()),
