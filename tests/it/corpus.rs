@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use aurora::model::{Assurance, ProviderKind, Secret};
+use aurora::condition::Condition;
+use aurora::config::check_schema;
+use aurora::model::{Assurance, CheckKind, ProviderKind, Secret, Value};
 use aurora::provider::{Options, RawRequest, Stored, Verified, build};
 use http::{HeaderMap, HeaderValue};
 use jiff::Timestamp;
@@ -35,6 +37,20 @@ pub fn exercise(body: &[u8], event: &str, form: bool) {
     }
 }
 
+/// Reads a condition, writes it, reads it again and judges it.
+fn condition(text: &str) {
+    let schema = check_schema(CheckKind::Http);
+    match Condition::parse(text, schema) {
+        Ok(read) => {
+            assert_eq!(Condition::parse(&read.to_string(), schema).as_ref(), Ok(&read));
+            let values = [("status".to_owned(), Value::Number(503.0)), ("body".to_owned(), Value::Text(text.into()))];
+            let judged = read.judge(values.as_slice());
+            assert_eq!(judged.holds, judged.because.is_empty(), "{text}");
+        }
+        Err(error) => assert!(text.get(error.span).is_some(), "{text}"),
+    }
+}
+
 #[test]
 fn corpora_do_no_harm() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus");
@@ -48,6 +64,7 @@ fn corpora_do_no_harm() {
             let text = String::from_utf8_lossy(&bytes);
             assert!(aurora::screen::line(&text).chars().all(|c| !c.is_control()));
             let _ = aurora::config::parse(&text, None);
+            condition(&text);
             seen += 1;
         }
     }

@@ -19,6 +19,8 @@ mod golden;
 mod hostile_http;
 mod hostile_text;
 mod link;
+mod nginx;
+mod probes;
 mod pty;
 mod reload;
 mod signers;
