@@ -54,17 +54,13 @@ static LOAD: LazyLock<Schema> = LazyLock::new(|| {
 });
 
 /// What is known of every connection. `latency` is the whole look.
-const CONNECTION: [(&str, Type); 5] = [
-    ("latency", Type::Duration),
-    ("dns", Type::Duration),
-    ("connect", Type::Duration),
-    ("tls", Type::Duration),
-    ("ip", Type::Text),
-];
+const CONNECTION: [(&str, Type); 4] =
+    [("latency", Type::Duration), ("dns", Type::Duration), ("connect", Type::Duration), ("ip", Type::Text)];
 
-/// What is known of a certificate. `cert_expires` is the time left, none when it has expired; `cert_lifetime_left` is
+/// What is known of a handshake and its certificate. `tls` is its time, `cert_expires` is the time left, none when it has expired; `cert_lifetime_left` is
 /// its share of the certificate's whole life; `chain_expires` is the earliest end of the leaf and what signs it.
-const CERTIFICATE: [(&str, Type); 9] = [
+const CERTIFICATE: [(&str, Type); 10] = [
+    ("tls", Type::Duration),
     ("cert_expires", Type::Duration),
     ("cert_lifetime_left", Type::Percent),
     ("cert_trusted", Type::Bool),

@@ -113,7 +113,7 @@ impl fmt::Display for Endpoint {
 }
 
 /// A URL of `http` or `https`, taken apart once. It shows itself without the values of what is named like a secret.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct HttpAddress {
     /// Whether it is `https`.
     pub secure: bool,
@@ -161,7 +161,8 @@ impl HttpAddress {
     pub fn follow(&self, location: &str) -> Result<Self, BadAddress> {
         let location = location.split('#').next().unwrap_or_default();
         let scheme = if self.secure { "https" } else { "http" };
-        if location.contains("://") {
+        let is_scheme = |text: &str| text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.'));
+        if location.split_once("://").is_some_and(|(before, _)| is_scheme(before)) {
             return location.parse();
         }
         if let Some(rest) = location.strip_prefix("//") {
@@ -188,6 +189,12 @@ impl HttpAddress {
 
 fn default_port(secure: bool) -> u16 {
     if secure { 443 } else { 80 }
+}
+
+impl fmt::Debug for HttpAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }
 
 impl fmt::Display for HttpAddress {
@@ -247,6 +254,7 @@ mod tests {
             ("?d=2#part", "https://example.org:8443/a/b?d=2"),
             ("//other.example/x", "https://other.example/x"),
             ("http://other.example", "http://other.example/"),
+            ("/login?next=https://example.org/", "https://example.org:8443/login?next=https://example.org/"),
         ] {
             assert_eq!(from.follow(location).expect(location).to_string(), to);
         }

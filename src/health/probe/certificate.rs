@@ -52,10 +52,10 @@ pub(super) fn write_down(shown: &Shown, host: &str, now: Timestamp, record: &mut
         record.step(format!("{} more certificates that are not part of its path", certificates.len() - path.len()));
     }
     let why = shown.distrust.as_ref().map(|distrust| words(distrust, shown, &certificates, &path, host, now));
-    if let Some(why) = &why {
-        record.remark("cert_trusted", why.clone());
+    match &why {
+        Some(why) => record.remark("cert_trusted", why.clone()),
+        None => record.remark("cert_lifetime_left", time_words(own, now)),
     }
-    record.remark("cert_lifetime_left", time_words(own, now));
     why
 }
 

@@ -14,9 +14,6 @@ use super::record::Record;
 pub(super) async fn look(path: &Path, tools: &Tools, record: &mut Record) -> Result<(), Failure> {
     record.doing("asking the file system");
     let answer = tools.ask_files(path, |path| statvfs(path)).await?;
-    let Some(answer) = answer else {
-        return Err(Failure::critical("the file system has not answered an earlier look yet"));
-    };
     let found = answer.map_err(|error| Failure::io(&path.display().to_string(), &error.into()))?;
     let free = found.f_bavail.saturating_mul(found.f_frsize);
     // As `df` counts: what only root may use is neither free nor used.

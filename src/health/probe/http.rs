@@ -124,16 +124,21 @@ async fn ask(
 }
 
 fn request(target: &HttpTarget, address: &HttpAddress, method: &Method) -> Request<Full<Bytes>> {
-    let is_first = *address == target.address;
     let mut headers = HeaderMap::with_capacity(4 + target.headers.len());
     headers.insert(HOST, address.host_header.clone());
     headers.insert(USER_AGENT, AGENT);
     headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
     headers.insert(CONNECTION, HeaderValue::from_static("close"));
-    for (name, value) in &target.headers {
+    for (number, (name, value)) in target.headers.iter().enumerate() {
         let is_secret = value.is_sensitive() || names_a_secret(name.as_str());
         // Secrets and another name for the host are for the server they were written for.
-        if is_first || target.address.is_same_origin(address) || !(is_secret || name == HOST) {
+        if !target.address.is_same_origin(address) && (is_secret || name == HOST) {
+            continue;
+        }
+        // One that is there twice is sent twice; ours is replaced.
+        if target.headers[..number].iter().any(|(other, _)| other == name) {
+            headers.append(name, value.clone());
+        } else {
             headers.insert(name, value.clone());
         }
     }
@@ -166,6 +171,7 @@ async fn read(mut body: Incoming, record: &mut Record) -> Result<(), Failure> {
         }
         if first.len().max(all.len()) >= BODY_MAX {
             record.step(format!("reading stopped after {BODY_MAX} bytes"));
+            record.remark("json", format!("only the first {BODY_MAX} bytes of the body were read"));
             break;
         }
     }

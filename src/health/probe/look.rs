@@ -37,7 +37,7 @@ pub async fn look(
     };
     let outcome = cause.as_deref().unwrap_or("everything holds").to_owned();
     record.step(outcome);
-    Observation { at, took, verdict, cause, phases, values: record.values, steps: record.steps }
+    Observation { at, took, verdict, cause, phases, values: record.short_values(), steps: record.steps }
 }
 
 async fn probe(target: &Target, timeout: Duration, tools: &Tools, record: &mut Record) -> Result<(), Failure> {
@@ -55,7 +55,7 @@ async fn probe(target: &Target, timeout: Duration, tools: &Tools, record: &mut R
 fn judge(record: &Record, when: &Condition, warn: Option<&Condition>) -> (Verdict, Option<String>) {
     let facts = Facts::new(record);
     let because = |reasons: Vec<String>| {
-        Some(reasons.into_iter().map(|reason| record.with_remark(reason)).collect::<Vec<_>>().join("; "))
+        Some(reasons.into_iter().map(|reason| facts.explain(reason)).collect::<Vec<_>>().join("; "))
     };
     let demanded = when.judge(&facts);
     if !demanded.holds {

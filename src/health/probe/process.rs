@@ -31,14 +31,10 @@ pub(super) async fn look(target: &ProcessTarget, tools: &Tools, record: &mut Rec
     let wanted = target.clone();
     let found = match target {
         ProcessTarget::Name(_) => tools.ask_system(move |system| by_name(system, &wanted)).await??,
-        ProcessTarget::PidFile(path) => {
-            let number = tools.ask_files(path, read_number).await?;
-            let number = number.ok_or_else(|| Failure::unknown("the file is still being read"))?;
-            match number? {
-                Some((pid, written)) => tools.ask_system(move |system| by_number(system, pid, written)).await??,
-                None => Found::none(),
-            }
-        }
+        ProcessTarget::PidFile(path) => match tools.ask_files(path, read_number).await?? {
+            Some((pid, written)) => tools.ask_system(move |system| by_number(system, pid, written)).await??,
+            None => Found::none(),
+        },
     };
     record.value("count", Value::Number(f64::from(found.count)));
     if let Some(uptime) = found.uptime {

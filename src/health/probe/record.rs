@@ -11,6 +11,10 @@ use crate::condition::{Argument, Values, json_value};
 use crate::model::{Phase, Step, Value, short_duration};
 
 use super::failure::Failure;
+use super::tcp::shown;
+
+/// Characters of a text that an observation keeps.
+const TEXT_MAX: usize = 200;
 
 /// The notes of one look.
 #[derive(Debug)]
@@ -27,6 +31,8 @@ pub(super) struct Record {
     /// The last answer to a request.
     pub(super) headers: HeaderMap,
     pub(super) body: Option<Bytes>,
+    /// What was heard in a conversation and has not been found in it yet.
+    pub(super) heard: Vec<u8>,
 }
 
 impl Record {
@@ -41,6 +47,7 @@ impl Record {
             remarks: Vec::new(),
             headers: HeaderMap::new(),
             body: None,
+            heard: Vec::new(),
         }
     }
 
@@ -77,8 +84,8 @@ impl Record {
     }
 
     /// What is being done, outside of phases.
-    pub(super) fn doing(&mut self, doing: &'static str) {
-        self.doing = Cow::Borrowed(doing);
+    pub(super) fn doing(&mut self, doing: impl Into<Cow<'static, str>>) {
+        self.doing = doing.into();
     }
 
     pub(super) fn step(&mut self, text: impl Into<String>) {
@@ -97,18 +104,27 @@ impl Record {
         self.remarks.push((name, why));
     }
 
-    /// One reason of a condition, with what is known about it.
-    pub(super) fn with_remark(&self, reason: String) -> String {
-        let of = |(name, _): &&(&str, String)| reason.trim_start_matches("not ").starts_with(name);
-        match self.remarks.iter().find(of) {
-            Some((_, why)) => format!("{reason} ({why})"),
-            None => reason,
-        }
-    }
-
     pub(super) fn timed_out(&mut self, timeout: Duration) -> Failure {
         self.end();
-        Failure::critical(format!("no result after {} while {}", short_duration(timeout), self.doing))
+        let heard = match self.heard.as_slice() {
+            [] => String::new(),
+            heard => format!(", heard {}", shown(heard)),
+        };
+        Failure::critical(format!("no result after {} while {}{heard}", short_duration(timeout), self.doing))
+    }
+
+    /// The values for good: texts that are longer than a line are cut.
+    pub(super) fn short_values(&mut self) -> Vec<(String, Value)> {
+        for (_, value) in &mut self.values {
+            if let Value::Text(text) = value
+                && let Some((end, _)) = text.char_indices().nth(TEXT_MAX)
+            {
+                text.truncate(end);
+                text.push('…');
+                text.shrink_to_fit();
+            }
+        }
+        std::mem::take(&mut self.values)
     }
 
     /// Turns phases into values; a look ends with it.
@@ -138,6 +154,20 @@ pub(super) struct Facts<'a> {
 impl<'a> Facts<'a> {
     pub(super) fn new(record: &'a Record) -> Self {
         Self { record, body: OnceCell::new(), json: OnceCell::new() }
+    }
+}
+
+impl Facts<'_> {
+    /// One reason of a condition, with what is known about it.
+    pub(super) fn explain(&self, reason: String) -> String {
+        let of = |(name, _): &&(&str, String)| reason.trim_start_matches("not ").starts_with(name);
+        match self.record.remarks.iter().find(of) {
+            Some((_, why)) => format!("{reason} ({why})"),
+            None if reason.contains("json(") && self.json.get().is_some_and(Option::is_none) => {
+                format!("{reason} (the body is not JSON)")
+            }
+            None => reason,
+        }
     }
 }
 

@@ -25,8 +25,6 @@ pub(super) async fn look(
     record: &mut Record,
 ) -> Result<(), Failure> {
     let mut stream = connect(&target.endpoint, target.family, timeout, tools, record).await?;
-    // What was heard since something was last found in it.
-    let mut heard = Vec::new();
     for step in &target.script {
         match step {
             TcpStep::Send(bytes) => {
@@ -34,41 +32,35 @@ pub(super) async fn look(
                 stream.write_all(bytes).await.map_err(|error| Failure::io("sending", &error))?;
                 record.step(format!("sent {} bytes", bytes.len()));
             }
-            TcpStep::Expect(expected) => hear(&mut stream, expected, &mut heard, record).await?,
+            TcpStep::Expect(expected) => hear(&mut stream, expected, record).await?,
         }
     }
     Ok(())
 }
 
 /// Reads until `expected` is there; what comes behind it is kept for the next step.
-async fn hear(
-    stream: &mut TcpStream,
-    expected: &Expected,
-    heard: &mut Vec<u8>,
-    record: &mut Record,
-) -> Result<(), Failure> {
-    record.doing("waiting for what is expected");
+async fn hear(stream: &mut TcpStream, expected: &Expected, record: &mut Record) -> Result<(), Failure> {
     let wanted = words(expected);
-    loop {
-        if let Some(end) = find(expected, heard) {
-            record.step(format!("heard {}", shown(heard)));
-            record.value("received", Value::Text(String::from_utf8_lossy(&heard[..end]).into_owned()));
-            heard.drain(..end);
+    record.doing(format!("waiting for {wanted}"));
+    let ended = loop {
+        if let Some(end) = find(expected, &record.heard) {
+            record.step(format!("heard {}", shown(&record.heard)));
+            record.value("received", Value::Text(String::from_utf8_lossy(&record.heard[..end]).into_owned()));
+            record.heard.drain(..end);
             return Ok(());
         }
-        record.value("received", Value::Text(String::from_utf8_lossy(heard).into_owned()));
-        let room = HEARD_MAX - heard.len();
+        let room = HEARD_MAX.saturating_sub(record.heard.len());
         if room == 0 {
-            let cause = format!("expected {wanted}: not within {HEARD_MAX} bytes that begin with {}", shown(heard));
-            return Err(Failure::critical(cause));
+            break format!("not within {HEARD_MAX} bytes");
         }
         let mut limited = (&mut *stream).take(u64::try_from(room).unwrap_or_default());
-        let count =
-            limited.read_buf(heard).await.map_err(|error| Failure::io(&format!("expected {wanted}"), &error))?;
-        if count == 0 {
-            return Err(Failure::critical(format!("expected {wanted}: the connection ended after {}", shown(heard))));
+        match limited.read_buf(&mut record.heard).await {
+            Ok(0) => break "the connection ended".to_owned(),
+            Ok(_) => {}
+            Err(error) => break super::failure::words(&error),
         }
-    }
+    };
+    Err(Failure::critical(format!("expected {wanted}: {ended}, heard {}", shown(&record.heard))))
 }
 
 /// Where the first occurrence ends.
@@ -87,7 +79,8 @@ fn words(expected: &Expected) -> String {
     }
 }
 
-fn shown(bytes: &[u8]) -> String {
+/// The beginning of what was heard, in quotes.
+pub(super) fn shown(bytes: &[u8]) -> String {
     if bytes.is_empty() {
         return "nothing".to_owned();
     }

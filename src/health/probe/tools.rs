@@ -1,6 +1,6 @@
 //! What looks share, so that each costs little.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -25,8 +25,8 @@ pub struct Tools {
     roots: tokio::sync::Mutex<Roots>,
     pub(super) lookups: Arc<Semaphore>,
     system: Arc<Mutex<Option<System>>>,
-    /// Paths whose file system was asked and has not answered yet.
-    asked: Arc<Mutex<HashSet<PathBuf>>>,
+    /// One question at a time for each path.
+    files: Mutex<HashMap<PathBuf, Arc<Semaphore>>>,
 }
 
 impl Default for Tools {
@@ -35,7 +35,7 @@ impl Default for Tools {
             roots: tokio::sync::Mutex::default(),
             lookups: Arc::new(Semaphore::new(LOOKUPS)),
             system: Arc::default(),
-            asked: Arc::default(),
+            files: Mutex::default(),
         }
     }
 }
@@ -77,25 +77,24 @@ impl Tools {
         .await?
     }
 
-    /// Asks the file system at `path`, beside the runtime; `None` while an earlier question is still open.
+    /// Asks the file system at `path`, beside the runtime.
     ///
-    /// A network file system whose server is gone blocks whoever asks, for ever. One thread is enough to wait for it.
+    /// A network file system whose server is gone blocks whoever asks, for ever. One thread for each path is enough to
+    /// wait for it; whoever comes later waits here, until its time runs out.
     pub(super) async fn ask_files<T: Send + 'static>(
         &self,
         path: &Path,
         ask: impl FnOnce(&Path) -> T + Send + 'static,
-    ) -> Result<Option<T>, Failure> {
-        let open = |asked: &Mutex<HashSet<PathBuf>>| {
-            asked.lock().unwrap_or_else(PoisonError::into_inner).insert(path.to_owned())
+    ) -> Result<T, Failure> {
+        let turn = {
+            let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(files.entry(path.to_owned()).or_insert_with(|| Arc::new(Semaphore::new(1))))
         };
-        if !open(&self.asked) {
-            return Ok(None);
-        }
-        let (asked, path) = (Arc::clone(&self.asked), path.to_owned());
+        let permit = turn.acquire_owned().await;
+        let path = path.to_owned();
         blocking(move || {
-            let answer = ask(&path);
-            asked.lock().unwrap_or_else(PoisonError::into_inner).remove(&path);
-            Some(answer)
+            let _permit = permit;
+            ask(&path)
         })
         .await
     }

@@ -35,6 +35,15 @@ async fn what_is_wrong_is_said_with_what_was_expected() {
 }
 
 #[tokio::test]
+async fn a_body_may_end_with_its_connection_and_need_not_be_json() {
+    let port = answers("HTTP/1.0 200 OK\r\n\r\nup until the end").await;
+    let observation = look_at(local(port), Some("body == \"up until the end\""), PATIENCE).await;
+    assert_eq!(observation.verdict, Verdict::Ok, "{observation:?}");
+    let observation = look_at(local(port), Some("json(\"$.status\") == \"UP\""), PATIENCE).await;
+    assert!(cause(&observation).ends_with("got nothing (the body is not JSON)"), "{observation:?}");
+}
+
+#[tokio::test]
 async fn names_are_looked_up_and_families_chosen() {
     let port = answers(UP).await;
     let mut target = http(&format!("http://localhost:{port}/"));

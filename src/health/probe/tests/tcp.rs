@@ -52,13 +52,16 @@ async fn presets_hold_their_conversations() {
 async fn what_is_heard_instead_is_shown() {
     let port = says(&["554 go away\r\n"]).await;
     let observation = look_at(tcp(port, preset("smtp").expect("a preset")), None, PATIENCE).await;
-    assert!(cause(&observation).ends_with("the connection ended after \"554 go away\\r\\n\""), "{observation:?}");
+    assert!(cause(&observation).ends_with("the connection ended, heard \"554 go away\\r\\n\""), "{observation:?}");
     let hear = |text: &str| vec![TcpStep::Expect(Expected::Text(text.as_bytes().to_vec()))];
     let observation = look_at(tcp(silent().await, hear("hello")), None, SHORT).await;
-    assert!(cause(&observation).contains("while waiting for what is expected"), "{observation:?}");
+    assert!(cause(&observation).ends_with("while waiting for \"hello\""), "{observation:?}");
+    let slow = says(&["he", "llo"]).await;
+    let observation = look_at(tcp(slow, hear("hello")), None, SHORT).await;
+    assert!(cause(&observation).ends_with("while waiting for \"hello\", heard \"he\""), "{observation:?}");
     let flood = server(|mut stream| async move { while stream.write_all(&[b'x'; 4096]).await.is_ok() {} }).await;
     let observation = look_at(tcp(flood, hear("hello")), None, PATIENCE).await;
-    assert!(cause(&observation).contains("expected \"hello\": not within 16384 bytes"), "{observation:?}");
+    assert!(cause(&observation).contains("expected \"hello\": not within 16384 bytes, heard \"xxx"), "{observation:?}");
 }
 
 #[tokio::test]
