@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
-use rustls::pki_types::PrivateKeyDer;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_rustls::TlsAcceptor;
@@ -20,6 +20,8 @@ const DAY: i64 = 86_400;
 struct Authority {
     dir: TempDir,
     issuer: Issuer<'static, KeyPair>,
+    /// What its servers send beside their own certificate.
+    sent: Vec<CertificateDer<'static>>,
 }
 
 /// The certificate of a server.
@@ -28,6 +30,14 @@ struct Made<'a> {
     /// Days from now.
     from: i64,
     until: i64,
+}
+
+/// Makes it valid from and until so many days from now.
+fn live(params: &mut CertificateParams, from: i64, until: i64) {
+    let now = jiff::Timestamp::now().as_second();
+    let since_1970 = |days: i64| Duration::from_secs(u64::try_from(now + days * DAY).expect("after 1970"));
+    params.not_before = rcgen::date_time_ymd(1970, 1, 1) + since_1970(from);
+    params.not_after = rcgen::date_time_ymd(1970, 1, 1) + since_1970(until);
 }
 
 impl Authority {
@@ -43,7 +53,19 @@ impl Authority {
         params.distinguished_name.push(DnType::CommonName, name);
         let certificate = params.self_signed(&key).expect("a certificate");
         std::fs::write(dir.path().join("root.pem"), certificate.pem()).expect("writes");
-        Self { dir, issuer: Issuer::new(params, key) }
+        Self { dir, issuer: Issuer::new(params, key), sent: Vec::new() }
+    }
+
+    /// One that this one signs.
+    fn intermediate(&self, until: i64) -> Self {
+        let key = KeyPair::generate().expect("a key");
+        let mut params = CertificateParams::default();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        live(&mut params, -100, until);
+        params.distinguished_name.push(DnType::CommonName, "test intermediate");
+        let certificate = params.signed_by(&key, &self.issuer).expect("a certificate");
+        let dir = tempfile::tempdir().expect("a directory");
+        Self { dir, issuer: Issuer::new(params, key), sent: vec![certificate.der().clone()] }
     }
 
     fn root(&self) -> PathBuf {
@@ -54,16 +76,14 @@ impl Authority {
     async fn serve(authority: Option<&Self>, made: Made<'_>) -> u16 {
         let key = KeyPair::generate().expect("a key");
         let mut params = CertificateParams::new(vec![made.host.to_owned()]).expect("a host");
-        let now = jiff::Timestamp::now().as_second();
-        let since_1970 = |days: i64| Duration::from_secs(u64::try_from(now + days * DAY).expect("after 1970"));
-        let day = |days: i64| rcgen::date_time_ymd(1970, 1, 1) + since_1970(days);
-        (params.not_before, params.not_after) = (day(made.from), day(made.until));
+        live(&mut params, made.from, made.until);
         params.distinguished_name.push(DnType::CommonName, made.host);
         let certificate = match authority {
             Some(authority) => params.signed_by(&key, &authority.issuer),
             None => params.self_signed(&key),
         };
-        let chain = vec![certificate.expect("a certificate").der().clone()];
+        let mut chain = vec![certificate.expect("a certificate").der().clone()];
+        chain.extend(authority.into_iter().flat_map(|authority| authority.sent.clone()));
         let key = PrivateKeyDer::try_from(key.serialize_der()).expect("a key");
         let config = rustls::ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
             .with_safe_default_protocol_versions()
@@ -140,6 +160,26 @@ async fn an_unknown_issuer_is_named_and_a_missing_intermediate_guessed() {
     let same_name = Authority::new();
     let port = Authority::serve(Some(&same_name), Made { host: "web.example", from: -1, until: 80 }).await;
     assert!(cause(&root.look(port, None).await).contains("not signed by the issuer it names"));
+}
+
+#[tokio::test]
+async fn what_signs_a_certificate_is_looked_at_too() {
+    let root = Authority::new();
+    let served = |authority| Authority::serve(authority, Made { host: "web.example", from: -1, until: 80 });
+    let good = root.intermediate(5);
+    let observation = root.look(served(Some(&good)).await, Some("chain_expires < 6d and cert_expires > 70d")).await;
+    assert_eq!(observation.verdict, Verdict::Ok, "{observation:?}");
+    assert!(observation.steps.iter().any(|step| step.text == "certificate of test intermediate, expires in 5d"));
+    let over = root.intermediate(-3);
+    let old = root.look(served(Some(&over)).await, None).await;
+    assert_eq!(cause(&old), "cert_trusted: got false (test intermediate expired 3d ago)");
+    let mut forgetful = root.intermediate(5);
+    forgetful.sent.clear();
+    let alone = root.look(served(Some(&forgetful)).await, None).await;
+    assert!(
+        cause(&alone).contains("unknown issuer test intermediate, and the server sends no intermediate"),
+        "{alone:?}"
+    );
 }
 
 #[tokio::test]
