@@ -12,13 +12,13 @@ fuzz_target!(|input: (&[u8], &str, bool)| {
     let content_type = if form { "application/x-www-form-urlencoded" } else { "application/json" };
     let mut headers = HeaderMap::new();
     headers.insert("content-type", HeaderValue::from_static(content_type));
-    for name in ["x-github-event", "x-github-delivery", "x-hub-signature-256", "webhook-id", "webhook-timestamp", "webhook-signature", "x-aurora-secret"] {
+    for name in ["x-github-event", "x-github-delivery", "x-hub-signature-256", "webhook-id", "webhook-timestamp", "webhook-signature", "x-aurora-secret", "typeform-signature", "x-twilio-signature"] {
         if let Ok(value) = HeaderValue::from_bytes(event.as_bytes()) {
             headers.insert(name, value);
         }
     }
     let stored_headers = vec![("content-type".to_owned(), content_type.to_owned())];
-    let request = RawRequest { method: http::Method::POST, query: event.to_owned(), headers, body: body.to_vec().into() };
+    let request = RawRequest { method: http::Method::POST, address: "https://hub.example.org/x".into(), query: event.to_owned(), headers, body: body.to_vec().into() };
     let secrets = [Secret::new("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw".into(), None)];
     for kind in ProviderKind::ALL {
         let provider = build(kind, Options { dedupe_window: 600, dedupe_pointer: Some("/data/id".into()) });

@@ -56,6 +56,10 @@ pub(super) async fn run(command: EventsCommand, config: &Config, global: &Global
                 if let Some(cause) = &event.cause {
                     output::line(&format!("cause     {cause}"))?;
                 }
+                if let Some(report) = &full.report {
+                    output::line(&format!("about     {}", report.about))?;
+                    output::line(&format!("so far    {} {}", report.status, report.detail))?;
+                }
                 output::line("")?;
                 for (name, value) in &full.headers {
                     output::line(&format!("{name}: {value}"))?;

@@ -24,7 +24,12 @@ pub(super) fn run(config: &Config, id: &ChannelId, file: &Path, at: Option<Times
             .and_then(|mut file| file.read_to_end(&mut bytes))
             .map_err(|error| Failure::usage(format!("failed to read {}: {error}", file.display())))?;
     }
-    let request = parse(&bytes).map_err(|why| Failure::usage(format!("{}: {why}", file.display())))?;
+    let captured = parse(&bytes).map_err(|why| Failure::usage(format!("{}: {why}", file.display())))?;
+    let doors = channel.config.doors(config.ingress);
+    // A proxy may have rewritten the path: then the channel's own is what its provider was told.
+    let door = doors.iter().find(|(_, path)| *path == captured.path).or(doors.last());
+    let told = door.map(|(address, path)| config.told(&channel.config, *address, path)).unwrap_or_default();
+    let request = RawRequest { address: told.into(), ..captured.request };
     let now = at.unwrap_or_else(Timestamp::now);
     match channel.provider.verify(&channel.secrets, &request, now) {
         Ok(verified) if channel.is_enough(verified.assurance) => {
@@ -44,6 +49,7 @@ pub(super) fn run(config: &Config, id: &ChannelId, file: &Path, at: Option<Times
         )),
         Err(rejected) => {
             if explain {
+                output::line(&format!("address: {}", request.address))?;
                 output::line(&format!("body: {} bytes", request.body.len()))?;
                 for tried in &rejected.tried {
                     output::line(tried)?;
@@ -54,8 +60,17 @@ pub(super) fn run(config: &Config, id: &ChannelId, file: &Path, at: Option<Times
     }
 }
 
+/// A request as it was written down.
+#[derive(Debug)]
+struct Captured {
+    /// The path it was sent to.
+    path: String,
+    /// The request, without the address its provider was told.
+    request: RawRequest,
+}
+
 /// Reads a request as it is written down: request line, headers, empty line, body. Line ends are `\n` or `\r\n`.
-fn parse(bytes: &[u8]) -> Result<RawRequest, String> {
+fn parse(bytes: &[u8]) -> Result<Captured, String> {
     let mut rest = bytes;
     let mut line = || -> Option<&[u8]> {
         let end = rest.iter().position(|byte| *byte == b'\n')?;
@@ -69,7 +84,8 @@ fn parse(bytes: &[u8]) -> Result<RawRequest, String> {
     let method =
         words.next().and_then(|word| word.parse::<Method>().ok()).ok_or("the first line is no request line")?;
     let target = words.next().ok_or("the request line names no path")?;
-    let query = target.split_once('?').map_or("", |(_, query)| query).to_owned();
+    let (path, query) = target.split_once('?').unwrap_or((target, ""));
+    let (path, query) = (path.to_owned(), query.to_owned());
     let mut headers = HeaderMap::new();
     loop {
         let header = line().ok_or("there is no empty line between headers and body")?;
@@ -83,7 +99,8 @@ fn parse(bytes: &[u8]) -> Result<RawRequest, String> {
             HeaderValue::from_str(value.trim()).map_err(|_| format!("the value of {name} is no header value"))?;
         headers.append(name, value);
     }
-    Ok(RawRequest { method, query, headers, body: Bytes::copy_from_slice(rest) })
+    let request = RawRequest { method, address: "".into(), query, headers, body: Bytes::copy_from_slice(rest) };
+    Ok(Captured { path, request })
 }
 
 #[cfg(test)]
@@ -92,7 +109,9 @@ mod tests {
 
     #[test]
     fn a_written_request_is_read_and_its_body_untouched() {
-        let request = parse(b"POST /x?a=1 HTTP/1.1\r\nX-A: 1\r\nX-A: 2\r\n\r\nbody\r\n\r\n\xff").expect("a request");
+        let Captured { path, request } =
+            parse(b"POST /x?a=1 HTTP/1.1\r\nX-A: 1\r\nX-A: 2\r\n\r\nbody\r\n\r\n\xff").expect("a request");
+        assert_eq!(path, "/x");
         assert_eq!(request.query, "a=1");
         assert_eq!(request.headers.get_all("x-a").iter().count(), 2);
         assert_eq!(&request.body[..], b"body\r\n\r\n\xff");

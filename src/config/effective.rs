@@ -35,6 +35,9 @@ impl Config {
                 if let Some(files) = &channel.tls {
                     shown["tls"] = tls(files);
                 }
+                if let Some(url) = &channel.public_url {
+                    shown["public_url"] = json!(url);
+                }
                 if !channel.allow_from.is_empty() {
                     shown["allow_from"] = json!(channel.allow_from.iter().map(ToString::to_string).collect::<Vec<_>>());
                 }
@@ -57,6 +60,9 @@ impl Config {
         });
         if let Some(files) = &self.exposure.tls {
             listen["tls"] = tls(files);
+        }
+        if let Some(url) = &self.public_url {
+            listen["public_url"] = json!(url);
         }
         json!({
             "node": { "name": self.node, "state_dir": self.state_dir },

@@ -54,6 +54,10 @@ pub struct ListenFile {
     /// Proxies that are believed when X-Forwarded-For says who called them.
     #[schemars(with = "Option<Vec<String>>")]
     pub trusted_proxies: Option<Vec<Spanned<String>>>,
+    /// What providers were told, as `https://hub.example.org`; a channel's path follows. Signatures that cover the
+    /// address are checked against it. The listener's own address when absent.
+    #[schemars(with = "Option<String>")]
+    pub public_url: Option<Spanned<String>>,
 }
 
 /// `tls` of a listener. The files are read again when they change.
@@ -88,7 +92,7 @@ pub struct LimitsFile {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ChannelFile {
-    /// `github`, `standard` or `secret`.
+    /// `github`, `standard`, `typeform`, `twilio` or `secret`.
     #[schemars(with = "String")]
     pub provider: Spanned<String>,
     /// An address of its own; several channels may share one.
@@ -100,6 +104,9 @@ pub struct ChannelFile {
     /// Its path there; the provider's usual path when absent.
     #[schemars(with = "Option<String>")]
     pub path: Option<Spanned<String>>,
+    /// The whole address its provider was told, where it is not `listen.public_url` and the path.
+    #[schemars(with = "Option<String>")]
+    pub public_url: Option<Spanned<String>>,
     /// References to the active secrets; several while rotating.
     #[schemars(with = "Vec<SecretFile>")]
     #[serde(default)]

@@ -11,6 +11,7 @@ mod error;
 mod file;
 mod listeners;
 mod load;
+mod public;
 mod resolved;
 mod secret;
 mod size;

@@ -13,6 +13,7 @@ use crate::model::{Assurance, ChannelId, ProviderKind, Secret};
 
 use super::file::{self, ChannelFile, ConfigFile, SecretFile};
 use super::listeners::{self, Exposure, TlsFiles};
+use super::public::public_url;
 use super::{ByteSize, Cidr, ConfigError, SecretRef, Theme, VipList};
 
 /// A validated configuration.
@@ -28,6 +29,8 @@ pub struct Config {
     pub ingress: SocketAddr,
     /// What stands between the listeners and the world.
     pub exposure: Exposure,
+    /// What providers were told, where it is not the listener's own address.
+    pub public_url: Option<String>,
     /// The limits of every listener.
     pub limits: Limits,
     /// The channels, by id.
@@ -69,6 +72,8 @@ pub struct ChannelConfig {
     pub tls: Option<TlsFiles>,
     /// Its path, beside `/hooks/<id>`.
     pub path: String,
+    /// The whole address its provider was told, where it has one of its own.
+    pub public_url: Option<String>,
     /// Its secrets.
     pub secrets: Vec<ConfiguredSecret>,
     /// Who may send; empty is everybody.
@@ -173,6 +178,7 @@ impl Config {
             file_dir: path.and_then(Path::parent).map(Path::to_owned),
             ingress,
             exposure,
+            public_url: file.listen.public_url.as_ref().map(public_url).transpose()?,
             limits,
             channels,
             body_max: body_max.unwrap_or(BODY_MAX),
@@ -262,8 +268,9 @@ fn default_channel_set(state_dir: &Path, body_max: Option<u64>) -> BTreeMap<Chan
             let channel = ChannelConfig {
                 path: default_path(provider, &id),
                 provider,
-                listen: None,
+                listen: default_listen(provider),
                 tls: None,
+                public_url: None,
                 secrets: vec![ConfiguredSecret { reference, not_after: None, span: None }],
                 allow_from: Vec::new(),
                 body_max: provider_body_max(provider, body_max),
@@ -321,6 +328,7 @@ fn validate_channel(
         listen: typed.listen.as_ref().map(|listen| exposure.address(listen, tls.as_ref())).transpose()?,
         tls,
         path,
+        public_url: typed.public_url.as_ref().map(public_url).transpose()?,
         secrets: typed.secrets.iter().map(secret).collect::<Result<_, _>>()?,
         allow_from: typed
             .allow_from
@@ -338,7 +346,8 @@ fn validate_channel(
 fn required(provider: ProviderKind, typed: &Spanned<String>) -> Result<Assurance, Mistake> {
     let level: Assurance = typed.get_ref().parse().map_err(|e: String| Mistake::at(typed, e))?;
     let best = match provider {
-        ProviderKind::Github => Assurance::Body,
+        ProviderKind::Twilio => Assurance::Params,
+        ProviderKind::Github | ProviderKind::Typeform => Assurance::Body,
         ProviderKind::Standard | ProviderKind::Secret => Assurance::BodyAndTime,
     };
     if level > best {
@@ -405,6 +414,8 @@ fn refuse_shared_path(
 fn default_path(provider: ProviderKind, id: &ChannelId) -> String {
     match provider {
         ProviderKind::Github => "/github/webhook".to_owned(),
+        ProviderKind::Typeform => "/typeform/webhook".to_owned(),
+        ProviderKind::Twilio => "/whatsapp/webhook".to_owned(),
         ProviderKind::Standard | ProviderKind::Secret => format!("/hooks/{id}"),
     }
 }
@@ -414,8 +425,18 @@ fn provider_body_max(provider: ProviderKind, configured: Option<u64>) -> u64 {
     let general = configured.unwrap_or(BODY_MAX);
     match provider {
         ProviderKind::Github => general.max(25 << 20),
-        ProviderKind::Standard | ProviderKind::Secret => general,
+        ProviderKind::Standard | ProviderKind::Secret | ProviderKind::Typeform | ProviderKind::Twilio => general,
     }
+}
+
+/// The address of its own that a default channel has.
+fn default_listen(provider: ProviderKind) -> Option<SocketAddr> {
+    let port = match provider {
+        ProviderKind::Typeform => 9298,
+        ProviderKind::Twilio => 9297,
+        ProviderKind::Github | ProviderKind::Standard | ProviderKind::Secret => return None,
+    };
+    Some(SocketAddr::new(INGRESS.ip(), port))
 }
 
 fn size(typed: &Spanned<String>) -> Result<u64, Mistake> {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::config::{Config, ConfigError, Limits};
-use crate::ingress::{BodyBudget, Certificates, Channel, Door, FailureLimit, Receiving, Refusals, Routes, Swap};
+use crate::ingress::{BodyBudget, Certificates, Channel, Door, FailureLimit, Receiving, Refusals, Route, Routes, Swap};
 use crate::model::{ChannelId, Reason};
 use crate::net::{self, DoorLimits, Handler, ListenerTls};
 use crate::store::Store;
@@ -61,7 +61,9 @@ pub(super) fn receiving(
     let mut routes: HashMap<SocketAddr, Routes> = HashMap::new();
     for channel in channels.values() {
         for (address, path) in channel.config.doors(config.ingress) {
-            routes.entry(address).or_default().insert(path, Arc::clone(channel));
+            let told = config.told(&channel.config, address, &path);
+            let route = Route { channel: Arc::clone(channel), address: told.into() };
+            routes.entry(address).or_default().insert(path, route);
         }
     }
     let limit = limit.unwrap_or_else(|| Arc::new(FailureLimit::new(config.limits.failures_per_minute)));

@@ -212,9 +212,9 @@ fn read(store: &Store, request: Request) -> Result<Reply, StoreError> {
             Reply::Events(store.events(&filter, before, limit.min(PAGE_MAX))?)
         }
         Request::EventCount(filter) => Reply::Count(store.event_count(&filter)?),
-        Request::Event(id) => Reply::Event(
-            store.event(id)?.map(|raw| Box::new(FullEvent { event: raw.event, headers: raw.headers, body: raw.body })),
-        ),
+        Request::Event(id) => Reply::Event(store.event(id)?.map(|raw| {
+            Box::new(FullEvent { event: raw.event, headers: raw.headers, body: raw.body, report: raw.report })
+        })),
         Request::Inbox { filter, before, limit } => {
             Reply::Messages(store.inbox(&filter, before, limit.min(PAGE_MAX))?)
         }

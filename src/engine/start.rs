@@ -291,7 +291,9 @@ fn generate_secret(path: &Path, provider: ProviderKind) -> std::io::Result<()> {
     let bytes: [u8; 32] = rand::random();
     let secret = match provider {
         ProviderKind::Standard => format!("whsec_{}", STANDARD.encode(bytes)),
-        ProviderKind::Github | ProviderKind::Secret => URL_SAFE_NO_PAD.encode(bytes),
+        // As Twilio's own look.
+        ProviderKind::Twilio => hex::encode(&bytes[..16]),
+        ProviderKind::Github | ProviderKind::Typeform | ProviderKind::Secret => URL_SAFE_NO_PAD.encode(bytes),
     };
     if path.exists() {
         return Ok(());

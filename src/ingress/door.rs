@@ -1,11 +1,12 @@
 //! The way of one delivery: route, limits, body, signature, identity, commit, answer.
 
+use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{BufMut, Bytes, BytesMut};
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use jiff::Timestamp;
@@ -14,11 +15,11 @@ use uuid::Uuid;
 
 use crate::model::{Assurance, EventId, Reason};
 use crate::net::{Handler, ListenerTls, client_address};
-use crate::provider::{Answer, Outcome, RawRequest, Verified};
+use crate::provider::{self, Answer, Outcome, Provider, RawRequest, Verified};
 use crate::store::{NewEvent, Recorded, Store, StoreError};
 
 use super::body::{self, BodyBudget};
-use super::{Channel, Receiving, Refusals, Swap};
+use super::{Channel, Receiving, Refusals, Route, Swap};
 
 /// How long a delivery may wait for its commit. A sender that gives up sends again, and is a repeat then.
 const COMMIT_TIMEOUT: Duration = Duration::from_secs(15);
@@ -28,7 +29,7 @@ const MAX_CAUSE: usize = 300;
 
 /// Headers that are never stored. Secrets must not be, and a signature beside its body is what a replay needs;
 /// the rest say nothing about the event. A row without them is a third smaller, and so is every commit.
-const UNSTORED: [&str; 13] = [
+const UNSTORED: [&str; 15] = [
     "x-aurora-secret",
     "authorization",
     "proxy-authorization",
@@ -38,6 +39,8 @@ const UNSTORED: [&str; 13] = [
     "webhook-signature",
     "svix-signature",
     "x-aurora-signature",
+    "typeform-signature",
+    "x-twilio-signature",
     "host",
     "connection",
     "content-length",
@@ -77,16 +80,23 @@ impl Handler for Door {
         let source = client_address(peer.ip(), request.headers(), &behind.proxies);
         let now = Timestamp::now();
         let routes = behind.routes.get(&self.address);
-        let Some(channel) = routes.and_then(|routes| routes.get(request.uri().path())) else {
+        let Some(route) = routes.and_then(|routes| routes.get(request.uri().path())) else {
             let refused = Refused::new(Reason::UnknownPath, "no channel has this path");
-            return self.refuse(&behind, None, source, now, &refused);
+            let providers: Vec<&dyn Provider> =
+                routes.into_iter().flat_map(HashMap::values).map(|route| &*route.channel.provider).collect();
+            let answer = |outcome| provider::answer_stranger(request.headers(), &providers, outcome);
+            return self.refuse(&behind, None, source, now, &refused, answer);
         };
-        match self.receive(&behind, channel, request, source, now).await {
+        let channel = &*route.channel;
+        match self.receive(&behind, route, request, source, now).await {
             Ok(recorded) => {
                 let outcome = self.judge(channel, recorded, source, now);
                 respond(channel.provider.answer(outcome))
             }
-            Err(refused) => self.refuse(&behind, Some(channel), source, now, &refused),
+            Err(refused) => {
+                let answer = |outcome| channel.provider.answer(outcome);
+                self.refuse(&behind, Some(channel), source, now, &refused, answer)
+            }
         }
     }
 
@@ -99,7 +109,7 @@ impl Door {
     async fn receive(
         &self,
         behind: &Receiving,
-        channel: &Channel,
+        Route { channel, address }: &Route,
         request: Request<Incoming>,
         source: IpAddr,
         now: Timestamp,
@@ -113,12 +123,13 @@ impl Door {
         {
             return Err(Refused::new(Reason::Address, "the address is not in allow_from"));
         }
-        if head.method != Method::POST {
-            return Err(Refused::new(Reason::Method, "only POST is accepted"));
+        if !channel.provider.methods().contains(&head.method.as_str()) {
+            return Err(Refused::new(Reason::Method, "the provider never sends by this method"));
         }
         let max = channel.config.body_max;
         let mut raw = RawRequest {
             method: head.method,
+            address: Arc::clone(address),
             query: head.uri.query().unwrap_or_default().to_owned(),
             headers: head.headers,
             body: Bytes::new(),
@@ -175,17 +186,20 @@ impl Door {
         source: IpAddr,
         now: Timestamp,
         refused: &Refused,
+        answer: impl FnOnce(Outcome) -> Answer,
     ) -> Response<Full<Bytes>> {
         let senders_fault = !matches!(refused.reason, Reason::Overloaded | Reason::StoreFailed | Reason::RateLimited);
         let too_many = senders_fault && behind.limit.fail(source, slot(channel), now);
         let reason = if too_many { Reason::RateLimited } else { refused.reason };
         let id = channel.map(|channel| &channel.config.id);
         self.refusals.note(reason, id, source, &refused.detail, now);
-        let outcome = Outcome::Refused(reason);
-        let answer = channel.map_or_else(|| Answer::usual(outcome), |channel| channel.provider.answer(outcome));
+        let answer = answer(Outcome::Refused(reason));
         let mut response = respond(answer);
-        if answer.status == 405 {
-            response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("POST"));
+        if answer.status == 405
+            && let Some(channel) = channel
+            && let Ok(methods) = HeaderValue::from_str(&channel.provider.methods().join(", "))
+        {
+            response.headers_mut().insert(header::ALLOW, methods);
         }
         if matches!(refused.reason, Reason::TooLarge | Reason::BodyTimeout | Reason::Overloaded) {
             // The rest of the body is not read, so the connection cannot be used again.
@@ -252,7 +266,7 @@ fn respond(answer: Answer) -> Response<Full<Bytes>> {
     *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let headers = response.headers_mut();
     if !answer.body.is_empty() {
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(answer.content_type));
     }
     if let Some(seconds) = answer.retry_after {
         headers.insert(header::RETRY_AFTER, seconds.into());

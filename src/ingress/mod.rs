@@ -11,5 +11,5 @@ pub use body::BodyBudget;
 pub use channel::Channel;
 pub use door::Door;
 pub use limit::FailureLimit;
-pub use receiving::{Certificates, Receiving, Routes, Swap};
+pub use receiving::{Certificates, Receiving, Route, Routes, Swap};
 pub use refusals::Refusals;

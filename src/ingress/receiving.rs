@@ -10,7 +10,16 @@ use crate::net::ListenerTls;
 use super::{Channel, FailureLimit};
 
 /// The channels behind one address, by path.
-pub type Routes = HashMap<String, Arc<Channel>>;
+pub type Routes = HashMap<String, Route>;
+
+/// A path that leads to a channel.
+#[derive(Debug, Clone)]
+pub struct Route {
+    /// The channel.
+    pub channel: Arc<Channel>,
+    /// The address its provider was told for this path.
+    pub address: Arc<str>,
+}
 
 /// The TLS of each address that has it.
 pub type Certificates = HashMap<SocketAddr, Arc<ListenerTls>>;

@@ -20,13 +20,17 @@ pub enum ProviderKind {
     Github,
     /// Standard Webhooks 1.0, and Svix with its own header names.
     Standard,
+    /// Typeform, a form's answers.
+    Typeform,
+    /// Twilio: WhatsApp and SMS.
+    Twilio,
     /// Anything that can send the header `x-aurora-secret`.
     Secret,
 }
 
 impl ProviderKind {
     /// Every provider that is built.
-    pub const ALL: [Self; 3] = [Self::Github, Self::Standard, Self::Secret];
+    pub const ALL: [Self; 5] = [Self::Github, Self::Standard, Self::Typeform, Self::Twilio, Self::Secret];
 
     /// The name used in configuration, on screens and in `--json`.
     #[must_use]
@@ -34,6 +38,8 @@ impl ProviderKind {
         match self {
             Self::Github => "github",
             Self::Standard => "standard",
+            Self::Typeform => "typeform",
+            Self::Twilio => "twilio",
             Self::Secret => "secret",
         }
     }

@@ -25,6 +25,23 @@ pub struct Parsed {
     pub text: String,
     /// What joins messages to one conversation within the channel.
     pub thread: String,
+    /// What it says about an earlier message, when it is no message itself.
+    pub report: Option<Report>,
+}
+
+/// What a provider says about a message that went out: sent, delivered, read, failed.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Report {
+    /// The provider's id of the message it is about.
+    pub about: String,
+    /// The provider's word: `delivered`.
+    pub status: String,
+    /// How far the message has come by it. Reports come in any order; the highest rank holds.
+    pub rank: u8,
+    /// Why, when it failed; empty otherwise. Text is as it came.
+    pub detail: String,
+    /// Whether somebody has to look. Only then it is a message in the inbox too.
+    pub needs_somebody: bool,
 }
 
 /// What the operators have done with a message. Shared by everyone who is attached.

@@ -29,7 +29,7 @@ pub use event::{Event, EventState};
 pub use filter::{ContactFilter, EventFilter, InboxFilter};
 pub use id::{BadId, ContactId, ConversationId, EventId, MessageId};
 pub use log::{LogLevel, LogLine};
-pub use message::{Contact, Mark, Marks, Message, MessageRow, Parsed, Person};
+pub use message::{Contact, Mark, Marks, Message, MessageRow, Parsed, Person, Report};
 pub use nearest::nearest;
 pub use panel::{ChannelPanel, ChannelState};
 pub use rejection::{Reason, Rejection};

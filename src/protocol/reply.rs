@@ -4,7 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::model::{Contact, Event, Marks, Message, MessageRow};
+use crate::model::{Contact, Event, Marks, Message, MessageRow, Report};
 
 use super::Snapshot;
 
@@ -45,6 +45,9 @@ pub struct FullEvent {
     /// The stored bytes, base64 in JSON.
     #[serde(serialize_with = "to_base64", deserialize_with = "from_base64")]
     pub body: Vec<u8>,
+    /// When it reports about a message: how far that message has come by all reports so far.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub report: Option<Report>,
 }
 
 /// Why a request was not carried out.

@@ -18,18 +18,20 @@ pub enum Outcome {
 pub struct Answer {
     /// HTTP status code.
     pub status: u16,
-    /// The body, plain text.
+    /// The body.
     pub body: &'static str,
+    /// Its media type.
+    pub content_type: &'static str,
     /// Seconds for `Retry-After`.
     pub retry_after: Option<u32>,
 }
 
 impl Answer {
-    const fn new(status: u16, body: &'static str) -> Self {
-        Self { status, body, retry_after: None }
+    pub(super) const fn new(status: u16, body: &'static str) -> Self {
+        Self { status, body, content_type: "text/plain; charset=utf-8", retry_after: None }
     }
 
-    const fn retry_after(self, seconds: u32) -> Self {
+    pub(super) const fn retry_after(self, seconds: u32) -> Self {
         Self { retry_after: Some(seconds), ..self }
     }
 
@@ -65,7 +67,12 @@ impl Answer {
         }
     }
 
-    /// The same without a body, as status 204 wants.
+    /// The same as another media type.
+    pub(super) const fn content_type(self, content_type: &'static str) -> Self {
+        Self { content_type, ..self }
+    }
+
+    /// Without a body, as status 204 wants.
     pub(super) const fn no_content() -> Self {
         Self::new(204, "")
     }

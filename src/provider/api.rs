@@ -15,6 +15,11 @@ use super::{Answer, Outcome, RawRequest};
 /// A delivery goes through `accepts`, `verify` and `identify` before it is stored; `parse` reads it
 /// afterwards, as often as it is projected.
 pub trait Provider: Send + Sync + fmt::Debug {
+    /// The methods the service sends by.
+    fn methods(&self) -> &'static [&'static str] {
+        &["POST"]
+    }
+
     /// Whether the service ever sends this media type.
     fn accepts(&self, media_type: Option<&str>) -> bool;
 
@@ -50,11 +55,20 @@ pub trait Provider: Send + Sync + fmt::Debug {
         Answer::usual(outcome)
     }
 
-    /// Signs a sample delivery as the service would.
+    /// Signs a sample delivery to `url` as the service would.
     ///
     /// # Errors
     /// When no active secret can sign.
-    fn sample(&self, secrets: &[Secret], now: Timestamp, id: &str, text: &str) -> Result<Sample, String>;
+    fn sample(&self, secrets: &[Secret], now: Timestamp, id: &str, text: &str, url: &str) -> Result<Sample, String>;
+
+    /// The same sample as somebody without the secret would send it. Where the body is signed, its last byte is another.
+    fn forge(&self, sample: Sample) -> Sample {
+        let mut body = sample.body.to_vec();
+        if let Some(last) = body.last_mut() {
+            *last = if *last == b'!' { b'?' } else { b'!' };
+        }
+        Sample { body: body.into(), ..sample }
+    }
 }
 
 /// Options of a channel that its provider needs.

@@ -5,6 +5,8 @@ use crate::model::ProviderKind;
 use super::github::Github;
 use super::secret::SharedSecret;
 use super::standard::Standard;
+use super::twilio::Twilio;
+use super::typeform::Typeform;
 use super::{Options, Provider};
 
 /// The provider of `kind`.
@@ -13,6 +15,8 @@ pub fn build(kind: ProviderKind, options: Options) -> Box<dyn Provider> {
     match kind {
         ProviderKind::Github => Box::new(Github),
         ProviderKind::Standard => Box::new(Standard),
+        ProviderKind::Typeform => Box::new(Typeform),
+        ProviderKind::Twilio => Box::new(Twilio),
         ProviderKind::Secret => Box::new(SharedSecret::new(options)),
     }
 }

@@ -97,7 +97,7 @@ impl Provider for Github {
         }
     }
 
-    fn sample(&self, secrets: &[Secret], now: Timestamp, id: &str, text: &str) -> Result<Sample, String> {
+    fn sample(&self, secrets: &[Secret], now: Timestamp, id: &str, text: &str, _url: &str) -> Result<Sample, String> {
         let secret = secrets.iter().find(|secret| secret.is_active(now)).ok_or("no active secret")?;
         let body = json!({
             "action": "opened",
@@ -215,8 +215,14 @@ mod tests {
 
     fn delivery() -> RawRequest {
         let sample =
-            Github.sample(&secrets(&["k"]), now(), "11111111-2222-4333-8444-555555555555", "hello").expect("signs");
-        RawRequest { method: http::Method::POST, query: String::new(), headers: sample.headers, body: sample.body }
+            Github.sample(&secrets(&["k"]), now(), "11111111-2222-4333-8444-555555555555", "hello", "").expect("signs");
+        RawRequest {
+            method: http::Method::POST,
+            address: "".into(),
+            query: String::new(),
+            headers: sample.headers,
+            body: sample.body,
+        }
     }
 
     #[test]

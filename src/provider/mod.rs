@@ -12,9 +12,16 @@ mod mac;
 mod request;
 mod secret;
 mod standard;
+mod stranger;
+mod twilio;
+mod twilio_read;
+mod twilio_url;
+mod typeform;
+mod typeform_read;
 
 pub use answer::{Answer, Outcome};
 pub use api::{Envelope, Options, Provider, Rejected, Sample, Stored, Verified};
 pub use build::build;
 pub use json::{plain as parse_plain, read as parse_any};
 pub use request::RawRequest;
+pub use stranger::answer_stranger;

@@ -1,5 +1,7 @@
 //! A delivery as it came off the wire.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use http::{HeaderMap, Method};
 
@@ -12,6 +14,9 @@ use super::Rejected;
 pub struct RawRequest {
     /// The method.
     pub method: Method,
+    /// The address the provider was told, without a query: `https://hub.example.org/whatsapp/webhook`.
+    /// It comes from the configuration; the header `Host` says whatever its sender likes.
+    pub address: Arc<str>,
     /// The query, without `?`; empty when there is none.
     pub query: String,
     /// The headers.

@@ -106,7 +106,7 @@ impl Provider for SharedSecret {
         json::read(stored)
     }
 
-    fn sample(&self, secrets: &[Secret], now: Timestamp, id: &str, text: &str) -> Result<Sample, String> {
+    fn sample(&self, secrets: &[Secret], now: Timestamp, id: &str, text: &str, _url: &str) -> Result<Sample, String> {
         let secret = secrets.iter().find(|secret| secret.is_active(now)).ok_or("no active secret")?;
         let body = json!({
             "subject": text,
@@ -120,6 +120,12 @@ impl Provider for SharedSecret {
         headers.insert(SECRET, value);
         headers.insert(SIGNED.id, HeaderValue::from_str(id).map_err(|e| e.to_string())?);
         Ok(Sample { headers, body: body.to_string().into() })
+    }
+
+    /// The body is not covered; the secret is another.
+    fn forge(&self, mut sample: Sample) -> Sample {
+        sample.headers.insert(SECRET, HeaderValue::from_static("forged"));
+        sample
     }
 }
 
@@ -171,7 +177,13 @@ mod tests {
             .iter()
             .map(|(name, value)| (http::HeaderName::from_static(name), HeaderValue::from_str(value).expect("a header")))
             .collect();
-        RawRequest { method: http::Method::POST, query: query.to_owned(), headers, body: body.into() }
+        RawRequest {
+            method: http::Method::POST,
+            address: "".into(),
+            query: query.to_owned(),
+            headers,
+            body: body.into(),
+        }
     }
 
     fn verify(request: &RawRequest) -> Result<Verified, Reason> {

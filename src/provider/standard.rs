@@ -180,7 +180,7 @@ impl Provider for Standard {
         }
     }
 
-    fn sample(&self, secrets: &[Secret], now: Timestamp, id: &str, text: &str) -> Result<Sample, String> {
+    fn sample(&self, secrets: &[Secret], now: Timestamp, id: &str, text: &str, _url: &str) -> Result<Sample, String> {
         let body = json!({
             "type": "message.received",
             "timestamp": now.to_string(),
@@ -242,7 +242,13 @@ mod tests {
         headers.insert(names.id, HeaderValue::from_static("msg_p5jXN8AQM9LWM0D4loKWxJek"));
         headers.insert(names.timestamp, HeaderValue::from_static("1614265330"));
         headers.insert(names.signature, HeaderValue::from_static("v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="));
-        RawRequest { method: http::Method::POST, query: String::new(), headers, body: r#"{"test": 2432232314}"#.into() }
+        RawRequest {
+            method: http::Method::POST,
+            address: "".into(),
+            query: String::new(),
+            headers,
+            body: r#"{"test": 2432232314}"#.into(),
+        }
     }
 
     fn reason(request: &RawRequest) -> Reason {
@@ -316,10 +322,10 @@ mod tests {
         let signing = SigningKey::from_bytes(&[7; 32]);
         let private = format!("whsk_{}", BASE64.encode(signing.to_keypair_bytes()));
         let public = format!("whpk_{}", BASE64.encode(signing.verifying_key().to_bytes()));
-        let sample = Standard.sample(&secrets(&[&private]), at(NOW), "1", "hello").expect("signs");
+        let sample = Standard.sample(&secrets(&[&private]), at(NOW), "1", "hello", "").expect("signs");
         let request = RawRequest { headers: sample.headers, body: sample.body, ..known_answer(&WEBHOOK) };
         assert!(Standard.verify(&secrets(&[&public]), &request, at(NOW)).is_ok());
-        assert!(Standard.sample(&secrets(&[&public]), at(NOW), "1", "hello").is_err(), "a public key cannot sign");
+        assert!(Standard.sample(&secrets(&[&public]), at(NOW), "1", "hello", "").is_err(), "a public key cannot sign");
     }
 
     #[test]

@@ -3,9 +3,9 @@
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use crate::model::{Assurance, ChannelId, Event, EventFilter, EventId, EventState};
+use crate::model::{Assurance, ChannelId, Event, EventFilter, EventId, EventState, Report};
 
-use super::{Store, StoreError};
+use super::{Store, StoreError, reports};
 
 /// An event with everything that came along.
 #[derive(Debug, Clone)]
@@ -16,11 +16,15 @@ pub struct RawEvent {
     pub headers: Vec<(String, String)>,
     /// The stored bytes.
     pub body: Vec<u8>,
+    /// When it reports about a message: how far that message has come by all reports so far.
+    pub report: Option<Report>,
 }
 
-const COLUMNS: &str = "e.seq, e.id, c.id, e.kind, coalesce(e.time, e.received), e.received, m.subject, e.dedupe_key,
+const COLUMNS: &str = "e.seq, e.id, c.id, e.kind, coalesce(e.time, e.received), e.received,
+    coalesce(m.subject, r.subject), e.dedupe_key,
     e.assurance, e.dead, e.seq <= (SELECT seq FROM watermark WHERE name = 'messages')
-    FROM event e JOIN channel c ON c.n = e.channel LEFT JOIN message m ON m.seq = e.seq";
+    FROM event e JOIN channel c ON c.n = e.channel LEFT JOIN message m ON m.seq = e.seq
+    LEFT JOIN report r ON r.seq = e.seq";
 
 pub(super) const MATCHES: &str = "(?1 IS NULL OR e.channel = (SELECT n FROM channel WHERE id = ?1))
     AND (?2 IS NULL OR e.kind = ?2 OR (?2 GLOB '*[*]' AND substr(e.kind, 1, length(?2) - 1) = substr(?2, 1, length(?2) - 1)))
@@ -95,7 +99,8 @@ impl Store {
                 .optional()?;
             let Some(event) = found else { return Ok(None) };
             let (head, body) = head_and_body(connection, event.seq)?;
-            Ok(Some(RawEvent { event, headers: headers(&head), body }))
+            let report = reports::standing(connection, event.seq)?;
+            Ok(Some(RawEvent { event, headers: headers(&head), body, report }))
         })
     }
 

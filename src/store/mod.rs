@@ -22,6 +22,7 @@ mod queue;
 mod read;
 mod record;
 mod rejections;
+mod reports;
 mod search;
 #[cfg(test)]
 mod tests;

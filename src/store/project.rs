@@ -9,7 +9,7 @@ use crate::model::{
 
 use super::body_guard::BodyGuard;
 use super::events::{MATCHES, timestamp};
-use super::{Store, StoreError};
+use super::{Store, StoreError, reports};
 
 /// An event behind the watermark.
 #[derive(Debug, Clone)]
@@ -70,7 +70,7 @@ pub struct Projected {
 const MAX_TEXT: usize = 256 * 1024;
 /// Longest text that is indexed.
 const MAX_INDEXED: usize = 64 * 1024;
-const MAX_SUBJECT: usize = 512;
+pub(super) const MAX_SUBJECT: usize = 512;
 const PREVIEW: usize = 160;
 
 const PENDING: &str = "SELECT e.seq, e.id, c.id, e.channel, e.kind, e.dedupe_key, e.received, e.dead,
@@ -215,7 +215,7 @@ fn listed(projection: Projection) -> Event {
         kind: event.kind,
         time: event.time,
         received: event.received,
-        subject: parsed.map(|parsed| cut(&one_line(&parsed.subject), MAX_SUBJECT).to_owned()),
+        subject: parsed.as_ref().map(listed_subject),
         dedupe_key: event.key,
         assurance: event.assurance,
         state: if event.dead.is_some() { EventState::Dead } else { EventState::Projected },
@@ -226,9 +226,15 @@ fn listed(projection: Projection) -> Event {
 /// Writes one message; answers its row when it is new.
 fn project_one(connection: &Connection, projection: &Projection) -> rusqlite::Result<Option<MessageRow>> {
     let Projection { event, parsed: Some(parsed), vip } = projection else { return Ok(None) };
+    if let Some(report) = &parsed.report {
+        reports::write(connection, event, report, &listed_subject(parsed))?;
+        if !report.needs_somebody {
+            return Ok(None);
+        }
+    }
     let contact = contact(connection, event, parsed, *vip)?;
     let conversation = conversation(connection, event, parsed)?;
-    let subject = cut(&one_line(&parsed.subject), MAX_SUBJECT).to_owned();
+    let subject = listed_subject(parsed);
     let preview = cut(&one_line(cut(&parsed.text, 4 * PREVIEW)), PREVIEW).to_owned();
     let text = cut(&parsed.text, MAX_TEXT);
     let contact_n = contact.as_ref().map(|contact| contact.n);
@@ -371,8 +377,12 @@ fn conversation(connection: &Connection, event: &PendingEvent, parsed: &Parsed) 
         )
 }
 
+fn listed_subject(parsed: &Parsed) -> String {
+    cut(&one_line(&parsed.subject), MAX_SUBJECT).to_owned()
+}
+
 /// At most `max` bytes of `text`, cut between characters.
-fn cut(text: &str, max: usize) -> &str {
+pub(super) fn cut(text: &str, max: usize) -> &str {
     &text[..text.floor_char_boundary(max)]
 }
 

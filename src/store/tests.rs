@@ -7,7 +7,7 @@ use tempfile::TempDir;
 use uuid::Uuid;
 
 use crate::model::{
-    Assurance, ChannelId, ContactFilter, EventFilter, EventId, EventState, InboxFilter, Mark, Parsed, Person,
+    Assurance, ChannelId, ContactFilter, EventFilter, EventId, EventState, InboxFilter, Mark, Parsed, Person, Report,
     StoreFault,
 };
 
@@ -344,4 +344,77 @@ fn a_file_that_is_no_database_is_named() {
     let error = Store::open(dir.path(), Options::default()).expect_err("no database");
     assert!(matches!(error, StoreError::Disk { fault: StoreFault::Corrupt, .. }), "{error}");
     assert!(error.to_string().contains("aurora.db"), "{error}");
+}
+
+/// Records a report in `body`, as `status rank`, and projects it; somebody is needed at rank 5.
+async fn report(store: &Store, channel: i64, about: &str, body: &str) -> EventId {
+    let new = event(channel, Some(&format!("{about}:{body}")), body, 0);
+    let id = new.id;
+    record(store, new).await;
+    let pending = store.pending(10).expect("reads");
+    store.project(pending.into_iter().map(|event| reported(event, about)).collect(), true).await.expect("projects");
+    id
+}
+
+fn reported(event: super::PendingEvent, about: &str) -> Projection {
+    let body = String::from_utf8(event.body.clone()).expect("text");
+    let (status, rank) = body.split_once(' ').expect("status and rank");
+    let rank = rank.parse().expect("a number");
+    let report =
+        Report { about: about.into(), status: status.into(), rank, detail: String::new(), needs_somebody: rank == 5 };
+    let subject = format!("{status}: a message");
+    Projection { parsed: Some(Parsed { subject, report: Some(report), ..Parsed::default() }), vip: false, event }
+}
+
+#[tokio::test]
+async fn reports_are_ranked_whatever_order_they_come_in() {
+    let orders: [&[&str]; 3] = [
+        &["queued 1", "sent 3", "delivered 6", "read 7"],
+        &["read 7", "delivered 6", "queued 1", "sent 3"],
+        &["delivered 6", "read 7", "sent 3", "sent 3", "queued 1"],
+    ];
+    for order in orders {
+        let dir = tempfile::tempdir().expect("temp dir");
+        let store = open(&dir);
+        let (a, b) = channels(&store).await;
+        let mut last = EventId::from_uuid(Uuid::now_v7());
+        for body in order {
+            last = report(&store, a, "SM1", body).await;
+        }
+        let other = report(&store, a, "SM2", "sent 3").await;
+        let elsewhere = report(&store, b, "SM1", "queued 1").await;
+        let standing = |id| store.event(id).expect("reads").and_then(|event| event.report).map(|report| report.status);
+        let known = if order.len() == 5 { report(&store, a, "SM1", "late 2").await } else { last };
+        assert_eq!(standing(known).as_deref(), Some("read"), "{order:?}");
+        assert_eq!(standing(other).as_deref(), Some("sent"), "another message");
+        assert_eq!(standing(elsewhere).as_deref(), Some("queued"), "another channel");
+        assert_eq!(store.inbox_count(&InboxFilter::default()).expect("counts"), 0, "nobody is needed");
+    }
+}
+
+#[tokio::test]
+async fn a_report_is_listed_and_only_one_that_needs_somebody_is_a_message() {
+    let dir = tempfile::tempdir().expect("temp dir");
+    let store = open(&dir);
+    let (a, _) = channels(&store).await;
+    report(&store, a, "SM1", "sent 3").await;
+    let failed = report(&store, a, "SM1", "failed 5").await;
+    let subjects: Vec<_> = store
+        .events(&EventFilter::default(), None, 10)
+        .expect("lists")
+        .into_iter()
+        .map(|event| event.subject)
+        .collect();
+    assert_eq!(subjects, [Some("failed: a message".to_owned()), Some("sent: a message".to_owned())]);
+    let rows = store.inbox(&InboxFilter::default(), None, 10).expect("lists");
+    assert_eq!(rows.iter().map(|row| row.subject.as_str()).collect::<Vec<_>>(), ["failed: a message"]);
+    assert_eq!(
+        store.event(failed).expect("reads").and_then(|event| event.report).map(|r| r.needs_somebody),
+        Some(true)
+    );
+    let again = store.stored_after(0, &EventFilter::default(), 10).expect("reads");
+    let projected =
+        store.project(again.into_iter().map(|event| reported(event, "SM1")).collect(), false).await.expect("projects");
+    assert!(projected.rows.is_empty(), "nothing is new");
+    assert_eq!(store.inbox_count(&InboxFilter::default()).expect("counts"), 1);
 }

@@ -6,7 +6,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use aurora::config;
-use aurora::ingress::{BodyBudget, Certificates, Channel, Door, FailureLimit, Receiving, Refusals, Routes, Swap};
+use aurora::ingress::{
+    BodyBudget, Certificates, Channel, Door, FailureLimit, Receiving, Refusals, Route, Routes, Swap,
+};
 use aurora::model::{Assurance, EventFilter, Parsed, Reason, Secret};
 use aurora::net::{self, DoorLimits};
 use aurora::provider::{Answer, Envelope, Outcome, Provider, RawRequest, Rejected, Sample, Stored, Verified};
@@ -62,7 +64,7 @@ impl Provider for FormBatch {
         Answer::usual(outcome)
     }
 
-    fn sample(&self, _: &[Secret], _: Timestamp, _: &str, _: &str) -> Result<Sample, String> {
+    fn sample(&self, _: &[Secret], _: Timestamp, _: &str, _: &str, _: &str) -> Result<Sample, String> {
         Err("no samples".into())
     }
 }
@@ -76,7 +78,8 @@ async fn door(dir: &std::path::Path, stop: CancellationToken) -> (SocketAddr, Ar
         Channel { config, number, provider: Box::new(FormBatch), secrets: vec![Secret::new("k".into(), None)] };
     let listener = net::bind(([127, 0, 0, 1], 0).into()).await.expect("binds");
     let address = listener.local_addr().expect("an address");
-    let routes = HashMap::from([(address, Routes::from([("/in".to_owned(), Arc::new(channel))]))]);
+    let route = Route { channel: Arc::new(channel), address: "".into() };
+    let routes = HashMap::from([(address, Routes::from([("/in".to_owned(), route)]))]);
     let limit = Arc::new(FailureLimit::new(600));
     let receiving = Receiving { routes, limit, proxies: Vec::new(), certificates: Certificates::new() };
     let door = Door {

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::support::{Site, borrowed, github, head, now, standard};
+use crate::support::{CHANNELS, Site, borrowed, github, head, now, standard};
 
 fn keys(value: &Value) -> Vec<&str> {
     value.as_object().expect("an object").keys().map(String::as_str).collect()
@@ -92,7 +92,6 @@ fn mistakes_are_answered_with_what_to_do() {
         (&["events", "show", "evt_x"], 2, "expected `evt_`"),
         (&["events", "list", "--since", "yesterday"], 2, "30m, 2h or 7d"),
         (&["send-test", "nope"], 2, "configured are github, secret, standard"),
-        (&["send-test", "github"], 2, "start aurora once"),
         (&["status"], 4, "aurora serve"),
         (&["watch"], 4, "no engine listens"),
         (&["attach", "wss://x"], 2, "wss:// is not built"),
@@ -105,6 +104,9 @@ fn mistakes_are_answered_with_what_to_do() {
         assert_eq!(output.status.code(), Some(*code), "{args:?}: {stderr}");
         assert!(stderr.contains(words), "{args:?}: {stderr}");
     }
+    let fresh = Site::bare("").aurora(&["send-test", "github"]);
+    assert_eq!(fresh.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&fresh.stderr).contains("start aurora once"), "{fresh:?}");
     let output = site.aurora(&[]);
     assert_eq!(output.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&output.stderr).contains("aurora serve"), "no terminal");
@@ -147,7 +149,7 @@ fn the_configuration_is_written_checked_and_shown_without_secrets() {
 #[test]
 fn samples_and_channel_tests_go_through_the_real_socket() {
     let site = Site::served();
-    for channel in ["github", "standard", "secret"] {
+    for channel in CHANNELS {
         assert!(site.ok(&["send-test", channel, "--count", "3"]).contains("3 accepted"));
         let output = site.ok(&["channel", "test", channel]);
         assert_eq!(output.matches("ok  ").count(), 3, "{output}");

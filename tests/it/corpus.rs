@@ -22,8 +22,13 @@ pub fn exercise(body: &[u8], event: &str, form: bool) {
     headers.insert("webhook-timestamp", HeaderValue::from_static("1700000000"));
     headers.insert("x-hub-signature-256", HeaderValue::from_static("sha256=00"));
     let stored_headers = vec![("content-type".to_owned(), content_type.to_owned())];
-    let request =
-        RawRequest { method: http::Method::POST, query: event.to_owned(), headers, body: body.to_vec().into() };
+    let request = RawRequest {
+        method: http::Method::POST,
+        address: "https://hub.example.org/x".into(),
+        query: event.to_owned(),
+        headers,
+        body: body.to_vec().into(),
+    };
     let secrets = [Secret::new("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw".into(), None)];
     let now = Timestamp::from_second(1_700_000_000).expect("in range");
     for kind in ProviderKind::ALL {

@@ -41,14 +41,46 @@ pub struct Site {
     child: Option<Child>,
 }
 
+/// The channels of a site, one a provider. The default ones have ports of their own, which tests cannot share.
+pub const CHANNELS: [&str; 5] = ["github", "secret", "standard", "twilio", "typeform"];
+
+/// A random secret as `provider` has them.
+fn new_secret(provider: &str) -> String {
+    let bytes: [u8; 32] = rand::random();
+    if provider == "standard" { format!("whsec_{}", BASE64.encode(bytes)) } else { hex::encode(bytes) }
+}
+
+/// Writes `value` to a file that only its owner may read.
+pub fn write_private(path: &Path, value: &str) {
+    std::fs::create_dir_all(path.parent().expect("a directory")).expect("makes the directory");
+    std::fs::write(path, value).expect("writes");
+    std::fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).expect("chmod");
+}
+
 impl Site {
-    /// A site with the default channels, and nothing running.
+    /// A site with `CHANNELS`, and nothing running.
     pub fn new() -> Self {
         Self::with("")
     }
 
-    /// The same with more configuration.
+    /// The same with more configuration; channels in it are then the only ones.
     pub fn with(config: &str) -> Self {
+        if config.contains("[channels.") {
+            return Self::bare(config);
+        }
+        let channels = CHANNELS
+            .map(|id| format!("[channels.{id}]\nprovider = \"{id}\"\nsecrets = [\"file:state/secrets/{id}\"]\n"));
+        let site = Self::bare(&format!("{config}{}", channels.concat()));
+        for id in CHANNELS {
+            write_private(&site.path().join("state/secrets").join(id), &new_secret(id));
+        }
+        std::fs::set_permissions(site.path().join("state"), std::os::unix::fs::PermissionsExt::from_mode(0o700))
+            .expect("chmod");
+        site
+    }
+
+    /// A site with this configuration alone; without channels in it they are the default ones.
+    pub fn bare(config: &str) -> Self {
         let dir = tempfile::tempdir().expect("a temporary directory");
         let port = free_port();
         let listen = format!("[listen]\ningress = \"127.0.0.1:{port}\"\n[node]\nname = \"test\"\n{config}");
@@ -138,7 +170,7 @@ impl Site {
         self.child.take().expect("an engine runs").wait().expect("ends").success()
     }
 
-    /// The generated secret of a default channel.
+    /// The secret of one of `CHANNELS`.
     pub fn secret(&self, channel: &str) -> String {
         let path = self.path().join("state/secrets").join(channel);
         std::fs::read_to_string(path).expect("a secret").trim().to_owned()

@@ -25,7 +25,13 @@ fn request(headers: &[(&'static str, &str)], body: &[u8]) -> RawRequest {
         .iter()
         .map(|(name, value)| (name.parse().expect("a name"), HeaderValue::from_str(value).expect("a value")))
         .collect();
-    RawRequest { method: http::Method::POST, query: String::new(), headers, body: body.to_vec().into() }
+    RawRequest {
+        method: http::Method::POST,
+        address: URL.into(),
+        query: String::new(),
+        headers,
+        body: body.to_vec().into(),
+    }
 }
 
 fn secret(value: &str) -> [Secret; 1] {
@@ -60,11 +66,65 @@ fn standard_webhooks() {
     }
 }
 
+#[test]
+fn typeform() {
+    let vectors = vectors("typeform");
+    assert_eq!(vectors.len(), 1);
+    for vector in vectors {
+        let headers = [("typeform-signature", text(&vector, "/expect"))];
+        let request = request(&headers, text(&vector, "/input/body").as_bytes());
+        let secrets = secret(text(&vector, "/input/secret"));
+        provider(ProviderKind::Typeform).verify(&secrets, &request, Timestamp::UNIX_EPOCH).expect("verifies");
+    }
+}
+
+/// The body whose hash a vector's address names; the vectors give one body, and `{}` in the name of another.
+fn hashed_body(vectors: &[Value], query: &str) -> Option<String> {
+    let hash = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "bodySHA256")?.1.into_owned();
+    let given = vectors.iter().find(|vector| vector["expect"] == hash.as_str());
+    Some(given.map_or("{}", |vector| text(vector, "/input/body")).to_owned())
+}
+
+#[test]
+fn twilio() {
+    let vectors = vectors("twilio");
+    let signed: Vec<&Value> = vectors.iter().filter(|vector| vector["input"]["token"].is_string()).collect();
+    assert_eq!(signed.len(), 10);
+    for vector in signed {
+        let (address, query) = text(vector, "/input/request_url").split_once('?').expect("a query");
+        let mut form = form_urlencoded::Serializer::new(String::new());
+        for (name, value) in vector["input"]["params"].as_object().expect("parameters") {
+            for value in value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice) {
+                form.append_pair(name, value.as_str().expect("text"));
+            }
+        }
+        let (media, body) = match hashed_body(&vectors, query) {
+            Some(body) => ("application/json", body),
+            None => ("application/x-www-form-urlencoded", form.finish()),
+        };
+        let headers = [("x-twilio-signature", text(vector, "/expect")), ("content-type", media)];
+        let good =
+            RawRequest { address: address.into(), query: query.to_owned(), ..request(&headers, body.as_bytes()) };
+        let verify = |request: &RawRequest| {
+            let secrets = secret(text(vector, "/input/token"));
+            provider(ProviderKind::Twilio).verify(&secrets, request, Timestamp::UNIX_EPOCH)
+        };
+        verify(&good).unwrap_or_else(|rejected| panic!("{}: {rejected} {:?}", vector["name"], rejected.tried));
+        verify(&RawRequest { query: format!("{query}1"), ..good.clone() }).expect_err("another address");
+        verify(&RawRequest { body: format!("{body}1").into(), ..good }).expect_err("another body");
+    }
+}
+
 fn at() -> Timestamp {
     Timestamp::from_second(1_700_000_000).expect("in range")
 }
 
-const KEYS: [(ProviderKind, &str, &[&str]); 2] = [
+/// What the providers of the samples were told.
+const URL: &str = "https://hub.example.org/x";
+
+const KEYS: [(ProviderKind, &str, &[&str]); 4] = [
+    (ProviderKind::Typeform, "secret", &["typeform-signature"]),
+    (ProviderKind::Twilio, "0123456789abcdef0123456789abcdef", &["x-twilio-signature"]),
     (ProviderKind::Github, "secret", &["x-hub-signature-256"]),
     (
         ProviderKind::Standard,
@@ -73,14 +133,40 @@ const KEYS: [(ProviderKind, &str, &[&str]); 2] = [
     ),
 ];
 
+fn parameters(form: &[u8]) -> Vec<(String, String)> {
+    let mut parameters: Vec<_> = form_urlencoded::parse(form).into_owned().collect();
+    parameters.sort();
+    parameters
+}
+
 proptest! {
+    /// Flips one bit of a query that is signed; the delivery must be refused.
+    #[test]
+    fn an_altered_address_is_refused(query in "[a-z]{1,8}=[a-z0-9.+]{0,8}(&[a-z]{1,8}=[a-z0-9%27]{0,8})?", place in any::<prop::sample::Index>(), bit in 0u8..7) {
+        let (_, key, _) = KEYS[1];
+        let twilio = provider(ProviderKind::Twilio);
+        let sample = twilio.sample(&secret(key), at(), "0123", "hello", &format!("{URL}?{query}")).expect("signs");
+        let request = RawRequest { query: query.clone(), headers: sample.headers, body: sample.body, ..request(&[], b"") };
+        prop_assert!(twilio.verify(&secret(key), &request, at()).is_ok());
+        let mut altered = query.clone().into_bytes();
+        let at_byte = place.index(altered.len());
+        altered[at_byte] ^= 1 << bit;
+        let altered = String::from_utf8(altered).expect("ASCII");
+        if parameters(altered.as_bytes()) != parameters(query.as_bytes()) {
+            let altered = RawRequest { query: altered, ..request.clone() };
+            prop_assert!(twilio.verify(&secret(key), &altered, at()).is_err());
+        }
+        let elsewhere = RawRequest { address: "https://hub.example.org/y".into(), ..request };
+        prop_assert!(twilio.verify(&secret(key), &elsewhere, at()).is_err());
+    }
+
     /// Flips one bit of something that is signed; the delivery must be refused.
     #[test]
-    fn any_altered_signed_byte_is_refused(which in 0usize..2, place in any::<prop::sample::Index>(), bit in 0u8..8, subject in "[a-z]{1,20}") {
+    fn any_altered_signed_byte_is_refused(which in 0usize..KEYS.len(), place in any::<prop::sample::Index>(), bit in 0u8..8, subject in "[a-z]{1,20}") {
         let (kind, key, headers) = KEYS[which];
         let provider = provider(kind);
-        let sample = provider.sample(&secret(key), at(), "0123", &subject).expect("signs");
-        let mut request = RawRequest { method: http::Method::POST, query: String::new(), headers: sample.headers, body: sample.body };
+        let sample = provider.sample(&secret(key), at(), "0123", &subject, URL).expect("signs");
+        let mut request = RawRequest { method: http::Method::POST, address: URL.into(), query: String::new(), headers: sample.headers, body: sample.body };
         prop_assert!(provider.verify(&secret(key), &request, at()).is_ok());
         let lengths: Vec<usize> = headers.iter().map(|name| request.headers[*name].len()).chain([request.body.len()]).collect();
         let mut at_byte = place.index(lengths.iter().sum());
@@ -88,6 +174,10 @@ proptest! {
         if part == headers.len() {
             let mut body = request.body.to_vec();
             body[at_byte] ^= 1 << bit;
+            // Parameters are signed, not how they are written.
+            if kind == ProviderKind::Twilio && parameters(&body) == parameters(&request.body) {
+                return Ok(());
+            }
             request.body = body.into();
         } else {
             let name = headers[part];

@@ -75,6 +75,18 @@ CREATE INDEX message_channel ON message (channel);
 CREATE INDEX message_contact ON message (contact);
 CREATE INDEX message_conversation ON message (conversation);
 
+-- What providers report about messages that went out, one row an event. The highest rank holds.
+CREATE TABLE report (
+    seq     INTEGER PRIMARY KEY,        -- the event's
+    channel INTEGER NOT NULL REFERENCES channel (n),
+    about   TEXT    NOT NULL,           -- the provider's id of the message
+    status  TEXT    NOT NULL,
+    rank    INTEGER NOT NULL,
+    detail  TEXT    NOT NULL,
+    subject TEXT    NOT NULL
+);
+CREATE INDEX report_about ON report (channel, about, rank);
+
 -- Messages nobody has read: what is not in `mark` as read.
 CREATE TABLE unread (
     seq     INTEGER PRIMARY KEY,

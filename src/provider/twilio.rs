@@ -1,0 +1,396 @@
+//! Twilio webhooks for WhatsApp and SMS: `X-Twilio-Signature` over the address and the parameters
+//! (twilio.com/docs/usage/security).
+//!
+//! Names and values are joined without anything between them, so other parameters can read the same: a name may end
+//! later and its value begin later. An id of exactly 34 characters cannot grow or shrink that way; what has none
+//! is a dead letter. No time is signed: an id counts for good.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Method};
+use jiff::{SignedDuration, Timestamp};
+use sha2::{Digest, Sha256};
+
+use crate::model::{Assurance, Parsed, Reason, Secret};
+
+use super::api::active;
+use super::twilio_read::{self, Fields};
+use super::twilio_url::{candidates, pairs};
+use super::{Answer, Envelope, Outcome, Provider, RawRequest, Rejected, Sample, Stored, Verified, mac, standard};
+
+const SIGNATURE: &str = "x-twilio-signature";
+const BODY_HASH: &str = "bodySHA256";
+pub(super) const FORM: &str = "application/x-www-form-urlencoded";
+const JSON: &str = "application/json";
+/// No reply is sent in the answer; the REST API is for that.
+const TWIML: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Response/>";
+/// For how long an equal body without an id counts as a repeat.
+const NAMELESS: SignedDuration = SignedDuration::from_hours(72);
+
+/// WhatsApp and SMS at Twilio.
+#[derive(Debug)]
+pub(super) struct Twilio;
+
+type Pairs = Vec<(Vec<u8>, Vec<u8>)>;
+
+impl Provider for Twilio {
+    fn methods(&self) -> &'static [&'static str] {
+        &["GET", "POST"]
+    }
+
+    fn accepts(&self, media_type: Option<&str>) -> bool {
+        matches!(media_type, None | Some(FORM | JSON))
+    }
+
+    fn check_secret(&self, secret: &Secret) -> Result<(), String> {
+        match secret.expose().get(..2) {
+            Some("AC" | "SK") if is_sid(secret.expose()) => {
+                Err("that is the id of an account or a key; the auth token stands beside it".to_owned())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn verify(&self, secrets: &[Secret], request: &RawRequest, now: Timestamp) -> Result<Verified, Rejected> {
+        let header = request.required(SIGNATURE)?;
+        let Some(signature) = BASE64.decode(header).ok().filter(|bytes| bytes.len() == 20) else {
+            return Err(Rejected::new(Reason::MalformedHeader, format!("{SIGNATURE} is not the base64 of 20 bytes")));
+        };
+        let parameters = parameters(request)?;
+        let candidates = candidates(&request.address, &request.query);
+        let mut tried = Vec::new();
+        let secrets = active(secrets, now, &mut tried);
+        let mut known = false;
+        for (_, secret) in &secrets {
+            for candidate in &candidates {
+                // All are compared, so that the time tells nothing of which one it was.
+                let signed = signed(&candidate.url, &parameters);
+                known |= mac::verifies_sha1(secret.expose().as_bytes(), signed, &signature);
+            }
+        }
+        if known {
+            return Ok(Verified { assurance: Assurance::Params, time: None, id: None });
+        }
+        for (number, _) in &secrets {
+            tried.extend(candidates.iter().map(|candidate| {
+                format!(
+                    "secret {number}: HMAC-SHA1 over {} ({}) and {} parameters does not match",
+                    candidate.url,
+                    candidate.how,
+                    parameters.len()
+                )
+            }));
+        }
+        let detail = "no active secret made this signature over the public address and these parameters";
+        Err(Rejected { tried, ..Rejected::new(Reason::Signature, detail) })
+    }
+
+    fn identify(&self, request: &RawRequest, _verified: &Verified) -> Vec<Envelope> {
+        let data =
+            if request.method == Method::GET { Bytes::from(request.query.clone()) } else { request.body.clone() };
+        let is_json = request.method != Method::GET && request.media_type().as_deref() == Some(JSON);
+        let named = Fields::read(&data, is_json).and_then(|fields| name(&fields, is_json, &data));
+        let (kind, key, dead) = match named {
+            Ok((kind, key)) => (kind, Some(key), None),
+            Err(why) => ("twilio.unknown".to_owned(), None, Some(why)),
+        };
+        vec![Envelope { kind, time: None, body_window: key.is_none().then_some(NAMELESS), key, data, dead }]
+    }
+
+    fn parse(&self, stored: &Stored<'_>) -> Parsed {
+        twilio_read::read(stored)
+    }
+
+    fn answer(&self, outcome: Outcome) -> Answer {
+        match outcome {
+            Outcome::Stored | Outcome::Repeated | Outcome::Refused(Reason::Replay) => {
+                Answer::new(200, TWIML).content_type("text/xml")
+            }
+            Outcome::Refused(_) => match Answer::usual(outcome) {
+                unauthorized if unauthorized.status == 401 => Answer::new(403, "forbidden\n"),
+                other => other,
+            },
+        }
+    }
+
+    fn sample(&self, secrets: &[Secret], now: Timestamp, id: &str, text: &str, url: &str) -> Result<Sample, String> {
+        let secret = secrets.iter().find(|secret| secret.is_active(now)).ok_or("no active secret")?;
+        let digits: String = id.chars().filter(char::is_ascii_hexdigit).take(32).collect();
+        let sid = format!("SM{digits:0>32}");
+        let body = form_urlencoded::Serializer::new(String::new())
+            .extend_pairs([
+                ("SmsMessageSid", sid.as_str()),
+                ("NumMedia", "0"),
+                ("ProfileName", "Ann Example"),
+                ("WaId", "491700000000"),
+                ("SmsStatus", "received"),
+                ("Body", text),
+                ("To", "whatsapp:+491700000001"),
+                ("MessageSid", sid.as_str()),
+                ("AccountSid", "AC00000000000000000000000000000000"),
+                ("From", "whatsapp:+491700000000"),
+            ])
+            .finish();
+        let parameters = sorted(body.as_bytes());
+        let signature = mac::sign_sha1(secret.expose().as_bytes(), signed(url, &parameters));
+        let mut headers = HeaderMap::new();
+        headers.insert("content-type", HeaderValue::from_static(FORM));
+        headers.insert("user-agent", HeaderValue::from_static("aurora-send-test"));
+        headers.insert(SIGNATURE, HeaderValue::from_str(&BASE64.encode(signature)).map_err(|e| e.to_string())?);
+        Ok(Sample { headers, body: body.into() })
+    }
+}
+
+/// The parameters that are signed beside the address: those of a form. A JSON body is signed by its hash in the
+/// address, and all parameters of a GET stand there.
+fn parameters(request: &RawRequest) -> Result<Pairs, Rejected> {
+    if request.method == Method::GET {
+        return match request.body.is_empty() {
+            true => Ok(Vec::new()),
+            false => Err(Rejected::new(Reason::Signature, "nothing covers the body of a GET")),
+        };
+    }
+    match request.media_type().as_deref() {
+        Some(FORM) => Ok(sorted(&request.body)),
+        Some(_) => hashed(request).map(|()| Vec::new()),
+        None => Err(Rejected::new(Reason::ContentType, "a POST without a content type")),
+    }
+}
+
+/// Sorted by the bytes of the name; equal names by their values, equal values once.
+fn sorted(form: &[u8]) -> Pairs {
+    let mut pairs: Pairs = pairs(form).collect();
+    pairs.sort_unstable();
+    pairs.dedup();
+    pairs
+}
+
+fn signed<'a>(url: &'a str, parameters: &'a Pairs) -> impl Iterator<Item = &'a [u8]> {
+    let parts = parameters.iter().flat_map(|(name, value)| [&name[..], &value[..]]);
+    std::iter::once(url.as_bytes()).chain(parts)
+}
+
+/// Whether the address names the hash of the body.
+fn hashed(request: &RawRequest) -> Result<(), Rejected> {
+    let mut hashes = pairs(request.query.as_bytes()).filter(|(name, _)| name == BODY_HASH.as_bytes());
+    let Some((_, hash)) = hashes.next() else {
+        let detail = format!("{BODY_HASH} is missing in the address, so nothing covers the body");
+        return Err(Rejected::new(Reason::MissingHeader, detail));
+    };
+    if hashes.next().is_some() {
+        let detail = format!("{BODY_HASH} is there more than once");
+        return Err(Rejected::new(Reason::DoubledHeader, detail));
+    }
+    let mut expected = [0; 32];
+    if hex::decode_to_slice(&hash, &mut expected).is_err() {
+        let detail = format!("{BODY_HASH} is not 64 hexadecimal digits");
+        return Err(Rejected::new(Reason::MalformedHeader, detail));
+    }
+    if mac::same_secret(&expected, &Sha256::digest(&request.body)) {
+        Ok(())
+    } else {
+        Err(Rejected::new(Reason::Signature, format!("{BODY_HASH} is not the hash of this body")))
+    }
+}
+
+/// Type and key of a delivery.
+fn name(fields: &Fields, is_json: bool, data: &[u8]) -> Result<(String, String), String> {
+    for name in ["MessageSid", "SmsMessageSid", "SmsSid", "MessageStatus", "SmsStatus", "From", "To"] {
+        if fields.count(name) > 1 {
+            return Err(format!("{name} is there more than once"));
+        }
+    }
+    let Some(sid) = fields.sid() else {
+        // Other products than messages send JSON; its hash is signed, so it may be the key.
+        return match is_json {
+            true => {
+                let kind = standard::kind(data).map_or_else(|| "event".to_owned(), |kind| kind);
+                Ok((format!("twilio.{kind}"), format!("sha256:{}", hex::encode(Sha256::digest(data)))))
+            }
+            false => Err("MessageSid is missing".to_owned()),
+        };
+    };
+    if !is_sid(sid) {
+        return Err("MessageSid is not two letters and 32 hexadecimal digits".to_owned());
+    }
+    match fields.status() {
+        None => Ok((format!("{}.message", fields.service()), sid.to_owned())),
+        Some(status) if is_status(status) => Ok((format!("twilio.status.{status}"), format!("{sid}:{status}"))),
+        Some(_) => Err("MessageStatus is not a word".to_owned()),
+    }
+}
+
+/// Two capitals and 32 hexadecimal digits (twilio.com/docs/glossary/what-is-a-sid).
+fn is_sid(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    bytes.len() == 34 && bytes[..2].iter().all(u8::is_ascii_uppercase) && bytes[2..].iter().all(u8::is_ascii_hexdigit)
+}
+
+fn is_status(text: &str) -> bool {
+    !text.is_empty() && text.len() <= 32 && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ADDRESS: &str = "https://hub.example.org/whatsapp/webhook";
+    const SID: &str = "SM0123456789abcdef0123456789abcdef";
+
+    fn secrets(values: &[&str]) -> Vec<Secret> {
+        values.iter().map(|value| Secret::new((*value).into(), None)).collect()
+    }
+
+    fn now() -> Timestamp {
+        Timestamp::from_second(1_700_000_000).expect("in range")
+    }
+
+    /// A request as Twilio signs it.
+    fn request(method: Method, media: &str, query: &str, body: &str) -> RawRequest {
+        let url = if query.is_empty() { ADDRESS.to_owned() } else { format!("{ADDRESS}?{query}") };
+        let form = if method == Method::POST && media == FORM { sorted(body.as_bytes()) } else { Vec::new() };
+        let signature = BASE64.encode(mac::sign_sha1(b"token", signed(&url, &form)));
+        let mut headers = HeaderMap::new();
+        headers.insert(SIGNATURE, HeaderValue::from_str(&signature).expect("a value"));
+        if !media.is_empty() {
+            headers.insert("content-type", HeaderValue::from_str(media).expect("a value"));
+        }
+        RawRequest { method, address: ADDRESS.into(), query: query.to_owned(), headers, body: body.to_owned().into() }
+    }
+
+    fn verify(request: &RawRequest) -> Result<Assurance, Reason> {
+        let verified = Twilio.verify(&secrets(&["old", "token"]), request, now());
+        verified.map(|verified| verified.assurance).map_err(|rejected| rejected.reason)
+    }
+
+    fn identified(request: &RawRequest) -> Envelope {
+        let verified = Verified { assurance: Assurance::Params, time: None, id: None };
+        Twilio.identify(request, &verified).remove(0)
+    }
+
+    #[test]
+    fn a_form_is_covered_in_any_order_and_nothing_is_trimmed() {
+        let good = request(Method::POST, FORM, "a=1", "b=+x+&a=1&a=2&new=");
+        assert_eq!(verify(&good), Ok(Assurance::Params));
+        for (body, same) in [("a=2&new=&a=1&a=1&b=+x+", true), ("b=x&a=1&a=2&new=", false), ("b=+x+&a=1&new=", false)] {
+            let other = RawRequest { body: body.into(), ..good.clone() };
+            assert_eq!(verify(&other).is_ok(), same, "{body}");
+        }
+        let moved = RawRequest { address: "https://other.example.org/whatsapp/webhook".into(), ..good.clone() };
+        assert_eq!(verify(&moved), Err(Reason::Signature));
+        assert_eq!(verify(&RawRequest { query: "a=2".into(), ..good }), Err(Reason::Signature));
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_are_told_apart() {
+        let good = request(Method::POST, FORM, "", "a=%EF%BF%BD");
+        assert!(verify(&RawRequest { body: "a=%FF".into(), ..good }).is_err());
+    }
+
+    #[test]
+    fn json_is_covered_by_its_hash_in_the_address() {
+        let body = r#"{"property": "value", "boolean": true}"#;
+        let hash = "0a1ff7634d9ab3b95db5c9a2dfe9416e41502b283a80c7cf19632632f96e6620";
+        let good = request(Method::POST, JSON, &format!("bodySHA256={hash}"), body);
+        assert_eq!(verify(&good), Ok(Assurance::Params));
+        assert_eq!(verify(&RawRequest { body: "{}".into(), ..good }), Err(Reason::Signature));
+        assert_eq!(verify(&request(Method::POST, JSON, "", body)), Err(Reason::MissingHeader));
+        let twice = format!("bodySHA256={hash}&bodySHA256={hash}");
+        assert_eq!(verify(&request(Method::POST, JSON, &twice, body)), Err(Reason::DoubledHeader));
+        assert_eq!(verify(&request(Method::POST, JSON, "bodySHA256=xyz", body)), Err(Reason::MalformedHeader));
+        assert_eq!(verify(&request(Method::POST, "", "", "")), Err(Reason::ContentType));
+    }
+
+    #[test]
+    fn a_get_has_its_parameters_in_the_address_and_no_body() {
+        let query = format!("MessageSid={SID}&From=%2B491700000000&Body=hi");
+        let good = request(Method::GET, "", &query, "");
+        assert_eq!(verify(&good), Ok(Assurance::Params));
+        let envelope = identified(&good);
+        assert_eq!((envelope.kind.as_str(), envelope.key.as_deref()), ("sms.message", Some(SID)));
+        assert_eq!(envelope.data, query.as_bytes());
+        assert_eq!(verify(&RawRequest { body: "x".into(), ..good }), Err(Reason::Signature));
+    }
+
+    #[test]
+    fn headers_missing_doubled_or_malformed_are_refused() {
+        let mut bad = request(Method::POST, FORM, "", "a=1");
+        let right = bad.headers.remove(SIGNATURE).expect("a signature");
+        assert_eq!(verify(&bad), Err(Reason::MissingHeader));
+        for value in ["x", "YWJj", "sha1=", "AAAAAAAAAAAAAAAAAAAAAAAAAAA"] {
+            bad.headers.insert(SIGNATURE, HeaderValue::from_static(value));
+            assert_eq!(verify(&bad), Err(Reason::MalformedHeader), "{value}");
+        }
+        bad.headers.insert(SIGNATURE, right.clone());
+        assert!(verify(&bad).is_ok());
+        bad.headers.append(SIGNATURE, right);
+        assert_eq!(verify(&bad), Err(Reason::DoubledHeader));
+    }
+
+    #[test]
+    fn each_secret_and_address_that_was_tried_is_named_without_its_signature() {
+        let request = request(Method::POST, FORM, "", "a=1");
+        let rejected = Twilio.verify(&secrets(&["a", "b"]), &request, now()).expect_err("neither");
+        assert_eq!(rejected.tried.len(), 4, "{:?}", rejected.tried);
+        assert!(rejected.tried[1].contains("https://hub.example.org:443/whatsapp/webhook (default port added"));
+        let expected = BASE64.encode(mac::sign_sha1(b"a", signed(ADDRESS, &sorted(b"a=1"))));
+        assert!(rejected.tried.iter().all(|tried| !tried.contains(&expected)));
+    }
+
+    #[test]
+    fn messages_and_their_statuses_have_keys_of_their_own() {
+        let key = |body: &str| {
+            let envelope = identified(&request(Method::POST, FORM, "", body));
+            (envelope.kind, envelope.key, envelope.dead.is_some())
+        };
+        let named = |kind: &str, key: String| (kind.to_owned(), Some(key), false);
+        let sid = format!("MessageSid={SID}");
+        assert_eq!(key(&format!("{sid}&From=whatsapp:%2B49170")), named("whatsapp.message", SID.to_owned()));
+        assert_eq!(key(&format!("{sid}&From=%2B49170&SmsStatus=received")), named("sms.message", SID.to_owned()));
+        let delivered = format!("{sid}&MessageStatus=delivered&SmsStatus=delivered");
+        assert_eq!(key(&delivered), named("twilio.status.delivered", format!("{SID}:delivered")));
+        assert_eq!(key(&format!("SmsSid={SID}&SmsStatus=sent")), named("twilio.status.sent", format!("{SID}:sent")));
+    }
+
+    #[test]
+    fn what_could_be_read_in_two_ways_is_a_dead_letter() {
+        let twice = format!("MessageSid={SID}&MessageSid={SID}");
+        let longer = format!("MessageSid={SID}NumMedia0");
+        let shorter = format!("MessageSid={}", &SID[..33]);
+        let inside = format!("MessageSid{SID}=");
+        let status = format!("MessageSid={SID}&MessageStatus=sentSmsSid");
+        for body in ["", "a=1", "MessageSid=", &twice, &longer, &shorter, &inside, &status, "MessageSid=%FF"] {
+            let envelope = identified(&request(Method::POST, FORM, "", body));
+            assert!(envelope.dead.is_some() && envelope.key.is_none(), "{body}: {envelope:?}");
+        }
+        let deep = "[".repeat(100_000);
+        for body in ["{", "\"x\"", &deep] {
+            assert!(identified(&request(Method::POST, JSON, "", body)).dead.is_some());
+        }
+    }
+
+    #[test]
+    fn json_of_other_products_is_kept_under_its_hash() {
+        let envelope = identified(&request(Method::POST, JSON, "", r#"{"type":"com.example.done"}"#));
+        assert_eq!((envelope.kind.as_str(), envelope.dead), ("twilio.com.example.done", None));
+        assert!(envelope.key.is_some_and(|key| key.starts_with("sha256:")));
+    }
+
+    #[test]
+    fn answers_are_twiml_or_403() {
+        for outcome in [Outcome::Stored, Outcome::Repeated] {
+            let answer = Twilio.answer(outcome);
+            assert_eq!((answer.status, answer.content_type), (200, "text/xml"));
+            assert!(answer.body.ends_with("<Response/>"));
+        }
+        assert_eq!(Twilio.answer(Outcome::Refused(Reason::Signature)).status, 403);
+        assert_eq!(Twilio.answer(Outcome::Refused(Reason::StoreFailed)).status, 503);
+    }
+
+    #[test]
+    fn an_account_is_no_token() {
+        assert!(Twilio.check_secret(&secrets(&["AC0123456789abcdef0123456789abcdef"])[0]).is_err());
+        assert!(Twilio.check_secret(&secrets(&["0123456789abcdef0123456789abcdef"])[0]).is_ok());
+    }
+}
