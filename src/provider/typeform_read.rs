@@ -201,22 +201,19 @@ mod tests {
     fn answers_are_a_table_in_the_order_of_the_form() {
         let parsed = parse(&form());
         let expected = [
-            "First name:    Ann",
-            "Last name:     Example",
-            "Your email:    ann@example.org",
+            "First name:     Ann",
+            "Last name:      Example",
+            "Your email:     ann@example.org",
             "Which of our many plants do you like the most?",
-            "               Rose, Oak, moss",
-            "Anything else? Two lines",
-            "               of text",
-            "Newsletter:    yes",
-            "gone:          12.50, card ending in 4242",
-            "Score:         9",
-            "utm (hidden):  spring",
+            "                Rose, Oak, moss",
+            "Anything else?  Two lines",
+            "                of text",
+            "Newsletter:     yes",
+            "gone:           12.50, card ending in 4242",
+            "Score:          9",
+            "utm (hidden):   spring",
         ];
-        assert_eq!(
-            parsed.text.replace("else?  ", "else? ").replace(":  ", ": "),
-            expected.join("\n").replace(":  ", ": ")
-        );
+        assert_eq!(parsed.text, expected.join("\n"));
         assert_eq!(parsed.subject, "Garden survey: Two lines");
         assert_eq!(parsed.thread, "typeform:tok");
         let from = parsed.from.expect("a sender");
