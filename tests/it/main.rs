@@ -23,6 +23,7 @@ mod nginx;
 mod probes;
 mod pty;
 mod reload;
+mod seeds;
 mod signers;
 mod ssh;
 mod tls;
