@@ -146,9 +146,10 @@ impl Provider for Twilio {
 /// address, and all parameters of a GET stand there.
 fn parameters(request: &RawRequest) -> Result<Pairs, Rejected> {
     if request.method == Method::GET {
-        return match request.body.is_empty() {
-            true => Ok(Vec::new()),
-            false => Err(Rejected::new(Reason::Signature, "nothing covers the body of a GET")),
+        return if request.body.is_empty() {
+            Ok(Vec::new())
+        } else {
+            Err(Rejected::new(Reason::Signature, "nothing covers the body of a GET"))
         };
     }
     match request.media_type().as_deref() {
@@ -202,14 +203,12 @@ fn name(fields: &Fields, is_json: bool, data: &[u8]) -> Result<(String, String),
         }
     }
     let Some(sid) = fields.sid() else {
+        if !is_json {
+            return Err("MessageSid is missing".to_owned());
+        }
         // Other products than messages send JSON; its hash is signed, so it may be the key.
-        return match is_json {
-            true => {
-                let kind = standard::kind(data).map_or_else(|| "event".to_owned(), |kind| kind);
-                Ok((format!("twilio.{kind}"), format!("sha256:{}", hex::encode(Sha256::digest(data)))))
-            }
-            false => Err("MessageSid is missing".to_owned()),
-        };
+        let kind = standard::kind(data).unwrap_or_else(|| "event".to_owned());
+        return Ok((format!("twilio.{kind}"), format!("sha256:{}", hex::encode(Sha256::digest(data)))));
     };
     if !is_sid(sid) {
         return Err("MessageSid is not two letters and 32 hexadecimal digits".to_owned());
