@@ -32,7 +32,7 @@ pub(super) fn same_secret(a: &[u8], b: &[u8]) -> bool {
 }
 
 /// An HMAC-SHA1 over `parts` in order.
-fn mac_sha1<'a>(key: &[u8], parts: impl IntoIterator<Item = &'a [u8]>) -> Hmac<Sha1> {
+fn mac_sha1(key: &[u8], parts: &[&[u8]]) -> Hmac<Sha1> {
     let Ok(mut mac) = Hmac::<Sha1>::new_from_slice(key) else {
         unreachable!("HMAC takes a key of any length (RFC 2104)")
     };
@@ -43,11 +43,11 @@ fn mac_sha1<'a>(key: &[u8], parts: impl IntoIterator<Item = &'a [u8]>) -> Hmac<S
 }
 
 /// Whether `signature` is the HMAC-SHA1 of `parts` under `key`, compared in constant time.
-pub(super) fn verifies_sha1<'a>(key: &[u8], parts: impl IntoIterator<Item = &'a [u8]>, signature: &[u8]) -> bool {
+pub(super) fn verifies_sha1(key: &[u8], parts: &[&[u8]], signature: &[u8]) -> bool {
     mac_sha1(key, parts).verify_slice(signature).is_ok()
 }
 
 /// The HMAC-SHA1 of `parts` under `key`.
-pub(super) fn sign_sha1<'a>(key: &[u8], parts: impl IntoIterator<Item = &'a [u8]>) -> [u8; 20] {
+pub(super) fn sign_sha1(key: &[u8], parts: &[&[u8]]) -> [u8; 20] {
     mac_sha1(key, parts).finalize().into_bytes().into()
 }

@@ -54,19 +54,26 @@ impl Provider for Twilio {
 
     fn verify(&self, secrets: &[Secret], request: &RawRequest, now: Timestamp) -> Result<Verified, Rejected> {
         let header = request.required(SIGNATURE)?;
-        let Some(signature) = BASE64.decode(header).ok().filter(|bytes| bytes.len() == 20) else {
-            return Err(Rejected::new(Reason::MalformedHeader, format!("{SIGNATURE} is not the base64 of 20 bytes")));
+        let decoded = BASE64.decode(header).unwrap_or_default();
+        // The account's auth token signs by SHA-1, a shared key by SHA-256; the lengths tell them apart.
+        let verifies: fn(&[u8], &[&[u8]], &[u8]) -> bool = match decoded.len() {
+            20 => mac::verifies_sha1,
+            32 => mac::verifies,
+            _ => {
+                let detail = format!("{SIGNATURE} is not the base64 of 20 or 32 bytes");
+                return Err(Rejected::new(Reason::MalformedHeader, detail));
+            }
         };
         let parameters = parameters(request)?;
         let candidates = candidates(&request.address, &request.query);
         let mut tried = Vec::new();
         let secrets = active(secrets, now, &mut tried);
         let mut known = false;
-        for (_, secret) in &secrets {
-            for candidate in &candidates {
-                // All are compared, so that the time tells nothing of which one it was.
-                let signed = signed(&candidate.url, &parameters);
-                known |= mac::verifies_sha1(secret.expose().as_bytes(), signed, &signature);
+        for candidate in &candidates {
+            let signed = signed(&candidate.url, &parameters);
+            // All are compared, so that the time tells nothing of which one it was.
+            for (_, secret) in &secrets {
+                known |= verifies(secret.expose().as_bytes(), &signed, &decoded);
             }
         }
         if known {
@@ -75,7 +82,7 @@ impl Provider for Twilio {
         for (number, _) in &secrets {
             tried.extend(candidates.iter().map(|candidate| {
                 format!(
-                    "secret {number}: HMAC-SHA1 over {} ({}) and {} parameters does not match",
+                    "secret {number}: the HMAC over {} ({}) and {} parameters does not match",
                     candidate.url,
                     candidate.how,
                     parameters.len()
@@ -133,7 +140,7 @@ impl Provider for Twilio {
             ])
             .finish();
         let parameters = sorted(body.as_bytes());
-        let signature = mac::sign_sha1(secret.expose().as_bytes(), signed(url, &parameters));
+        let signature = mac::sign_sha1(secret.expose().as_bytes(), &signed(url, &parameters));
         let mut headers = HeaderMap::new();
         headers.insert("content-type", HeaderValue::from_static(FORM));
         headers.insert("user-agent", HeaderValue::from_static("aurora-send-test"));
@@ -167,9 +174,9 @@ fn sorted(form: &[u8]) -> Pairs {
     pairs
 }
 
-fn signed<'a>(url: &'a str, parameters: &'a Pairs) -> impl Iterator<Item = &'a [u8]> {
+fn signed<'a>(url: &'a str, parameters: &'a Pairs) -> Vec<&'a [u8]> {
     let parts = parameters.iter().flat_map(|(name, value)| [&name[..], &value[..]]);
-    std::iter::once(url.as_bytes()).chain(parts)
+    std::iter::once(url.as_bytes()).chain(parts).collect()
 }
 
 /// Whether the address names the hash of the body.
@@ -249,7 +256,7 @@ mod tests {
     fn request(method: Method, media: &str, query: &str, body: &str) -> RawRequest {
         let url = if query.is_empty() { ADDRESS.to_owned() } else { format!("{ADDRESS}?{query}") };
         let form = if method == Method::POST && media == FORM { sorted(body.as_bytes()) } else { Vec::new() };
-        let signature = BASE64.encode(mac::sign_sha1(b"token", signed(&url, &form)));
+        let signature = BASE64.encode(mac::sign_sha1(b"token", &signed(&url, &form)));
         let mut headers = HeaderMap::new();
         headers.insert(SIGNATURE, HeaderValue::from_str(&signature).expect("a value"));
         if !media.is_empty() {
@@ -279,6 +286,16 @@ mod tests {
         let moved = RawRequest { address: "https://other.example.org/whatsapp/webhook".into(), ..good.clone() };
         assert_eq!(verify(&moved), Err(Reason::Signature));
         assert_eq!(verify(&RawRequest { query: "a=2".into(), ..good }), Err(Reason::Signature));
+    }
+
+    #[test]
+    fn a_shared_key_signs_by_sha_256() {
+        let mut good = request(Method::POST, FORM, "", "a=1");
+        let by = |key: &[u8]| BASE64.encode(mac::sign(key, &signed(ADDRESS, &sorted(b"a=1"))));
+        good.headers.insert(SIGNATURE, HeaderValue::from_str(&by(b"token")).expect("a value"));
+        assert_eq!(verify(&good), Ok(Assurance::Params));
+        good.headers.insert(SIGNATURE, HeaderValue::from_str(&by(b"other")).expect("a value"));
+        assert_eq!(verify(&good), Err(Reason::Signature));
     }
 
     #[test]
@@ -333,7 +350,7 @@ mod tests {
         let rejected = Twilio.verify(&secrets(&["a", "b"]), &request, now()).expect_err("neither");
         assert_eq!(rejected.tried.len(), 4, "{:?}", rejected.tried);
         assert!(rejected.tried[1].contains("https://hub.example.org:443/whatsapp/webhook (default port added"));
-        let expected = BASE64.encode(mac::sign_sha1(b"a", signed(ADDRESS, &sorted(b"a=1"))));
+        let expected = BASE64.encode(mac::sign_sha1(b"a", &signed(ADDRESS, &sorted(b"a=1"))));
         assert!(rejected.tried.iter().all(|tried| !tried.contains(&expected)));
     }
 

@@ -213,7 +213,7 @@ fn the_public_address_is_what_counts() {
     let explained = site.aurora(&["channel", "verify", "own", "--request", &captured, "--explain"]);
     let stdout = String::from_utf8_lossy(&explained.stdout).into_owned();
     for tried in [
-        "secret 1: HMAC-SHA1 over https://own.example:8443/a?a=1 (as configured",
+        "secret 1: the HMAC over https://own.example:8443/a?a=1 (as configured",
         "https://own.example/a?a=1 (port left out",
     ] {
         assert!(stdout.contains(tried), "{stdout}");

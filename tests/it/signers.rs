@@ -13,17 +13,16 @@ fn python() -> String {
         .expect("tests/run sets AURORA_SIGNERS_PYTHON to a python with tests/signers/requirements.txt")
 }
 
-#[test]
-#[ignore = "needs the official signers"]
-fn stored_equals_accepted() {
-    let battery = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/signers/battery.py");
+/// Runs a script of `tests/signers` with several seeds, each against an engine of its own. `secrets` are its options and
+/// the channels whose secrets they take.
+fn run(script: &str, secrets: &[(&str, &str)]) {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/signers").join(script);
     for seed in ["1", "2", "3"] {
         let site = Site::served();
         let output = Command::new(python())
-            .arg(&battery)
+            .arg(&script)
             .args(["--base", &format!("http://{}", site.address()), "--seed", seed])
-            .args(["--github-secret", &site.secret("github"), "--standard-secret", &site.secret("standard")])
-            .args(["--shared-secret", &site.secret("secret")])
+            .args(secrets.iter().flat_map(|(option, channel)| [(*option).to_owned(), site.secret(channel)]))
             .output()
             .expect("python runs");
         let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -33,4 +32,19 @@ fn stored_equals_accepted() {
             assert_eq!(Some(site.events(channel) as u64), count.as_u64(), "{channel}, seed {seed}");
         }
     }
+}
+
+#[test]
+#[ignore = "needs the official signers"]
+fn stored_equals_accepted() {
+    run(
+        "battery.py",
+        &[("--github-secret", "github"), ("--standard-secret", "standard"), ("--shared-secret", "secret")],
+    );
+}
+
+#[test]
+#[ignore = "needs the official signers"]
+fn stored_equals_accepted_for_forms_and_whatsapp() {
+    run("seeds.py", &[("--typeform-secret", "typeform"), ("--twilio-token", "twilio")]);
 }
