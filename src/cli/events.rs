@@ -58,7 +58,8 @@ pub(super) async fn run(command: EventsCommand, config: &Config, global: &Global
                 }
                 if let Some(report) = &full.report {
                     output::line(&format!("about     {}", report.about))?;
-                    output::line(&format!("so far    {} {}", report.status, report.detail))?;
+                    let why = if report.detail.is_empty() { "" } else { ", " };
+                    output::line(&format!("so far    {}{why}{}", report.status, report.detail))?;
                 }
                 output::line("")?;
                 for (name, value) in &full.headers {
