@@ -2,14 +2,15 @@
 //! (twilio.com/docs/usage/security).
 //!
 //! Names and values are joined without anything between them, so other parameters can read the same: a name may end
-//! later and its value begin later. An id of exactly 34 characters cannot grow or shrink that way; what has none
-//! is a dead letter. No time is signed: an id counts for good.
+//! later and its value begin later. An id of exactly 34 characters cannot grow or shrink that way. What has none is a
+//! dead letter under the hash of what was signed, which is the same however it is cut. No time is signed: a key counts
+//! for good.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
 use crate::model::{Assurance, Parsed, Reason, Secret};
@@ -25,8 +26,6 @@ pub(super) const FORM: &str = "application/x-www-form-urlencoded";
 const JSON: &str = "application/json";
 /// No reply is sent in the answer; the REST API is for that.
 const TWIML: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Response/>";
-/// For how long an equal body without an id counts as a repeat.
-const NAMELESS: SignedDuration = SignedDuration::from_hours(72);
 
 /// WhatsApp and SMS at Twilio.
 #[derive(Debug)]
@@ -94,10 +93,10 @@ impl Provider for Twilio {
         let is_json = request.method != Method::GET && request.media_type().as_deref() == Some(JSON);
         let named = Fields::read(&data, is_json).and_then(|fields| name(&fields, is_json, &data));
         let (kind, key, dead) = match named {
-            Ok((kind, key)) => (kind, Some(key), None),
-            Err(why) => ("twilio.unknown".to_owned(), None, Some(why)),
+            Ok((kind, key)) => (kind, key, None),
+            Err(why) => ("twilio.unknown".to_owned(), hash(is_json, &data), Some(why)),
         };
-        vec![Envelope { kind, time: None, body_window: key.is_none().then_some(NAMELESS), key, data, dead }]
+        vec![Envelope { kind, time: None, key: Some(key), body_window: None, data, dead }]
     }
 
     fn parse(&self, stored: &Stored<'_>) -> Parsed {
@@ -218,12 +217,12 @@ fn name(fields: &Fields, is_json: bool, data: &[u8]) -> Result<(String, String),
         if !is_json {
             return Err("MessageSid is missing".to_owned());
         }
-        // Other products than messages send JSON; its hash is signed, so it may be the key.
+        // Other products than messages send JSON.
         let kind = standard::kind(data).unwrap_or_else(|| "event".to_owned());
-        return Ok((format!("twilio.{kind}"), format!("sha256:{}", hex::encode(Sha256::digest(data)))));
+        return Ok((format!("twilio.{kind}"), hash(is_json, data)));
     };
     if !is_sid(sid) {
-        return Err("MessageSid is not two letters and 32 hexadecimal digits".to_owned());
+        return Err("MessageSid is not two capitals and 32 letters or digits".to_owned());
     }
     match fields.status() {
         None => Ok((format!("{}.message", fields.service()), sid.to_owned())),
@@ -232,10 +231,24 @@ fn name(fields: &Fields, is_json: bool, data: &[u8]) -> Result<(String, String),
     }
 }
 
-/// Two capitals and 32 hexadecimal digits (twilio.com/docs/glossary/what-is-a-sid).
+/// The hash of what was signed: of a JSON body, or of the parameters in their order.
+fn hash(is_json: bool, data: &[u8]) -> String {
+    let hash = if is_json {
+        Sha256::digest(data)
+    } else {
+        sorted(data)
+            .iter()
+            .fold(Sha256::new(), |hash, (name, value)| hash.chain_update(name).chain_update(value))
+            .finalize()
+    };
+    format!("sha256:{}", hex::encode(hash))
+}
+
+/// Two capitals and 32 more characters (twilio.com/docs/glossary/what-is-a-sid).
 fn is_sid(text: &str) -> bool {
     let bytes = text.as_bytes();
-    bytes.len() == 34 && bytes[..2].iter().all(u8::is_ascii_uppercase) && bytes[2..].iter().all(u8::is_ascii_hexdigit)
+    let capitals = bytes.iter().take(2).all(u8::is_ascii_uppercase);
+    bytes.len() == 34 && capitals && bytes.iter().all(u8::is_ascii_alphanumeric)
 }
 
 fn is_status(text: &str) -> bool {
@@ -383,12 +396,23 @@ mod tests {
         let status = format!("MessageSid={SID}&MessageStatus=sentSmsSid");
         for body in ["", "a=1", "MessageSid=", &twice, &longer, &shorter, &inside, &status, "MessageSid=%FF"] {
             let envelope = identified(&request(Method::POST, FORM, "", body));
-            assert!(envelope.dead.is_some() && envelope.key.is_none(), "{body}: {envelope:?}");
+            assert!(envelope.dead.is_some_and(|why| !why.is_empty()), "{body}");
+            assert!(envelope.key.is_some_and(|key| key.starts_with("sha256:")), "{body}");
         }
         let deep = "[".repeat(100_000);
         for body in ["{", "\"x\"", &deep] {
             assert!(identified(&request(Method::POST, JSON, "", body)).dead.is_some());
         }
+    }
+
+    #[test]
+    fn parameters_that_are_signed_alike_share_a_key() {
+        let key = |body: &str| identified(&request(Method::POST, FORM, "", body)).key;
+        let one = key("CallSid=CA1&From=x");
+        for body in ["From=x&CallSid=CA1", "CallSid=CA1From&x=", "CallSidCA1Fromx", "CallSid=CA1&From=x&From=x"] {
+            assert_eq!(key(body), one, "{body}");
+        }
+        assert_ne!(key("CallSid=CA1&From=y"), one);
     }
 
     #[test]
