@@ -14,6 +14,7 @@ mod secret;
 mod standard;
 mod stranger;
 mod twilio;
+mod twilio_name;
 mod twilio_read;
 mod twilio_url;
 mod typeform;

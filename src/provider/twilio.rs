@@ -1,10 +1,5 @@
 //! Twilio webhooks for WhatsApp and SMS: `X-Twilio-Signature` over the address and the parameters
 //! (twilio.com/docs/usage/security).
-//!
-//! Names and values are joined without anything between them, so other parameters can read the same: a name may end
-//! later and its value begin later. An id of exactly 34 characters cannot grow or shrink that way. What has none is a
-//! dead letter under the hash of what was signed, which is the same however it is cut. No time is signed: a key counts
-//! for good.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -16,9 +11,9 @@ use sha2::{Digest, Sha256};
 use crate::model::{Assurance, Parsed, Reason, Secret};
 
 use super::api::active;
-use super::twilio_read::{self, Fields};
+use super::twilio_name::{self, Name};
 use super::twilio_url::{candidates, pairs};
-use super::{Answer, Envelope, Outcome, Provider, RawRequest, Rejected, Sample, Stored, Verified, mac, standard};
+use super::{Answer, Envelope, Outcome, Provider, RawRequest, Rejected, Sample, Stored, Verified, mac, twilio_read};
 
 const SIGNATURE: &str = "x-twilio-signature";
 const BODY_HASH: &str = "bodySHA256";
@@ -31,7 +26,8 @@ const TWIML: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Response/>";
 #[derive(Debug)]
 pub(super) struct Twilio;
 
-type Pairs = Vec<(Vec<u8>, Vec<u8>)>;
+/// Names and values, as bytes.
+pub(super) type Pairs = Vec<(Vec<u8>, Vec<u8>)>;
 
 impl Provider for Twilio {
     fn methods(&self) -> &'static [&'static str] {
@@ -44,7 +40,7 @@ impl Provider for Twilio {
 
     fn check_secret(&self, secret: &Secret) -> Result<(), String> {
         match secret.expose().get(..2) {
-            Some("AC" | "SK") if is_sid(secret.expose()) => {
+            Some("AC" | "SK") if twilio_name::is_sid(secret.expose()) => {
                 Err("that is the id of an account or a key; the auth token stands beside it".to_owned())
             }
             _ => Ok(()),
@@ -91,11 +87,7 @@ impl Provider for Twilio {
         let data =
             if request.method == Method::GET { Bytes::from(request.query.clone()) } else { request.body.clone() };
         let is_json = request.method != Method::GET && request.media_type().as_deref() == Some(JSON);
-        let named = Fields::read(&data, is_json).and_then(|fields| name(&fields, is_json, &data));
-        let (kind, key, dead) = match named {
-            Ok((kind, key)) => (kind, key, None),
-            Err(why) => ("twilio.unknown".to_owned(), hash(is_json, &data), Some(why)),
-        };
+        let Name { kind, key, dead } = twilio_name::name(&data, is_json);
         vec![Envelope { kind, time: None, key: Some(key), body_window: None, data, dead }]
     }
 
@@ -171,7 +163,7 @@ fn parameters(request: &RawRequest) -> Result<Pairs, Rejected> {
 }
 
 /// Sorted by the bytes of the name; equal names by their values, equal values once.
-fn sorted(form: &[u8]) -> Pairs {
+pub(super) fn sorted(form: &[u8]) -> Pairs {
     let mut pairs: Pairs = pairs(form).collect();
     pairs.sort_unstable();
     pairs.dedup();
@@ -204,55 +196,6 @@ fn hashed(request: &RawRequest) -> Result<(), Rejected> {
     } else {
         Err(Rejected::new(Reason::Signature, format!("{BODY_HASH} is not the hash of this body")))
     }
-}
-
-/// Type and key of a delivery.
-fn name(fields: &Fields, is_json: bool, data: &[u8]) -> Result<(String, String), String> {
-    for name in ["MessageSid", "SmsMessageSid", "SmsSid", "MessageStatus", "SmsStatus", "From", "To"] {
-        if fields.count(name) > 1 {
-            return Err(format!("{name} is there more than once"));
-        }
-    }
-    let Some(sid) = fields.sid() else {
-        if !is_json {
-            return Err("MessageSid is missing".to_owned());
-        }
-        // Other products than messages send JSON.
-        let kind = standard::kind(data).unwrap_or_else(|| "event".to_owned());
-        return Ok((format!("twilio.{kind}"), hash(is_json, data)));
-    };
-    if !is_sid(sid) {
-        return Err("MessageSid is not two capitals and 32 letters or digits".to_owned());
-    }
-    match fields.status() {
-        None => Ok((format!("{}.message", fields.service()), sid.to_owned())),
-        Some(status) if is_status(status) => Ok((format!("twilio.status.{status}"), format!("{sid}:{status}"))),
-        Some(_) => Err("MessageStatus is not a word".to_owned()),
-    }
-}
-
-/// The hash of what was signed: of a JSON body, or of the parameters in their order.
-fn hash(is_json: bool, data: &[u8]) -> String {
-    let hash = if is_json {
-        Sha256::digest(data)
-    } else {
-        sorted(data)
-            .iter()
-            .fold(Sha256::new(), |hash, (name, value)| hash.chain_update(name).chain_update(value))
-            .finalize()
-    };
-    format!("sha256:{}", hex::encode(hash))
-}
-
-/// Two capitals and 32 more characters (twilio.com/docs/glossary/what-is-a-sid).
-fn is_sid(text: &str) -> bool {
-    let bytes = text.as_bytes();
-    let capitals = bytes.iter().take(2).all(u8::is_ascii_uppercase);
-    bytes.len() == 34 && capitals && bytes.iter().all(u8::is_ascii_alphanumeric)
-}
-
-fn is_status(text: &str) -> bool {
-    !text.is_empty() && text.len() <= 32 && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
 }
 
 #[cfg(test)]
@@ -370,56 +313,6 @@ mod tests {
         assert!(rejected.tried[1].contains("https://hub.example.org:443/whatsapp/webhook (default port added"));
         let expected = BASE64.encode(mac::sign_sha1(b"a", &signed(ADDRESS, &sorted(b"a=1"))));
         assert!(rejected.tried.iter().all(|tried| !tried.contains(&expected)));
-    }
-
-    #[test]
-    fn messages_and_their_statuses_have_keys_of_their_own() {
-        let key = |body: &str| {
-            let envelope = identified(&request(Method::POST, FORM, "", body));
-            (envelope.kind, envelope.key, envelope.dead.is_some())
-        };
-        let named = |kind: &str, key: String| (kind.to_owned(), Some(key), false);
-        let sid = format!("MessageSid={SID}");
-        assert_eq!(key(&format!("{sid}&From=whatsapp:%2B49170")), named("whatsapp.message", SID.to_owned()));
-        assert_eq!(key(&format!("{sid}&From=%2B49170&SmsStatus=received")), named("sms.message", SID.to_owned()));
-        let delivered = format!("{sid}&MessageStatus=delivered&SmsStatus=delivered");
-        assert_eq!(key(&delivered), named("twilio.status.delivered", format!("{SID}:delivered")));
-        assert_eq!(key(&format!("SmsSid={SID}&SmsStatus=sent")), named("twilio.status.sent", format!("{SID}:sent")));
-    }
-
-    #[test]
-    fn what_could_be_read_in_two_ways_is_a_dead_letter() {
-        let twice = format!("MessageSid={SID}&MessageSid={SID}");
-        let longer = format!("MessageSid={SID}NumMedia0");
-        let shorter = format!("MessageSid={}", &SID[..33]);
-        let inside = format!("MessageSid{SID}=");
-        let status = format!("MessageSid={SID}&MessageStatus=sentSmsSid");
-        for body in ["", "a=1", "MessageSid=", &twice, &longer, &shorter, &inside, &status, "MessageSid=%FF"] {
-            let envelope = identified(&request(Method::POST, FORM, "", body));
-            assert!(envelope.dead.is_some_and(|why| !why.is_empty()), "{body}");
-            assert!(envelope.key.is_some_and(|key| key.starts_with("sha256:")), "{body}");
-        }
-        let deep = "[".repeat(100_000);
-        for body in ["{", "\"x\"", &deep] {
-            assert!(identified(&request(Method::POST, JSON, "", body)).dead.is_some());
-        }
-    }
-
-    #[test]
-    fn parameters_that_are_signed_alike_share_a_key() {
-        let key = |body: &str| identified(&request(Method::POST, FORM, "", body)).key;
-        let one = key("CallSid=CA1&From=x");
-        for body in ["From=x&CallSid=CA1", "CallSid=CA1From&x=", "CallSidCA1Fromx", "CallSid=CA1&From=x&From=x"] {
-            assert_eq!(key(body), one, "{body}");
-        }
-        assert_ne!(key("CallSid=CA1&From=y"), one);
-    }
-
-    #[test]
-    fn json_of_other_products_is_kept_under_its_hash() {
-        let envelope = identified(&request(Method::POST, JSON, "", r#"{"type":"com.example.done"}"#));
-        assert_eq!((envelope.kind.as_str(), envelope.dead), ("twilio.com.example.done", None));
-        assert!(envelope.key.is_some_and(|key| key.starts_with("sha256:")));
     }
 
     #[test]
