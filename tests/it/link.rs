@@ -9,7 +9,7 @@ use aurora::model::InboxFilter;
 use aurora::protocol::Request;
 use serde_json::{Value, json};
 
-use crate::support::{AURORA, PATIENCE, Screen, Site, borrowed, eventually, now, standard};
+use crate::support::{AURORA, CHANNELS, PATIENCE, Screen, Site, borrowed, eventually, now, standard};
 
 fn deliver(site: &Site, id: &str) {
     let body = format!("{{\"type\":\"note\",\"subject\":\"subject {id}\",\"from\":\"ann@example.org\"}}");
@@ -119,7 +119,6 @@ fn the_far_end_ends_with_the_near_one() {
 #[test]
 fn the_far_end_says_whose_key_it_is() {
     let site = Site::new();
-    std::fs::create_dir(site.path().join("state")).expect("a directory");
     let engine = UnixListener::bind(site.path().join("state/aurora.sock")).expect("listens");
     for (args, key, read_only) in [
         (&["attach", "--stdio", "--as", "anna-laptop"][..], json!("anna-laptop"), false),
@@ -292,17 +291,18 @@ fn a_service_manager_hears_ready_alive_and_stopping() {
     let site = Site::new();
     let mut manager = Manager::start(&site);
     let first = manager.told();
-    assert!(first.starts_with("READY=1\nSTATUS=3 of 3 channels listen"), "{first}");
+    let all = CHANNELS.len();
+    assert!(first.starts_with(&format!("READY=1\nSTATUS={all} of {all} channels listen")), "{first}");
     assert!(std::net::TcpStream::connect(site.address()).is_ok(), "ready means that it listens");
     assert_eq!(site.json(&["status"])["status"], "ok");
     for _ in 0..3 {
         assert!(manager.until("WATCHDOG=1").iter().all(|told| told.starts_with("STATUS=")));
     }
     let pid = rustix::process::Pid::from_child(&manager.child);
-    for good in [true, false] {
-        let config = if good { "[node]\nname = \"renamed\"\n" } else { "[node\n" };
-        let listen = format!("[listen]\ningress = \"127.0.0.1:{}\"\n", site.port);
-        std::fs::write(site.path().join("config.toml"), listen + config).expect("writes");
+    let file = site.path().join("config.toml");
+    let config = std::fs::read_to_string(&file).expect("a configuration");
+    for name in ["\"renamed\"", "[broken"] {
+        std::fs::write(&file, config.replace("\"test\"", name)).expect("writes");
         rustix::process::kill_process(pid, rustix::process::Signal::HUP).expect("signals");
         manager.until("RELOADING=1\nMONOTONIC_USEC=");
         manager.until("READY=1");
@@ -318,7 +318,8 @@ fn a_port_that_is_taken_is_told_and_holds_up_nothing() {
     let _taken = std::net::TcpListener::bind(site.address()).expect("binds");
     let manager = Manager::start(&site);
     let first = manager.told();
-    assert!(first.starts_with("READY=1\nSTATUS=0 of 3 channels listen; listener 127.0.0.1:"), "{first}");
+    let none = format!("READY=1\nSTATUS=0 of {} channels listen; listener 127.0.0.1:", CHANNELS.len());
+    assert!(first.starts_with(&none), "{first}");
     manager.until("WATCHDOG=1");
 }
 
