@@ -48,7 +48,7 @@ pub(super) async fn run(config: Config, global: &Global) -> Outcome {
 /// The engine goes on without its screen, as `serve` does.
 async fn keep(running: Running) -> Outcome {
     tracing::info!("the screen is gone; the engine goes on");
-    serve::until_asked_to_stop(&running.handle).await?;
+    serve::Signals::listen()?.until_stop(&running.handle).await;
     serve::stop(running).await;
     Ok(Exit::Fine)
 }

@@ -1,6 +1,6 @@
 //! `aurora serve`: the engine without a screen.
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::config::Config;
 use crate::engine::{Doors, Handle, LogSink, Running, Tell, start, tell};
@@ -20,7 +20,7 @@ pub(super) async fn engine(
     to_stderr: bool,
 ) -> Result<(Running, tracing_appender::non_blocking::WorkerGuard), Failure> {
     // A file that may not grow is a fault of the disk like others; the signal's default would end the process.
-    let _: tokio::signal::unix::Signal = signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()))?;
+    let _: Signal = signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()))?;
     let (sink, logs) = LogSink::new();
     let running = start(config.clone(), doors, Some(logs), Some(origin(global))).await?;
     let guard = logging::start(config, global.verbose, to_stderr, sink)?;
@@ -33,25 +33,42 @@ pub(super) async fn run(config: Config, strict: bool, ingest_only: bool, global:
     if strict {
         refuse_taken_ports(&config).await?;
     }
+    // Before the doors open: who can reach them may already ask for an end that loses nothing.
+    let mut signals = Signals::listen()?;
     let doors = if ingest_only { Doors::IngestOnly } else { Doors::Open };
     let (running, _log) = engine(&config, global, doors, true).await?;
     managed::attend(&running).await;
-    until_asked_to_stop(&running.handle).await?;
+    signals.until_stop(&running.handle).await;
     tell(Tell::Stopping).await;
     stop(running).await;
     Ok(Exit::Fine)
 }
 
-/// Waits for SIGTERM or SIGINT. SIGHUP asks for the configuration to be read again.
-pub(super) async fn until_asked_to_stop(engine: &Handle) -> Result<(), Failure> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut hangup = signal(SignalKind::hangup())?;
-    loop {
-        tokio::select! {
-            _ = terminate.recv() => return Ok(()),
-            _ = interrupt.recv() => return Ok(()),
-            _ = hangup.recv() => engine.reload().await,
+/// The signals that ask for something. What comes before they are listened for ends the process at once.
+pub(super) struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hangup: Signal,
+}
+
+impl Signals {
+    /// Listens from now on.
+    pub(super) fn listen() -> std::io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
+    }
+
+    /// Waits for SIGTERM or SIGINT. SIGHUP asks for the configuration to be read again.
+    pub(super) async fn until_stop(&mut self, engine: &Handle) {
+        loop {
+            tokio::select! {
+                _ = self.terminate.recv() => return,
+                _ = self.interrupt.recv() => return,
+                _ = self.hangup.recv() => engine.reload().await,
+            }
         }
     }
 }
