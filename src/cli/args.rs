@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
 
-use crate::model::{ChannelId, ContactId, EventFilter, EventId, InboxFilter, MessageId};
+use crate::model::{ChannelId, CheckId, ContactId, EventFilter, EventId, InboxFilter, MessageId};
 
 use super::moment;
 
@@ -98,6 +98,9 @@ pub(super) enum Command {
     /// Configured accounts
     #[command(subcommand)]
     Channel(ChannelCommand),
+    /// What is watched, and how it is
+    #[command(subcommand)]
+    Check(CheckCommand),
     /// Sign a sample as the provider would and post it through the real socket
     SendTest {
         /// Which channel
@@ -339,6 +342,32 @@ pub(super) enum ChannelCommand {
         /// Say how every candidate failed; the expected value is never shown
         #[arg(long)]
         explain: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum CheckCommand {
+    /// List checks, worst first
+    List(Json),
+    /// Look once, now and from here; 0 ok, 3 warning, 4 critical, 1 unknown
+    Run {
+        /// Which check
+        id: CheckId,
+        /// Print every step, what the conditions were given, and where the time went
+        #[arg(long, conflicts_with = "json")]
+        explain: bool,
+        #[command(flatten)]
+        json: Json,
+    },
+    /// Uptime and latencies by time, and the last failures in full
+    History {
+        /// Which check
+        id: CheckId,
+        /// Since: 30m, 2h, 7d, or a time; a day when absent
+        #[arg(long, value_name = "TIME", value_parser = moment::parse)]
+        since: Option<Timestamp>,
+        #[command(flatten)]
+        json: Json,
     },
 }
 

@@ -67,11 +67,23 @@ fn check(global: &Global) -> Outcome {
     if let Err(problem) = certificates(&config, &Certificates::new()) {
         problems.push(problem.to_string());
     }
+    problems.extend(
+        config
+            .health
+            .checks
+            .iter()
+            .filter_map(|check| config.check_target(check).err())
+            .map(|problem| problem.to_string()),
+    );
     if !problems.is_empty() {
         return Err(Failure::usage(problems.join("\n")));
     }
     let from = global.config.clone().or_else(default_config_path).filter(|path| path.exists());
     let from = from.map_or_else(|| "the defaults".to_owned(), |path| path.display().to_string());
-    output::line(&format!("{from}: no mistake, {} channels", config.channels.len()))?;
+    output::line(&format!(
+        "{from}: no mistake, {} channels, {} checks",
+        config.channels.len(),
+        config.health.checks.len()
+    ))?;
     Ok(Exit::Fine)
 }

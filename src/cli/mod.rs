@@ -2,6 +2,7 @@
 
 mod args;
 mod channels;
+mod checks;
 mod config_command;
 mod contacts;
 mod events;

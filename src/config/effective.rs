@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use crate::model::ProviderKind;
 
+use super::check_shown::shown_checks;
 use super::{ByteSize, Config, ConfiguredSecret, TlsFiles};
 
 fn tls(files: &TlsFiles) -> Value {
@@ -75,6 +76,11 @@ impl Config {
             },
             "contacts": { "vip": self.vip.patterns() },
             "store": { "commit_batch": self.commit_batch },
+            "health": {
+                "witnesses": self.health.witnesses.iter().map(ToString::to_string).collect::<Vec<_>>(),
+                "need": self.health.need,
+            },
+            "checks": shown_checks(&self.health),
             "tui": { "theme": self.theme },
             "channels": channels,
         })

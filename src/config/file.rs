@@ -7,6 +7,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use toml::Spanned;
 
+use super::check_file::{CheckFile, HealthFile};
+
 /// A configuration file as it was typed.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -20,6 +22,10 @@ pub struct ConfigFile {
     /// Accounts of providers. Naming one replaces all default channels.
     #[schemars(with = "BTreeMap<String, ChannelFile>")]
     pub channels: BTreeMap<Spanned<String>, ChannelFile>,
+    /// What is watched. Naming one replaces the default checks of this machine.
+    pub checks: Vec<CheckFile>,
+    /// How it is watched.
+    pub health: HealthFile,
     /// Who writes.
     pub contacts: ContactsFile,
     /// How events are kept.

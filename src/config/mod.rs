@@ -3,7 +3,11 @@
 //! A mistake carries the file, the line and the column, and what was probably meant. A secret is a
 //! reference ([`SecretRef`]); its value is read when the engine starts and never printed.
 
+mod check_file;
 mod check_schema;
+mod check_shown;
+mod check_target;
+mod checks;
 mod cidr;
 mod difference;
 mod effective;
@@ -11,6 +15,7 @@ mod error;
 mod file;
 mod listeners;
 mod load;
+mod period;
 mod public;
 mod resolved;
 mod secret;
@@ -18,7 +23,10 @@ mod size;
 mod theme;
 mod vip;
 
+pub use check_file::{AlertFile, CheckFile, HealthFile, StepFile};
 pub use check_schema::{check_defaults, check_schema};
+pub use check_target::target_line;
+pub use checks::{Alert, CheckConfig, HealthConfig};
 pub use cidr::Cidr;
 pub use difference::{Difference, difference};
 pub use error::ConfigError;

@@ -14,7 +14,7 @@ use crate::model::{Assurance, ChannelId, ProviderKind, Secret};
 use super::file::{self, ChannelFile, ConfigFile, SecretFile};
 use super::listeners::{self, Exposure, TlsFiles};
 use super::public::public_url;
-use super::{ByteSize, Cidr, ConfigError, SecretRef, Theme, VipList};
+use super::{ByteSize, Cidr, ConfigError, HealthConfig, SecretRef, Theme, VipList};
 
 /// A validated configuration.
 #[derive(Debug, Clone)]
@@ -43,6 +43,8 @@ pub struct Config {
     pub vip: VipList,
     /// Deliveries that may share one commit.
     pub commit_batch: usize,
+    /// What is watched.
+    pub health: HealthConfig,
     /// Name of the theme.
     pub theme: String,
     pub(super) source: Source,
@@ -172,10 +174,12 @@ impl Config {
             }
             None => "terminal".to_owned(),
         };
+        let file_dir = path.and_then(Path::parent).map(Path::to_owned);
+        let health = HealthConfig::new(&file.checks, &file.health, &state_dir, file_dir.as_deref(), &source)?;
         Ok(Self {
             node,
             state_dir,
-            file_dir: path.and_then(Path::parent).map(Path::to_owned),
+            file_dir,
             ingress,
             exposure,
             public_url: file.listen.public_url.as_ref().map(public_url).transpose()?,
@@ -185,6 +189,7 @@ impl Config {
             default_channels,
             vip: VipList::new(&file.contacts.vip),
             commit_batch: at_least(file.store.commit_batch.as_ref(), 1, 256)? as usize,
+            health,
             theme,
             source,
         })
@@ -227,6 +232,7 @@ impl Config {
     /// Keeps everything durable in `dir` instead.
     pub fn move_to(&mut self, dir: &Path) {
         dir.clone_into(&mut self.state_dir);
+        self.health.move_to(dir);
         if self.default_channels {
             for channel in self.channels.values_mut() {
                 let reference = SecretRef::File(generated_secret_path(dir, &channel.id));

@@ -9,6 +9,7 @@ use tokio::sync::mpsc;
 use crate::protocol::{ClientId, FullEvent, Notice, Refusal, Reply, Request, RequestId, Update};
 use crate::store::{Store, StoreError};
 
+use super::checks::{Checks, history};
 use super::projector::{Projector, blocking};
 use super::reload::Reloader;
 use super::supervisor::Supervisor;
@@ -31,6 +32,7 @@ pub(super) struct Driver {
     pub projector: Arc<Projector>,
     pub supervisor: Arc<Supervisor>,
     reloader: Option<Arc<Reloader>>,
+    checks: Arc<Checks>,
     pub inputs: mpsc::Sender<Input>,
     clients: HashMap<ClientId, Outbox>,
 }
@@ -43,9 +45,10 @@ impl Driver {
         projector: Arc<Projector>,
         supervisor: Arc<Supervisor>,
         reloader: Option<Arc<Reloader>>,
+        checks: Arc<Checks>,
         inputs: mpsc::Sender<Input>,
     ) -> Self {
-        Self { store, projector, supervisor, reloader, inputs, clients: HashMap::new() }
+        Self { store, projector, supervisor, reloader, checks, inputs, clients: HashMap::new() }
     }
 
     /// The loop: wait, decide, do.
@@ -108,6 +111,14 @@ impl Driver {
                 self.answer(client, id, async move {
                     Ok((Reply::Count(projector.replay(filter).await.map_err(failed)?), None))
                 })
+            }
+            Effect::CheckNow { client, id, check } => {
+                let checks = Arc::clone(&self.checks);
+                self.answer(
+                    client,
+                    id,
+                    async move { Ok((Reply::Observation(Box::new(checks.now(check).await?)), None)) },
+                )
             }
             Effect::RestartTask(name) => {
                 self.supervisor.restart(&name);
@@ -226,9 +237,13 @@ fn read(store: &Store, request: Request) -> Result<Reply, StoreError> {
         Request::Message(id) => Reply::Message(store.message(id)?.map(Box::new)),
         Request::Contacts { filter, limit } => Reply::Contacts(store.contacts(&filter, limit.min(PAGE_MAX))?),
         Request::Contact(id) => Reply::Contact(store.contact(id)?.map(Box::new)),
+        Request::CheckHistory { id, since, slots } => {
+            Reply::CheckHistory(history(store, &id, since, slots, Timestamp::now())?.map(Box::new))
+        }
         Request::Snapshot
         | Request::Mark { .. }
         | Request::SetVip { .. }
+        | Request::CheckNow(_)
         | Request::Replay(_)
         | Request::RestartTask(_)
         | Request::Reload => unreachable!("the engine turns these into effects of their own"),

@@ -1,6 +1,6 @@
 //! What the engine wants done. Data, so that a test can look at it.
 
-use crate::model::{ContactId, EventFilter, Mark, MessageId, Rejection};
+use crate::model::{CheckId, ContactId, EventFilter, Mark, MessageId, Rejection};
 use crate::protocol::{ClientId, Notice, Request, RequestId, Update};
 
 /// One thing to do. Those with a `client` and an `id` come back as [`super::Input::Answered`].
@@ -51,6 +51,15 @@ pub enum Effect {
         id: RequestId,
         /// Which events.
         filter: EventFilter,
+    },
+    /// Look at a check now.
+    CheckNow {
+        /// Who asks.
+        client: ClientId,
+        /// The number of the request.
+        id: RequestId,
+        /// Which check.
+        check: CheckId,
     },
     /// Start a task again.
     RestartTask(String),

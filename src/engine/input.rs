@@ -2,10 +2,11 @@
 
 use std::collections::HashMap;
 
+use jiff::Timestamp;
 use tokio::sync::mpsc;
 
 use crate::config::Config;
-use crate::model::{ChannelId, ContactId, LogLine, Marks, MessageRow, Rejection, StoreTrouble, TaskStatus};
+use crate::model::{ChannelId, CheckPanel, ContactId, LogLine, Marks, MessageRow, Rejection, StoreTrouble, TaskStatus};
 use crate::protocol::{ClientId, ConfigFault, Refusal, Reply, Request, RequestId, Update};
 use crate::store::{ChannelCounts, Projected, Unread};
 
@@ -51,6 +52,12 @@ pub enum Input {
     Projected(Projected),
     /// Deliveries were refused.
     Rejected(Vec<Rejection>),
+    /// Checks have new results.
+    Checks(Vec<CheckPanel>),
+    /// These are all checks now.
+    AllChecks(Vec<CheckPanel>),
+    /// Own connectivity is gone since then, or back.
+    Isolated(Option<Timestamp>),
     /// A task has changed.
     Task(TaskStatus),
     /// A task has ended for good; nothing is called so any more.

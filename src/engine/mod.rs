@@ -7,6 +7,7 @@
 //! Deliveries do not pass through the loop: they end at the store's commit. The loop hears of them when
 //! they are projected.
 
+mod checks;
 mod doors;
 mod driver;
 mod effect;
@@ -26,6 +27,7 @@ mod supervisor;
 mod watch;
 mod watchdog;
 
+pub use checks::{CheckMeasures, CheckSet, Checks};
 pub use doors::certificates;
 pub use effect::Effect;
 pub use handle::{Handle, Joined};

@@ -16,6 +16,7 @@ use crate::model::InboxFilter;
 use crate::protocol::ConfigFault;
 use crate::store::StoreError;
 
+use super::checks::{CheckSet, Checks};
 use super::doors::{self, Channels, Ingress, certificates, listener_task};
 use super::projector::{Projector, Reading, blocking};
 use super::start::{StartError, number, prepare};
@@ -44,6 +45,7 @@ pub(super) struct Reloader {
     handle: Handle,
     projector: Arc<Projector>,
     ingress: Ingress,
+    checks: Arc<Checks>,
     in_force: Mutex<InForce>,
 }
 
@@ -56,6 +58,8 @@ struct Ready {
     /// Channels that are new or have changed; not numbered yet.
     fresh: Vec<Channel>,
     certificates: Certificates,
+    /// What is watched, with its secrets.
+    watched: CheckSet,
 }
 
 impl Reloader {
@@ -64,10 +68,18 @@ impl Reloader {
         handle: Handle,
         projector: Arc<Projector>,
         ingress: Ingress,
+        checks: Arc<Checks>,
         config: Config,
         channels: Channels,
     ) -> Self {
-        Self { origin, handle, projector, ingress, in_force: Mutex::new(InForce { config, channels, fault: None }) }
+        Self {
+            origin,
+            handle,
+            projector,
+            ingress,
+            checks,
+            in_force: Mutex::new(InForce { config, channels, fault: None }),
+        }
     }
 
     /// Reads the configuration again and takes it, whole or not at all. The engine, the log and the caller hear
@@ -90,7 +102,7 @@ impl Reloader {
     async fn take(self: Arc<Self>, in_force: &mut InForce) -> Result<(), StartError> {
         let (this, config, channels) = (Arc::clone(&self), in_force.config.clone(), in_force.channels.clone());
         let read = tokio::task::spawn_blocking(move || this.read(&config, &channels));
-        let Ready { config, difference, kept, fresh, certificates } =
+        let Ready { config, difference, kept, fresh, certificates, watched } =
             read.await.unwrap_or(Err(StoreError::Closed.into()))?;
         let mut channels = number(&self.ingress.store, fresh).await?;
         let comes = channels.keys().any(|id| !in_force.channels.contains_key(id));
@@ -116,6 +128,7 @@ impl Reloader {
         let limit = same_limit.then(|| Arc::clone(&self.ingress.behind.get().limit));
         self.ingress.behind.set(doors::receiving(&config, &channels, certificates, limit));
         self.projector.reading.set(Reading { channels: channels.clone(), vip: config.vip.clone() });
+        self.checks.replace(watched);
         let (before, after) = (doors::addresses(&in_force.config), doors::addresses(&config));
         for address in after.difference(&before) {
             self.handle.supervise(self.ingress.listener(*address, config.limits));
@@ -163,7 +176,8 @@ impl Reloader {
             }
         }
         let certificates = certificates(&config, &self.ingress.behind.get().certificates)?;
-        Ok(Ready { config, difference, kept, fresh, certificates })
+        let watched = CheckSet::new(&config)?;
+        Ok(Ready { config, difference, kept, fresh, certificates, watched })
     }
 }
 

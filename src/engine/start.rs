@@ -15,9 +15,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::{Config, ConfigError};
 use crate::ingress::{BodyBudget, Certificates, Channel, Refusals, Swap};
-use crate::model::{ChannelId, EventFilter, InboxFilter, LogLine, ProviderKind};
+use crate::model::{ChannelId, CheckPanel, EventFilter, InboxFilter, LogLine, ProviderKind};
 use crate::store::{Options, Pulse, Store, StoreError};
 
+use super::checks::{CheckSet, Checks};
 use super::doors::{Channels, Ingress, certificates};
 use super::driver::Driver;
 use super::panels::Panels;
@@ -124,16 +125,21 @@ pub async fn start(
     if doors == Doors::Closed {
         projector.catch_up().await?;
     }
-    let engine = Engine::new(received, beginning(&config, &store)?);
+    let checks = Arc::new(Checks::new(CheckSet::new(&config)?, Arc::clone(&store), inputs.clone()));
+    let shown = checks.panels().await?;
+    let engine = Engine::new(received, beginning(&config, &store, shown)?);
     let supervisor = Arc::new(Supervisor::new(inputs.clone(), stop.clone()));
     let handle = Handle {
         inputs: inputs.clone(),
         supervisor: Arc::clone(&supervisor),
         next_client: Arc::new(AtomicU64::new(1)),
         stop: stop.clone(),
+        check_measures: checks.measures(),
     };
     if doors == Doors::Open {
         follow(&handle, &projector);
+        let looking = Arc::clone(&checks);
+        handle.supervise(TaskSpec::new("checks", move |context| Arc::clone(&looking).run(context)));
     }
     let mut reloader = None;
     if doors != Doors::Closed {
@@ -143,7 +149,15 @@ pub async fn start(
                 handle.supervise(watch_task(path, config.text().map(str::to_owned), inputs.clone()));
             }
             let (handle, projector) = (handle.clone(), Arc::clone(&projector));
-            reloader = Some(Arc::new(Reloader::new(origin, handle, projector, ingress, config, channels)));
+            reloader = Some(Arc::new(Reloader::new(
+                origin,
+                handle,
+                projector,
+                ingress,
+                Arc::clone(&checks),
+                config,
+                channels,
+            )));
         }
     }
     handle.supervise(trouble_task(&store, inputs.clone()));
@@ -151,7 +165,7 @@ pub async fn start(
         tokio::spawn(forward_logs(logs, inputs.clone(), stop.clone()));
     }
     let pulse = store.pulse();
-    let driver = Driver::new(store, Arc::clone(&projector), Arc::clone(&supervisor), reloader, inputs.clone());
+    let driver = Driver::new(store, Arc::clone(&projector), Arc::clone(&supervisor), reloader, checks, inputs.clone());
     let ended = tokio::spawn(async move {
         let running = tokio::spawn(driver.run(engine));
         stop.cancelled().await;
@@ -229,7 +243,7 @@ fn trouble_task(store: &Store, inputs: mpsc::Sender<Input>) -> TaskSpec {
     })
 }
 
-fn beginning(config: &Config, store: &Store) -> Result<Beginning, StoreError> {
+fn beginning(config: &Config, store: &Store, checks: Vec<CheckPanel>) -> Result<Beginning, StoreError> {
     // What is not projected yet is left out here: it arrives as soon as the projector runs.
     let up_to = store.projected_up_to()?;
     Ok(Beginning {
@@ -239,6 +253,7 @@ fn beginning(config: &Config, store: &Store) -> Result<Beginning, StoreError> {
         source: config.source().to_owned(),
         theme: config.theme.clone(),
         panels: Panels::new(config, &store.channel_counts()?),
+        checks,
         inbox: store.inbox(&InboxFilter::default(), None, INBOX)?,
         events: store.events(&EventFilter::default(), Some(up_to + 1), ACTIVITY)?,
         rejections: store.rejections(None, ACTIVITY)?,

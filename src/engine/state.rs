@@ -6,12 +6,13 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::sync::mpsc;
 use tokio::time::{Interval, MissedTickBehavior};
 
-use crate::model::{Event, LogLine, MessageRow, Rejection, StoreTrouble, TaskStatus};
+use crate::model::{CheckPanel, Event, LogLine, MessageRow, Rejection, StoreTrouble, TaskStatus};
 use crate::protocol::{
     ClientId, ConfigFault, ConfigStatus, Notice, Refusal, Reply, Request, RequestId, Snapshot, Update,
 };
 use crate::store::Projected;
 
+use super::checks::CheckBoard;
 use super::panels::Panels;
 use super::recent::Recent;
 use super::{Aftermath, Effect, Input, Taken};
@@ -35,6 +36,7 @@ pub(super) struct Beginning {
     pub source: String,
     pub theme: String,
     pub panels: Panels,
+    pub checks: Vec<CheckPanel>,
     pub inbox: Vec<MessageRow>,
     pub events: Vec<Event>,
     pub rejections: Vec<Rejection>,
@@ -63,6 +65,8 @@ pub struct Engine {
     refused: Option<Timestamp>,
     store: Option<StoreTrouble>,
     panels: Panels,
+    checks: CheckBoard,
+    isolated: Option<Timestamp>,
     tasks: BTreeMap<String, TaskStatus>,
     inbox: Recent<MessageRow>,
     events: Recent<Event>,
@@ -94,6 +98,8 @@ impl Engine {
             refused: None,
             store: None,
             panels: beginning.panels,
+            checks: CheckBoard::new(beginning.checks, beginning.now),
+            isolated: None,
             tasks: BTreeMap::new(),
             inbox: Recent::new(INBOX, beginning.inbox),
             events: Recent::new(ACTIVITY, beginning.events),
@@ -157,6 +163,18 @@ impl Engine {
                 self.logs.push(line.clone());
                 vec![Effect::Publish(Notice::Log(line))]
             }
+            Input::Checks(panels) => {
+                self.checks.changed(panels);
+                self.publish_checks()
+            }
+            Input::AllChecks(panels) => {
+                self.checks.replace(panels, now);
+                vec![Effect::Publish(Notice::AllChecks(self.checks.all()))]
+            }
+            Input::Isolated(since) => {
+                self.isolated = since;
+                vec![Effect::Publish(Notice::Isolated(since))]
+            }
             Input::Tick => self.tick(now),
             Input::Stop => {
                 self.stopping = true;
@@ -184,6 +202,8 @@ impl Engine {
             at: now,
             clients: self.followers(),
             channels: self.panels.all(),
+            checks: self.checks.all(),
+            isolated: self.isolated,
             tasks: self.tasks.values().cloned().collect(),
             inbox: self.inbox.to_vec(),
             events: self.events.to_vec(),
@@ -283,6 +303,7 @@ impl Engine {
             Request::RestartTask(name) => {
                 answer(Err(Refusal::Unknown(format!("no task is called {name:?}; `aurora task list` names them"))))
             }
+            Request::CheckNow(check) => vec![Effect::CheckNow { client, id, check }],
             request => vec![Effect::Read { client, id, request }],
         }
     }
@@ -334,15 +355,21 @@ impl Engine {
         vec![Effect::KeepRejections(rejections.clone()), Effect::Publish(Notice::Rejected(rejections))]
     }
 
+    fn publish_checks(&mut self) -> Vec<Effect> {
+        let changed = self.checks.take_changed();
+        if changed.is_empty() { Vec::new() } else { vec![Effect::Publish(Notice::Checks(changed))] }
+    }
+
     fn tick(&mut self, now: Timestamp) -> Vec<Effect> {
         self.panels.tick(now);
+        self.checks.tick();
         let behind: Vec<ClientId> = self
             .clients
             .iter()
             .filter(|(_, follower)| follower.lagging && follower.follow)
             .map(|(id, _)| *id)
             .collect();
-        let mut effects = Vec::new();
+        let mut effects = self.publish_checks();
         if self.refused.is_some_and(|refused| now.duration_since(refused).abs() >= TRY_AGAIN) {
             self.refused = Some(now);
             effects.push(Effect::Reload(None));
@@ -402,6 +429,7 @@ mod tests {
                 source: "test.toml".into(),
                 theme: "terminal".into(),
                 panels,
+                checks: Vec::new(),
                 inbox: vec![row(1)],
                 events: Vec::new(),
                 rejections: Vec::new(),

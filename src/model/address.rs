@@ -40,6 +40,16 @@ pub enum Family {
 }
 
 impl Family {
+    /// As it is written in configuration.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Any => "any",
+            Self::V4 => "ipv4",
+            Self::V6 => "ipv6",
+        }
+    }
+
     /// Whether `address` belongs to it.
     #[must_use]
     pub fn allows(self, address: IpAddr) -> bool {

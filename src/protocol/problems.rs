@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::model::{EventState, TaskState, age};
+use crate::model::{CheckPanel, CheckState, EventState, TaskState, age};
 
 use super::Snapshot;
 
@@ -86,6 +86,7 @@ impl Snapshot {
                 next: "mend the file, it is read again by itself; what ran before goes on".to_owned(),
             });
         }
+        problems.extend(self.unhealthy(now));
         if self.dead_letters > 0 {
             // Kept for good, but news for a day only.
             let fresh = self.events.iter().any(|event| {
@@ -100,6 +101,40 @@ impl Snapshot {
         problems.extend(self.refused(now));
         problems.sort_by_key(|problem| std::cmp::Reverse(problem.severity));
         problems
+    }
+
+    /// Checks that are not ok, and the observer itself.
+    fn unhealthy(&self, now: Timestamp) -> Vec<Problem> {
+        let isolated = self.isolated.map(|since| Problem {
+            severity: Severity::Crit,
+            what: format!(
+                "observer isolated ({}): no witness answers, checks over the network say nothing",
+                age(since, now)
+            ),
+            next: "look at this machine's own network, then at `[health] witnesses`".to_owned(),
+        });
+        let one = |check: &CheckPanel| {
+            let severity = match check.state {
+                CheckState::Critical => Severity::Crit,
+                CheckState::Warn | CheckState::Stale => Severity::Warn,
+                _ if check.flapping => Severity::Warn,
+                // Before the first look there is nothing to tell, and isolation is told once for all.
+                CheckState::Unknown
+                    if check.last.is_some() && !(self.isolated.is_some() && check.kind.needs_network()) =>
+                {
+                    Severity::Info
+                }
+                CheckState::Unknown | CheckState::Ok => return None,
+            };
+            let state = if check.flapping { "flapping" } else { check.state.as_str() };
+            let cause = check.cause.as_deref().map(|cause| format!(": {cause}")).unwrap_or_default();
+            Some(Problem {
+                severity,
+                what: format!("check {} is {state} ({}){cause}", check.id, age(check.since, now)),
+                next: format!("aurora check run {} --explain", check.id),
+            })
+        };
+        isolated.into_iter().chain(self.checks.iter().filter(|check| check.enabled).filter_map(one)).collect()
     }
 
     /// Recent refusals, summed by channel and reason.

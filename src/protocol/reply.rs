@@ -4,7 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::model::{Contact, Event, Marks, Message, MessageRow, Report};
+use crate::model::{CheckHistory, Contact, Event, Marks, Message, MessageRow, Observation, Report};
 
 use super::Snapshot;
 
@@ -32,6 +32,10 @@ pub enum Reply {
     Contacts(Vec<Contact>),
     /// One contact, when it is known.
     Contact(Option<Box<Contact>>),
+    /// The past of a check, when it is known.
+    CheckHistory(Option<Box<CheckHistory>>),
+    /// What a look found.
+    Observation(Box<Observation>),
 }
 
 /// One event with everything that came along.

@@ -1,8 +1,9 @@
 //! What a client may ask.
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::model::{ContactFilter, ContactId, EventFilter, EventId, InboxFilter, Mark, MessageId};
+use crate::model::{CheckId, ContactFilter, ContactId, EventFilter, EventId, InboxFilter, Mark, MessageId};
 
 /// The number a client gives its request; the reply carries it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -86,6 +87,17 @@ pub enum Request {
     RestartTask(String),
     /// Read the configuration again and take it, whole or not at all.
     Reload,
+    /// The past of one check.
+    CheckHistory {
+        /// Which check.
+        id: CheckId,
+        /// Since when.
+        since: Timestamp,
+        /// How many stretches of time it is cut into at most.
+        slots: usize,
+    },
+    /// Look at a check now. The result counts like any other.
+    CheckNow(CheckId),
 }
 
 impl Request {
@@ -103,14 +115,20 @@ impl Request {
             | Self::Search { .. }
             | Self::Message(_)
             | Self::Contacts { .. }
-            | Self::Contact(_) => false,
-            Self::Replay(_) | Self::Mark { .. } | Self::SetVip { .. } | Self::RestartTask(_) | Self::Reload => true,
+            | Self::Contact(_)
+            | Self::CheckHistory { .. } => false,
+            Self::CheckNow(_)
+            | Self::Replay(_)
+            | Self::Mark { .. }
+            | Self::SetVip { .. }
+            | Self::RestartTask(_)
+            | Self::Reload => true,
         }
     }
 
     /// Whether asking twice does no more than asking once, so that it may be asked again after the line broke.
     #[must_use]
     pub fn is_idempotent(&self) -> bool {
-        !matches!(self, Self::RestartTask(_))
+        !matches!(self, Self::RestartTask(_) | Self::CheckNow(_))
     }
 }

@@ -5,12 +5,14 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::model::{ChannelPanel, ContactId, Event, LogLine, Marks, MessageRow, Rejection, StoreTrouble, TaskStatus};
+use crate::model::{
+    ChannelPanel, CheckPanel, ContactId, Event, LogLine, Marks, MessageRow, Rejection, StoreTrouble, TaskStatus,
+};
 
 use super::{ConfigStatus, Refusal, Reply, RequestId};
 
 /// Everything a screen begins with. It comes first, after every reconnect, and when a client fell behind.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Snapshot {
     /// Name of the node.
     pub node: String,
@@ -30,6 +32,10 @@ pub struct Snapshot {
     pub clients: usize,
     /// The channels, by id.
     pub channels: Vec<ChannelPanel>,
+    /// The checks, by id.
+    pub checks: Vec<CheckPanel>,
+    /// Since when this machine's own connectivity is gone, so that checks over the network say nothing.
+    pub isolated: Option<Timestamp>,
     /// The background tasks, by name.
     pub tasks: Vec<TaskStatus>,
     /// The newest messages, newest first.
@@ -47,7 +53,7 @@ pub struct Snapshot {
 }
 
 /// One change.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Notice {
     /// Events were projected.
@@ -65,6 +71,12 @@ pub enum Notice {
     },
     /// These channels have changed.
     Channels(Vec<ChannelPanel>),
+    /// These checks have changed. Those that stand otherwise come at once, new figures alone now and then.
+    Checks(Vec<CheckPanel>),
+    /// These are all checks now.
+    AllChecks(Vec<CheckPanel>),
+    /// Own connectivity is gone since then, or back.
+    Isolated(Option<Timestamp>),
     /// These messages have other marks now.
     Marked(Vec<(i64, Marks)>),
     /// A contact became a VIP or ceased to be one.
@@ -145,6 +157,15 @@ impl Snapshot {
                     }
                 }
             }
+            Notice::Checks(changed) => {
+                for panel in changed {
+                    if let Ok(place) = self.checks.binary_search_by(|known| known.id.cmp(&panel.id)) {
+                        self.checks[place].clone_from(panel);
+                    }
+                }
+            }
+            Notice::AllChecks(checks) => self.checks.clone_from(checks),
+            Notice::Isolated(since) => self.isolated = *since,
             Notice::Marked(marked) => {
                 for row in &mut self.inbox {
                     if let Some((_, marks)) = marked.iter().find(|(seq, _)| *seq == row.seq) {

@@ -7,7 +7,10 @@
 //! connection of their own.
 
 mod body_guard;
+#[cfg(test)]
+mod check_tests;
 mod checkpoint;
+mod checks;
 mod contacts;
 mod error;
 mod events;
@@ -28,6 +31,7 @@ mod search;
 mod tests;
 mod writer;
 
+pub use checks::{CheckBatch, CheckCounts, CheckResult, KeptCheck, Span};
 pub use error::StoreError;
 pub use events::RawEvent;
 pub use inbox::ChannelCounts;

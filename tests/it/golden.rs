@@ -113,6 +113,8 @@ fn snapshot() -> Snapshot {
             legacy,
             panel("standard", ProviderKind::Standard, ChannelState::Listening),
         ],
+        checks: Vec::new(),
+        isolated: None,
         tasks: vec![
             task("listener 127.0.0.1:9296", TaskState::Running, None),
             task("listener 127.0.0.1:9301", TaskState::Waiting, Some("Address already in use (os error 98)")),

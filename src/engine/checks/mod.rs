@@ -1,0 +1,17 @@
+//! Checks as a task of the engine: looks at the right time, results to state, store and screen.
+
+mod board;
+mod clock;
+mod history;
+mod measure;
+mod restore;
+mod runner;
+mod service;
+mod turns;
+mod watch;
+mod writer;
+
+pub(super) use board::CheckBoard;
+pub(super) use history::history;
+pub use measure::CheckMeasures;
+pub use service::{CheckSet, Checks};

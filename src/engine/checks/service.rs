@@ -1,0 +1,144 @@
+//! The way to the checks of a running engine.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use jiff::Timestamp;
+use tokio::sync::{Notify, mpsc, oneshot};
+
+use crate::config::{CheckConfig, Config, ConfigError};
+use crate::model::{CheckId, CheckPanel, Endpoint, Observation};
+use crate::protocol::Refusal;
+use crate::store::{Store, StoreError};
+
+use super::super::Input;
+use super::super::supervisor::TaskContext;
+use super::measure::CheckMeasures;
+use super::runner::Runner;
+use super::watch::Prepared;
+
+/// Orders that may wait for the task.
+const ORDERS: usize = 64;
+
+/// What is watched, with the secrets in it, and who is asked whether this machine is cut off.
+#[derive(Debug, Clone)]
+pub struct CheckSet {
+    pub(super) checks: Vec<Prepared>,
+    pub(super) witnesses: Vec<Endpoint>,
+    pub(super) need: usize,
+}
+
+impl CheckSet {
+    /// What `config` names.
+    ///
+    /// # Errors
+    /// When a secret in a header cannot be read.
+    pub fn new(config: &Config) -> Result<Self, Box<ConfigError>> {
+        let prepare = |check: &CheckConfig| Ok(Prepared { target: config.check_target(check)?, config: check.clone() });
+        Ok(Self {
+            checks: config.health.checks.iter().map(prepare).collect::<Result<_, Box<ConfigError>>>()?,
+            witnesses: config.health.witnesses.clone(),
+            need: config.health.need,
+        })
+    }
+}
+
+/// A look that somebody waits for.
+#[derive(Debug)]
+pub(super) struct Order {
+    pub id: CheckId,
+    pub answer: oneshot::Sender<Observation>,
+}
+
+/// The checks of an engine. Shared by its task and whoever asks for something.
+#[derive(Debug)]
+pub struct Checks {
+    pub(super) store: Arc<Store>,
+    pub(super) inputs: mpsc::Sender<Input>,
+    pub(super) measures: Arc<CheckMeasures>,
+    set: Mutex<Arc<CheckSet>>,
+    /// Rung when there is another set.
+    replaced: Notify,
+    orders: mpsc::Sender<Order>,
+    /// Locked by the task while it runs; one that is started again goes on with what waits.
+    pub(super) received: tokio::sync::Mutex<mpsc::Receiver<Order>>,
+}
+
+impl Checks {
+    /// The checks of `set`; nobody looks before [`Checks::run`].
+    #[must_use]
+    pub fn new(set: CheckSet, store: Arc<Store>, inputs: mpsc::Sender<Input>) -> Self {
+        let (orders, received) = mpsc::channel(ORDERS);
+        Self {
+            store,
+            inputs,
+            measures: Arc::default(),
+            set: Mutex::new(Arc::new(set)),
+            replaced: Notify::new(),
+            orders,
+            received: tokio::sync::Mutex::new(received),
+        }
+    }
+
+    /// Watches `set` from now on. A check that is the same keeps its schedule, one that has changed its state and
+    /// history; one that is gone is no longer shown, and its history stays in the store.
+    pub fn replace(&self, set: CheckSet) {
+        *self.set.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(set);
+        self.replaced.notify_one();
+    }
+
+    /// Looks at `id` now. The result counts like any other.
+    ///
+    /// # Errors
+    /// When there is no such check, or nobody looks.
+    pub async fn now(&self, id: CheckId) -> Result<Observation, Refusal> {
+        if !self.set().checks.iter().any(|check| check.config.id == id) {
+            return Err(Refusal::Unknown(format!("no check is called {id}; `aurora check list` names them")));
+        }
+        let gone = || Refusal::Failed("the task that looks is not running; `aurora task list` says why".to_owned());
+        if self.received.try_lock().is_ok() {
+            return Err(gone());
+        }
+        let (answer, found) = oneshot::channel();
+        self.orders.send(Order { id, answer }).await.map_err(|_| gone())?;
+        let given_up = || Refusal::Failed("the look was given up; try again".to_owned());
+        found.await.map_err(|_| given_up())
+    }
+
+    /// How well looks keep their schedule.
+    #[must_use]
+    pub fn measures(&self) -> Arc<CheckMeasures> {
+        Arc::clone(&self.measures)
+    }
+
+    /// The checks as they are shown before anybody looks.
+    pub(in super::super) async fn panels(&self) -> Result<Vec<CheckPanel>, StoreError> {
+        super::restore::panels(&self.store, self.set().checks.clone(), Timestamp::now()).await
+    }
+
+    pub(super) fn set(&self) -> Arc<CheckSet> {
+        Arc::clone(&self.set.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Looks until it is stopped.
+    ///
+    /// # Errors
+    /// When what is known of the checks cannot be read.
+    pub async fn run(self: Arc<Self>, context: TaskContext) -> Result<(), String> {
+        let mut received = self.received.lock().await;
+        let mut runner = Runner::new(Arc::clone(&self)).await.map_err(|error| error.to_string())?;
+        context.running();
+        loop {
+            let due = runner.next_wake();
+            tokio::select! {
+                () = context.stop.cancelled() => break,
+                () = self.replaced.notified() => runner.replace().await.map_err(|error| error.to_string())?,
+                Some(order) = received.recv() => runner.order(order),
+                done = runner.done() => runner.take(done),
+                () = tokio::time::sleep_until(due) => {}
+            }
+            runner.step().await;
+        }
+        runner.close().await;
+        Ok(())
+    }
+}

@@ -1,0 +1,103 @@
+//! What one look at a check tells.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{CheckId, CheckKind, Phase, Strip, Verdict};
+
+/// How a check stands, mildest first: the reverse of the order on a screen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CheckState {
+    /// Everything that must hold holds.
+    Ok,
+    /// Nothing can be said yet, or not at present.
+    Unknown,
+    /// No result has come for so long that the last one no longer counts.
+    Stale,
+    /// What `warn` demands has not held often enough.
+    Warn,
+    /// What `when` demands has not held often enough.
+    Critical,
+}
+
+impl CheckState {
+    /// The word shown beside the colour.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Unknown => "unknown",
+            Self::Stale => "stale",
+            Self::Warn => "warn",
+            Self::Critical => "critical",
+        }
+    }
+}
+
+impl From<Verdict> for CheckState {
+    fn from(verdict: Verdict) -> Self {
+        match verdict {
+            Verdict::Ok => Self::Ok,
+            Verdict::Warn => Self::Warn,
+            Verdict::Critical => Self::Critical,
+            Verdict::Unknown => Self::Unknown,
+        }
+    }
+}
+
+/// The state of one check and what its last looks found.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CheckPanel {
+    /// Which check.
+    pub id: CheckId,
+    /// What it looks at.
+    pub kind: CheckKind,
+    /// The target in one line, without secrets: an address, a path, the name of a process.
+    pub target: String,
+    /// How it stands, as confirmed by its thresholds.
+    pub state: CheckState,
+    /// Since when it stands so; for [`CheckState::Stale`] when the last result came.
+    pub since: Timestamp,
+    /// Why the last result is not ok, in one line. Text from outside; whoever shows it sanitises it.
+    pub cause: Option<String>,
+    /// Another state that is not confirmed yet: results that say so, and how many are needed.
+    pub soft: Option<Soft>,
+    /// Its results change so often that no single one means much.
+    pub flapping: bool,
+    /// When the last look began.
+    pub last: Option<Timestamp>,
+    /// When the next one is due.
+    pub next: Option<Timestamp>,
+    /// How long the last look took, when it could look at all.
+    pub latency: Option<Duration>,
+    /// Where that time went, in order.
+    pub phases: Vec<(Phase, Duration)>,
+    /// Half of the good looks of the last 24 hours took at most this long; at most 2 % off.
+    pub p50: Option<Duration>,
+    /// 95 of 100 took at most this long.
+    pub p95: Option<Duration>,
+    /// 99 of 100 took at most this long.
+    pub p99: Option<Duration>,
+    /// Percent of the known results of the last 24 hours that were not critical. `None`: none is known.
+    pub uptime_24h: Option<f64>,
+    /// The last looks by time; the last slot is the newest.
+    pub strip: Strip,
+    /// Time between two looks.
+    pub interval: Duration,
+    /// Whether it is looked at: `enabled` in its configuration.
+    pub enabled: bool,
+}
+
+/// A state that is not confirmed yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Soft {
+    /// Which.
+    pub state: CheckState,
+    /// Results that say so.
+    pub count: u32,
+    /// Results that are needed.
+    pub of: u32,
+}
