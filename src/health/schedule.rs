@@ -59,7 +59,8 @@ impl Beat {
     pub fn first(&self, now: Duration, age: Option<Duration>) -> Due {
         let planned = self.after(now);
         let soon = now + self.interval.min(FIRST).mul_f64(part(&self.seed));
-        if age.is_none_or(|age| age >= self.interval * 9 / 10) && soon < planned.at {
+        let worth_it = soon + (self.interval / 2).min(FIRST) <= planned.at;
+        if age.is_none_or(|age| age >= self.interval * 9 / 10) && worth_it {
             return Due { at: soon, number: planned.number.saturating_sub(1) };
         }
         planned

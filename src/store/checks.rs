@@ -225,15 +225,25 @@ impl Store {
         })
     }
 
-    /// The counts of all checks from the minute or hour `from` on, newest first, at most `limit`.
+    /// Hands out the counts of all checks from the minute or hour `from` on, newest first, at most `limit`.
     ///
     /// # Errors
     /// When the store cannot read.
-    pub fn all_check_counts(&self, span: Span, from: i64, limit: usize) -> Result<Vec<CheckCounts>, StoreError> {
+    pub fn each_check_counts(
+        &self,
+        span: Span,
+        from: i64,
+        limit: usize,
+        mut take: impl FnMut(CheckCounts),
+    ) -> Result<(), StoreError> {
         self.read(|connection| {
             let sql = format!("SELECT {COUNTS} FROM {} WHERE at >= ?1 ORDER BY at DESC LIMIT ?2", span.table());
             let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-            connection.prepare_cached(&sql)?.query_map(params![from, limit], counts)?.collect()
+            let mut select = connection.prepare_cached(&sql)?;
+            for row in select.query_map(params![from, limit], counts)? {
+                take(row?);
+            }
+            Ok(())
         })
     }
 

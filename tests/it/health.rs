@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 use serde_json::Value;
 
+use crate::nginx::Nginx;
 use crate::support::{Site, eventually, free_port};
 
 /// An HTTP server whose next answers can be chosen. It ends with the test.
@@ -263,4 +264,37 @@ fn another_set_of_checks_is_taken_while_the_engine_runs() {
     site.signal(Signal::HUP);
     eventually("another", || listed(&site).as_array().is_some_and(|list| list.len() == 1 && list[0]["id"] == "other"));
     eventually("its past stays", || site.json(&["check", "history", "web"])["total"]["ok"].as_u64() > Some(0));
+}
+
+#[test]
+#[ignore = "needs nginx"]
+fn a_real_nginx_that_stops_and_starts_is_seen_timed_and_explained() {
+    let mut nginx = Nginx::serving("location / { return 200 'ready'; }");
+    let config = format!(
+        "[[checks]]\nid = \"web\"\ntype = \"http\"\nurl = \"http://127.0.0.1:{}/health\"\ninterval = \"1s\"\n\
+         when = 'status == 200 and body contains \"ready\"'\n",
+        nginx.port
+    );
+    let mut site = Site::with(&config);
+    site.serve();
+    eventually("ok", || state(&site) == "ok");
+    nginx.stop();
+    let stopped = Instant::now();
+    eventually("critical", || state(&site) == "critical");
+    assert!(stopped.elapsed() <= Duration::from_secs(4), "{:?}", stopped.elapsed());
+    let cause = listed(&site)[0]["cause"].as_str().expect("a cause").to_owned();
+    assert!(cause.contains("connection refused"), "{cause}");
+    let explained = site.aurora(&["check", "run", "web", "--explain"]);
+    assert_eq!(explained.status.code(), Some(4));
+    assert!(String::from_utf8_lossy(&explained.stdout).contains("connection refused"));
+    nginx.start_again();
+    let started = Instant::now();
+    eventually("ok again", || state(&site) == "ok");
+    assert!(started.elapsed() <= Duration::from_secs(3), "{:?}", started.elapsed());
+    let history = site.ok(&["check", "history", "web"]);
+    for words in ["connection refused", "steps", "UPTIME"] {
+        assert!(history.contains(words), "{words} is not in:\n{history}");
+    }
+    let explained = site.ok(&["check", "run", "web", "--explain"]);
+    assert!(explained.contains("first byte") && explained.contains("everything holds"), "{explained}");
 }

@@ -1,13 +1,14 @@
 //! Checks as the store remembers them.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
 use crate::health::{Histogram, Rollup};
 use crate::model::CheckPanel;
-use crate::store::{CheckCounts, CheckResult, Span, Store, StoreError};
+use crate::store::{CheckCounts, Span, Store, StoreError};
 
 use super::super::projector::blocking;
 use super::watch::{Prepared, Watch};
@@ -19,7 +20,7 @@ const STRIP_HOURS: i64 = 12;
 
 /// The checks of `set` with what is known of them, by the number the store gives them.
 pub(super) async fn restore(
-    store: &std::sync::Arc<Store>,
+    store: &Arc<Store>,
     set: Vec<Prepared>,
     now: Duration,
     wall: Timestamp,
@@ -29,9 +30,12 @@ pub(super) async fn restore(
     let watches = set.into_iter().zip(kept);
     let mut watches: HashMap<i64, Watch> =
         watches.map(|(plan, kept)| (kept.number, Watch::new(plan, kept.state.as_deref(), now, wall))).collect();
-    let reading = std::sync::Arc::clone(store);
-    let past = blocking(move || Past::read(&reading, wall)).await?;
-    past.recall(&mut watches);
+    let reading = Arc::clone(store);
+    let mut watches = blocking(move || {
+        recall(&reading, &mut watches, wall)?;
+        Ok(watches)
+    })
+    .await?;
     for watch in watches.values_mut() {
         watch.plan_first(now, wall);
     }
@@ -40,7 +44,7 @@ pub(super) async fn restore(
 
 /// The checks of `set` as they are shown before anybody looks.
 pub(super) async fn panels(
-    store: &std::sync::Arc<Store>,
+    store: &Arc<Store>,
     set: Vec<Prepared>,
     wall: Timestamp,
 ) -> Result<Vec<CheckPanel>, StoreError> {
@@ -48,60 +52,39 @@ pub(super) async fn panels(
     Ok(watches.values().map(|watch| watch.panel(None, wall)).collect())
 }
 
-/// What is kept of all checks.
-struct Past {
-    hour_mark: i64,
-    minute_mark: i64,
-    hours: Vec<CheckCounts>,
-    minutes: Vec<CheckCounts>,
-    results: Vec<CheckResult>,
-}
-
-impl Past {
-    fn read(store: &Store, wall: Timestamp) -> Result<Self, StoreError> {
-        let (minute_mark, hour_mark) = (store.check_mark(Span::Minute)?, store.check_mark(Span::Hour)?);
-        let hour = Span::Hour.of(wall);
-        // Hours that are not counted yet are made of their minutes again, minutes of their results.
-        let from = (hour_mark.max(hour - 24) * 60).min((hour - STRIP_HOURS) * 60);
-        let mark = Timestamp::from_second(minute_mark * 60).unwrap_or(Timestamp::UNIX_EPOCH);
-        let since = mark.max(wall.checked_sub(SignedDuration::from_hours(24)).unwrap_or(mark));
-        Ok(Self {
-            hour_mark,
-            minute_mark,
-            hours: store.all_check_counts(Span::Hour, hour - 24, ROWS)?,
-            minutes: store.all_check_counts(Span::Minute, from, ROWS)?,
-            results: store.check_results(None, since, ROWS)?,
-        })
+/// Lets `watches` know what is kept of them. Row by row: there may be many.
+fn recall(store: &Store, watches: &mut HashMap<i64, Watch>, wall: Timestamp) -> Result<(), StoreError> {
+    let (minute_mark, hour_mark) = (store.check_mark(Span::Minute)?, store.check_mark(Span::Hour)?);
+    let hour = Span::Hour.of(wall);
+    store.each_check_counts(Span::Hour, hour - 24, ROWS, |row| {
+        let Some(watch) = watches.get_mut(&row.check) else { return };
+        let rollup = rollup(&row);
+        watch.ledger.recall_hour(row.at, &rollup);
+        if watch.ledger.step() >= 60 {
+            watch.ledger.recall_slot(row.at * 60, &rollup);
+        }
+    })?;
+    // Hours that are not counted yet are made of their minutes again, minutes of their results.
+    let from = (hour_mark.max(hour - 24) * 60).min((hour - STRIP_HOURS) * 60);
+    store.each_check_counts(Span::Minute, from, ROWS, |row| {
+        let Some(watch) = watches.get_mut(&row.check) else { return };
+        let (rollup, hour) = (rollup(&row), row.at.div_euclid(60));
+        if hour >= hour_mark {
+            watch.ledger.recall_hour(hour, &rollup);
+            watch.ledger.count_hour(hour, &rollup);
+        }
+        if watch.ledger.step() < 60 || hour >= hour_mark {
+            watch.ledger.recall_slot(row.at, &rollup);
+        }
+    })?;
+    let mark = Timestamp::from_second(minute_mark * 60).unwrap_or(Timestamp::UNIX_EPOCH);
+    let since = mark.max(wall.checked_sub(SignedDuration::from_hours(24)).unwrap_or(mark));
+    for result in store.check_results(None, since, ROWS)?.iter().rev() {
+        let Some(watch) = watches.get_mut(&result.check) else { continue };
+        watch.recall(result.at);
+        watch.ledger.note(result.at, result.verdict, result.took);
     }
-
-    fn recall(self, watches: &mut HashMap<i64, Watch>) {
-        for row in &self.hours {
-            let Some(watch) = watches.get_mut(&row.check) else { continue };
-            let rollup = rollup(row);
-            watch.ledger.recall_hour(row.at, &rollup);
-            if watch.ledger.step() >= 60 {
-                watch.ledger.recall_slot(row.at * 60, &rollup);
-            }
-        }
-        for row in &self.minutes {
-            let Some(watch) = watches.get_mut(&row.check) else { continue };
-            let (rollup, hour) = (rollup(row), row.at.div_euclid(60));
-            if hour >= self.hour_mark {
-                watch.ledger.recall_hour(hour, &rollup);
-                watch.ledger.count_hour(hour, &rollup);
-            }
-            if watch.ledger.step() < 60 || hour >= self.hour_mark {
-                watch.ledger.recall_slot(row.at, &rollup);
-            }
-        }
-        for result in self.results.iter().rev() {
-            let Some(watch) = watches.get_mut(&result.check) else { continue };
-            watch.recall(result.at);
-            if Span::Minute.of(result.at) >= self.minute_mark {
-                watch.ledger.note(result.at, result.verdict, result.took);
-            }
-        }
-    }
+    Ok(())
 }
 
 /// Counts as the store keeps them. A histogram that cannot be read is left out.
@@ -119,5 +102,87 @@ pub(super) fn counts(check: i64, at: i64, rollup: &Rollup) -> CheckCounts {
         counts: [rollup.ok, rollup.warn, rollup.critical, rollup.unknown],
         longest: rollup.longest,
         latencies: rollup.latencies.to_bytes(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::config;
+    use crate::engine::checks::history;
+    use crate::engine::checks::writer::Writer;
+    use crate::model::{Observation, Slot, Verdict};
+    use crate::store::{CheckResult, Options};
+
+    use super::*;
+
+    /// The first second of a day.
+    const DAY: i64 = 1_699_920_000;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(DAY + second).expect("in range")
+    }
+
+    fn since_1970(second: i64) -> Duration {
+        Duration::from_secs((DAY + second).unsigned_abs())
+    }
+
+    fn seen(second: i64) -> Observation {
+        let verdict = if second % 600 == 0 { Verdict::Critical } else { Verdict::Ok };
+        Observation {
+            at: at(second),
+            took: Duration::from_millis(5),
+            verdict,
+            cause: None,
+            phases: Vec::new(),
+            values: Vec::new(),
+            steps: Vec::new(),
+        }
+    }
+
+    fn plan() -> Vec<Prepared> {
+        let config =
+            config::parse("[[checks]]\nid = \"a\"\ntype = \"load\"\ninterval = \"30s\"\n", None).expect("a check");
+        let config = config.health.checks[0].clone();
+        vec![Prepared { target: config.target.clone(), config }]
+    }
+
+    /// Looks every 30 s from `from` to before `to`; everything is written as it comes, and then the process dies.
+    async fn run(store: &Arc<Store>, from: i64, to: i64) {
+        let mut watches = restore(store, plan(), since_1970(from), at(from)).await.expect("restores");
+        let mut writer = Writer::new();
+        for second in (from..to).step_by(30) {
+            for (number, watch) in &mut watches {
+                let found = seen(second);
+                let settled = watch.settle(&found, at(second));
+                let result = CheckResult { check: *number, at: found.at, verdict: found.verdict, took: found.took };
+                writer.note(result, settled.failure, settled.state);
+            }
+            let batch = writer.batch(&mut watches, since_1970(second), at(second)).expect("something");
+            store.keep_checks(Arc::clone(&batch)).await.expect("writes");
+            writer.written(batch, Ok(()));
+        }
+    }
+
+    #[tokio::test]
+    async fn after_a_crash_every_written_result_counts_once() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let store = Arc::new(Store::open(dir.path(), Options::default()).expect("opens"));
+        // Died in the middle of minutes and hours, close to their ends, and for a while.
+        for (from, to) in [(0, 3_590), (3_600, 3_690), (3_690, 7_290), (10_890, 12_000)] {
+            run(&store, from, to).await;
+        }
+        let looks = (3_590 + 29) / 30 + 3 + 120 + 37;
+        let now = at(12_000);
+        let past = history(&store, &"a".parse().expect("an id"), at(0), 90, now).expect("reads").expect("known");
+        assert_eq!(past.total.ok + past.total.critical, looks, "{past:?}");
+        let by_hour = history(&store, &"a".parse().expect("an id"), at(-86_400 * 9), 90, now).expect("reads");
+        let total = by_hour.expect("known").total;
+        assert_eq!((total.ok, total.critical), (past.total.ok, past.total.critical), "hours say the same");
+        let watches = restore(&store, plan(), since_1970(12_000), now).await.expect("restores");
+        let panel = watches.values().next().expect("one").panel(None, now);
+        assert_eq!(panel.uptime_24h, past.total.uptime, "and so do figures");
+        assert_eq!(panel.last, Some(at(11_970)));
+        let blank = panel.strip.slots.iter().filter(|slot| **slot == Slot::default()).count();
+        assert!((60..75).contains(&blank), "the hour nobody looked is blank: {blank}");
     }
 }

@@ -384,6 +384,11 @@ impl Runner {
         let _ = self.service.inputs.send(input).await;
     }
 
+    /// What is wrong while it works.
+    pub(super) fn trouble(&self) -> Option<&str> {
+        self.writer.failed()
+    }
+
     /// Writes down what is left.
     pub(super) async fn close(mut self) {
         self.work.shutdown().await;

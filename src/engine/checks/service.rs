@@ -127,7 +127,13 @@ impl Checks {
         let mut received = self.received.lock().await;
         let mut runner = Runner::new(Arc::clone(&self)).await.map_err(|error| error.to_string())?;
         context.running();
+        let mut told = None;
         loop {
+            context.turn();
+            if runner.trouble() != told.as_deref() {
+                told = runner.trouble().map(str::to_owned);
+                context.trouble(told.clone());
+            }
             let due = runner.next_wake();
             tokio::select! {
                 () = context.stop.cancelled() => break,

@@ -34,7 +34,8 @@ pub(super) struct Writer {
     next: Duration,
     next_forget: Duration,
     minute: i64,
-    failed: bool,
+    /// Why the last batch could not be written.
+    failed: Option<String>,
 }
 
 impl Writer {
@@ -49,7 +50,7 @@ impl Writer {
             next: Duration::ZERO,
             next_forget: Duration::ZERO,
             minute: 0,
-            failed: false,
+            failed: None,
         }
     }
 
@@ -126,12 +127,10 @@ impl Writer {
     pub(super) fn written(&mut self, batch: Arc<CheckBatch>, result: Result<(), StoreError>) {
         self.writing = false;
         let Err(error) = result else {
-            self.failed = false;
+            self.failed = None;
             return;
         };
-        if !std::mem::replace(&mut self.failed, true) {
-            tracing::warn!(%error, "failed to keep results of checks; it is tried again");
-        }
+        self.failed = Some(format!("results wait to be written: {error}"));
         let newer = std::mem::replace(&mut self.batch, Arc::unwrap_or_clone(batch));
         let all = &mut self.batch;
         append(&mut all.results, newer.results);
@@ -141,6 +140,11 @@ impl Writer {
         append(&mut all.hours, newer.hours);
         all.minute = newer.minute.or(all.minute);
         all.hour = newer.hour.or(all.hour);
+    }
+
+    /// Why results wait, if they do.
+    pub(super) fn failed(&self) -> Option<&str> {
+        self.failed.as_deref()
     }
 
     /// Whether it is time to forget old rows.
