@@ -86,7 +86,7 @@ impl Snapshot {
                 next: "mend the file, it is read again by itself; what ran before goes on".to_owned(),
             });
         }
-        problems.extend(self.unhealthy(now));
+        problems.extend(unhealthy(&self.checks, self.isolated, now));
         if self.dead_letters > 0 {
             // Kept for good, but news for a day only.
             let fresh = self.events.iter().any(|event| {
@@ -101,40 +101,6 @@ impl Snapshot {
         problems.extend(self.refused(now));
         problems.sort_by_key(|problem| std::cmp::Reverse(problem.severity));
         problems
-    }
-
-    /// Checks that are not ok, and the observer itself.
-    fn unhealthy(&self, now: Timestamp) -> Vec<Problem> {
-        let isolated = self.isolated.map(|since| Problem {
-            severity: Severity::Crit,
-            what: format!(
-                "observer isolated ({}): no witness answers, checks over the network say nothing",
-                age(since, now)
-            ),
-            next: "look at this machine's own network, then at `[health] witnesses`".to_owned(),
-        });
-        let one = |check: &CheckPanel| {
-            let severity = match check.state {
-                CheckState::Critical => Severity::Crit,
-                CheckState::Warn | CheckState::Stale => Severity::Warn,
-                _ if check.flapping => Severity::Warn,
-                // Before the first look there is nothing to tell, and isolation is told once for all.
-                CheckState::Unknown
-                    if check.last.is_some() && !(self.isolated.is_some() && check.kind.needs_network()) =>
-                {
-                    Severity::Info
-                }
-                CheckState::Unknown | CheckState::Ok => return None,
-            };
-            let state = if check.flapping { "flapping" } else { check.state.as_str() };
-            let cause = check.cause.as_deref().map(|cause| format!(": {cause}")).unwrap_or_default();
-            Some(Problem {
-                severity,
-                what: format!("check {} is {state} ({}){cause}", check.id, age(check.since, now)),
-                next: format!("aurora check run {} --explain", check.id),
-            })
-        };
-        isolated.into_iter().chain(self.checks.iter().filter(|check| check.enabled).filter_map(one)).collect()
     }
 
     /// Recent refusals, summed by channel and reason.
@@ -159,8 +125,106 @@ impl Snapshot {
     }
 }
 
+/// Checks that are not ok, and the observer itself.
+fn unhealthy(checks: &[CheckPanel], isolated: Option<Timestamp>, now: Timestamp) -> Vec<Problem> {
+    let observer = isolated.map(|since| Problem {
+        severity: Severity::Crit,
+        what: format!(
+            "observer isolated ({}): no witness answers, checks over the network say nothing",
+            age(since, now)
+        ),
+        next: "look at this machine's own network, then at `[health] witnesses`".to_owned(),
+    });
+    let one = |check: &CheckPanel| {
+        let severity = match check.state {
+            CheckState::Critical => Severity::Crit,
+            CheckState::Warn | CheckState::Stale => Severity::Warn,
+            _ if check.flapping => Severity::Warn,
+            // Before the first look there is nothing to tell, and isolation is told once for all.
+            CheckState::Unknown if check.last.is_some() && !(isolated.is_some() && check.kind.needs_network()) => {
+                Severity::Info
+            }
+            CheckState::Unknown | CheckState::Ok => return None,
+        };
+        let state = if check.flapping { "flapping" } else { check.state.as_str() };
+        let cause = check.cause.as_deref().map(|cause| format!(": {cause}")).unwrap_or_default();
+        Some(Problem {
+            severity,
+            what: format!("check {} is {state} ({}){cause}", check.id, age(check.since, now)),
+            next: format!("aurora check run {} --explain", check.id),
+        })
+    };
+    observer.into_iter().chain(checks.iter().filter(|check| check.enabled).filter_map(one)).collect()
+}
+
 /// The worst of `problems`.
 #[must_use]
 pub fn severity(problems: &[Problem]) -> Option<Severity> {
     problems.iter().map(|problem| problem.severity).max()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use crate::model::{CheckKind, Strip};
+
+    use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(1_700_000_000 + second).expect("in range")
+    }
+
+    fn check(id: &str, state: CheckState) -> CheckPanel {
+        CheckPanel {
+            id: id.parse().expect("an id"),
+            kind: CheckKind::Http,
+            target: "http://example.org/".into(),
+            state,
+            since: at(-720),
+            cause: (state != CheckState::Ok).then(|| "status == 200: got 503".into()),
+            soft: None,
+            flapping: false,
+            last: Some(at(-5)),
+            next: None,
+            latency: None,
+            phases: Vec::new(),
+            p50: None,
+            p95: None,
+            p99: None,
+            uptime_24h: None,
+            strip: Strip::default(),
+            interval: Duration::from_secs(30),
+            enabled: true,
+        }
+    }
+
+    fn problems(checks: &[CheckPanel], isolated: Option<Timestamp>) -> Vec<(Severity, String)> {
+        let mut found = unhealthy(checks, isolated, at(0));
+        found.sort_by_key(|problem| std::cmp::Reverse(problem.severity));
+        found.into_iter().map(|problem| (problem.severity, problem.what)).collect()
+    }
+
+    #[test]
+    fn checks_are_problems_as_bad_as_they_stand() {
+        let flapping = CheckPanel { flapping: true, ..check("f", CheckState::Ok) };
+        let off = CheckPanel { enabled: false, ..check("x", CheckState::Critical) };
+        let new = CheckPanel { last: None, cause: None, ..check("n", CheckState::Unknown) };
+        let states = [CheckState::Ok, CheckState::Unknown, CheckState::Stale, CheckState::Warn, CheckState::Critical];
+        let mut checks: Vec<CheckPanel> = states.into_iter().map(|state| check(state.as_str(), state)).collect();
+        checks.extend([flapping, off, new]);
+        let found = problems(&checks, None);
+        let severities: Vec<Severity> = found.iter().map(|(severity, _)| *severity).collect();
+        assert_eq!(severities, [Severity::Crit, Severity::Warn, Severity::Warn, Severity::Warn, Severity::Info]);
+        assert_eq!(found[0].1, "check critical is critical (12m): status == 200: got 503");
+        assert!(found.iter().any(|(_, what)| what.starts_with("check f is flapping")), "{found:?}");
+    }
+
+    #[test]
+    fn isolation_is_one_problem() {
+        let checks: Vec<CheckPanel> = (0..50).map(|n| check(&format!("c{n}"), CheckState::Unknown)).collect();
+        let found = problems(&checks, Some(at(-300)));
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(found[0].0 == Severity::Crit && found[0].1.starts_with("observer isolated (5m)"));
+    }
 }

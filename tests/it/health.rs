@@ -6,6 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use aurora::client::{Client, Target};
+use aurora::protocol::{Refusal, Reply, Request};
 use rustix::process::Signal;
 use serde_json::Value;
 
@@ -245,6 +247,30 @@ fn while_no_witness_answers_failures_of_others_say_nothing() {
     assert_eq!(site.json(&["check", "history", "far"])["total"]["critical"], before, "nothing is held against it");
     let _witness = TcpListener::bind(("127.0.0.1", port)).expect("the same port");
     eventually("it counts again", || state(&site) == "critical");
+}
+
+/// An operator's key on a screen: nobody waits an hour for the next look.
+#[test]
+fn a_look_that_is_asked_for_is_answered_and_counts() {
+    let server = Server::new();
+    let mut site = Site::with(&check(&server, "interval = \"1h\"\nalert = { fail = 1 }"));
+    site.serve();
+    eventually("the first look", || state(&site) == "ok");
+    server.answers(503);
+    let socket = Target::Unix(site.path().join("state/aurora.sock"));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(async {
+        let ask = async |read_only: bool, id: &str| {
+            let mut client = Client::attach(socket.clone(), false, read_only).await.expect("attaches");
+            client.answer(Request::CheckNow(id.parse().expect("an id"))).await
+        };
+        let Ok(Reply::Observation(found)) = ask(false, "web").await else { panic!("no observation") };
+        assert_eq!(found.cause.as_deref(), Some("status < 400: got 503"));
+        assert!(!found.steps.is_empty());
+        assert!(matches!(ask(false, "nope").await, Err(Refusal::Unknown(_))));
+        assert!(matches!(ask(true, "web").await, Err(Refusal::Denied(_))));
+    });
+    eventually("critical", || state(&site) == "critical");
 }
 
 #[test]

@@ -4,6 +4,7 @@ mod board;
 mod clock;
 mod history;
 mod measure;
+mod observe;
 mod restore;
 mod runner;
 mod service;

@@ -171,7 +171,6 @@ mod tests {
         for (from, to) in [(0, 3_590), (3_600, 3_690), (3_690, 7_290), (10_890, 12_000)] {
             run(&store, from, to).await;
         }
-        // The first stretch is 119 and two thirds of a step.
         let looks = 120 + 3 + 120 + 37;
         let now = at(12_000);
         let past = history(&store, &"a".parse().expect("an id"), at(0), 90, now).expect("reads").expect("known");

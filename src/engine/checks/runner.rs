@@ -2,32 +2,27 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap, HashMap};
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::FutureExt;
 use jiff::{SignedDuration, Timestamp};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use crate::health::probe::{Tools, look};
+use crate::health::probe::Tools;
 use crate::health::{Announcement, Beat, Due, Gate};
 use crate::model::{CheckId, CheckPanel, CheckState, Observation, Verdict};
 use crate::store::{CheckBatch, CheckResult, StoreError};
 
 use super::super::Input;
 use super::clock::{Clock, PULSE};
+use super::observe::{answering, observe};
 use super::restore::restore;
 use super::service::{CheckSet, Checks, Order};
 use super::turns::Turns;
 use super::watch::{Activity, Prepared, Watch};
 use super::writer::Writer;
 
-/// A look that takes longer than its timeout by this much is given up.
-const GRACE: Duration = Duration::from_secs(1);
-/// Time a witness has to answer.
-const WITNESS_TIMEOUT: Duration = Duration::from_secs(2);
 /// Old rows forgotten at once: a few milliseconds.
 const FORGET: usize = 1_000;
 /// How often witnesses are asked.
@@ -296,14 +291,7 @@ impl Runner {
             return;
         }
         let set = Arc::clone(&self.set);
-        self.work.spawn(async move {
-            let asked = set.witnesses.iter().map(|witness| async move {
-                let connect = tokio::net::TcpStream::connect((witness.host.as_str(), witness.port));
-                tokio::time::timeout(WITNESS_TIMEOUT, connect).await.is_ok_and(|connected| connected.is_ok())
-            });
-            let answered = futures_util::future::join_all(asked).await;
-            Done::Witnessed(answered.into_iter().filter(|answered| *answered).count())
-        });
+        self.work.spawn(async move { Done::Witnessed(answering(&set.witnesses).await) });
     }
 
     fn witnessed(&mut self, answered: usize) {
@@ -402,27 +390,6 @@ impl Runner {
         if let Err(error) = self.service.store.keep_checks(Arc::new(batch)).await {
             tracing::warn!(%error, "failed to keep the last results of checks");
         }
-    }
-}
-
-/// One look, whatever becomes of it.
-async fn observe(plan: &Prepared, tools: &Tools) -> Observation {
-    let (at, began, config) = (Timestamp::now(), Instant::now(), &plan.config);
-    let look = look(&plan.target, &config.when, config.warn.as_ref(), config.timeout, tools);
-    let cause = match tokio::time::timeout(config.timeout + GRACE, AssertUnwindSafe(look).catch_unwind()).await {
-        Ok(Ok(observation)) => return observation,
-        Ok(Err(_)) => "the probe panicked; this is a defect",
-        Err(_) => "the probe did not end in time; this is a defect",
-    };
-    tracing::error!(check = config.id.as_str(), cause);
-    Observation {
-        at,
-        took: began.elapsed(),
-        verdict: Verdict::Unknown,
-        cause: Some(cause.to_owned()),
-        phases: Vec::new(),
-        values: Vec::new(),
-        steps: Vec::new(),
     }
 }
 

@@ -1,0 +1,48 @@
+//! One look at a check, and one at the witnesses.
+
+use std::panic::AssertUnwindSafe;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use jiff::Timestamp;
+use tokio::time::Instant;
+
+use crate::health::probe::{Tools, look};
+use crate::model::{Endpoint, Observation, Verdict};
+
+use super::watch::Prepared;
+
+/// A look that takes longer than its timeout by this much is given up.
+const GRACE: Duration = Duration::from_secs(1);
+/// Time a witness has to answer.
+const WITNESS_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// One look, whatever becomes of it.
+pub(super) async fn observe(plan: &Prepared, tools: &Tools) -> Observation {
+    let (at, began, config) = (Timestamp::now(), Instant::now(), &plan.config);
+    let look = look(&plan.target, &config.when, config.warn.as_ref(), config.timeout, tools);
+    let cause = match tokio::time::timeout(config.timeout + GRACE, AssertUnwindSafe(look).catch_unwind()).await {
+        Ok(Ok(observation)) => return observation,
+        Ok(Err(_)) => "the probe panicked; this is a defect",
+        Err(_) => "the probe did not end in time; this is a defect",
+    };
+    tracing::error!(check = config.id.as_str(), cause);
+    Observation {
+        at,
+        took: began.elapsed(),
+        verdict: Verdict::Unknown,
+        cause: Some(cause.to_owned()),
+        phases: Vec::new(),
+        values: Vec::new(),
+        steps: Vec::new(),
+    }
+}
+
+/// How many of `witnesses` let themselves be connected to.
+pub(super) async fn answering(witnesses: &[Endpoint]) -> usize {
+    let asked = witnesses.iter().map(|witness| async move {
+        let connect = tokio::net::TcpStream::connect((witness.host.as_str(), witness.port));
+        tokio::time::timeout(WITNESS_TIMEOUT, connect).await.is_ok_and(|connected| connected.is_ok())
+    });
+    futures_util::future::join_all(asked).await.into_iter().filter(|answered| *answered).count()
+}
