@@ -70,7 +70,7 @@ pub(super) struct Runner {
 
 impl Runner {
     pub(super) async fn new(service: Arc<Checks>) -> Result<Self, StoreError> {
-        let wall = Timestamp::now();
+        let (started, wall) = (Instant::now(), Timestamp::now());
         let epoch = Duration::try_from(wall.duration_since(Timestamp::UNIX_EPOCH)).unwrap_or_default();
         let set = service.set();
         let watches = restore(&service.store, set.checks.clone(), epoch, wall).await?;
@@ -79,8 +79,9 @@ impl Runner {
             gate: Gate::new(set.witnesses.len(), set.need),
             gate_moved: true,
             set,
-            started: Instant::now(),
-            clock: Clock::new(epoch, wall),
+            // Reading took its time.
+            clock: Clock::new(epoch + started.elapsed(), Timestamp::now()),
+            started,
             pulse: epoch,
             epoch,
             tools: Arc::default(),
@@ -329,9 +330,7 @@ impl Runner {
             // Whoever asked may have gone.
             let _ = asked.send(observation.clone());
         }
-        let retry = now + watch.plan.config.retry;
-        if watch.is_failing_softly() && retry < watch.due.at {
-            let due = Due { at: retry, number: watch.due.number.saturating_sub(1) };
+        if let Some(due) = watch.retry(now) {
             self.plan(number, due);
         }
     }

@@ -147,11 +147,15 @@ impl Watch {
         Settled { told, failure, state }
     }
 
-    /// Whether the next look may come sooner: a failure is not confirmed yet.
-    pub(super) fn is_failing_softly(&self) -> bool {
+    /// When to look again sooner than planned: after a failure that is not confirmed yet. A retry that would all but
+    /// meet the planned look is none, or one failure would count twice.
+    pub(super) fn retry(&self, now: Duration) -> Option<Due> {
         let alert = &self.plan.config.alert;
         let failed = self.last.as_ref().is_some_and(|last| matches!(last.verdict, Verdict::Warn | Verdict::Critical));
-        failed && self.tracker.soft(alert).is_some_and(|soft| soft.state > self.tracker.state(alert))
+        let soft = self.tracker.soft(alert).is_some_and(|soft| soft.state > self.tracker.state(alert));
+        let retry = self.plan.config.retry;
+        let due = Due { at: now + retry, number: self.due.number.saturating_sub(1) };
+        (failed && soft && due.at + retry / 2 <= self.due.at).then_some(due)
     }
 
     /// What is to be kept when it has changed since it was kept last.
@@ -270,14 +274,29 @@ mod tests {
     #[test]
     fn only_failures_that_are_not_confirmed_hurry() {
         let mut watch = Watch::new(prepared("http://127.0.0.1/", "retry = \"5s\"\n"), None, NOW, at(0));
-        let mut hurry = |verdict| {
+        watch.due = watch.beat.after(NOW);
+        let looked = watch.due.at;
+        watch.due = watch.beat.after(looked);
+        let mut hurry = |verdict, after: u64| {
             watch.settle(&seen(1, verdict), at(1));
-            watch.is_failing_softly()
+            watch.retry(looked + Duration::from_secs(after)).map(|due| due.at.saturating_sub(looked).as_secs())
         };
-        assert!(!hurry(Verdict::Ok));
-        assert!(hurry(Verdict::Critical) && hurry(Verdict::Critical));
-        assert!(!hurry(Verdict::Critical), "it is confirmed");
-        assert!(!hurry(Verdict::Ok), "a recovery has time");
+        assert_eq!(hurry(Verdict::Ok, 0), None);
+        assert_eq!((hurry(Verdict::Critical, 0), hurry(Verdict::Critical, 5)), (Some(5), Some(10)));
+        assert_eq!(hurry(Verdict::Critical, 10), None, "it is confirmed");
+        assert_eq!(hurry(Verdict::Ok, 15), None, "a recovery has time");
+    }
+
+    #[test]
+    fn a_retry_never_meets_the_planned_look() {
+        for (more, after, retried) in [("", 0, false), ("retry = \"10s\"\n", 19, false), ("retry = \"10s\"\n", 9, true)]
+        {
+            let mut watch = Watch::new(prepared("http://127.0.0.1/", more), None, NOW, at(0));
+            let looked = watch.beat.after(NOW).at;
+            watch.due = watch.beat.after(looked);
+            watch.settle(&seen(1, Verdict::Critical), at(1));
+            assert_eq!(watch.retry(looked + Duration::from_secs(after)).is_some(), retried, "{more} {after}");
+        }
     }
 
     #[test]
