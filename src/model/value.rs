@@ -49,7 +49,7 @@ pub fn short_duration(duration: Duration) -> String {
         s if s < 0.1 => format!("{:.1}ms", s * 1e3),
         s if s < 1.0 => format!("{:.0}ms", s * 1e3),
         s if s < 10.0 => format!("{s:.1}s"),
-        s if s < 120.0 => format!("{s:.0}s"),
+        s if s < 120.0 && s % 60.0 != 0.0 => format!("{s:.0}s"),
         s if s < 7_200.0 => format!("{:.0}m", s / 60.0),
         s if s < 172_800.0 => format!("{:.0}h", s / 3_600.0),
         s => format!("{:.0}d", s / 86_400.0),
@@ -80,6 +80,8 @@ mod tests {
         for (micros, text) in cases {
             assert_eq!(short_duration(Duration::from_micros(micros)), text);
         }
+        assert_eq!(short_duration(Duration::from_secs(90)), "90s");
+        assert_eq!(short_duration(Duration::from_mins(1)), "1m");
         assert_eq!(short_duration(Duration::from_hours(36)), "36h");
         assert_eq!(short_duration(Duration::from_hours(24 * 12)), "12d");
     }

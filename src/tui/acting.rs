@@ -1,11 +1,14 @@
 //! What each action does to the screen, and what it asks of the engine.
 
-use crate::model::{Mark, Marks, MessageId, TaskState};
+use jiff::{SignedDuration, Timestamp};
+
+use crate::model::{CheckPanel, CheckState, Mark, Marks, MessageId, TaskState};
 use crate::protocol::{Link, Request, Severity};
 
 use super::action::{Action, View};
 use super::activity::ActivityTab;
 use super::app::{App, Cmd, Overlay, Purpose, Quit};
+use super::health::OpenCheck;
 use super::list::moved;
 use super::palette::Palette;
 use super::view;
@@ -78,6 +81,11 @@ impl App {
             }
             Action::RestartTask => self.restart_task(),
             Action::Reload => vec![Cmd::Ask(Purpose::Reload, Request::Reload)],
+            Action::CheckNow => self.check_now(),
+            Action::ProblemsOnly => {
+                self.health.problems_only = !self.health.problems_only;
+                Vec::new()
+            }
             Action::Down | Action::Up | Action::PageDown | Action::PageUp | Action::First | Action::Last => {
                 self.scroll(action)
             }
@@ -101,6 +109,9 @@ impl App {
                 return self.rows(request);
             }
         }
+        if self.view == View::Health && self.health.open.take().is_some() {
+            return Vec::new();
+        }
         if let Some(view) = self.back.pop() {
             self.view = view;
         }
@@ -119,16 +130,46 @@ impl App {
         Vec::new()
     }
 
+    fn checks(&self) -> &[CheckPanel] {
+        self.snapshot.as_ref().map(|snapshot| snapshot.checks.as_slice()).unwrap_or_default()
+    }
+
+    /// Asks for the past of the check that is open.
+    pub(super) fn past(&self) -> Vec<Cmd> {
+        let Some(open) = &self.health.open else { return Vec::new() };
+        let since = self.now.checked_sub(SignedDuration::from_hours(24)).unwrap_or(Timestamp::UNIX_EPOCH);
+        let request = Request::CheckHistory { id: open.id.clone(), since, slots: 24 };
+        vec![Cmd::Ask(Purpose::CheckHistory(open.id.clone()), request)]
+    }
+
+    fn check_now(&mut self) -> Vec<Cmd> {
+        let Some(id) = self.health.target(self.checks()) else { return Vec::new() };
+        self.toast(Severity::Info, format!("looking at {id}"));
+        vec![Cmd::Ask(Purpose::Look(id.clone()), Request::CheckNow(id))]
+    }
+
+    /// Broken tasks, then critical checks, then messages. Whoever looks at one of them goes on from there.
     fn next_urgent(&mut self) -> Vec<Cmd> {
+        let at_tasks = self.view == View::Activity && self.activity.tab == ActivityTab::Tasks;
+        let at_checks = self.view == View::Health;
+        let at_messages = self.view == View::Inbox && self.inbox.open.is_some();
         let tasks = self.snapshot.as_ref().map(|snapshot| snapshot.tasks.as_slice()).unwrap_or_default();
         let broken = tasks.iter().position(|task| task.state == TaskState::Waiting);
-        let looking = self.view == View::Activity && self.activity.tab == ActivityTab::Tasks;
         if let Some(index) = broken
-            && !looking
+            && !(at_tasks || at_checks || at_messages)
         {
             self.go(View::Activity);
             self.activity.tab = ActivityTab::Tasks;
             self.activity.select(index);
+            return Vec::new();
+        }
+        let critical = self.checks().iter().find(|check| check.state == CheckState::Critical && check.enabled);
+        if let Some(id) = critical.map(|check| check.id.clone())
+            && !(at_checks || at_messages)
+        {
+            self.go(View::Health);
+            self.health.open = None;
+            self.health.select_check(id);
             return Vec::new();
         }
         self.going = true;
@@ -155,6 +196,11 @@ impl App {
                 self.go(View::Inbox);
                 let request = self.inbox.request();
                 self.rows(request)
+            }
+            View::Health => {
+                let Some(id) = self.health.target(self.checks()) else { return Vec::new() };
+                self.health.open = Some(OpenCheck::new(id));
+                self.past()
             }
             View::Activity if self.activity.tab == ActivityTab::Events => {
                 let event = self.snapshot.as_ref().and_then(|snapshot| snapshot.events.get(self.activity.index()));
@@ -234,6 +280,10 @@ impl App {
                 self.channel = moved(action, self.channel, len, height).unwrap_or(self.channel);
                 Vec::new()
             }
+            View::Health => {
+                self.scroll_health(action);
+                Vec::new()
+            }
             View::Activity => {
                 let len = self.snapshot.as_ref().map_or(0, |snapshot| match self.activity.tab {
                     ActivityTab::Events => snapshot.events.len(),
@@ -246,6 +296,26 @@ impl App {
                 Vec::new()
             }
             _ => Vec::new(),
+        }
+    }
+
+    fn scroll_health(&mut self, action: Action) {
+        let height = self.list_height();
+        if let Some(open) = &self.health.open {
+            let check = self.checks().iter().find(|check| check.id == open.id);
+            let lines = view::check::lines(self, open, check, usize::from(self.size.0)).len();
+            let last = (lines + 1).saturating_sub(height.max(1)).max(1);
+            let to = moved(action, open.scroll, last, height);
+            if let (Some(open), Some(to)) = (&mut self.health.open, to) {
+                open.scroll = to;
+            }
+            return;
+        }
+        let Some(snapshot) = &self.snapshot else { return };
+        let shown = self.health.shown(&snapshot.checks);
+        let height = height.saturating_sub(usize::from(view::health::DETAIL));
+        if let Some(to) = moved(action, self.health.index(&shown), shown.len(), height) {
+            self.health.select(&shown, to);
         }
     }
 }

@@ -11,7 +11,7 @@ pub enum View {
     Inbox,
     /// Other aurora nodes; not built yet.
     Nodes,
-    /// Checks; not built yet.
+    /// Checks.
     Health,
     /// Hosts, jobs and panes; not built yet.
     Bridge,
@@ -53,9 +53,8 @@ impl View {
     #[must_use]
     pub fn missing(self) -> Option<&'static str> {
         match self {
-            Self::Overview | Self::Channels | Self::Inbox | Self::Activity => None,
+            Self::Overview | Self::Channels | Self::Inbox | Self::Health | Self::Activity => None,
             Self::Nodes => Some("federation with other nodes is not built yet"),
-            Self::Health => Some("health checks are not built yet"),
             Self::Bridge => Some("the bridge to hosts is not built yet"),
             Self::Approvals => Some("nothing is built yet that needs an approval"),
         }
@@ -113,6 +112,10 @@ pub enum Action {
     RestartTask,
     /// Let the engine read its configuration again.
     Reload,
+    /// Look at the check now.
+    CheckNow,
+    /// Show only checks that are not ok, or all.
+    ProblemsOnly,
 }
 
 impl Action {
@@ -144,6 +147,8 @@ impl Action {
             Self::Filter => "filter: all, new, VIP, open",
             Self::RestartTask => "restart the task",
             Self::Reload => "reload configuration",
+            Self::CheckNow => "look at the check now",
+            Self::ProblemsOnly => "only checks that are not ok, or all",
         }
         .to_owned()
     }
@@ -165,6 +170,8 @@ impl Action {
             Self::ToggleVip => "vip",
             Self::Filter => "filter",
             Self::RestartTask => "restart",
+            Self::CheckNow => "look now",
+            Self::ProblemsOnly => "problems",
             _ => "",
         }
     }

@@ -4,11 +4,12 @@ use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use jiff::Timestamp;
 use tui_textarea::TextArea;
 
-use crate::model::{Mark, MessageId};
+use crate::model::{CheckId, Mark, MessageId, short_duration};
 use crate::protocol::{Link, Notice, Refusal, Reply, Request, Severity, Snapshot, Update};
 
 use super::action::{Action, View};
 use super::activity::{Activity, ActivityTab};
+use super::health::Health;
 use super::inbox::{Inbox, OpenMessage};
 use super::keymap::{self, Context};
 use super::list::moved;
@@ -46,6 +47,10 @@ pub enum Purpose {
     Next,
     /// The configuration is read again.
     Reload,
+    /// The past of a check, to show it.
+    CheckHistory(CheckId),
+    /// A look at a check.
+    Look(CheckId),
     /// Something was changed; this says what in case it failed.
     Change(&'static str),
 }
@@ -104,6 +109,7 @@ pub struct App {
     pub(super) inbox: Inbox,
     pub(super) activity: Activity,
     pub(super) channel: usize,
+    pub(super) health: Health,
     pub(super) overlay: Option<Overlay>,
     pub(super) toast: Option<Toast>,
     /// The message whose answer is awaited. Whoever moves on meanwhile does not want it any more.
@@ -130,6 +136,7 @@ impl App {
             inbox: Inbox::default(),
             activity: Activity::default(),
             channel: 0,
+            health: Health::default(),
             overlay: None,
             toast: None,
             opening: None,
@@ -175,6 +182,8 @@ impl App {
             View::Inbox if self.inbox.open.is_some() => &[Context::Message, Context::List],
             View::Inbox => &[Context::Inbox, Context::List],
             View::Channels => &[Context::Channels, Context::List],
+            View::Health if self.health.open.is_some() => &[Context::Check, Context::List],
+            View::Health => &[Context::Health, Context::List],
             View::Activity if self.activity.tab == ActivityTab::Tasks => {
                 &[Context::Tasks, Context::Activity, Context::List]
             }
@@ -227,6 +236,12 @@ impl App {
             }
             Notice::Marked(marked) => self.inbox.marked(marked),
             Notice::Vip { contact, vip } => self.inbox.vip_changed(*contact, *vip),
+            Notice::Checks(changed) => {
+                let open = self.health.open.as_ref().map(|open| &open.id);
+                // A new failure belongs to what is shown; while all is well the past may be as old as it is.
+                let failed = changed.iter().any(|check| Some(&check.id) == open && check.cause.is_some());
+                return if failed { self.past() } else { Vec::new() };
+            }
             Notice::Stopping => self.toast(Severity::Warn, "the engine stops"),
             _ => {}
         }
@@ -294,6 +309,19 @@ impl App {
                 }
                 None => self.toast(Severity::Info, "nothing needs you"),
             },
+            (Purpose::CheckHistory(id), Reply::CheckHistory(Some(history))) => {
+                if let Some(open) = self.health.open.as_mut().filter(|open| open.id == id) {
+                    open.history = Some(history);
+                }
+            }
+            (Purpose::Look(id), Reply::Observation(seen)) => {
+                let took = short_duration(seen.took);
+                match seen.cause {
+                    None => self.toast(Severity::Info, format!("{id}: ok after {took}")),
+                    Some(cause) => self.toast(Severity::Warn, format!("{id}: {cause}, after {took}")),
+                }
+                return self.past();
+            }
             _ => {}
         }
         Vec::new()

@@ -21,6 +21,10 @@ pub(super) enum Context {
     Tasks,
     /// On the panels of channels.
     Channels,
+    /// In the list of checks.
+    Health,
+    /// In a check that is shown in full.
+    Check,
 }
 
 /// One key.
@@ -105,6 +109,14 @@ pub(super) const BINDINGS: &[Binding] = bindings! {
     }
     Channels {
         [ENTER] => Action::Open;
+    }
+    Check {
+        [key('r')] => Action::CheckNow;
+    }
+    Health {
+        [ENTER] => Action::Open;
+        [key('r')] => Action::CheckNow;
+        [key('!')] => Action::ProblemsOnly;
     }
     List {
         [key('j'), named(KeyCode::Down)] => Action::Down;

@@ -14,6 +14,7 @@ mod acting;
 mod action;
 mod activity;
 mod app;
+mod health;
 mod inbox;
 mod keymap;
 mod list;

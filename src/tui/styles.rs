@@ -3,7 +3,7 @@
 use ratatui::style::{Color, Modifier, Style};
 
 use crate::config::{Colour, Theme};
-use crate::model::{ChannelState, LogLevel, TaskState};
+use crate::model::{ChannelState, CheckState, LogLevel, TaskState};
 use crate::protocol::Severity;
 
 /// How many colours may be used.
@@ -100,6 +100,15 @@ impl Look {
             TaskState::Running => self.ok,
             TaskState::Waiting => self.crit,
             TaskState::Starting | TaskState::Stopped => self.muted,
+        }
+    }
+
+    pub(super) fn check(&self, state: CheckState) -> Style {
+        match state {
+            CheckState::Ok => self.ok,
+            CheckState::Warn => self.warn,
+            CheckState::Critical => self.crit,
+            CheckState::Unknown | CheckState::Stale => self.muted,
         }
     }
 

@@ -13,7 +13,7 @@ use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use uuid::Uuid;
 
-fn at(seconds: i64) -> Timestamp {
+pub fn at(seconds: i64) -> Timestamp {
     Timestamp::from_second(1_800_000_000 + seconds).expect("in range")
 }
 
@@ -113,7 +113,7 @@ fn snapshot() -> Snapshot {
             legacy,
             panel("standard", ProviderKind::Standard, ChannelState::Listening),
         ],
-        checks: Vec::new(),
+        checks: crate::golden_health::checks(),
         isolated: None,
         tasks: vec![
             task("listener 127.0.0.1:9296", TaskState::Running, None),
@@ -143,24 +143,24 @@ fn snapshot() -> Snapshot {
     }
 }
 
-struct Stage {
-    app: App,
+pub struct Stage {
+    pub app: App,
     size: (u16, u16),
 }
 
 impl Stage {
-    fn new(size: (u16, u16), mode: ColourMode, ascii: bool) -> Self {
+    pub fn new(size: (u16, u16), mode: ColourMode, ascii: bool) -> Self {
         let theme = Theme::built_in("terminal").expect("built in");
         let mut app = App::new(Look::new(&theme, mode, ascii), size, Link::Embedded, false, at(0));
         app.update(Msg::Update(Update::Snapshot(Box::new(snapshot()))), at(0));
         Self { app, size }
     }
 
-    fn key(&mut self, code: KeyCode) -> Vec<Cmd> {
+    pub fn key(&mut self, code: KeyCode) -> Vec<Cmd> {
         self.app.update(Msg::Key(KeyEvent::new(code, KeyModifiers::NONE)), at(0))
     }
 
-    fn keys(mut self, keys: &str) -> Self {
+    pub fn keys(mut self, keys: &str) -> Self {
         for c in keys.chars() {
             self.key(match c {
                 '\t' => KeyCode::Tab,
@@ -188,14 +188,14 @@ impl Stage {
         self
     }
 
-    fn draw(&self) -> Terminal<TestBackend> {
+    pub fn draw(&self) -> Terminal<TestBackend> {
         let mut terminal = Terminal::new(TestBackend::new(self.size.0, self.size.1)).expect("a terminal");
         terminal.draw(|frame| self.app.draw(frame)).expect("draws");
         terminal
     }
 }
 
-fn shot(name: &str, keys: &str, open: bool) {
+pub fn shot(name: &str, keys: &str, open: bool) {
     for size in [(80, 24), (120, 40)] {
         let mut stage = Stage::new(size, ColourMode::Sixteen, false).keys(keys);
         if open {
@@ -275,16 +275,18 @@ fn without_colours_every_state_is_still_a_word() {
 }
 
 #[test]
-fn next_goes_to_the_broken_task_first_and_then_asks_for_messages() {
+fn next_goes_to_the_broken_task_then_to_the_critical_check_and_then_asks_for_messages() {
     let mut stage = Stage::new((80, 24), ColourMode::Sixteen, false);
     assert_eq!(stage.key(KeyCode::Char('n')), []);
     assert!(stage.draw().backend().to_string().contains("listener 127.0.0.1:9301"));
+    assert_eq!(stage.key(KeyCode::Char('n')), []);
+    assert!(stage.draw().backend().to_string().contains("status == 200: got 503"));
     let commands = stage.key(KeyCode::Char('n'));
     assert!(matches!(commands[..], [Cmd::Ask(Purpose::Next, _)]), "{commands:?}");
 }
 
 #[test]
 fn a_view_that_is_not_built_says_so() {
-    let stage = Stage::new((80, 24), ColourMode::Sixteen, false).keys("5");
-    assert!(stage.draw().backend().to_string().contains("health checks are not built yet"));
+    let stage = Stage::new((80, 24), ColourMode::Sixteen, false).keys("6");
+    assert!(stage.draw().backend().to_string().contains("the bridge to hosts is not built yet"));
 }

@@ -16,6 +16,7 @@ mod crash;
 mod deliveries;
 mod faults;
 mod golden;
+mod golden_health;
 mod health;
 mod hostile_http;
 mod hostile_text;

@@ -2,8 +2,10 @@
 
 mod activity;
 mod channels;
+pub(super) mod check;
 mod footer;
 mod header;
+pub(super) mod health;
 mod help;
 mod inbox;
 pub(super) mod message;
@@ -32,6 +34,7 @@ pub(super) fn draw(app: &App, frame: &mut Frame<'_>) {
     match app.view {
         View::Channels => channels::draw(app, frame, body),
         View::Inbox => inbox::draw(app, frame, body),
+        View::Health => health::draw(app, frame, body),
         View::Activity => activity::draw(app, frame, body),
         _ => overview::draw(app, frame, body),
     }

@@ -1,0 +1,130 @@
+//! Health as the screen holds it: checks, the worst first, and one of them in full.
+
+use crate::model::{CheckHistory, CheckId, CheckPanel, CheckState};
+
+/// The view's state.
+#[derive(Debug, Default)]
+pub(super) struct Health {
+    /// The selection stays with its check when the order changes.
+    selected: Option<CheckId>,
+    /// Whether checks that are ok are left out.
+    pub problems_only: bool,
+    /// The check that is shown in full.
+    pub open: Option<OpenCheck>,
+}
+
+/// A check shown in full.
+#[derive(Debug)]
+pub(super) struct OpenCheck {
+    pub id: CheckId,
+    /// Its past, once it has come.
+    pub history: Option<Box<CheckHistory>>,
+    pub scroll: usize,
+}
+
+impl OpenCheck {
+    pub(super) fn new(id: CheckId) -> Self {
+        Self { id, history: None, scroll: 0 }
+    }
+}
+
+impl Health {
+    /// The checks that are shown, the worst first, then by name.
+    pub(super) fn shown<'a>(&self, checks: &'a [CheckPanel]) -> Vec<&'a CheckPanel> {
+        let mut shown: Vec<&CheckPanel> =
+            checks.iter().filter(|check| !self.problems_only || needs_a_look(check)).collect();
+        shown.sort_by(|a, b| (b.state, b.flapping).cmp(&(a.state, a.flapping)).then_with(|| a.id.cmp(&b.id)));
+        shown
+    }
+
+    /// Where the selection is among `shown`. A check that has gone leaves it at the first.
+    pub(super) fn index(&self, shown: &[&CheckPanel]) -> usize {
+        let selected = self.selected.as_ref();
+        shown.iter().position(|check| Some(&check.id) == selected).unwrap_or(0)
+    }
+
+    /// Selects the check at `index` of `shown`.
+    pub(super) fn select(&mut self, shown: &[&CheckPanel], index: usize) {
+        self.selected = shown.get(index).map(|check| check.id.clone());
+    }
+
+    /// Selects the check `id`.
+    pub(super) fn select_check(&mut self, id: CheckId) {
+        self.selected = Some(id);
+    }
+
+    /// The check that keys are about: the one that is open, else the selected one.
+    pub(super) fn target(&self, checks: &[CheckPanel]) -> Option<CheckId> {
+        if let Some(open) = &self.open {
+            return Some(open.id.clone());
+        }
+        let shown = self.shown(checks);
+        shown.get(self.index(&shown)).map(|check| check.id.clone())
+    }
+}
+
+/// Whether an operator would want to know.
+fn needs_a_look(check: &CheckPanel) -> bool {
+    check.state != CheckState::Ok || check.flapping || check.soft.is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use jiff::Timestamp;
+
+    use crate::model::{CheckKind, Strip};
+
+    use super::*;
+
+    fn check(id: &str, state: CheckState) -> CheckPanel {
+        CheckPanel {
+            id: id.parse().expect("an id"),
+            kind: CheckKind::Http,
+            target: String::new(),
+            state,
+            since: Timestamp::UNIX_EPOCH,
+            cause: None,
+            soft: None,
+            flapping: false,
+            last: None,
+            next: None,
+            latency: None,
+            phases: Vec::new(),
+            p50: None,
+            p95: None,
+            p99: None,
+            uptime_24h: None,
+            strip: Strip::default(),
+            interval: Duration::from_secs(30),
+            enabled: true,
+        }
+    }
+
+    fn names(shown: &[&CheckPanel]) -> Vec<String> {
+        shown.iter().map(|check| check.id.to_string()).collect()
+    }
+
+    #[test]
+    fn the_worst_come_first_and_the_selection_stays_with_its_check() {
+        let mut checks = vec![
+            check("a", CheckState::Ok),
+            check("b", CheckState::Critical),
+            check("c", CheckState::Warn),
+            check("d", CheckState::Ok),
+        ];
+        let mut health = Health::default();
+        let shown = health.shown(&checks);
+        assert_eq!(names(&shown), ["b", "c", "a", "d"]);
+        health.select(&shown, 3);
+        checks[3].state = CheckState::Critical;
+        let shown = health.shown(&checks);
+        assert_eq!((names(&shown), health.index(&shown)), (["b", "d", "c", "a"].map(str::to_owned).to_vec(), 1));
+        health.problems_only = true;
+        assert_eq!(names(&health.shown(&checks)), ["b", "d", "c"]);
+        checks.remove(3);
+        let shown = health.shown(&checks);
+        assert_eq!(health.index(&shown), 0, "its check has gone");
+    }
+}

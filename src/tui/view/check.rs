@@ -1,0 +1,188 @@
+//! One check: how it stands, where its time goes, what it was like, and its last failures in full.
+
+use std::time::Duration;
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+use ratatui::widgets::Paragraph;
+
+use crate::model::{CheckHistory, CheckPanel, Failure, HistorySlot, Phase, age, short_duration};
+use crate::screen;
+
+use super::super::app::App;
+use super::super::health::OpenCheck;
+use super::super::styles::Look;
+use super::health::{percent, state_glyph, state_word, strip};
+use super::parts::{fit, heading};
+
+/// Columns of the bar of phases.
+const BAR: u128 = 50;
+/// Columns of the labels.
+const LABEL: usize = 10;
+
+pub(super) fn draw(app: &App, open: &OpenCheck, check: Option<&CheckPanel>, frame: &mut Frame<'_>, area: Rect) {
+    let look = &app.look;
+    let title = Line::from(vec![
+        Span::styled(open.id.to_string(), look.title),
+        Span::styled("   esc goes back, r looks now", look.muted),
+    ]);
+    let area = heading(title, frame, area);
+    let lines = lines(app, open, check, usize::from(area.width));
+    let lines: Vec<Line<'_>> = lines.into_iter().skip(open.scroll).take(usize::from(area.height)).collect();
+    frame.render_widget(Paragraph::new(lines), area);
+}
+
+/// Everything there is to say about a check.
+pub(in super::super) fn lines(
+    app: &App,
+    open: &OpenCheck,
+    check: Option<&CheckPanel>,
+    width: usize,
+) -> Vec<Line<'static>> {
+    let look = &app.look;
+    let Some(check) = check else {
+        return vec![Line::styled("This check is no longer configured.", look.muted)];
+    };
+    let mut lines = summary(app, check, width);
+    lines.push(Line::default());
+    match &open.history {
+        None => lines.push(Line::styled("its past is on its way", look.muted)),
+        Some(history) => lines.extend(past(app, history, width)),
+    }
+    lines
+}
+
+/// What is said of a check below the list: state, cause, phases, strip.
+pub(super) fn summary(app: &App, check: &CheckPanel, width: usize) -> Vec<Line<'static>> {
+    let look = &app.look;
+    let about = format!("{} {}, every {}", check.kind, screen::line(&check.target), short_duration(check.interval));
+    let soft = check.soft.map(|soft| format!("; {} of {} say {}", soft.count, soft.of, soft.state.as_str()));
+    let enabled = if check.enabled { "" } else { "; not enabled" };
+    let since = age(check.since, app.now);
+    let state = format!("{} for {since}{}{enabled}", state_word(check), soft.unwrap_or_default());
+    let next = check.next.map_or_else(String::new, |next| format!(", next in {}", age(app.now, next)));
+    let last = check.last.map_or_else(|| "never looked".to_owned(), |last| format!("last look {}", age(last, app.now)));
+    let cause = check.cause.as_deref().map(screen::line);
+    let known = |value: Option<Duration>| value.map_or_else(|| "-".to_owned(), short_duration);
+    let figures = format!(
+        "p50 {}   p95 {}   p99 {}   uptime {}   {last}{next}",
+        known(check.p50),
+        known(check.p95),
+        known(check.p99),
+        check.uptime_24h.map_or_else(|| "-".to_owned(), percent)
+    );
+    let step = format!("each {}", short_duration(check.strip.step));
+    let label = |text: &str| Span::styled(format!("{text:LABEL$}"), look.muted);
+    let room = width.saturating_sub(LABEL);
+    vec![
+        Line::from(vec![
+            Span::styled(format!("{} ", fit(look, check.id.as_str(), check.id.as_str().len().min(24))), look.title),
+            Span::styled(fit(look, &about, width.saturating_sub(25)), look.muted),
+        ]),
+        Line::from(vec![
+            label("state"),
+            Span::styled(format!("{} {state}", state_glyph(look, check.state)), look.check(check.state)),
+        ]),
+        Line::from(vec![
+            label("cause"),
+            Span::styled(fit(look, cause.as_deref().unwrap_or("everything that must hold holds"), room), look.text),
+        ]),
+        Line::from([vec![label("time")], bar(look, check)].concat()),
+        Line::from(vec![label(""), Span::styled(fit(look, &phases(check), room), look.muted)]),
+        Line::from(vec![label("24 hours"), Span::styled(fit(look, &figures, room), look.text)]),
+        Line::from([vec![label(&step)], strip(look, check, room)].concat()),
+    ]
+}
+
+fn phase_name(phase: Phase) -> (&'static str, &'static str) {
+    match phase {
+        Phase::Dns => ("d", "dns"),
+        Phase::Connect => ("c", "connect"),
+        Phase::Tls => ("t", "tls"),
+        Phase::FirstByte => ("f", "first byte"),
+        Phase::Transfer => ("x", "transfer"),
+    }
+}
+
+/// The whole time and a bar of letters, each as long as its share.
+fn bar(look: &Look, check: &CheckPanel) -> Vec<Span<'static>> {
+    let Some(latency) = check.latency else { return vec![Span::styled("-", look.muted)] };
+    let all: u128 = check.phases.iter().map(|(_, took)| took.as_micros()).sum();
+    let mut drawn = String::new();
+    let mut past = 0;
+    for (phase, took) in &check.phases {
+        past += took.as_micros();
+        // What lies before is rounded, not each share, so that the whole bar has its length.
+        while all > 0 && drawn.len() as u128 * all * 2 + all <= past * BAR * 2 {
+            drawn.push_str(phase_name(*phase).0);
+        }
+    }
+    vec![Span::styled(format!("{:7} ", short_duration(latency)), look.text), Span::styled(drawn, look.key)]
+}
+
+/// The parts of the time by name.
+fn phases(check: &CheckPanel) -> String {
+    let part = |(phase, took): &(Phase, Duration)| format!("{} {}", phase_name(*phase).1, short_duration(*took));
+    check.phases.iter().map(part).collect::<Vec<_>>().join("  ")
+}
+
+fn past(app: &App, history: &CheckHistory, width: usize) -> Vec<Line<'static>> {
+    let look = &app.look;
+    let mut lines = vec![Line::styled(
+        format!(
+            "{:17} {:>8} {:>8} {:>8} {:>8} {:>6} {:>6} {:>6}",
+            "from", "uptime", "p50", "p95", "p99", "ok", "warn", "crit"
+        ),
+        look.title,
+    )];
+    lines.push(slot("all", &history.total, look));
+    for stretch in history.slots.iter().rev() {
+        lines.push(slot(&format!("{} ago", age(stretch.from, app.now)), stretch, look));
+    }
+    lines.push(Line::default());
+    if history.failures.is_empty() {
+        lines.push(Line::styled("no failure is kept", look.muted));
+    } else {
+        lines.push(Line::styled("Last failures, the newest first", look.title));
+    }
+    for failure in &history.failures {
+        lines.extend(in_full(app, failure, width));
+    }
+    lines
+}
+
+fn slot(name: &str, slot: &HistorySlot, look: &Look) -> Line<'static> {
+    let known = |value: Option<Duration>| value.map_or_else(|| "-".to_owned(), short_duration);
+    let uptime = slot.uptime.map_or_else(|| "-".to_owned(), percent);
+    let text = format!(
+        "{name:17} {uptime:>8} {:>8} {:>8} {:>8} {:>6} {:>6} {:>6}",
+        known(slot.p50),
+        known(slot.p95),
+        known(slot.p99),
+        slot.ok,
+        slot.warn,
+        slot.critical
+    );
+    Line::styled(text, if slot.critical > 0 { look.crit } else { look.text })
+}
+
+fn in_full(app: &App, failure: &Failure, width: usize) -> Vec<Line<'static>> {
+    let look = &app.look;
+    let seen = &failure.observation;
+    let head = format!("{} ago, after {}", age(seen.at, app.now), short_duration(seen.took));
+    let cause = seen.cause.as_deref().map(screen::line).unwrap_or_default();
+    let mut lines = vec![Line::from(vec![
+        Span::styled(format!("{head}  "), look.muted),
+        Span::styled(fit(look, &cause, width.saturating_sub(head.len() + 2)), look.check(failure.state)),
+    ])];
+    let values: Vec<String> = seen.values.iter().map(|(name, value)| format!("{name} = {value}")).collect();
+    if !values.is_empty() {
+        lines.push(Line::styled(fit(look, &format!("    {}", screen::line(&values.join(", "))), width), look.muted));
+    }
+    lines.extend(seen.steps.iter().map(|step| {
+        let text = format!("    {:>7}  {}", short_duration(step.at), screen::line(&step.text));
+        Line::styled(fit(look, &text, width), look.text)
+    }));
+    lines
+}

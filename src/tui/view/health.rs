@@ -1,0 +1,133 @@
+//! Health: the checks, the worst first, and what the selected one says.
+
+use std::time::Duration;
+
+use ratatui::Frame;
+use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::style::Style;
+use ratatui::text::{Line, Span};
+use ratatui::widgets::Paragraph;
+
+use crate::model::{CheckPanel, CheckState, Verdict, age, short_duration};
+use crate::screen;
+
+use super::super::app::App;
+use super::super::styles::Look;
+use super::check;
+use super::parts::{fit, heading, list};
+
+/// Rows of the selected check below the list.
+pub(in super::super) const DETAIL: u16 = 8;
+
+pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
+    let look = &app.look;
+    let checks = app.snapshot.as_ref().map(|snapshot| snapshot.checks.as_slice()).unwrap_or_default();
+    if let Some(open) = &app.health.open {
+        return check::draw(app, open, checks.iter().find(|check| check.id == open.id), frame, area);
+    }
+    let shown = app.health.shown(checks);
+    let area = heading(title(app, checks, shown.len()), frame, area);
+    if shown.is_empty() {
+        let text = if checks.is_empty() { "no checks are configured" } else { "every check is ok" };
+        return frame.render_widget(Paragraph::new(Span::styled(format!("  {text}"), look.muted)), area);
+    }
+    let [above, below] = Layout::vertical([Constraint::Min(3), Constraint::Length(DETAIL)]).areas(area);
+    let selected = app.health.index(&shown);
+    list(look, &shown, selected, frame, above, |check, width| row(app, check, width));
+    if let Some(check) = shown.get(selected) {
+        frame.render_widget(Paragraph::new(check::summary(app, check, usize::from(below.width))), below);
+    }
+}
+
+fn title(app: &App, checks: &[CheckPanel], shown: usize) -> Line<'static> {
+    let look = &app.look;
+    let mut line = vec![Span::styled("Health", look.title)];
+    let states = [CheckState::Critical, CheckState::Warn, CheckState::Stale, CheckState::Unknown, CheckState::Ok];
+    for state in states {
+        let count = checks.iter().filter(|check| check.state == state).count();
+        if count > 0 {
+            line.push(Span::styled(format!("   {count} {}", state.as_str()), look.check(state)));
+        }
+    }
+    if app.health.problems_only {
+        line.push(Span::styled(format!("   problems only, {} hidden", checks.len() - shown), look.muted));
+    }
+    if let Some(since) = app.snapshot.as_ref().and_then(|snapshot| snapshot.isolated) {
+        line.push(Span::styled(format!("   this machine is isolated ({})", age(since, app.now)), look.crit));
+    }
+    Line::from(line)
+}
+
+/// One check on one line: state, name, since when, time, uptime, and as much of its strip as there is room for.
+fn row(app: &App, check: &CheckPanel, width: usize) -> Line<'static> {
+    let look = &app.look;
+    let name = if width >= 100 { 24 } else { 16 };
+    let latency = check.latency.map_or_else(|| "-".to_owned(), short_duration);
+    let uptime = check.uptime_24h.map_or_else(|| "-".to_owned(), percent);
+    let mut spans = vec![
+        Span::styled(format!("{} {:8} ", state_glyph(look, check.state), state_word(check)), look.check(check.state)),
+        Span::styled(format!("{} ", fit(look, check.id.as_str(), name)), look.text),
+        Span::styled(format!("{:>4} ", age(check.since, app.now)), look.muted),
+        Span::styled(format!("{latency:>6} {uptime:>7}  "), look.text),
+    ];
+    let taken = 11 + name + 1 + 5 + 16;
+    let room = width.saturating_sub(taken);
+    if check.state == CheckState::Ok && check.soft.is_none() {
+        spans.extend(strip(look, check, room));
+    } else {
+        // The reason is worth more than the picture; the picture is below the list.
+        let soft = check.soft.map(|soft| format!("{} of {} {}: ", soft.count, soft.of, soft.state.as_str()));
+        let cause = check.cause.as_deref().map(screen::line).unwrap_or_default();
+        let text = format!("{}{cause}", soft.unwrap_or_default());
+        spans.push(Span::styled(fit(look, &text, room), look.text));
+    }
+    Line::from(spans)
+}
+
+pub(super) fn state_word(check: &CheckPanel) -> &'static str {
+    if check.flapping { "flapping" } else { check.state.as_str() }
+}
+
+pub(super) fn state_glyph(look: &Look, state: CheckState) -> &'static str {
+    match state {
+        CheckState::Ok => look.glyph("✓", "+"),
+        CheckState::Warn => "!",
+        CheckState::Critical => look.glyph("✗", "x"),
+        CheckState::Unknown | CheckState::Stale => "?",
+    }
+}
+
+/// Two digits behind the point, and never 100 % unless it is.
+pub(super) fn percent(share: f64) -> String {
+    if share < 100.0 { format!("{:.2}%", share.min(99.99)) } else { "100%".to_owned() }
+}
+
+/// The newest slots, as many as fit: heights for how long good looks took, signs for everything else.
+pub(super) fn strip(look: &Look, check: &CheckPanel, room: usize) -> Vec<Span<'static>> {
+    let slots = &check.strip.slots;
+    let newest = &slots[slots.len().saturating_sub(room)..];
+    let longest = newest.iter().map(|slot| slot.longest).max().unwrap_or_default();
+    let mut spans: Vec<(String, Style)> = Vec::new();
+    for slot in newest {
+        let (sign, style) = match slot.verdict {
+            None => (look.glyph("·", "."), look.muted),
+            Some(Verdict::Ok) => (height(look, slot.longest, longest), look.ok),
+            Some(Verdict::Warn) => ("!", look.warn),
+            Some(Verdict::Critical) => (look.glyph("✗", "x"), look.crit),
+            Some(Verdict::Unknown) => ("?", look.muted),
+        };
+        match spans.last_mut() {
+            Some((text, same)) if *same == style => text.push_str(sign),
+            _ => spans.push((sign.to_owned(), style)),
+        }
+    }
+    spans.into_iter().map(|(text, style)| Span::styled(text, style)).collect()
+}
+
+/// How long a look took, as a share of the longest.
+fn height(look: &Look, took: Duration, longest: Duration) -> &'static str {
+    const BLOCKS: [(&str, &str); 6] = [("▁", "_"), ("▂", "_"), ("▃", "-"), ("▄", "-"), ("▅", "="), ("▆", "=")];
+    let level = (took.as_micros() * BLOCKS.len() as u128).checked_div(longest.as_micros() + 1).unwrap_or(0);
+    let (unicode, ascii) = BLOCKS[usize::try_from(level).unwrap_or(0).min(BLOCKS.len() - 1)];
+    look.glyph(unicode, ascii)
+}
