@@ -45,7 +45,7 @@ def aurora(directory, number, batch=256, extra=()):
         file.write(SECRET)
     os.chmod(secret, 0o600)
     with open(config, "w") as file:
-        file.write(f'[listen]\ningress = "127.0.0.1:{number}"\n[store]\ncommit_batch = {batch}\n')
+        file.write(f'[listen]\ningress = "127.0.0.1:{number}"\napi = "off"\n[store]\ncommit_batch = {batch}\n')
         file.write(f'[channels.hub]\nprovider = "github"\npath = "/hook"\nsecrets = ["file:{secret}"]\n')
     return [AURORA, "--config", config, "--state-dir", os.path.join(directory, "state"), "serve", *extra]
 

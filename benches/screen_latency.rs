@@ -24,7 +24,7 @@ fn main() {
     let dir = tempfile::tempdir().expect("a directory");
     let port = std::net::TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a port").port();
     let config = dir.path().join("config.toml");
-    std::fs::write(&config, format!("[listen]\ningress = \"127.0.0.1:{port}\"\n")).expect("writes");
+    std::fs::write(&config, format!("[listen]\ningress = \"127.0.0.1:{port}\"\napi = \"off\"\n")).expect("writes");
     let args = ["--config".into(), config, "--state-dir".into(), dir.path().join("state")];
     let mut engine =
         Command::new(AURORA).args(&args).arg("serve").stderr(Stdio::null()).spawn().expect("aurora serves");

@@ -9,6 +9,7 @@ pub mod health;
 pub mod ingress;
 pub mod model;
 pub mod net;
+pub mod policy;
 pub mod protocol;
 pub mod provider;
 pub mod screen;

@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
 
-use crate::model::{ChannelId, CheckId, ContactId, EventFilter, EventId, InboxFilter, MessageId};
+use crate::model::{
+    ChannelId, CheckId, ContactId, EventFilter, EventId, InboxFilter, MessageId, OperatorName, Role, Scope, TokenId,
+};
 
 use super::moment;
 
@@ -112,6 +114,9 @@ pub(super) enum Command {
         #[arg(long, default_value = "Hello from aurora")]
         text: String,
     },
+    /// Who may do what
+    #[command(subcommand)]
+    Access(AccessCommand),
     /// The configuration
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -368,6 +373,40 @@ pub(super) enum CheckCommand {
         since: Option<Timestamp>,
         #[command(flatten)]
         json: Json,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum AccessCommand {
+    /// Tell who you are to the engine, and your role
+    Whoami(Json),
+    /// Tokens of the API
+    #[command(subcommand)]
+    Token(TokenCommand),
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum TokenCommand {
+    /// Make a token and print it, this once
+    Add {
+        /// Whose it is
+        name: OperatorName,
+        /// What it may do: viewer, operator, approver or admin; the operator's own role when absent
+        #[arg(long)]
+        role: Option<Role>,
+        /// Only this part of the API: health, stats, metrics or updates; may be repeated
+        #[arg(long = "scope", value_name = "SCOPE")]
+        scopes: Vec<Scope>,
+        /// When it ends: 12h, 90d, a time, or never
+        #[arg(long, value_name = "TIME", default_value = "90d", value_parser = moment::parse_end)]
+        expires: moment::End,
+    },
+    /// List tokens; the tokens themselves are kept nowhere
+    List(Json),
+    /// Let a token no longer count, at once
+    Revoke {
+        /// Its id, as `aurora access token list` shows it
+        id: TokenId,
     },
 }
 

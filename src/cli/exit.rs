@@ -4,7 +4,7 @@ use std::fmt;
 use std::process::ExitCode;
 
 use crate::config::ConfigError;
-use crate::engine::{LockError, StartError};
+use crate::engine::{LockError, StartError, TurnedAway};
 use crate::protocol::Refusal;
 
 /// The exit codes, as the README documents them.
@@ -55,6 +55,16 @@ impl From<Refusal> for Failure {
             Refusal::Unknown(_) | Refusal::Failed(_) => Exit::Failed,
         };
         Self::new(exit, refusal)
+    }
+}
+
+impl From<TurnedAway> for Failure {
+    fn from(turned_away: TurnedAway) -> Self {
+        let exit = match &turned_away {
+            TurnedAway::Unrecognised(_) | TurnedAway::Denied(_) => Exit::Denied,
+            TurnedAway::Stopped => Exit::Down,
+        };
+        Self::new(exit, turned_away)
     }
 }
 

@@ -20,7 +20,8 @@ pub(super) async fn attend(running: &Running) {
     if !is_managed() {
         return;
     }
-    let client = Client::embedded(&running.handle, false, true).await;
+    // Its own process is let in always; otherwise the engine has stopped already.
+    let Ok(client) = Client::embedded(&running.handle, false, true).await else { return };
     let watchdog = running.watchdog();
     tokio::spawn(async move {
         let Some((client, status)) = settled(client).await else { return };

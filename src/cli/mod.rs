@@ -1,5 +1,6 @@
 //! The commands, and the place where everything is put together.
 
+mod access;
 mod args;
 mod channels;
 mod checks;

@@ -11,7 +11,9 @@ use crate::screen;
 use super::args::{Cli, Command};
 use super::exit::{Exit, Failure, Outcome};
 use super::load::{load, load_to_ask};
-use super::{channels, checks, config_command, contacts, events, inbox, send_test, serve, status, stdio, tasks, watch};
+use super::{
+    access, channels, checks, config_command, contacts, events, inbox, send_test, serve, status, stdio, tasks, watch,
+};
 
 /// Runs the command line of this process.
 #[must_use]
@@ -64,6 +66,7 @@ fn run(cli: Cli) -> Outcome {
             Some(Command::Contact(command)) => contacts::run(command, &config, &global).await,
             Some(Command::Channel(command)) => channels::run(command, &config, &global).await,
             Some(Command::Check(command)) => checks::run(command, &config, &global).await,
+            Some(Command::Access(command)) => access::run(command, &config, &global).await,
             Some(Command::SendTest { channel, count, text }) => send_test::run(&config, &channel, count, &text).await,
             Some(Command::Config(_)) => unreachable!("it needs no runtime and was answered above"),
         }

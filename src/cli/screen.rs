@@ -28,7 +28,7 @@ pub(super) async fn run(config: Config, global: &Global) -> Outcome {
             None => return Err(failure),
         },
     };
-    let mut client = Client::embedded(&running.handle, true, global.read_only).await;
+    let mut client = Client::embedded(&running.handle, true, global.read_only).await?;
     let ended = tui::run(&mut client, look, look_of).await?;
     drop(client);
     match ended {

@@ -1,11 +1,13 @@
 //! `aurora serve`: the engine without a screen.
 
+use std::sync::Arc;
+
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::config::Config;
+use crate::config::{Config, ConfigError};
 use crate::engine::{Doors, Handle, LogSink, Running, Tell, start, tell};
-use crate::net;
-use crate::server::{socket_path, unix_socket};
+use crate::net::{self, ListenerTls};
+use crate::server::{self, socket_path, unix_socket};
 
 use super::args::Global;
 use super::exit::{Exit, Failure, Outcome};
@@ -21,12 +23,33 @@ pub(super) async fn engine(
 ) -> Result<(Running, tracing_appender::non_blocking::WorkerGuard), Failure> {
     // A file that may not grow is a fault of the disk like others; the signal's default would end the process.
     let _: Signal = signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()))?;
+    let api = api_settings(config)?;
     let (sink, logs) = LogSink::new();
     let running = start(config.clone(), doors, Some(logs), Some(origin(global))).await?;
     let guard = logging::start(config, global.verbose, to_stderr, sink)?;
     running.handle.supervise(unix_socket(socket_path(&config.state_dir), running.handle.clone()));
+    if let Some(settings) = api {
+        running.handle.supervise(server::api(settings, running.handle.clone()));
+    }
     tracing::info!(node = config.node, state_dir = %config.state_dir.display(), "engine started");
     Ok((running, guard))
+}
+
+/// How the API listens, unless it is off. It carries the TLS that is for all listeners.
+fn api_settings(config: &Config) -> Result<Option<server::Settings>, Box<ConfigError>> {
+    let Some(address) = config.api else { return Ok(None) };
+    let tls = config.exposure.tls.as_ref().map(|files| {
+        ListenerTls::load(config.locate(&files.cert), config.locate(&files.key))
+            .map(Arc::new)
+            .map_err(|error| config.tls_mistake(files, &error.to_string()))
+    });
+    Ok(Some(server::Settings {
+        address,
+        connections: config.limits.connections,
+        per_minute: config.limits.api_per_minute,
+        tls: tls.transpose()?,
+        proxies: config.proxies().to_vec(),
+    }))
 }
 
 pub(super) async fn run(config: Config, strict: bool, ingest_only: bool, global: &Global) -> Outcome {
@@ -81,7 +104,7 @@ pub(super) async fn stop(running: Running) {
 }
 
 async fn refuse_taken_ports(config: &Config) -> Result<(), Failure> {
-    for address in config.listeners().into_keys() {
+    for address in config.listeners().into_keys().chain(config.api) {
         net::bind(address)
             .await
             .map_err(|error| Failure::new(Exit::Failed, format!("failed to listen on {address}: {error}")))?;

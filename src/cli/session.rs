@@ -33,7 +33,7 @@ impl Session {
             }
             match start(config.clone(), Doors::Closed, None, None).await {
                 Ok(running) => {
-                    let client = Client::embedded(&running.handle, false, global.read_only).await;
+                    let client = Client::embedded(&running.handle, false, global.read_only).await?;
                     return Ok(Self { client, own: Some(running) });
                 }
                 Err(StartError::Lock(LockError::Held)) if started.elapsed() < PATIENCE => {

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::mpsc;
 
-use crate::engine::Handle;
+use crate::engine::{Credential, Handle, TurnedAway};
 use crate::protocol::{Link, Refusal, Reply, Request, RequestId, Update};
 
 use super::attached;
@@ -34,8 +34,12 @@ pub struct Client {
 
 impl Client {
     /// A client of an engine in this process.
-    pub async fn embedded(engine: &Handle, follow: bool, read_only: bool) -> Self {
-        let mut joined = engine.join(follow, read_only).await;
+    ///
+    /// # Errors
+    /// When the engine does not let the owner of this process in, or has stopped.
+    pub async fn embedded(engine: &Handle, follow: bool, read_only: bool) -> Result<Self, TurnedAway> {
+        let own = Credential::Local { uid: rustix::process::geteuid().as_raw(), ssh_key: None };
+        let mut joined = engine.join(own, follow, read_only).await?;
         let (asks, mut asked) = mpsc::unbounded_channel();
         let (sender, updates) = mpsc::channel(UPDATES);
         tokio::spawn(async move {
@@ -66,7 +70,7 @@ impl Client {
                 }
             }
         });
-        Self::new(asks, updates, Link::Embedded, read_only)
+        Ok(Self::new(asks, updates, Link::Embedded, read_only))
     }
 
     /// A client of the engine at `target`, once that lets it in. A line that breaks later is mended by itself.

@@ -9,7 +9,14 @@ use crate::model::ChannelId;
 use super::Config;
 
 /// Keys that are looked at once, when the engine starts. `limits.connections` counts for listeners that are new.
-const AT_START: [&str; 4] = ["node.state_dir", "store.commit_batch", "limits.connections", "limits.queue"];
+const AT_START: [&str; 6] = [
+    "node.state_dir",
+    "listen.api",
+    "store.commit_batch",
+    "limits.api_per_minute",
+    "limits.connections",
+    "limits.queue",
+];
 
 /// What is different between two configurations.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -54,8 +54,23 @@ impl Config {
                 (channel.id.to_string(), shown)
             })
             .collect();
+        let operators: Map<String, Value> = self
+            .operators
+            .iter()
+            .map(|(name, operator)| {
+                let mut shown = json!({ "role": operator.role });
+                if let Some(uid) = operator.unix {
+                    shown["unix"] = json!(uid);
+                }
+                if let Some(key) = &operator.ssh_key {
+                    shown["ssh_key"] = json!(key);
+                }
+                (name.to_string(), shown)
+            })
+            .collect();
         let mut listen = json!({
             "ingress": self.ingress.to_string(),
+            "api": self.api.map_or_else(|| "off".to_owned(), |address| address.to_string()),
             "behind_proxy": self.exposure.behind_proxy,
             "trusted_proxies": self.exposure.trusted_proxies.iter().map(ToString::to_string).collect::<Vec<_>>(),
         });
@@ -70,6 +85,7 @@ impl Config {
             "listen": listen,
             "limits": {
                 "ingress_per_minute": self.limits.failures_per_minute,
+                "api_per_minute": self.limits.api_per_minute,
                 "body_max": ByteSize(self.body_max).to_string(),
                 "connections": self.limits.connections,
                 "queue": self.limits.queue,
@@ -82,6 +98,7 @@ impl Config {
             },
             "checks": shown_checks(&self.health),
             "tui": { "theme": self.theme },
+            "operators": operators,
             "channels": channels,
         })
     }

@@ -19,6 +19,9 @@ pub struct ConfigFile {
     pub listen: ListenFile,
     /// What it refuses.
     pub limits: LimitsFile,
+    /// Who may do what.
+    #[schemars(with = "BTreeMap<String, OperatorFile>")]
+    pub operators: BTreeMap<Spanned<String>, OperatorFile>,
     /// Accounts of providers. Naming one replaces all default channels.
     #[schemars(with = "BTreeMap<String, ChannelFile>")]
     pub channels: BTreeMap<Spanned<String>, ChannelFile>,
@@ -51,6 +54,9 @@ pub struct ListenFile {
     /// Address of the webhook listener, `127.0.0.1:9296` when absent.
     #[schemars(with = "Option<String>")]
     pub ingress: Option<Spanned<String>>,
+    /// Address of the API, `127.0.0.1:8901` when absent; `off` is none.
+    #[schemars(with = "Option<String>")]
+    pub api: Option<Spanned<String>>,
     /// TLS of every listener that carries none of its own.
     #[schemars(with = "Option<TlsFile>")]
     pub tls: Option<Spanned<TlsFile>>,
@@ -83,6 +89,9 @@ pub struct LimitsFile {
     /// Failures and unknown paths a minute, per source address and channel, before 429.
     #[schemars(with = "Option<u32>")]
     pub ingress_per_minute: Option<Spanned<u32>>,
+    /// Requests a minute to the API, per token and per source address, before 429.
+    #[schemars(with = "Option<u32>")]
+    pub api_per_minute: Option<Spanned<u32>>,
     /// Largest body where the provider's protocol needs no more.
     #[schemars(with = "Option<String>")]
     pub body_max: Option<Spanned<String>>,
@@ -92,6 +101,21 @@ pub struct LimitsFile {
     /// Deliveries that may wait for the store; past it senders get 503.
     #[schemars(with = "Option<u32>")]
     pub queue: Option<Spanned<u32>>,
+}
+
+/// `[operators.<name>]`
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct OperatorFile {
+    /// `viewer`, `operator`, `approver` or `admin`.
+    #[schemars(with = "Option<String>")]
+    pub role: Option<Spanned<String>>,
+    /// Their uid on this machine.
+    #[schemars(with = "Option<u32>")]
+    pub unix: Option<Spanned<u32>>,
+    /// The name of their ssh key, as the forced command in `authorized_keys` says it.
+    #[schemars(with = "Option<String>")]
+    pub ssh_key: Option<Spanned<String>>,
 }
 
 /// `[channels.<id>]`

@@ -125,6 +125,8 @@ mod tests {
             ("[channels.a]\nprovider = \"github\"\nsecrets = [\"hunter2\"]\n", (3, 12), "reference"),
             ("[channels.\"a b\"]\nprovider = \"github\"\nsecrets = [\"env:X\"]\n", (1, 11), "channel id"),
             ("[limits]\nbody_max = \"1 XiB\"\n", (2, 12), "not a size"),
+            ("[listen]\napi = \"0.0.0.0:8901\"\n", (2, 7), "without TLS"),
+            ("[listen]\napi = \"127.0.0.1:9296\"\n", (2, 7), "listen.api and listen.ingress both want"),
             ("[limits]\nqueue = 0\n", (2, 9), "at least 1"),
             ("[tui]\ntheme = \"neon\"\n", (2, 9), "unknown theme"),
             (

@@ -15,6 +15,7 @@ mod error;
 mod file;
 mod listeners;
 mod load;
+mod operators;
 mod period;
 mod public;
 mod resolved;
@@ -31,10 +32,12 @@ pub use cidr::Cidr;
 pub use difference::{Difference, difference};
 pub use error::ConfigError;
 pub use file::{
-    ChannelFile, ConfigFile, ContactsFile, LimitsFile, ListenFile, NodeFile, SecretFile, StoreFile, TlsFile, TuiFile,
+    ChannelFile, ConfigFile, ContactsFile, LimitsFile, ListenFile, NodeFile, OperatorFile, SecretFile, StoreFile,
+    TlsFile, TuiFile,
 };
 pub use listeners::{Exposure, TlsFiles};
 pub use load::{EXAMPLE, default_config_path, load, parse, state_dir};
+pub use operators::{OperatorConfig, Operators};
 pub use resolved::{ChannelConfig, Config, ConfiguredSecret, Limits};
 pub use secret::{SecretError, SecretRef, read_private_file};
 pub use size::ByteSize;

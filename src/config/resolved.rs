@@ -13,8 +13,9 @@ use crate::model::{Assurance, ChannelId, ProviderKind, Secret};
 
 use super::file::{self, ChannelFile, ConfigFile, SecretFile};
 use super::listeners::{self, Exposure, TlsFiles};
+use super::operators::operators;
 use super::public::public_url;
-use super::{ByteSize, Cidr, ConfigError, HealthConfig, SecretRef, Theme, VipList};
+use super::{ByteSize, Cidr, ConfigError, HealthConfig, Operators, SecretRef, Theme, VipList};
 
 /// A validated configuration.
 #[derive(Debug, Clone)]
@@ -31,6 +32,10 @@ pub struct Config {
     pub exposure: Exposure,
     /// What providers were told, where it is not the listener's own address.
     pub public_url: Option<String>,
+    /// Address of the API; `None` when it is off.
+    pub api: Option<SocketAddr>,
+    /// Who may do what.
+    pub operators: Operators,
     /// The limits of every listener.
     pub limits: Limits,
     /// The channels, by id.
@@ -55,6 +60,8 @@ pub struct Config {
 pub struct Limits {
     /// Failures a minute, per source address and channel.
     pub failures_per_minute: u32,
+    /// Requests a minute to the API, per token and per source address.
+    pub api_per_minute: u32,
     /// Connections a listener keeps open at once.
     pub connections: usize,
     /// Deliveries that may wait for the store.
@@ -134,6 +141,8 @@ impl Mistake {
 
 /// The address of `listen.ingress` by default.
 const INGRESS: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 9296);
+/// The address of `listen.api` by default.
+const API: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8901);
 /// The body limit where neither the file nor the provider says more.
 const BODY_MAX: u64 = 1 << 20;
 /// No body is larger than this, whatever the file says; it is held in memory while it is checked.
@@ -149,8 +158,10 @@ impl Config {
         let state_dir = file.node.state_dir.map_or_else(default_state_dir, |dir| expand_home(&dir));
         let exposure = Exposure::validate(&file.listen)?;
         let ingress = file.listen.ingress.as_ref().map_or(Ok(INGRESS), |typed| exposure.address(typed, None))?;
+        let api = file.listen.api.as_ref().map_or(Ok(Some(API)), |typed| optional_address(typed, &exposure))?;
         let limits = Limits {
             failures_per_minute: at_least(file.limits.ingress_per_minute.as_ref(), 1, 600)?,
+            api_per_minute: at_least(file.limits.api_per_minute.as_ref(), 1, 600)?,
             connections: at_least(file.limits.connections.as_ref(), 1, 1024)? as usize,
             queue: at_least(file.limits.queue.as_ref(), 1, 4096)? as usize,
         };
@@ -167,6 +178,7 @@ impl Config {
         if default_channels {
             channels = default_channel_set(&state_dir, body_max);
         }
+        refuse_shared_api(api, file.listen.api.as_ref(), ingress, &channels)?;
         let theme = match &file.tui.theme {
             Some(name) => {
                 Theme::built_in(name.get_ref()).map_err(|e| Mistake::at(name, e.to_string()))?;
@@ -183,6 +195,8 @@ impl Config {
             ingress,
             exposure,
             public_url: file.listen.public_url.as_ref().map(public_url).transpose()?,
+            api,
+            operators: operators(&file.operators)?,
             limits,
             channels,
             body_max: body_max.unwrap_or(BODY_MAX),
@@ -443,6 +457,31 @@ fn default_listen(provider: ProviderKind) -> Option<SocketAddr> {
         ProviderKind::Github | ProviderKind::Standard | ProviderKind::Secret => return None,
     };
     Some(SocketAddr::new(INGRESS.ip(), port))
+}
+
+fn optional_address(typed: &Spanned<String>, exposure: &Exposure) -> Result<Option<SocketAddr>, Mistake> {
+    if typed.get_ref() == "off" { Ok(None) } else { exposure.address(typed, None).map(Some) }
+}
+
+/// Deliveries and the API cannot be told apart on one address.
+fn refuse_shared_api(
+    api: Option<SocketAddr>,
+    typed: Option<&Spanned<String>>,
+    ingress: SocketAddr,
+    channels: &BTreeMap<ChannelId, ChannelConfig>,
+) -> Result<(), Mistake> {
+    let Some(api) = api else { return Ok(()) };
+    let other = channels.values().find(|channel| channel.listen == Some(api));
+    let other = match other {
+        Some(channel) => format!("channel `{}`", channel.id),
+        None if ingress == api => "listen.ingress".to_owned(),
+        None => return Ok(()),
+    };
+    Err(Mistake {
+        span: typed.map(file::span),
+        message: format!("listen.api and {other} both want {api}"),
+        help: Some("give listen.api another port, or turn it off: api = \"off\"".to_owned()),
+    })
 }
 
 fn size(typed: &Spanned<String>) -> Result<u64, Mistake> {

@@ -4,9 +4,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
-use crate::protocol::{ClientId, FullEvent, Notice, Refusal, Reply, Request, RequestId, Update};
+use crate::model::Identity;
+use crate::protocol::{ClientId, FullEvent, Notice, Refusal, Reply, Request, RequestId, StoreFigures, Update};
 use crate::store::{Store, StoreError};
 
 use super::checks::{Checks, history};
@@ -14,13 +15,15 @@ use super::projector::{Projector, blocking};
 use super::reload::Reloader;
 use super::supervisor::Supervisor;
 use super::watchdog::LOOP;
-use super::{Aftermath, Effect, Engine, Input};
+use super::{Aftermath, Effect, Engine, Input, TokenEffect, TurnedAway, mint};
 
 /// Answers at once at most; a client that asks for more gets this many and asks again.
 const PAGE_MAX: usize = 1_000;
 
 struct Outbox {
     sender: mpsc::Sender<Update>,
+    /// Where the client waits to hear whether it is in.
+    admission: Option<oneshot::Sender<Result<Identity, TurnedAway>>>,
     follow: bool,
     /// It has missed something; nothing but a snapshot or an answer goes to it until it has one.
     lagging: bool,
@@ -57,9 +60,10 @@ impl Driver {
         let part = supervisor.parts.begin(LOOP);
         while !engine.is_done() {
             part.turns.another();
-            let input = engine.select().await;
-            if let Input::Joined { client, outbox, follow, .. } = &input {
-                let outbox = Outbox { sender: outbox.clone(), follow: *follow, lagging: false };
+            let mut input = engine.select().await;
+            if let Input::Joined { client, outbox, admission, follow, .. } = &mut input {
+                let outbox =
+                    Outbox { sender: outbox.clone(), admission: admission.take(), follow: *follow, lagging: false };
                 self.clients.insert(*client, outbox);
             }
             let mut pending = vec![input];
@@ -76,6 +80,10 @@ impl Driver {
         match effect {
             Effect::Send(client, update) => self.send(client, *update).into_iter().collect(),
             Effect::Publish(notice) => self.publish(&notice),
+            Effect::Admit(client, result) => {
+                self.admit(client, result);
+                Vec::new()
+            }
             Effect::Drop(client) => {
                 self.clients.remove(&client);
                 Vec::new()
@@ -87,10 +95,21 @@ impl Driver {
                     Ok((read.and_then(|reply| reply).map_err(failed)?, None))
                 })
             }
-            Effect::Mark { client, id, ids, mark } => {
+            Effect::Figures { client, id, mut figures } => {
+                figures.store = StoreFigures {
+                    recorded: self.store.recorded(),
+                    waiting: self.store.waiting(),
+                    commits: self.store.commit_times().buckets(),
+                    committing: self.store.commit_times().total(),
+                };
+                let reply = Update::Reply { id, reply: Ok(Reply::Figures(figures)) };
+                self.send(client, reply).into_iter().collect()
+            }
+            Effect::Mark { client, id, ids, mark, who } => {
                 let store = Arc::clone(&self.store);
                 self.answer(client, id, async move {
-                    let (marks, unread) = store.mark(ids, mark, operator(), Timestamp::now()).await.map_err(failed)?;
+                    let who = who.as_str().to_owned();
+                    let (marks, unread) = store.mark(ids, mark, who, Timestamp::now()).await.map_err(failed)?;
                     if marks.is_empty() {
                         return Err(Refusal::Unknown("no such message".to_owned()));
                     }
@@ -120,6 +139,7 @@ impl Driver {
                     async move { Ok((Reply::Observation(Box::new(checks.now(check).await?)), None)) },
                 )
             }
+            Effect::Token(effect) => self.token(effect),
             Effect::RestartTask(name) => {
                 self.supervisor.restart(&name);
                 Vec::new()
@@ -158,6 +178,35 @@ impl Driver {
         }
     }
 
+    fn token(&self, effect: TokenEffect) -> Vec<Input> {
+        match effect {
+            TokenEffect::Add { client, id, wish } => {
+                let store = Arc::clone(&self.store);
+                self.answer(client, id, async move {
+                    let (hash, token, fresh) = mint::mint(&store, wish, Timestamp::now()).await.map_err(failed)?;
+                    let reply = Reply::TokenAdded(Box::new(token.clone()), fresh);
+                    Ok((reply, Some(Aftermath::TokenAdded(hash, token))))
+                })
+            }
+            TokenEffect::Revoke { client, id, token } => {
+                let store = Arc::clone(&self.store);
+                self.answer(client, id, async move {
+                    store.revoke_token(token).await.map_err(failed)?;
+                    Ok((Reply::Done, Some(Aftermath::TokenRevoked(token))))
+                })
+            }
+            TokenEffect::Used(token, at) => {
+                let store = Arc::clone(&self.store);
+                tokio::spawn(async move {
+                    if let Err(error) = store.token_used(token, at).await {
+                        tracing::warn!(%error, "failed to remember when a token was used");
+                    }
+                });
+                Vec::new()
+            }
+        }
+    }
+
     /// Works out an answer beside the loop.
     fn answer(
         &self,
@@ -175,6 +224,20 @@ impl Driver {
             let _ = inputs.send(Input::Answered { client, id, reply, aftermath }).await;
         });
         Vec::new()
+    }
+
+    /// Tells a client whether it is in, and forgets one that is not.
+    fn admit(&mut self, client: ClientId, result: Result<Identity, TurnedAway>) {
+        if result.is_err() {
+            // Its outbox goes with it; the channel below outlives that.
+            if let Some(admission) = self.clients.remove(&client).and_then(|outbox| outbox.admission) {
+                // Whoever asked may have gone.
+                let _ = admission.send(result);
+            }
+        } else if let Some(admission) = self.clients.get_mut(&client).and_then(|outbox| outbox.admission.take()) {
+            // The same: it leaves as its outbox is found closed.
+            let _ = admission.send(result);
+        }
     }
 
     fn send(&mut self, client: ClientId, update: Update) -> Option<Input> {
@@ -203,14 +266,15 @@ impl Driver {
     }
 }
 
-/// Who acts. Over the unix socket that is the owner of the state directory.
-fn operator() -> String {
-    std::env::var("USER").ok().filter(|name| !name.is_empty()).unwrap_or_else(|| "operator".to_owned())
-}
-
 #[expect(clippy::needless_pass_by_value, reason = "it is the last word of an error's way, as `map_err` hands it over")]
 fn failed(error: StoreError) -> Refusal {
     Refusal::Failed(error.to_string())
+}
+
+/// When the day of `now` began, in UTC.
+fn midnight(now: Timestamp) -> Timestamp {
+    const DAY: i64 = 86_400;
+    Timestamp::from_second(now.as_second().div_euclid(DAY) * DAY).unwrap_or(now)
 }
 
 /// Answers a question from the store.
@@ -240,12 +304,19 @@ fn read(store: &Store, request: Request) -> Result<Reply, StoreError> {
         Request::CheckHistory { id, since, slots } => {
             Reply::CheckHistory(history(store, &id, since, slots, Timestamp::now())?.map(Box::new))
         }
+        Request::Stats => Reply::Stats(store.channel_stats(midnight(Timestamp::now()))?),
         Request::Snapshot
+        | Request::Overall
+        | Request::Figures
         | Request::Mark { .. }
         | Request::SetVip { .. }
         | Request::CheckNow(_)
         | Request::Replay(_)
         | Request::RestartTask(_)
-        | Request::Reload => unreachable!("the engine turns these into effects of their own"),
+        | Request::Reload
+        | Request::WhoAmI
+        | Request::Tokens
+        | Request::AddToken(_)
+        | Request::RevokeToken(_) => unreachable!("the engine turns these into effects of their own"),
     })
 }

@@ -1,11 +1,17 @@
 //! What the engine wants done. Data, so that a test can look at it.
 
-use crate::model::{CheckId, ContactId, EventFilter, Mark, MessageId, Rejection};
-use crate::protocol::{ClientId, Notice, Request, RequestId, Update};
+use super::TurnedAway;
+use crate::model::{
+    CheckId, ContactId, EventFilter, Identity, Mark, MessageId, OperatorName, Rejection, TokenId, TokenWish,
+};
+use crate::protocol::{ClientId, Figures, Notice, Request, RequestId, Update};
+use jiff::Timestamp;
 
 /// One thing to do. Those with a `client` and an `id` come back as [`super::Input::Answered`].
 #[derive(Debug)]
 pub enum Effect {
+    /// Tell a client that it is in, or why not.
+    Admit(ClientId, Result<Identity, TurnedAway>),
     /// Let a client hear something.
     Send(ClientId, Box<Update>),
     /// Let every client that follows hear of a change.
@@ -21,6 +27,15 @@ pub enum Effect {
         /// The question.
         request: Request,
     },
+    /// Add what the store tells of itself, and answer.
+    Figures {
+        /// Who asks.
+        client: ClientId,
+        /// The number of the request.
+        id: RequestId,
+        /// What the engine knows.
+        figures: Box<Figures>,
+    },
     /// Put a mark on messages.
     Mark {
         /// Who asks.
@@ -31,6 +46,8 @@ pub enum Effect {
         ids: Vec<MessageId>,
         /// Which mark.
         mark: Mark,
+        /// Who acts.
+        who: OperatorName,
     },
     /// Make a contact a VIP or not.
     SetVip {
@@ -61,10 +78,37 @@ pub enum Effect {
         /// Which check.
         check: CheckId,
     },
+    /// Something about tokens.
+    Token(TokenEffect),
     /// Start a task again.
     RestartTask(String),
     /// Read the configuration again and put it in force; answer who asked, if somebody did.
     Reload(Option<(ClientId, RequestId)>),
     /// Keep refusals for a look back.
     KeepRejections(Vec<Rejection>),
+}
+
+/// One thing to do about tokens.
+#[derive(Debug)]
+pub enum TokenEffect {
+    /// Make one.
+    Add {
+        /// Who asks.
+        client: ClientId,
+        /// The number of the request.
+        id: RequestId,
+        /// Which token; its role is decided.
+        wish: TokenWish,
+    },
+    /// Let one no longer count.
+    Revoke {
+        /// Who asks.
+        client: ClientId,
+        /// The number of the request.
+        id: RequestId,
+        /// Which token.
+        token: TokenId,
+    },
+    /// Remember that one was used.
+    Used(TokenId, Timestamp),
 }

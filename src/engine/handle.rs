@@ -3,13 +3,14 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
+use crate::model::Identity;
 use crate::protocol::{ClientId, Request, RequestId, Update};
 
 use super::supervisor::{Supervisor, TaskSpec};
-use super::{CheckMeasures, Input};
+use super::{CheckMeasures, Credential, Input, TurnedAway};
 
 /// Updates that may wait for a client. A client that lets more wait gets a fresh snapshot instead.
 const OUTBOX: usize = 512;
@@ -29,18 +30,25 @@ pub struct Handle {
 pub struct Joined {
     handle: Handle,
     client: ClientId,
+    /// Who it is.
+    pub identity: Identity,
     /// What the client hears.
     pub updates: mpsc::Receiver<Update>,
 }
 
 impl Handle {
-    /// Lets a client in. With `follow` it hears a snapshot first, then notices.
-    pub async fn join(&self, follow: bool, read_only: bool) -> Joined {
+    /// Lets a client in that is somebody. With `follow` it hears a snapshot first, then notices.
+    ///
+    /// # Errors
+    /// Why it is not let in.
+    pub async fn join(&self, credential: Credential, follow: bool, read_only: bool) -> Result<Joined, TurnedAway> {
         let client = ClientId(self.next_client.fetch_add(1, Ordering::Relaxed));
         let (outbox, updates) = mpsc::channel(OUTBOX);
-        // The engine may have stopped; the client hears that as the end of its updates.
-        let _ = self.inputs.send(Input::Joined { client, outbox, follow, read_only }).await;
-        Joined { handle: self.clone(), client, updates }
+        let (admission, admitted) = oneshot::channel();
+        let input = Input::Joined { client, outbox, admission: Some(admission), credential, follow, read_only };
+        self.inputs.send(input).await.map_err(|_| TurnedAway::Stopped)?;
+        let identity = admitted.await.map_err(|_| TurnedAway::Stopped)??;
+        Ok(Joined { handle: self.clone(), client, identity, updates })
     }
 
     /// Runs a task under supervision.

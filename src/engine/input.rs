@@ -2,13 +2,17 @@
 
 use std::collections::HashMap;
 
-use jiff::Timestamp;
-use tokio::sync::mpsc;
-
 use crate::config::Config;
-use crate::model::{ChannelId, CheckPanel, ContactId, LogLine, Marks, MessageRow, Rejection, StoreTrouble, TaskStatus};
+use crate::model::{
+    ChannelId, CheckPanel, ContactId, Identity, LogLine, Marks, MessageRow, Rejection, StoreTrouble, TaskStatus, Token,
+    TokenHash, TokenId,
+};
 use crate::protocol::{ClientId, ConfigFault, Refusal, Reply, Request, RequestId, Update};
 use crate::store::{ChannelCounts, Projected, Unread};
+use jiff::Timestamp;
+use tokio::sync::{mpsc, oneshot};
+
+use super::{Credential, TurnedAway};
 
 /// One thing that happened.
 #[derive(Debug)]
@@ -19,6 +23,10 @@ pub enum Input {
         client: ClientId,
         /// Where it hears; bounded, so a slow client is a lagging one and never a growing one.
         outbox: mpsc::Sender<Update>,
+        /// Where it hears whether it is in; the driver takes it.
+        admission: Option<oneshot::Sender<Result<Identity, TurnedAway>>>,
+        /// What it shows to be let in.
+        credential: Credential,
         /// Whether it wants a snapshot and notices.
         follow: bool,
         /// Whether it may change nothing.
@@ -108,4 +116,8 @@ pub enum Aftermath {
         /// How the unread counts changed.
         unread: Unread,
     },
+    /// A token was made.
+    TokenAdded(TokenHash, Token),
+    /// A token was revoked.
+    TokenRevoked(TokenId),
 }

@@ -7,6 +7,7 @@
 //! Deliveries do not pass through the loop: they end at the store's commit. The loop hears of them when
 //! they are projected.
 
+mod access;
 mod checks;
 mod doors;
 mod driver;
@@ -15,6 +16,7 @@ mod handle;
 mod input;
 mod lock;
 mod log_sink;
+mod mint;
 mod pace;
 mod panels;
 mod projector;
@@ -27,9 +29,10 @@ mod supervisor;
 mod watch;
 mod watchdog;
 
+pub use access::{Credential, TurnedAway};
 pub use checks::{CheckMeasures, CheckSet, Checks};
 pub use doors::certificates;
-pub use effect::Effect;
+pub use effect::{Effect, TokenEffect};
 pub use handle::{Handle, Joined};
 pub use input::{Aftermath, Input, Taken};
 pub use lock::{Lock, LockError};

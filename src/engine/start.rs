@@ -13,11 +13,7 @@ use tokio::sync::{Mutex, Notify, mpsc};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::config::{Config, ConfigError};
-use crate::ingress::{BodyBudget, Certificates, Channel, Refusals, Swap};
-use crate::model::{ChannelId, CheckPanel, EventFilter, InboxFilter, LogLine, ProviderKind};
-use crate::store::{Options, Pulse, Store, StoreError};
-
+use super::access::{Access, Owner};
 use super::checks::{CheckSet, Checks};
 use super::doors::{Channels, Ingress, certificates};
 use super::driver::Driver;
@@ -28,6 +24,10 @@ use super::state::{ACTIVITY, Beginning, Engine, INBOX};
 use super::supervisor::{Supervisor, TaskSpec};
 use super::watch::watch_task;
 use super::{Handle, Input, Lock, LockError, Watchdog, doors};
+use crate::config::{Config, ConfigError};
+use crate::ingress::{BodyBudget, Certificates, Channel, Refusals, Swap};
+use crate::model::{ChannelId, CheckPanel, EventFilter, InboxFilter, LogLine, OperatorName, ProviderKind};
+use crate::store::{Options, Pulse, Store, StoreError};
 
 /// Inputs that may wait for the loop.
 const INPUTS: usize = 1024;
@@ -259,7 +259,19 @@ fn beginning(config: &Config, store: &Store, checks: Vec<CheckPanel>) -> Result<
         rejections: store.rejections(None, ACTIVITY)?,
         dead_letters: store.dead_letters(up_to)?,
         up_to,
+        access: Access::new(owner(), config.operators.clone(), store.tokens()?),
     })
+}
+
+/// The owner of the state directory is whoever runs the engine: the directory is private to them.
+fn owner() -> Owner {
+    let name = |text: &str| text.parse::<OperatorName>().ok();
+    let own = std::env::var("USER").ok().and_then(|user| name(&user));
+    Owner {
+        uid: rustix::process::geteuid().as_raw(),
+        name: own.unwrap_or_else(OperatorName::unnamed),
+        root: name("root").unwrap_or_else(OperatorName::unnamed),
+    }
 }
 
 async fn forward_logs(mut logs: mpsc::Receiver<LogLine>, inputs: mpsc::Sender<Input>, stop: CancellationToken) {

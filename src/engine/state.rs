@@ -6,16 +6,19 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::sync::mpsc;
 use tokio::time::{Interval, MissedTickBehavior};
 
-use crate::model::{CheckPanel, Event, LogLine, MessageRow, Rejection, StoreTrouble, TaskStatus};
+use crate::model::{CheckPanel, Event, Identity, LogLine, MessageRow, Rejection, StoreTrouble, TaskStatus};
+use crate::policy;
 use crate::protocol::{
-    ClientId, ConfigFault, ConfigStatus, Notice, Refusal, Reply, Request, RequestId, Snapshot, Update,
+    ClientId, ConfigFault, ConfigStatus, Figures, Notice, Refusal, Reply, Request, RequestId, Snapshot, StoreFigures,
+    Update,
 };
 use crate::store::Projected;
 
+use super::access::Access;
 use super::checks::CheckBoard;
 use super::panels::Panels;
 use super::recent::Recent;
-use super::{Aftermath, Effect, Input, Taken};
+use super::{Aftermath, Credential, Effect, Input, Taken, TokenEffect};
 
 /// Messages in a snapshot; a screen asks for older ones as it scrolls.
 pub(super) const INBOX: usize = 200;
@@ -42,10 +45,12 @@ pub(super) struct Beginning {
     pub rejections: Vec<Rejection>,
     pub dead_letters: u64,
     pub up_to: i64,
+    pub access: Access,
 }
 
 #[derive(Debug)]
 struct Follower {
+    identity: Identity,
     follow: bool,
     read_only: bool,
     /// It has missed notices; it gets a snapshot as soon as it has room for one.
@@ -72,8 +77,11 @@ pub struct Engine {
     events: Recent<Event>,
     rejections: Recent<Rejection>,
     logs: Recent<LogLine>,
+    /// Refused since the engine started, by channel and reason.
+    turned_down: BTreeMap<(String, String), u64>,
     dead_letters: u64,
     up_to: i64,
+    access: Access,
     clients: HashMap<ClientId, Follower>,
     stopping: bool,
 }
@@ -105,8 +113,10 @@ impl Engine {
             events: Recent::new(ACTIVITY, beginning.events),
             rejections: Recent::new(ACTIVITY, beginning.rejections),
             logs: Recent::new(ACTIVITY, Vec::new()),
+            turned_down: BTreeMap::new(),
             dead_letters: beginning.dead_letters,
             up_to: beginning.up_to,
+            access: beginning.access,
             clients: HashMap::new(),
             stopping: false,
         }
@@ -132,12 +142,14 @@ impl Engine {
     #[must_use = "effects do nothing until the driver performs them"]
     pub fn apply(&mut self, input: Input, now: Timestamp) -> Vec<Effect> {
         let mut effects = match input {
-            Input::Joined { client, follow, read_only, outbox: _ } => self.joined(client, follow, read_only, now),
+            Input::Joined { client, credential, follow, read_only, .. } => {
+                self.joined(client, &credential, follow, read_only, now)
+            }
             Input::Left(client) => self.left(client),
             Input::Lagging(client) => self.lagging(client),
             Input::Asked { client, id, request } => self.asked(client, id, request, now),
             Input::Answered { client, id, reply, aftermath } => {
-                let mut effects = aftermath.map_or_else(Vec::new, |aftermath| self.settle(aftermath));
+                let mut effects = aftermath.map_or_else(Vec::new, |aftermath| self.settle(aftermath, now));
                 effects.push(Effect::Send(client, Box::new(Update::Reply { id, reply })));
                 effects
             }
@@ -214,6 +226,24 @@ impl Engine {
         }
     }
 
+    /// What the engine itself can count; the driver adds what the store counts.
+    fn figures(&self) -> Figures {
+        Figures {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            started: self.started,
+            channels: self.panels.all(),
+            refused: self
+                .turned_down
+                .iter()
+                .map(|((channel, reason), count)| (channel.clone(), reason.clone(), *count))
+                .collect(),
+            dead_letters: self.dead_letters,
+            clients: self.followers(),
+            tasks: self.tasks.values().cloned().collect(),
+            store: StoreFigures::default(),
+        }
+    }
+
     fn followers(&self) -> usize {
         self.clients.values().filter(|client| client.follow).count()
     }
@@ -229,9 +259,13 @@ impl Engine {
     }
 
     fn reloaded(&mut self, outcome: Result<Box<Taken>, ConfigFault>, now: Timestamp) -> Vec<Effect> {
+        let mut effects = Vec::new();
         match outcome {
             Ok(taken) => {
                 let Taken { config, changes, counts, inbox } = *taken;
+                // Who may less now, or nothing any more, is that from here on.
+                self.access.configure(config.operators.clone());
+                effects = self.let_go(now);
                 self.panels.configure(&config, &counts);
                 if let Some(inbox) = inbox {
                     self.inbox = Recent::new(INBOX, inbox);
@@ -255,16 +289,31 @@ impl Engine {
                 self.config.last_error = Some(fault);
             }
         }
-        self.refresh(now)
+        effects.extend(self.refresh(now));
+        effects
     }
 
-    fn joined(&mut self, client: ClientId, follow: bool, read_only: bool, now: Timestamp) -> Vec<Effect> {
-        self.clients.insert(client, Follower { follow, read_only, lagging: false });
-        if !follow {
-            return Vec::new();
+    fn joined(
+        &mut self,
+        client: ClientId,
+        credential: &Credential,
+        follow: bool,
+        read_only: bool,
+        now: Timestamp,
+    ) -> Vec<Effect> {
+        let identity = match self.access.admit(credential, follow, now) {
+            Ok(identity) => identity,
+            Err(turned_away) => return vec![Effect::Admit(client, Err(turned_away))],
+        };
+        let mut effects = vec![Effect::Admit(client, Ok(identity.clone()))];
+        effects.extend(self.access.used(&identity, now).map(|token| Effect::Token(TokenEffect::Used(token, now))));
+        self.clients.insert(client, Follower { identity, follow, read_only, lagging: false });
+        if follow {
+            // The snapshot first: whatever is published next changes it.
+            effects.push(self.send_snapshot(client, now));
+            effects.push(Effect::Publish(Notice::Clients(self.followers())));
         }
-        // The snapshot first: whatever is published next changes it.
-        vec![self.send_snapshot(client, now), Effect::Publish(Notice::Clients(self.followers()))]
+        effects
     }
 
     fn left(&mut self, client: ClientId) -> Vec<Effect> {
@@ -289,9 +338,29 @@ impl Engine {
         if follower.read_only && request.writes() {
             return answer(Err(Refusal::Denied("this client is read-only".to_owned())));
         }
+        if let Err(why) = policy::may(&follower.identity, &request) {
+            return answer(Err(Refusal::Denied(why)));
+        }
+        let identity = &follower.identity;
         match request {
+            Request::Overall => answer(Ok(Reply::Overall(self.snapshot(now).overall(now)))),
+            Request::Figures => vec![Effect::Figures { client, id, figures: Box::new(self.figures()) }],
+            Request::WhoAmI => answer(Ok(Reply::Identity(identity.clone()))),
+            Request::Tokens => answer(Ok(Reply::Tokens(self.access.tokens()))),
+            Request::AddToken(wish) => match self.access.grant(wish, now) {
+                Ok(wish) => vec![Effect::Token(TokenEffect::Add { client, id, wish })],
+                Err(why) => answer(Err(Refusal::Failed(why))),
+            },
+            Request::RevokeToken(token) if self.access.knows(token) => {
+                vec![Effect::Token(TokenEffect::Revoke { client, id, token })]
+            }
+            Request::RevokeToken(token) => answer(Err(Refusal::Unknown(format!(
+                "no token has the id {token}; `aurora access token list` names them"
+            )))),
             Request::Snapshot => answer(Ok(Reply::Snapshot(Box::new(self.snapshot(now))))),
-            Request::Mark { ids, mark } => vec![Effect::Mark { client, id, ids, mark }],
+            Request::Mark { ids, mark } => {
+                vec![Effect::Mark { client, id, ids, mark, who: identity.operator.clone() }]
+            }
             Request::SetVip { id: contact, vip } => vec![Effect::SetVip { client, id, contact, vip }],
             Request::Replay(filter) => vec![Effect::Replay { client, id, filter }],
             Request::Reload => vec![Effect::Reload(Some((client, id)))],
@@ -308,8 +377,16 @@ impl Engine {
         }
     }
 
-    fn settle(&mut self, aftermath: Aftermath) -> Vec<Effect> {
+    fn settle(&mut self, aftermath: Aftermath, now: Timestamp) -> Vec<Effect> {
         match aftermath {
+            Aftermath::TokenAdded(hash, token) => {
+                self.access.add(hash, token);
+                Vec::new()
+            }
+            Aftermath::TokenRevoked(id) => {
+                self.access.revoke(id);
+                self.let_go(now)
+            }
             Aftermath::Marked { marks, unread } => {
                 for row in self.inbox.iter_mut() {
                     if let Some((_, now)) = marks.iter().find(|(seq, _)| *seq == row.seq) {
@@ -327,6 +404,18 @@ impl Engine {
                 vec![Effect::Publish(Notice::Vip { contact, vip })]
             }
         }
+    }
+
+    /// Recognises every client again, and drops those nobody knows any more. A screen on a token that ended ends too.
+    fn let_go(&mut self, now: Timestamp) -> Vec<Effect> {
+        let mut gone = Vec::new();
+        for (client, follower) in &mut self.clients {
+            match self.access.again(&follower.identity, now) {
+                Ok(identity) => follower.identity = identity,
+                Err(_) => gone.push(*client),
+            }
+        }
+        gone.into_iter().flat_map(|client| self.left(client)).collect()
     }
 
     fn projected(&mut self, projected: Projected, now: Timestamp) -> Vec<Effect> {
@@ -350,6 +439,8 @@ impl Engine {
     fn rejected(&mut self, rejections: Vec<Rejection>) -> Vec<Effect> {
         for rejection in &rejections {
             self.panels.rejected(rejection);
+            let key = (rejection.channel.clone().unwrap_or_default(), rejection.reason.clone());
+            *self.turned_down.entry(key).or_default() += rejection.count;
             self.rejections.push(rejection.clone());
         }
         vec![Effect::KeepRejections(rejections.clone()), Effect::Publish(Notice::Rejected(rejections))]
@@ -363,13 +454,14 @@ impl Engine {
     fn tick(&mut self, now: Timestamp) -> Vec<Effect> {
         self.panels.tick(now);
         self.checks.tick();
+        let mut effects = self.let_go(now);
+        effects.extend(self.publish_checks());
         let behind: Vec<ClientId> = self
             .clients
             .iter()
             .filter(|(_, follower)| follower.lagging && follower.follow)
             .map(|(id, _)| *id)
             .collect();
-        let mut effects = self.publish_checks();
         if self.refused.is_some_and(|refused| now.duration_since(refused).abs() >= TRY_AGAIN) {
             self.refused = Some(now);
             effects.push(Effect::Reload(None));
@@ -390,10 +482,14 @@ mod tests {
     use std::collections::HashMap;
 
     use crate::config;
-    use crate::model::{Mark, Marks};
+    use crate::model::{Mark, Marks, Role, Token, TokenHash, TokenId};
     use crate::store::Unread;
 
+    use super::super::TurnedAway;
+    use super::super::access::Owner;
     use super::*;
+
+    const OWNER: Credential = Credential::Local { uid: 1000, ssh_key: None };
 
     fn at(seconds: i64) -> Timestamp {
         Timestamp::from_second(1_700_000_000 + seconds).expect("in range")
@@ -416,8 +512,26 @@ mod tests {
         }
     }
 
+    fn name(text: &str) -> crate::model::OperatorName {
+        text.parse().expect("a name")
+    }
+
+    /// A viewer's token that counts until second 10.
+    fn token() -> Token {
+        Token {
+            id: TokenId::from_uuid(uuid::Uuid::from_u128(1)),
+            operator: name("ci"),
+            role: Role::Viewer,
+            scopes: None,
+            created: at(0),
+            expires: Some(at(10)),
+            used: None,
+        }
+    }
+
     fn engine() -> Engine {
-        let config = config::parse("", None).expect("defaults");
+        let operators = "[operators.vera]\nrole = \"viewer\"\nunix = 1001\n";
+        let config = config::parse(operators, None).expect("no mistake");
         let (_, inputs) = mpsc::channel(1);
         let panels = Panels::new(&config, &HashMap::new());
         Engine::new(
@@ -435,13 +549,24 @@ mod tests {
                 rejections: Vec::new(),
                 dead_letters: 0,
                 up_to: 1,
+                access: Access::new(
+                    Owner { uid: 1000, name: name("otto"), root: name("root") },
+                    config.operators,
+                    vec![(TokenHash([1; 32]), token())],
+                ),
             },
         )
     }
 
     fn join(engine: &mut Engine, client: u64, read_only: bool) -> Vec<Effect> {
+        join_as(engine, client, OWNER, read_only)
+    }
+
+    fn join_as(engine: &mut Engine, client: u64, credential: Credential, read_only: bool) -> Vec<Effect> {
         let (outbox, _) = mpsc::channel(1);
-        engine.apply(Input::Joined { client: ClientId(client), outbox, follow: true, read_only }, at(0))
+        let client = ClientId(client);
+        let input = Input::Joined { client, outbox, admission: None, credential, follow: true, read_only };
+        engine.apply(input, at(0))
     }
 
     fn ask(engine: &mut Engine, client: u64, request: Request) -> Vec<Effect> {
@@ -452,8 +577,46 @@ mod tests {
     async fn a_client_gets_the_snapshot_before_any_notice() {
         let mut engine = engine();
         let effects = join(&mut engine, 1, false);
-        assert!(matches!(&effects[0], Effect::Send(ClientId(1), update) if matches!(**update, Update::Snapshot(_))));
-        assert!(matches!(effects[1], Effect::Publish(Notice::Clients(1))));
+        assert!(matches!(effects[0], Effect::Admit(ClientId(1), Ok(_))));
+        assert!(matches!(&effects[1], Effect::Send(ClientId(1), update) if matches!(**update, Update::Snapshot(_))));
+        assert!(matches!(effects[2], Effect::Publish(Notice::Clients(1))));
+    }
+
+    #[tokio::test]
+    async fn a_stranger_is_turned_away_and_leaves_nothing_behind() {
+        let mut engine = engine();
+        let effects = join_as(&mut engine, 1, Credential::Local { uid: 2000, ssh_key: None }, false);
+        assert!(matches!(effects[..], [Effect::Admit(ClientId(1), Err(TurnedAway::Unrecognised(_)))]));
+        assert_eq!(engine.snapshot(at(0)).clients, 0);
+        assert!(ask(&mut engine, 1, Request::Snapshot).is_empty(), "it has no answer to wait for");
+    }
+
+    #[tokio::test]
+    async fn a_role_is_checked_for_every_request() {
+        let mut engine = engine();
+        join_as(&mut engine, 1, Credential::Local { uid: 1001, ssh_key: None }, false);
+        let effects = ask(&mut engine, 1, Request::Mark { ids: vec![row(1).id], mark: Mark::Ack });
+        let [Effect::Send(_, update)] = &effects[..] else { panic!("{effects:?}") };
+        let Update::Reply { reply: Err(Refusal::Denied(why)), .. } = &**update else { panic!("{update:?}") };
+        assert_eq!(why, "this needs the role operator; vera has the role viewer");
+        join(&mut engine, 2, false);
+        let effects = ask(&mut engine, 2, Request::Mark { ids: vec![row(1).id], mark: Mark::Ack });
+        assert!(matches!(&effects[..], [Effect::Mark { who, .. }] if who.as_str() == "otto"), "{effects:?}");
+    }
+
+    #[tokio::test]
+    async fn a_client_goes_with_its_token() {
+        let mut engine = engine();
+        let effects = join_as(&mut engine, 1, Credential::Token(TokenHash([1; 32])), true);
+        assert!(matches!(effects[1], Effect::Token(TokenEffect::Used(..))), "{effects:?}");
+        assert!(engine.apply(Input::Tick, at(10)).is_empty(), "it counts to the last second");
+        assert!(matches!(engine.apply(Input::Tick, at(11))[..], [Effect::Drop(ClientId(1)), ..]));
+        join_as(&mut engine, 2, Credential::Token(TokenHash([1; 32])), true);
+        let aftermath = Some(Aftermath::TokenRevoked(token().id));
+        let input = Input::Answered { client: ClientId(9), id: RequestId(1), reply: Ok(Reply::Done), aftermath };
+        assert!(matches!(engine.apply(input, at(1))[0], Effect::Drop(ClientId(2))));
+        let effects = join_as(&mut engine, 3, Credential::Token(TokenHash([1; 32])), true);
+        assert!(matches!(effects[..], [Effect::Admit(ClientId(3), Err(_))]));
     }
 
     #[tokio::test]

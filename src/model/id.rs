@@ -92,6 +92,10 @@ id_type!(
     /// A person or system that writes on one channel.
     ContactId, "con_", "a contact id"
 );
+id_type!(
+    /// A token of the API. It says nothing about the token's secret.
+    TokenId, "tok_", "a token id"
+);
 
 impl From<EventId> for MessageId {
     fn from(id: EventId) -> Self {

@@ -1,4 +1,4 @@
-//! The nouns: ids, events, messages, contacts, channels, checks, tasks. No async, no I/O.
+//! The nouns: ids, events, messages, contacts, channels, checks, tasks, operators. No async, no I/O.
 
 mod address;
 mod age;
@@ -14,13 +14,16 @@ mod log;
 mod message;
 mod name;
 mod nearest;
+mod operator;
 mod panel;
 mod rejection;
 mod secret;
+mod stats;
 mod storage;
 mod strip;
 mod target;
 mod task;
+mod token;
 mod value;
 
 pub use address::{BadAddress, Endpoint, Family, HttpAddress};
@@ -32,15 +35,18 @@ pub use check_history::{CheckHistory, Failure, HistorySlot};
 pub use check_panel::{CheckPanel, CheckState, Soft};
 pub use event::{Event, EventState};
 pub use filter::{ContactFilter, EventFilter, InboxFilter};
-pub use id::{BadId, ContactId, ConversationId, EventId, MessageId};
+pub use id::{BadId, ContactId, ConversationId, EventId, MessageId, TokenId};
 pub use log::{LogLevel, LogLine};
 pub use message::{Contact, Mark, Marks, Message, MessageRow, Parsed, Person, Report};
 pub use nearest::nearest;
+pub use operator::{BadOperatorName, Identity, OperatorName, RecognisedBy, Role};
 pub use panel::{ChannelPanel, ChannelState};
 pub use rejection::{Reason, Rejection};
 pub use secret::{Secret, names_a_secret};
+pub use stats::ChannelStats;
 pub use storage::{StoreFault, StoreTrouble};
 pub use strip::{Slot, Strip};
 pub use target::{Expected, HttpTarget, PRESETS, ProcessTarget, Target, TcpStep, TcpTarget, TlsTarget, preset};
 pub use task::{TaskState, TaskStatus};
+pub use token::{FreshToken, Scope, Token, TokenHash, TokenWish};
 pub use value::{Value, short_bytes, short_duration};

@@ -1,4 +1,4 @@
-//! Names that people choose for what they configure: channels, checks.
+//! Names that people choose for what they configure: channels, checks, operators.
 
 /// Makes an id that is the name of a table in the configuration.
 ///

@@ -2,11 +2,13 @@
 
 mod client;
 mod forwarded;
+mod limit;
 mod listen;
 mod tls;
 
 pub use client::{HttpClient, http_client};
 pub use forwarded::client_address;
+pub use limit::{RateLimit, source};
 pub use listen::{DoorLimits, Handler, RefusedConnection, bind, serve};
 pub use tls::{
     Distrust, HandshakeError, ListenerTls, ProbeTls, Shown, TlsError, client_tls, follow_files, install_provider,

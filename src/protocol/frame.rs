@@ -22,7 +22,8 @@ pub enum ToEngine {
         follow: bool,
         /// Whether it promises to change nothing.
         read_only: bool,
-        /// The name of the ssh key it came with, as `aurora attach --stdio --as NAME` says it on the far side.
+        /// The name of the ssh key it came with, as `aurora attach --stdio --as NAME` says it on the far side. Only the
+        /// owner's processes may name one, and become that operator by it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         ssh_key: Option<String>,
     },

@@ -4,6 +4,7 @@
 //! attached screen share every line of code.
 
 mod config_status;
+mod figures;
 mod frame;
 mod problems;
 mod reply;
@@ -11,6 +12,7 @@ mod request;
 mod snapshot;
 
 pub use config_status::{ConfigFault, ConfigStatus};
+pub use figures::{Figures, Overall, StoreFigures};
 pub use frame::{CODEC_MAX, FromEngine, ToEngine, VERSION};
 pub use problems::{Problem, Severity, severity};
 pub use reply::{FullEvent, Refusal, Reply};

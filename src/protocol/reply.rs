@@ -4,9 +4,12 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::model::{CheckHistory, Contact, Event, Marks, Message, MessageRow, Observation, Report};
+use crate::model::{
+    ChannelStats, CheckHistory, Contact, Event, FreshToken, Identity, Marks, Message, MessageRow, Observation, Report,
+    Token,
+};
 
-use super::Snapshot;
+use super::{Figures, Overall, Snapshot};
 
 /// The answer to a request.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -36,6 +39,18 @@ pub enum Reply {
     CheckHistory(Option<Box<CheckHistory>>),
     /// What a look found.
     Observation(Box<Observation>),
+    /// How aurora is.
+    Overall(Overall),
+    /// Counts, by channel.
+    Stats(Vec<ChannelStats>),
+    /// The numbers a monitoring system collects.
+    Figures(Box<Figures>),
+    /// Who the client is.
+    Identity(Identity),
+    /// Tokens, the oldest first.
+    Tokens(Vec<Token>),
+    /// A token was made; this is the only time its secret is seen.
+    TokenAdded(Box<Token>, FreshToken),
 }
 
 /// One event with everything that came along.

@@ -3,7 +3,9 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::model::{CheckId, ContactFilter, ContactId, EventFilter, EventId, InboxFilter, Mark, MessageId};
+use crate::model::{
+    CheckId, ContactFilter, ContactId, EventFilter, EventId, InboxFilter, Mark, MessageId, TokenId, TokenWish,
+};
 
 /// The number a client gives its request; the reply carries it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -98,6 +100,20 @@ pub enum Request {
     },
     /// Look at a check now. The result counts like any other.
     CheckNow(CheckId),
+    /// How aurora is, in one word.
+    Overall,
+    /// Counts per channel.
+    Stats,
+    /// The numbers a monitoring system collects.
+    Figures,
+    /// Who am I, and what may I do?
+    WhoAmI,
+    /// The tokens of the API.
+    Tokens,
+    /// Make a token.
+    AddToken(TokenWish),
+    /// Let a token no longer count.
+    RevokeToken(TokenId),
 }
 
 impl Request {
@@ -116,19 +132,26 @@ impl Request {
             | Self::Message(_)
             | Self::Contacts { .. }
             | Self::Contact(_)
-            | Self::CheckHistory { .. } => false,
+            | Self::CheckHistory { .. }
+            | Self::Overall
+            | Self::Stats
+            | Self::Figures
+            | Self::WhoAmI
+            | Self::Tokens => false,
             Self::CheckNow(_)
             | Self::Replay(_)
             | Self::Mark { .. }
             | Self::SetVip { .. }
             | Self::RestartTask(_)
-            | Self::Reload => true,
+            | Self::Reload
+            | Self::AddToken(_)
+            | Self::RevokeToken(_) => true,
         }
     }
 
     /// Whether asking twice does no more than asking once, so that it may be asked again after the line broke.
     #[must_use]
     pub fn is_idempotent(&self) -> bool {
-        !matches!(self, Self::RestartTask(_) | Self::CheckNow(_))
+        !matches!(self, Self::RestartTask(_) | Self::CheckNow(_) | Self::AddToken(_))
     }
 }

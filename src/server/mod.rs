@@ -1,5 +1,12 @@
 //! The doors to an engine from outside its process. Everything they answer is a request to the engine.
 
+mod api;
+mod caller;
+mod metrics;
+mod openapi;
+mod problem;
 mod socket;
+mod updates;
 
+pub use api::{Settings, api};
 pub use socket::{socket_path, unix_socket};

@@ -11,7 +11,7 @@ use tokio_util::codec::{Framed, LengthDelimitedCodec};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::engine::{Handle, Joined, TaskSpec};
+use crate::engine::{Credential, Handle, Joined, TaskSpec};
 use crate::protocol::{CODEC_MAX, FromEngine, Refusal, ToEngine, Update, VERSION};
 
 /// Time for the first frame.
@@ -27,7 +27,8 @@ pub fn socket_path(state_dir: &Path) -> PathBuf {
     state_dir.join("aurora.sock")
 }
 
-/// The task that serves `path`. Only the owner of the state directory, and root, may connect.
+/// The task that serves `path`. The mode of the socket lets in the owner of the state directory, and root; the
+/// engine decides by the uid of the process who it is.
 #[must_use]
 pub fn unix_socket(path: PathBuf, handle: Handle) -> TaskSpec {
     TaskSpec::new("attach socket", move |context| {
@@ -60,11 +61,10 @@ async fn accept(listener: UnixListener, handle: Handle, stop: CancellationToken)
         tokio::select! {
             () = stop.cancelled() => break,
             accepted = listener.accept() => match accepted {
-                Ok((stream, _)) if may_enter(&stream) => {
+                Ok((stream, _)) => {
                     let (handle, stop) = (handle.clone(), stop.clone());
                     clients.spawn(async move { converse(stream, &handle, stop).await });
                 }
-                Ok(_) => tracing::warn!("a process of another user tried to attach"),
                 Err(error) => {
                     tracing::warn!(%error, "failed to accept a client");
                     tokio::time::sleep(Duration::from_millis(50)).await;
@@ -77,16 +77,14 @@ async fn accept(listener: UnixListener, handle: Handle, stop: CancellationToken)
     let _ = tokio::time::timeout(Duration::from_secs(1), clients.wait()).await;
 }
 
-/// The mode of the socket says it already; this says it again where a mode was changed by hand.
-fn may_enter(stream: &UnixStream) -> bool {
-    let own = rustix::process::geteuid().as_raw();
-    stream.peer_cred().is_ok_and(|peer| peer.uid() == own || peer.uid() == 0)
-}
-
 async fn converse(stream: UnixStream, handle: &Handle, stop: CancellationToken) {
+    let uid = match stream.peer_cred() {
+        Ok(peer) => peer.uid(),
+        Err(error) => return tracing::warn!(%error, "the system does not say who attaches"),
+    };
     let codec = LengthDelimitedCodec::builder().max_frame_length(CODEC_MAX).new_codec();
     let mut frames = Framed::new(stream, codec);
-    let joined = match tokio::time::timeout(HELLO_TIMEOUT, greet(&mut frames, handle)).await {
+    let joined = match tokio::time::timeout(HELLO_TIMEOUT, greet(&mut frames, uid, handle)).await {
         Ok(Ok(joined)) => joined,
         Ok(Err(error)) => return tracing::debug!(%error, "a client did not get in"),
         Err(_) => return tracing::debug!("a client said nothing"),
@@ -96,28 +94,30 @@ async fn converse(stream: UnixStream, handle: &Handle, stop: CancellationToken) 
     }
 }
 
-async fn greet(frames: &mut Frames, handle: &Handle) -> std::io::Result<Joined> {
+async fn greet(frames: &mut Frames, uid: u32, handle: &Handle) -> std::io::Result<Joined> {
     let Some(frame) = frames.next().await else { return Err(std::io::ErrorKind::UnexpectedEof.into()) };
     let hello: Result<ToEngine, _> = serde_json::from_slice(&frame?);
-    match hello {
-        Ok(ToEngine::Hello { version: VERSION, follow, read_only, .. }) => {
-            send(frames, &FromEngine::Welcome { version: env!("CARGO_PKG_VERSION").to_owned() }).await?;
-            Ok(handle.join(follow, read_only).await)
+    let reason = match hello {
+        Ok(ToEngine::Hello { version: VERSION, follow, read_only, ssh_key }) => {
+            match handle.join(Credential::Local { uid, ssh_key }, follow, read_only).await {
+                Ok(joined) => {
+                    send(frames, &FromEngine::Welcome { version: env!("CARGO_PKG_VERSION").to_owned() }).await?;
+                    return Ok(joined);
+                }
+                Err(turned_away) => {
+                    tracing::warn!(uid, %turned_away, "a client was turned away");
+                    turned_away.to_string()
+                }
+            }
         }
-        Ok(ToEngine::Hello { version, .. }) => {
-            let reason = format!(
-                "this engine (aurora {}) speaks protocol {VERSION}, the client {version}; use the same aurora on both sides",
-                env!("CARGO_PKG_VERSION")
-            );
-            send(frames, &FromEngine::Goodbye { reason: reason.clone() }).await?;
-            Err(std::io::Error::other(reason))
-        }
-        _ => {
-            let reason = "the first frame was no hello".to_owned();
-            send(frames, &FromEngine::Goodbye { reason: reason.clone() }).await?;
-            Err(std::io::Error::other(reason))
-        }
-    }
+        Ok(ToEngine::Hello { version, .. }) => format!(
+            "this engine (aurora {}) speaks protocol {VERSION}, the client {version}; use the same aurora on both sides",
+            env!("CARGO_PKG_VERSION")
+        ),
+        _ => "the first frame was no hello".to_owned(),
+    };
+    send(frames, &FromEngine::Goodbye { reason: reason.clone() }).await?;
+    Err(std::io::Error::other(reason))
 }
 
 async fn talk(frames: &mut Frames, mut joined: Joined, stop: &CancellationToken) -> std::io::Result<()> {

@@ -11,6 +11,7 @@ mod body_guard;
 mod check_tests;
 mod checkpoint;
 mod checks;
+mod commit_times;
 mod contacts;
 mod error;
 mod events;
@@ -27,11 +28,14 @@ mod record;
 mod rejections;
 mod reports;
 mod search;
+mod stats;
 #[cfg(test)]
 mod tests;
+mod tokens;
 mod writer;
 
 pub use checks::{CheckBatch, CheckCounts, CheckResult, KeptCheck, Span};
+pub use commit_times::CommitTimes;
 pub use error::StoreError;
 pub use events::RawEvent;
 pub use inbox::ChannelCounts;

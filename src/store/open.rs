@@ -18,7 +18,7 @@ use super::pulse::Pulse;
 use super::queue::{Delivery, Queue};
 use super::read::ReadPool;
 use super::writer::Writer;
-use super::{NewEvent, Recorded, StoreError, health, migrate};
+use super::{CommitTimes, NewEvent, Recorded, StoreError, health, migrate};
 
 /// How the store works.
 #[derive(Debug, Clone, Copy)]
@@ -42,6 +42,7 @@ pub struct Store {
     committed: Arc<Notify>,
     recorded: Arc<AtomicU64>,
     health: Arc<Health>,
+    commit_times: Arc<CommitTimes>,
     threads: Vec<JoinHandle<()>>,
 }
 
@@ -80,6 +81,7 @@ impl Store {
         let committed = Arc::new(Notify::new());
         let recorded = Arc::new(AtomicU64::new(0));
         let health = Arc::new(Health::new(state_dir.to_owned()));
+        let commit_times = Arc::new(CommitTimes::default());
         let checkpointer = Checkpointer::new(path, Arc::clone(&queue))?;
         let (checkpoint, rung) = mpsc::sync_channel(1);
         let writer = Writer {
@@ -88,6 +90,7 @@ impl Store {
             batch: options.commit_batch.max(1),
             committed: Arc::clone(&committed),
             recorded: Arc::clone(&recorded),
+            commit_times: Arc::clone(&commit_times),
             guard,
             health: Arc::clone(&health),
             checkpoint,
@@ -100,7 +103,7 @@ impl Store {
             spawn("store-writer", Box::new(move || writer.run()))?,
             spawn("store-checkpoint", Box::new(move || checkpointer.run(&rung)))?,
         ];
-        Ok(Self { queue, readers: ReadPool::new(path), committed, recorded, health, threads })
+        Ok(Self { queue, readers: ReadPool::new(path), committed, recorded, commit_times, health, threads })
     }
 
     /// Makes the events of one delivery durable, all of them or none, and tells what became of them.
@@ -140,6 +143,18 @@ impl Store {
     #[must_use]
     pub fn trouble(&self) -> watch::Receiver<Option<StoreTrouble>> {
         self.health.watch()
+    }
+
+    /// Deliveries that wait for their commit.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.queue.waiting()
+    }
+
+    /// How long commits took since the store was opened.
+    #[must_use]
+    pub fn commit_times(&self) -> &CommitTimes {
+        &self.commit_times
     }
 
     /// The numbers of `ids` in the store; a new channel gets one.

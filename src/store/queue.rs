@@ -73,6 +73,11 @@ impl Queue {
         Ok(())
     }
 
+    /// Deliveries in it.
+    pub(super) fn waiting(&self) -> usize {
+        self.lock().deliveries.len()
+    }
+
     /// Queues other work. Its callers wait for the answer, so each has at most one in the queue.
     pub(super) fn work(&self, work: Work) -> Result<(), StoreError> {
         let mut waiting = self.lock();

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::model::{
     Assurance, ChannelId, ContactFilter, EventFilter, EventId, EventState, InboxFilter, Mark, Parsed, Person, Report,
-    StoreFault,
+    Role, Scope, StoreFault, Token, TokenHash, TokenId,
 };
 
 use super::{NewEvent, Options, Projection, Recorded, Store, StoreError};
@@ -417,4 +417,51 @@ async fn a_report_is_listed_and_only_one_that_needs_somebody_is_a_message() {
         store.project(again.into_iter().map(|event| reported(event, "SM1")).collect(), false).await.expect("projects");
     assert!(projected.rows.is_empty(), "nothing is new");
     assert_eq!(store.inbox_count(&InboxFilter::default()).expect("counts"), 1);
+}
+
+#[tokio::test]
+async fn stats_count_by_channel_and_day() {
+    let dir = tempfile::tempdir().expect("temp dir");
+    let store = open(&dir);
+    let (a, b) = channels(&store).await;
+    let mut old = event(a, Some("1"), "ann: old", 0);
+    old.id = EventId::from_uuid(Uuid::from_u128(1_700_000_000_000 << 80));
+    record(&store, old).await;
+    record(&store, event(a, Some("2"), "ann: new", 0)).await;
+    record(&store, event(b, Some("3"), "bob: new", 0)).await;
+    project(&store).await;
+    store.refresh_vips(|address| address.starts_with("ann")).await.expect("refreshes");
+    let read = store.inbox(&InboxFilter::default(), None, 1).expect("lists")[0].id;
+    store.mark(vec![read], Mark::Read, "anna".into(), at(1)).await.expect("marks");
+    let today = Timestamp::now() - SignedDuration::from_secs(60);
+    let counts: Vec<_> = store.channel_stats(today).expect("counts");
+    let counts: Vec<_> = counts.iter().map(|s| (s.messages, s.unread, s.vip, s.processed_today)).collect();
+    assert_eq!(counts, [(2, 2, 2, 1), (1, 0, 0, 1)]);
+}
+
+#[tokio::test]
+async fn tokens_are_kept_until_they_are_revoked() {
+    let dir = tempfile::tempdir().expect("temp dir");
+    let store = open(&dir);
+    let token = |number, scopes: Option<Vec<Scope>>| Token {
+        id: TokenId::from_uuid(Uuid::from_u128(number)),
+        operator: "anna".parse().expect("a name"),
+        role: Role::Approver,
+        scopes,
+        created: at(0),
+        expires: Some(at(10)),
+        used: None,
+    };
+    let tokens = [token(1, Some(vec![Scope::Stats, Scope::Updates])), token(2, None)];
+    for (number, token) in (1..).zip(&tokens) {
+        store.add_token(TokenHash([number; 32]), token.clone()).await.expect("adds");
+    }
+    store.token_used(tokens[1].id, at(5)).await.expect("notes");
+    drop(store);
+    let store = open(&dir);
+    let kept = store.tokens().expect("lists");
+    assert_eq!(kept[0], (TokenHash([1; 32]), tokens[0].clone()));
+    assert_eq!(kept[1].1, Token { used: Some(at(5)), ..tokens[1].clone() });
+    store.revoke_token(tokens[0].id).await.expect("revokes");
+    assert_eq!(store.tokens().expect("lists").len(), 1);
 }

@@ -12,7 +12,7 @@ use tokio::sync::Notify;
 use super::body_guard::BodyGuard;
 use super::health::{Health, PROBE};
 use super::queue::{Delivery, Next, Queue};
-use super::{Recorded, StoreError, checkpoint, record};
+use super::{CommitTimes, Recorded, StoreError, checkpoint, record};
 
 /// What a row takes besides its body and headers, and what other work writes: near enough to know when a
 /// checkpoint is worth its while.
@@ -29,6 +29,7 @@ pub(super) struct Writer {
     pub committed: Arc<Notify>,
     /// Deliveries committed so far.
     pub recorded: Arc<AtomicU64>,
+    pub commit_times: Arc<CommitTimes>,
     pub guard: BodyGuard,
     /// Whether the disk takes what is written.
     pub health: Arc<Health>,
@@ -96,8 +97,10 @@ impl Writer {
             return self.refuse(deliveries, &error);
         }
         let before = last_seq(&self.connection);
+        let began = Instant::now();
         match self.record_all(&deliveries) {
             Ok(recorded) => {
+                self.commit_times.observe(began.elapsed());
                 self.recorded.fetch_add(deliveries.len() as u64, Ordering::Relaxed);
                 let bytes = bytes_of(&deliveries);
                 if recorded.iter().any(|recorded| recorded.fresh > 0) {

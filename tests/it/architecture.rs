@@ -9,13 +9,14 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("condition", &["model"]),
     ("config", &["model", "condition"]),
     ("protocol", &["model"]),
+    ("policy", &["model", "protocol"]),
     ("net", &["model", "config"]),
     ("store", &["model"]),
     ("provider", &["model"]),
     ("screen", &["model"]),
     ("ingress", &["model", "config", "net", "provider", "store"]),
     ("health", &["model", "condition", "config", "net"]),
-    ("engine", &["model", "config", "protocol", "net", "store", "provider", "ingress", "health"]),
+    ("engine", &["model", "config", "protocol", "net", "store", "provider", "ingress", "health", "policy"]),
     ("server", &["model", "config", "protocol", "net", "engine"]),
     ("client", &["model", "config", "protocol", "net", "engine"]),
     ("tui", &["model", "config", "protocol", "screen", "client"]),
@@ -81,7 +82,7 @@ fn pure_modules_do_no_io() {
     let io = ["tokio::", "std::fs", "std::net::Tcp", "std::process", "std::thread", "Timestamp::now", "rusqlite"];
     let mut broken = Vec::new();
     for (name, module, text) in files() {
-        if !matches!(module.as_str(), "model" | "condition" | "protocol" | "provider" | "screen") {
+        if !matches!(module.as_str(), "model" | "condition" | "protocol" | "policy" | "provider" | "screen") {
             continue;
         }
         let production = text.split("#[cfg(test)]").next().unwrap_or_default();

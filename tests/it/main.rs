@@ -7,6 +7,8 @@
 
 mod support;
 
+mod access;
+mod api;
 mod architecture;
 mod attach;
 mod batch;
@@ -25,10 +27,12 @@ mod nginx;
 mod probes;
 mod pty;
 mod reload;
+mod schemathesis;
 mod seeds;
 mod signers;
 mod ssh;
 mod tls;
 mod tmux;
 mod units;
+mod updates;
 mod vectors;

@@ -23,6 +23,13 @@ fn make_key(path: &Path, passphrase: &str) {
     assert!(Command::new("ssh-keygen").args(args).arg(path).status().expect("ssh-keygen runs").success());
 }
 
+/// A served engine that knows the key of the forced command.
+fn hub() -> Site {
+    let mut site = Site::with("[operators.anna]\nrole = \"operator\"\nssh_key = \"anna-laptop\"\n");
+    site.serve();
+    site
+}
+
 fn read(path: &Path) -> String {
     std::fs::read_to_string(path).expect("a file").trim().to_owned()
 }
@@ -124,7 +131,7 @@ fn descendants(pid: u32) -> Vec<u32> {
 #[test]
 #[ignore = "needs sshd"]
 fn a_cut_line_comes_back_with_nothing_lost() {
-    let site = Site::served();
+    let site = hub();
     let sshd = Sshd::start(&site, "").known(&site);
     deliver(&site, "m1");
     let mut screen = sshd.attach(&site, &[]);
@@ -141,7 +148,7 @@ fn a_cut_line_comes_back_with_nothing_lost() {
     screen.keys("a");
     eventually("the mark crosses", || {
         let rows = site.json(&["inbox", "list"]);
-        rows.as_array().expect("a list").iter().any(|row| row["marks"]["acked"].is_string())
+        rows.as_array().expect("a list").iter().any(|row| row["marks"]["acked_by"] == "anna")
     });
     screen.keys("Q");
     assert!(screen.ends() && screen.is_restored());
@@ -151,7 +158,7 @@ fn a_cut_line_comes_back_with_nothing_lost() {
 #[test]
 #[ignore = "needs sshd"]
 fn ssh_asks_before_the_screen_opens_and_never_behind_it() {
-    let site = Site::served();
+    let site = hub();
     deliver(&site, "m1");
     let sshd = Sshd::start(&site, "open sesame");
     let mut screen = sshd.attach(&site, &[]);
@@ -172,7 +179,7 @@ fn ssh_asks_before_the_screen_opens_and_never_behind_it() {
 #[test]
 #[ignore = "needs sshd"]
 fn a_host_that_is_not_who_it_was_is_refused_with_what_ssh_says() {
-    let site = Site::served();
+    let site = hub();
     let sshd = Sshd::start(&site, "").known(&site);
     let dir = site.path().join("ssh");
     make_key(&dir.join("other"), "");
@@ -187,7 +194,7 @@ fn a_host_that_is_not_who_it_was_is_refused_with_what_ssh_says() {
 #[test]
 #[ignore = "needs sshd"]
 fn a_forced_command_decides_what_runs_whatever_is_asked_for() {
-    let site = Site::served();
+    let site = hub();
     let sshd = Sshd::start(&site, "").known(&site);
     let marker = site.path().join("ran");
     let run = Command::new("ssh")

@@ -83,9 +83,20 @@ impl Site {
     pub fn bare(config: &str) -> Self {
         let dir = tempfile::tempdir().expect("a temporary directory");
         let port = free_port();
-        let listen = format!("[listen]\ningress = \"127.0.0.1:{port}\"\n[node]\nname = \"test\"\n{config}");
+        let listen =
+            format!("[listen]\ningress = \"127.0.0.1:{port}\"\napi = \"off\"\n[node]\nname = \"test\"\n{config}");
         std::fs::write(dir.path().join("config.toml"), listen).expect("writes");
         Self { dir, port, child: None }
+    }
+
+    /// The same with the API on a port of its own, which comes along.
+    pub fn with_api(config: &str) -> (Self, SocketAddr) {
+        let site = Self::with(config);
+        let api = SocketAddr::from(([127, 0, 0, 1], free_port()));
+        let file = site.path().join("config.toml");
+        let text = std::fs::read_to_string(&file).expect("reads");
+        std::fs::write(&file, text.replace("api = \"off\"", &format!("api = \"{api}\""))).expect("writes");
+        (site, api)
     }
 
     /// A site with a running engine.

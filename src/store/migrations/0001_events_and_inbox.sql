@@ -127,3 +127,16 @@ CREATE TABLE rejection (
     first   INTEGER NOT NULL,
     last    INTEGER NOT NULL
 );
+
+-- Tokens of the API. The token itself is kept nowhere.
+CREATE TABLE token (
+    n        INTEGER PRIMARY KEY,
+    id       BLOB    NOT NULL UNIQUE,
+    hash     BLOB    NOT NULL UNIQUE,   -- SHA-256 of the token
+    operator TEXT    NOT NULL,
+    role     TEXT    NOT NULL,
+    scopes   TEXT,                      -- names with spaces between; NULL: all
+    created  INTEGER NOT NULL,
+    expires  INTEGER,
+    used     INTEGER
+);

@@ -1,0 +1,93 @@
+//! `aurora access`: who am I, and the tokens of the API.
+
+use std::io::Write;
+
+use jiff::Timestamp;
+
+use crate::config::Config;
+use crate::model::{Identity, RecognisedBy, Scope, Token, TokenWish, age};
+use crate::protocol::{Reply, Request};
+
+use super::args::{AccessCommand, Global, TokenCommand};
+use super::exit::{Exit, Failure, Outcome};
+use super::output;
+use super::session::{ask, unexpected};
+
+pub(super) async fn run(command: AccessCommand, config: &Config, global: &Global) -> Outcome {
+    match command {
+        AccessCommand::Whoami(json) => match ask(config, global, Request::WhoAmI).await? {
+            Reply::Identity(identity) if json.json => output::json(&identity)?,
+            Reply::Identity(identity) => output::line(&sentence(&identity))?,
+            reply => return Err(unexpected(&reply)),
+        },
+        AccessCommand::Token(TokenCommand::Add { name, role, scopes, expires }) => {
+            let scopes = (!scopes.is_empty()).then_some(scopes);
+            let wish = TokenWish { operator: name, role, scopes, expires: expires.0 };
+            match ask(config, global, Request::AddToken(wish)).await? {
+                Reply::TokenAdded(token, fresh) => {
+                    output::line(&fresh.0)?;
+                    // Not to standard output: `TOKEN=$(aurora access token add ci)` takes the token alone.
+                    writeln!(
+                        std::io::stderr(),
+                        "{}: {} as {}, {}, {}; this is the only time it is shown",
+                        token.id,
+                        token.operator,
+                        token.role,
+                        scopes_of(&token),
+                        expiry(&token),
+                    )?;
+                }
+                reply => return Err(unexpected(&reply)),
+            }
+        }
+        AccessCommand::Token(TokenCommand::List(json)) => match ask(config, global, Request::Tokens).await? {
+            Reply::Tokens(tokens) if json.json => output::json(&tokens)?,
+            Reply::Tokens(tokens) => table(&tokens)?,
+            reply => return Err(unexpected(&reply)),
+        },
+        AccessCommand::Token(TokenCommand::Revoke { id }) => match ask(config, global, Request::RevokeToken(id)).await?
+        {
+            Reply::Done => output::line(&format!("{id} is revoked"))?,
+            reply => return Err(unexpected(&reply)),
+        },
+    }
+    Ok(Exit::Fine)
+}
+
+fn sentence(identity: &Identity) -> String {
+    let by = match &identity.by {
+        RecognisedBy::Owner(uid) => format!("the owner of the state directory, uid {uid}"),
+        RecognisedBy::Uid(uid) => format!("uid {uid}"),
+        RecognisedBy::SshKey(key) => format!("the ssh key {key}"),
+        RecognisedBy::Token(id) => format!("the token {id}"),
+        RecognisedBy::Nobody => "nothing".to_owned(),
+    };
+    format!("{}  {}  recognised by {by}", identity.operator, identity.role)
+}
+
+fn scopes_of(token: &Token) -> String {
+    match &token.scopes {
+        None => "all scopes".to_owned(),
+        Some(scopes) => scopes.iter().map(|scope: &Scope| scope.as_str()).collect::<Vec<_>>().join(", "),
+    }
+}
+
+fn expiry(token: &Token) -> String {
+    token.expires.map_or_else(|| "never expires".to_owned(), |end| format!("expires {}", end.strftime("%Y-%m-%d")))
+}
+
+fn table(tokens: &[Token]) -> Result<(), Failure> {
+    let now = Timestamp::now();
+    let rows = tokens.iter().map(|token| {
+        [
+            token.id.to_string(),
+            token.operator.to_string(),
+            token.role.to_string(),
+            scopes_of(token),
+            age(token.created, now),
+            if token.is_active(now) { expiry(token) } else { "expired".to_owned() },
+            token.used.map_or_else(|| "never".to_owned(), |used| age(used, now)),
+        ]
+    });
+    Ok(output::table(["ID", "OPERATOR", "ROLE", "SCOPES", "CREATED", "EXPIRES", "USED"], rows)?)
+}

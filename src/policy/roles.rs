@@ -1,0 +1,213 @@
+//! Which role and which scope a request needs. The engine asks here before it does anything.
+
+use crate::model::{Identity, Role, Scope};
+use crate::protocol::Request;
+
+/// The role a request needs.
+#[must_use]
+pub fn needed(request: &Request) -> Role {
+    match request {
+        Request::Snapshot
+        | Request::Events { .. }
+        | Request::EventCount(_)
+        | Request::Event(_)
+        | Request::Inbox { .. }
+        | Request::InboxCount(_)
+        | Request::NextUnread
+        | Request::Search { .. }
+        | Request::Message(_)
+        | Request::Contacts { .. }
+        | Request::Contact(_)
+        | Request::CheckHistory { .. }
+        | Request::Overall
+        | Request::Stats
+        | Request::Figures
+        | Request::WhoAmI => Role::Viewer,
+        Request::Replay(_)
+        | Request::Mark { .. }
+        | Request::SetVip { .. }
+        | Request::CheckNow(_)
+        | Request::RestartTask(_)
+        | Request::Reload => Role::Operator,
+        Request::Tokens | Request::AddToken(_) | Request::RevokeToken(_) => Role::Admin,
+    }
+}
+
+/// What opens a request to a token that is limited to scopes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Opens {
+    /// Anybody may ask, without a token too.
+    Any,
+    /// A token with this scope does.
+    One(Scope),
+    /// Only a token that is not limited does.
+    Unlimited,
+}
+
+fn opens(request: &Request) -> Opens {
+    match request {
+        Request::Overall | Request::WhoAmI => Opens::Any,
+        Request::Stats => Opens::One(Scope::Stats),
+        Request::Figures => Opens::One(Scope::Metrics),
+        Request::Events { .. } | Request::Snapshot => Opens::One(Scope::Updates),
+        Request::EventCount(_)
+        | Request::Event(_)
+        | Request::Inbox { .. }
+        | Request::InboxCount(_)
+        | Request::NextUnread
+        | Request::Search { .. }
+        | Request::Message(_)
+        | Request::Contacts { .. }
+        | Request::Contact(_)
+        | Request::Replay(_)
+        | Request::Mark { .. }
+        | Request::SetVip { .. }
+        | Request::CheckHistory { .. }
+        | Request::CheckNow(_)
+        | Request::RestartTask(_)
+        | Request::Reload
+        | Request::Tokens
+        | Request::AddToken(_)
+        | Request::RevokeToken(_) => Opens::Unlimited,
+    }
+}
+
+/// Whether `identity` may ask `request`.
+///
+/// # Errors
+/// A sentence that names what is needed and what is held.
+pub fn may(identity: &Identity, request: &Request) -> Result<(), String> {
+    let needed = needed(request);
+    if identity.role < needed {
+        return Err(format!("this needs the role {needed}; {} has the role {}", identity.operator, identity.role));
+    }
+    is_open(identity, opens(request))
+}
+
+/// Whether `identity` may follow: begin with a snapshot and hear every change.
+///
+/// # Errors
+/// A sentence that names what is needed and what is held.
+pub fn may_follow(identity: &Identity) -> Result<(), String> {
+    is_open(identity, Opens::One(Scope::Updates))
+}
+
+fn is_open(identity: &Identity, opens: Opens) -> Result<(), String> {
+    let Some(scopes) = &identity.scopes else { return Ok(()) };
+    let held = || match &scopes[..] {
+        [] => "nothing".to_owned(),
+        scopes => scopes.iter().map(|scope| scope.as_str()).collect::<Vec<_>>().join(", "),
+    };
+    match opens {
+        Opens::Any => Ok(()),
+        Opens::One(scope) if scopes.contains(&scope) => Ok(()),
+        Opens::One(scope) => Err(format!("this needs the scope {scope}; the token is limited to {}", held())),
+        Opens::Unlimited => Err(format!("this needs a token without scopes; this one is limited to {}", held())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::model::{
+        ContactFilter, ContactId, EventFilter, EventId, InboxFilter, Mark, MessageId, RecognisedBy, TokenId, TokenWish,
+    };
+
+    use super::*;
+
+    /// One line a request: how it looks, an example, the least role, and the scope that opens it to a limited token.
+    /// The same lines make a `match` without a wildcard, so a new request does not compile until it has its line.
+    macro_rules! table {
+        ($($variant:pat => $example:expr, $role:ident, $scope:expr;)*) => {
+            fn table() -> Vec<(Request, Role, Opens)> {
+                let line = |request: &Request| match request { $($variant => (Role::$role, $scope),)* };
+                let examples = vec![$($example),*];
+                $(assert!(examples.iter().any(|request| matches!(request, $variant)), "an example of each");)*
+                examples.into_iter().map(|request| { let (role, scope) = line(&request); (request, role, scope) }).collect()
+            }
+        };
+    }
+
+    fn id<T>(make: impl Fn(uuid::Uuid) -> T) -> T {
+        make(uuid::Uuid::from_u128(7))
+    }
+
+    table! {
+        Request::Snapshot => Request::Snapshot, Viewer, Opens::One(Scope::Updates);
+        Request::Events { .. } => Request::Events { filter: EventFilter::default(), before: None, after: None, limit: 1 },
+            Viewer, Opens::One(Scope::Updates);
+        Request::EventCount(_) => Request::EventCount(EventFilter::default()), Viewer, Opens::Unlimited;
+        Request::Event(_) => Request::Event(id(EventId::from_uuid)), Viewer, Opens::Unlimited;
+        Request::Replay(_) => Request::Replay(EventFilter::default()), Operator, Opens::Unlimited;
+        Request::Inbox { .. } => Request::Inbox { filter: InboxFilter::default(), before: None, limit: 1 },
+            Viewer, Opens::Unlimited;
+        Request::InboxCount(_) => Request::InboxCount(InboxFilter::default()), Viewer, Opens::Unlimited;
+        Request::NextUnread => Request::NextUnread, Viewer, Opens::Unlimited;
+        Request::Search { .. } => Request::Search { query: "x".into(), before: None, limit: 1 },
+            Viewer, Opens::Unlimited;
+        Request::Message(_) => Request::Message(id(MessageId::from_uuid)), Viewer, Opens::Unlimited;
+        Request::Mark { .. } => Request::Mark { ids: Vec::new(), mark: Mark::Read }, Operator, Opens::Unlimited;
+        Request::Contacts { .. } => Request::Contacts { filter: ContactFilter::default(), limit: 1 },
+            Viewer, Opens::Unlimited;
+        Request::Contact(_) => Request::Contact(id(ContactId::from_uuid)), Viewer, Opens::Unlimited;
+        Request::SetVip { .. } => Request::SetVip { id: id(ContactId::from_uuid), vip: true },
+            Operator, Opens::Unlimited;
+        Request::CheckHistory { .. } => Request::CheckHistory {
+            id: "web".parse().expect("an id"), since: jiff::Timestamp::UNIX_EPOCH, slots: 24,
+        }, Viewer, Opens::Unlimited;
+        Request::CheckNow(_) => Request::CheckNow("web".parse().expect("an id")), Operator, Opens::Unlimited;
+        Request::RestartTask(_) => Request::RestartTask("t".into()), Operator, Opens::Unlimited;
+        Request::Reload => Request::Reload, Operator, Opens::Unlimited;
+        Request::Overall => Request::Overall, Viewer, Opens::Any;
+        Request::Stats => Request::Stats, Viewer, Opens::One(Scope::Stats);
+        Request::Figures => Request::Figures, Viewer, Opens::One(Scope::Metrics);
+        Request::WhoAmI => Request::WhoAmI, Viewer, Opens::Any;
+        Request::Tokens => Request::Tokens, Admin, Opens::Unlimited;
+        Request::AddToken(_) => Request::AddToken(TokenWish {
+            operator: "anna".parse().expect("a name"), role: None, scopes: None, expires: None,
+        }), Admin, Opens::Unlimited;
+        Request::RevokeToken(_) => Request::RevokeToken(id(TokenId::from_uuid)), Admin, Opens::Unlimited;
+    }
+
+    fn identity(role: Role, scopes: Option<Vec<Scope>>) -> Identity {
+        let operator = "anna".parse().expect("a name");
+        Identity { operator, role, scopes, by: RecognisedBy::Nobody }
+    }
+
+    #[test]
+    fn every_request_meets_every_role() {
+        for (request, least, _) in table() {
+            assert_eq!(needed(&request), least, "{request:?}");
+            for role in Role::ALL {
+                let answer = may(&identity(role, None), &request);
+                assert_eq!(answer.is_ok(), role >= least, "{role} asks {request:?}");
+                if let Err(sentence) = answer {
+                    assert_eq!(sentence, format!("this needs the role {least}; anna has the role {role}"));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn every_request_meets_every_scope() {
+        for (request, _, opened) in table() {
+            assert_eq!(opens(&request), opened, "{request:?}");
+            for scope in Scope::ALL {
+                let answer = may(&identity(Role::Admin, Some(vec![scope])), &request);
+                assert_eq!(answer.is_ok(), opened == Opens::Any || opened == Opens::One(scope), "{scope}: {request:?}");
+            }
+            let nothing = may(&identity(Role::Admin, Some(Vec::new())), &request);
+            assert_eq!(nothing.is_ok(), opened == Opens::Any, "{request:?}");
+        }
+    }
+
+    #[test]
+    fn nothing_that_writes_is_open_to_a_viewer_or_a_limited_token() {
+        for (request, role, opened) in table() {
+            if request.writes() {
+                assert!(role > Role::Viewer && opened == Opens::Unlimited, "{request:?}");
+            }
+        }
+        assert!(may_follow(&identity(Role::Viewer, Some(vec![Scope::Metrics]))).is_err());
+        assert!(may_follow(&identity(Role::Viewer, Some(vec![Scope::Updates]))).is_ok());
+    }
+}
