@@ -34,10 +34,15 @@ const TLS: &str = "tls = { cert = \"cert.pem\", key = \"key.pem\" }\n";
 /// A site with more in its `[listen]`, and more after it.
 fn listening(keys: &str, rest: &str) -> Site {
     let site = Site::with(rest);
+    listen_with(&site, keys);
+    site
+}
+
+/// Puts more into the `[listen]` of a site.
+fn listen_with(site: &Site, keys: &str) {
     let file = site.path().join("config.toml");
     let text = std::fs::read_to_string(&file).expect("a configuration");
     std::fs::write(&file, text.replacen("[listen]\n", &format!("[listen]\n{keys}"), 1)).expect("writes");
-    site
 }
 
 /// A site whose listeners speak TLS, and its certificate.
@@ -49,10 +54,14 @@ fn site() -> (Site, Vec<u8>) {
 
 /// Shakes hands with `site`, whatever its certificate in `file` is called.
 fn connect(site: &Site, file: &str) -> std::io::Result<Tls> {
+    connect_to(site, site.address(), file)
+}
+
+fn connect_to(site: &Site, address: std::net::SocketAddr, file: &str) -> std::io::Result<Tls> {
     let config = aurora::net::pinned_tls(Some(&site.path().join(file))).expect("a certificate");
     let name = ServerName::try_from("another.example").expect("a name");
     let connection = ClientConnection::new(config, name).expect("a connection");
-    let stream = TcpStream::connect(site.address())?;
+    let stream = TcpStream::connect(address)?;
     stream.set_read_timeout(Some(PATIENCE))?;
     let mut tls = StreamOwned::new(connection, stream);
     while tls.conn.is_handshaking() {
@@ -330,4 +339,22 @@ fn without_a_trusted_proxy_the_header_says_nothing() {
         })
         .collect();
     assert_eq!(answers, [401, 401, 429], "one sender, whatever it writes");
+}
+
+#[test]
+fn the_api_speaks_the_tls_of_all_listeners_and_knows_who_is_behind_a_proxy() {
+    let (mut site, api) = Site::with_api("[limits]\napi_per_minute = 2\n");
+    listen_with(&site, &format!("{TLS}behind_proxy = true\ntrusted_proxies = [\"127.0.0.1\"]\n"));
+    certificate(site.path());
+    site.serve();
+    eventually("the API listens", || TcpStream::connect(api).is_ok());
+    let status = |client: &str| {
+        let mut tls = connect_to(&site, api, "cert.pem").expect("a handshake");
+        tls.write_all(&request("GET", "/health", &[("x-forwarded-for", client)], b"")).expect("writes");
+        let mut text = String::new();
+        tls.read_to_string(&mut text).expect("ends with close_notify");
+        text.split(' ').nth(1).expect("a status").to_owned()
+    };
+    assert_eq!(["203.0.113.1"; 3].map(status), ["200", "200", "429"]);
+    assert_eq!(status("203.0.113.2"), "200", "another client of the same proxy");
 }
