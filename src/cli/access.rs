@@ -29,12 +29,12 @@ pub(super) async fn run(command: AccessCommand, config: &Config, global: &Global
                     // Not to standard output: `TOKEN=$(aurora access token add ci)` takes the token alone.
                     writeln!(
                         std::io::stderr(),
-                        "{}: {} as {}, {}, {}; this is the only time it is shown",
+                        "{}: {} as {}, {}, expires {}; this is the only time it is shown",
                         token.id,
                         token.operator,
                         token.role,
                         scopes_of(&token),
-                        expiry(&token),
+                        end(&token),
                     )?;
                 }
                 reply => return Err(unexpected(&reply)),
@@ -72,8 +72,8 @@ fn scopes_of(token: &Token) -> String {
     }
 }
 
-fn expiry(token: &Token) -> String {
-    token.expires.map_or_else(|| "never expires".to_owned(), |end| format!("expires {}", end.strftime("%Y-%m-%d")))
+fn end(token: &Token) -> String {
+    token.expires.map_or_else(|| "never".to_owned(), |end| end.strftime("%Y-%m-%d").to_string())
 }
 
 fn table(tokens: &[Token]) -> Result<(), Failure> {
@@ -85,7 +85,7 @@ fn table(tokens: &[Token]) -> Result<(), Failure> {
             token.role.to_string(),
             scopes_of(token),
             age(token.created, now),
-            if token.is_active(now) { expiry(token) } else { "expired".to_owned() },
+            if token.is_active(now) { end(token) } else { "expired".to_owned() },
             token.used.map_or_else(|| "never".to_owned(), |used| age(used, now)),
         ]
     });

@@ -85,7 +85,7 @@ fn tokens_are_made_listed_and_revoked_with_and_without_an_engine() {
     assert_eq!(keys, ["id", "operator", "role", "scopes", "created", "expires", "used"]);
     assert_eq!((&list[0]["role"], &list[0]["scopes"]), (&json!("operator"), &json!(["stats", "metrics"])));
     let never = site.aurora(&["access", "token", "add", "ci", "--role", "viewer", "--expires", "never"]);
-    assert!(String::from_utf8_lossy(&never.stderr).contains("ci as viewer, all scopes, never expires"));
+    assert!(String::from_utf8_lossy(&never.stderr).contains("ci as viewer, all scopes, expires never"));
     let shown = site.ok(&["access", "token", "list"]);
     let database = std::fs::read(site.path().join("state/aurora.db-wal")).expect("the store");
     for secret in [token.as_str(), String::from_utf8_lossy(&never.stdout).trim()] {
