@@ -1,31 +1,39 @@
--- wrk: signed GitHub-style deliveries of 1 KiB, each with an id of its own.
--- The signatures are made beforehand (see ingest.py); BODIES names the directory they are in.
+-- wrk: signed deliveries, each with an id of its own.
+-- They are made beforehand (see ingest.py); BODIES names the directory. `template` is a whole request with holes
+-- \1, \2, ...; each line of `values` fills them, separated by tabs. Every request has the same length.
 local dir = os.getenv("BODIES")
-local function read(name)
-   local file = io.open(dir .. "/" .. name)
-   local text = file:read("*a")
-   file:close()
-   return text
-end
-
-local before, after, signatures = read("before"), read("after"), {}
 local n = tonumber(os.getenv("FIRST") or "0")
+local pieces, holes, rows = {}, {}, {}
 
 function init()
-   for line in io.lines(dir .. "/signatures") do
-      signatures[#signatures + 1] = line
+   local file = io.open(dir .. "/template", "rb")
+   local text = file:read("*a")
+   file:close()
+   local from = 1
+   while true do
+      local at = text:find("[\1-\8]", from)
+      pieces[#pieces + 1] = text:sub(from, (at or #text + 1) - 1)
+      if not at then break end
+      holes[#holes + 1] = text:byte(at)
+      from = at + 1
+   end
+   for line in io.lines(dir .. "/values") do
+      rows[#rows + 1] = line
    end
 end
 
 function request()
-   local id = n % #signatures
+   local row = {}
+   for value in rows[n % #rows + 1]:gmatch("[^\t]+") do
+      row[#row + 1] = value
+   end
    n = n + 1
-   local body = before .. string.format("%010d", id) .. after
-   return table.concat({
-      "POST ", wrk.path, " HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nX-GitHub-Event: issues\r\n",
-      "X-GitHub-Delivery: ", string.format("00000000-0000-4000-8000-%012d", id),
-      "\r\nX-Hub-Signature-256: sha256=", signatures[id + 1], "\r\nContent-Length: ", #body, "\r\n\r\n", body,
-   })
+   local out = { pieces[1] }
+   for i, hole in ipairs(holes) do
+      out[#out + 1] = row[hole]
+      out[#out + 1] = pieces[i + 1]
+   end
+   return table.concat(out)
 end
 
 function done(summary, latency)
