@@ -262,6 +262,9 @@ pub(super) enum InboxCommand {
     Show {
         /// Its id
         id: MessageId,
+        /// Write the files that came with it into this directory; no file is ever overwritten
+        #[arg(long, value_name = "DIR")]
+        save: Option<PathBuf>,
         #[command(flatten)]
         json: Json,
     },

@@ -8,8 +8,8 @@ use crate::protocol::{Reply, Request};
 
 use super::args::{Global, InboxCommand};
 use super::exit::{Exit, Failure, Outcome};
-use super::output;
 use super::session::{ask, unexpected};
+use super::{output, save};
 
 pub(super) async fn run(command: InboxCommand, config: &Config, global: &Global) -> Outcome {
     match command {
@@ -21,7 +21,8 @@ pub(super) async fn run(command: InboxCommand, config: &Config, global: &Global)
             let request = Request::Search { query: words.join(" ") + " ", before: None, limit };
             rows(ask(config, global, request).await?, json.json)?;
         }
-        InboxCommand::Show { id, json } => match ask(config, global, Request::Message(id)).await? {
+        InboxCommand::Show { id, save: Some(dir), json } => save::run(config, global, id, &dir, json.json).await?,
+        InboxCommand::Show { id, save: None, json } => match ask(config, global, Request::Message(id)).await? {
             Reply::Message(None) => return Err(Failure::new(Exit::Failed, format!("no message has the id {id}"))),
             Reply::Message(Some(message)) if json.json => output::json(&message)?,
             Reply::Message(Some(message)) => show(&message)?,
@@ -88,5 +89,13 @@ fn show(message: &Message) -> Result<(), Failure> {
         output::line(&format!("taken by  {who}"))?;
     }
     output::line("")?;
-    Ok(output::lines(&message.text)?)
+    output::lines(&message.text)?;
+    if message.attachments.is_empty() {
+        return Ok(());
+    }
+    output::line("")?;
+    for (number, attachment) in (1..).zip(&message.attachments) {
+        output::line(&format!("file {number}    {}", attachment.described()))?;
+    }
+    Ok(output::line(&format!("          aurora inbox show {} --save DIR", row.id))?)
 }

@@ -15,6 +15,7 @@ mod managed;
 mod moment;
 mod output;
 mod run;
+mod save;
 mod screen;
 mod send_test;
 mod serve;

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use crate::config::Config;
 use crate::model::ChannelId;
-use crate::provider::RawRequest;
+use crate::provider::{Form, FormDecoder, RawRequest};
 
 use super::exit::{Exit, Failure, Outcome};
 use super::{output, send_test};
@@ -29,7 +29,13 @@ pub(super) fn run(config: &Config, id: &ChannelId, file: &Path, at: Option<Times
     // A proxy may have rewritten the path: then the channel's own is what its provider was told.
     let door = doors.iter().find(|(_, path)| *path == captured.path).or(doors.last());
     let told = door.map(|(address, path)| config.told(&channel.config, *address, path)).unwrap_or_default();
-    let request = RawRequest { address: told.into(), ..captured.request };
+    let mut request = RawRequest { address: told.into(), ..captured.request };
+    if channel.provider.takes_forms() && FormDecoder::reads(request.media_type().as_deref()) {
+        let content_type = request.one("content-type").ok().flatten().unwrap_or_default();
+        let form = Form::decode(content_type, &request.body);
+        request.body =
+            form.map_err(|why| Failure::new(Exit::Failed, format!("refused (malformed-body): {why}")))?.to_bytes();
+    }
     let now = at.unwrap_or_else(Timestamp::now);
     match channel.provider.verify(&channel.secrets, &request, now) {
         Ok(verified) if channel.is_enough(verified.assurance) => {

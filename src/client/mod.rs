@@ -2,6 +2,7 @@
 //! ssh to the socket on another machine.
 
 mod attached;
+mod download;
 mod handle;
 mod line;
 mod open;
@@ -9,6 +10,7 @@ mod relay;
 mod ssh;
 mod target;
 
+pub use download::Download;
 pub use handle::Client;
 pub use line::AttachError;
 pub use relay::relay;

@@ -122,7 +122,7 @@ pub struct OperatorFile {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ChannelFile {
-    /// `github`, `standard`, `typeform`, `twilio` or `secret`.
+    /// `github`, `mailgun`, `standard`, `typeform`, `twilio` or `secret`.
     #[schemars(with = "String")]
     pub provider: Spanned<String>,
     /// An address of its own; several channels may share one.

@@ -145,7 +145,7 @@ const INGRESS: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4A
 const API: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8901);
 /// The body limit where neither the file nor the provider says more.
 const BODY_MAX: u64 = 1 << 20;
-/// No body is larger than this, whatever the file says; it is held in memory while it is checked.
+/// No body is larger than this, whatever the file says; most are held in memory while they are checked.
 const BODY_CEILING: u64 = 64 << 20;
 
 impl Config {
@@ -366,6 +366,7 @@ fn validate_channel(
 fn required(provider: ProviderKind, typed: &Spanned<String>) -> Result<Assurance, Mistake> {
     let level: Assurance = typed.get_ref().parse().map_err(|e: String| Mistake::at(typed, e))?;
     let best = match provider {
+        ProviderKind::Mailgun => Assurance::TokenOnly,
         ProviderKind::Twilio => Assurance::Params,
         ProviderKind::Github | ProviderKind::Typeform => Assurance::Body,
         ProviderKind::Standard | ProviderKind::Secret => Assurance::BodyAndTime,
@@ -434,17 +435,20 @@ fn refuse_shared_path(
 fn default_path(provider: ProviderKind, id: &ChannelId) -> String {
     match provider {
         ProviderKind::Github => "/github/webhook".to_owned(),
+        ProviderKind::Mailgun => "/mailgun/webhook".to_owned(),
         ProviderKind::Typeform => "/typeform/webhook".to_owned(),
         ProviderKind::Twilio => "/whatsapp/webhook".to_owned(),
         ProviderKind::Standard | ProviderKind::Secret => format!("/hooks/{id}"),
     }
 }
 
-/// GitHub caps payloads at 25 MB (docs.github.com, "Webhook events and payloads").
+/// GitHub caps payloads at 25 MB (docs.github.com, "Webhook events and payloads"). Mailgun takes mails of 25 MB, which
+/// grow by a third and more on their way here.
 fn provider_body_max(provider: ProviderKind, configured: Option<u64>) -> u64 {
     let general = configured.unwrap_or(BODY_MAX);
     match provider {
         ProviderKind::Github => general.max(25 << 20),
+        ProviderKind::Mailgun => general.max(40 << 20),
         ProviderKind::Standard | ProviderKind::Secret | ProviderKind::Typeform | ProviderKind::Twilio => general,
     }
 }
@@ -452,6 +456,7 @@ fn provider_body_max(provider: ProviderKind, configured: Option<u64>) -> u64 {
 /// The address of its own that a default channel has.
 fn default_listen(provider: ProviderKind) -> Option<SocketAddr> {
     let port = match provider {
+        ProviderKind::Mailgun => 9299,
         ProviderKind::Typeform => 9298,
         ProviderKind::Twilio => 9297,
         ProviderKind::Github | ProviderKind::Standard | ProviderKind::Secret => return None,

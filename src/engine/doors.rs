@@ -8,7 +8,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::config::{Config, ConfigError, Limits};
-use crate::ingress::{BodyBudget, Certificates, Channel, Door, FailureLimit, Receiving, Refusals, Route, Routes, Swap};
+use crate::ingress::{
+    BodyBudget, Certificates, Channel, Door, FailureLimit, Receiving, Refusals, Route, Routes, Spool, Swap,
+};
 use crate::model::{ChannelId, Reason};
 use crate::net::{self, DoorLimits, Handler, ListenerTls};
 use crate::store::Store;
@@ -77,6 +79,7 @@ pub(super) struct Ingress {
     pub behind: Arc<Swap<Receiving>>,
     pub refusals: Arc<Refusals>,
     pub budget: Arc<BodyBudget>,
+    pub spool: Arc<Spool>,
 }
 
 impl Ingress {
@@ -88,6 +91,7 @@ impl Ingress {
             store: Arc::clone(&self.store),
             refusals: Arc::clone(&self.refusals),
             budget: Arc::clone(&self.budget),
+            spool: Arc::clone(&self.spool),
         });
         let door_limits = DoorLimits { connections: limits.connections, ..DoorLimits::default() };
         TaskSpec::new(listener_task(address), move |context| listen(address, Arc::clone(&door), door_limits, context))

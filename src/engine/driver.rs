@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::model::Identity;
-use crate::protocol::{ClientId, FullEvent, Notice, Refusal, Reply, Request, RequestId, StoreFigures, Update};
+use crate::protocol::{Bytes, ClientId, FullEvent, Notice, Refusal, Reply, Request, RequestId, StoreFigures, Update};
 use crate::store::{Store, StoreError};
 
 use super::checks::{Checks, history};
@@ -19,6 +19,8 @@ use super::{Aftermath, Effect, Engine, Input, TokenEffect, TurnedAway, mint};
 
 /// Answers at once at most; a client that asks for more gets this many and asks again.
 const PAGE_MAX: usize = 1_000;
+/// Bytes of an attachment in one answer.
+const ATTACHMENT_PART: usize = 1 << 20;
 
 struct Outbox {
     sender: mpsc::Sender<Update>,
@@ -87,6 +89,13 @@ impl Driver {
             Effect::Drop(client) => {
                 self.clients.remove(&client);
                 Vec::new()
+            }
+            Effect::Read { client, id, request: Request::Attachment { message, number, offset } } => {
+                let projector = Arc::clone(&self.projector);
+                self.answer(client, id, async move {
+                    let read = blocking(move || projector.attachment(message, number, offset, ATTACHMENT_PART)).await;
+                    Ok((Reply::Attachment(read.map_err(failed)?.map(Bytes)), None))
+                })
             }
             Effect::Read { client, id, request } => {
                 let store = Arc::clone(&self.store);
@@ -308,6 +317,7 @@ fn read(store: &Store, request: Request) -> Result<Reply, StoreError> {
         Request::Snapshot
         | Request::Overall
         | Request::Figures
+        | Request::Attachment { .. }
         | Request::Mark { .. }
         | Request::SetVip { .. }
         | Request::CheckNow(_)

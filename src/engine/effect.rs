@@ -1,11 +1,13 @@
 //! What the engine wants done. Data, so that a test can look at it.
 
-use super::TurnedAway;
+use jiff::Timestamp;
+
 use crate::model::{
     CheckId, ContactId, EventFilter, Identity, Mark, MessageId, OperatorName, Rejection, TokenId, TokenWish,
 };
 use crate::protocol::{ClientId, Figures, Notice, Request, RequestId, Update};
-use jiff::Timestamp;
+
+use super::TurnedAway;
 
 /// One thing to do. Those with a `client` and an `id` come back as [`super::Input::Answered`].
 #[derive(Debug)]

@@ -2,6 +2,9 @@
 
 use std::collections::HashMap;
 
+use jiff::Timestamp;
+use tokio::sync::{mpsc, oneshot};
+
 use crate::config::Config;
 use crate::model::{
     ChannelId, CheckPanel, ContactId, Identity, LogLine, Marks, MessageRow, Rejection, StoreTrouble, TaskStatus, Token,
@@ -9,8 +12,6 @@ use crate::model::{
 };
 use crate::protocol::{ClientId, ConfigFault, Refusal, Reply, Request, RequestId, Update};
 use crate::store::{ChannelCounts, Projected, Unread};
-use jiff::Timestamp;
-use tokio::sync::{mpsc, oneshot};
 
 use super::{Credential, TurnedAway};
 

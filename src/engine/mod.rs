@@ -12,6 +12,7 @@ mod checks;
 mod doors;
 mod driver;
 mod effect;
+mod files;
 mod handle;
 mod input;
 mod lock;

@@ -10,12 +10,12 @@ use crate::config::VipList;
 use crate::ingress::Swap;
 use crate::model::{EventFilter, Parsed, StoreFault};
 use crate::provider;
-use crate::store::{PendingEvent, Projected, Projection, Store, StoreError};
+use crate::store::{Blobs, PendingEvent, Projected, Projection, Store, StoreError};
 
-use super::Input;
 use super::doors::Channels;
 use super::pace::Pace;
 use super::supervisor::TaskContext;
+use super::{Input, files};
 
 /// Events projected in one transaction.
 const BATCH: usize = 128;
@@ -35,6 +35,7 @@ pub(super) struct Reading {
 #[derive(Debug)]
 pub(super) struct Projector {
     pub store: Arc<Store>,
+    pub blobs: Arc<Blobs>,
     pub reading: Swap<Reading>,
     pub inputs: mpsc::Sender<Input>,
     /// Rung when there is something to index.
@@ -138,12 +139,12 @@ impl Projector {
 
     fn parse_all(&self, events: Vec<PendingEvent>) -> Vec<Projection> {
         let reading = self.reading.get();
-        events.into_iter().map(|event| reading.parse(event)).collect()
+        events.into_iter().map(|event| reading.parse(event, &self.blobs)).collect()
     }
 }
 
 impl Reading {
-    fn parse(&self, event: PendingEvent) -> Projection {
+    fn parse(&self, event: PendingEvent, blobs: &Blobs) -> Projection {
         if event.dead.is_some() {
             return Projection { event, parsed: None, vip: false };
         }
@@ -152,7 +153,10 @@ impl Reading {
         // A channel that is no longer configured is read like any JSON. A parser that panics must not
         // stop everything behind its event: the text is shown as it is.
         let parse = AssertUnwindSafe(|| match self.channels.get(&event.channel) {
-            Some(channel) => channel.provider.parse(&stored),
+            Some(channel) => {
+                let file = files::beginning(blobs, channel, &stored);
+                channel.provider.parse_with(&stored, &file)
+            }
             None => provider::parse_any(&stored),
         });
         let parsed: Parsed = std::panic::catch_unwind(parse).unwrap_or_else(|_| {

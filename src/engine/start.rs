@@ -13,6 +13,11 @@ use tokio::sync::{Mutex, Notify, mpsc};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use crate::config::{Config, ConfigError};
+use crate::ingress::{BodyBudget, Certificates, Channel, Refusals, Spool, Swap};
+use crate::model::{ChannelId, CheckPanel, EventFilter, InboxFilter, LogLine, OperatorName, ProviderKind};
+use crate::store::{Blobs, Options, Pulse, Store, StoreError};
+
 use super::access::{Access, Owner};
 use super::checks::{CheckSet, Checks};
 use super::doors::{Channels, Ingress, certificates};
@@ -24,10 +29,6 @@ use super::state::{ACTIVITY, Beginning, Engine, INBOX};
 use super::supervisor::{Supervisor, TaskSpec};
 use super::watch::watch_task;
 use super::{Handle, Input, Lock, LockError, Watchdog, doors};
-use crate::config::{Config, ConfigError};
-use crate::ingress::{BodyBudget, Certificates, Channel, Refusals, Swap};
-use crate::model::{ChannelId, CheckPanel, EventFilter, InboxFilter, LogLine, OperatorName, ProviderKind};
-use crate::store::{Options, Pulse, Store, StoreError};
 
 /// Inputs that may wait for the loop.
 const INPUTS: usize = 1024;
@@ -110,6 +111,11 @@ pub async fn start(
     let options = Options { commit_batch: config.commit_batch, queue: config.limits.queue };
     let store = Arc::new(Store::open(&config.state_dir, options)?);
     let channels = number(&store, channels).await?;
+    let blobs = Blobs::open(&config.state_dir).map_err(|source| StartError::Directory {
+        path: config.state_dir.join("blobs").display().to_string(),
+        source,
+    })?;
+    let blobs = Arc::new(blobs);
     let vip = config.vip.clone();
     store.refresh_vips(move |address| vip.matches(address)).await?;
 
@@ -117,6 +123,7 @@ pub async fn start(
     let stop = CancellationToken::new();
     let projector = Arc::new(Projector {
         store: Arc::clone(&store),
+        blobs: Arc::clone(&blobs),
         reading: Swap::new(Reading { channels: channels.clone(), vip: config.vip.clone() }),
         inputs: inputs.clone(),
         projected: Notify::new(),
@@ -143,7 +150,7 @@ pub async fn start(
     }
     let mut reloader = None;
     if doors != Doors::Closed {
-        let ingress = listen(&handle, &config, &channels, certificates, &store);
+        let ingress = listen(&handle, &config, &channels, certificates, &store, &blobs);
         if let Some(origin) = origin {
             if let Some(path) = origin.path.clone() {
                 handle.supervise(watch_task(path, config.text().map(str::to_owned), inputs.clone()));
@@ -200,12 +207,14 @@ fn listen(
     channels: &Channels,
     certificates: Certificates,
     store: &Arc<Store>,
+    blobs: &Arc<Blobs>,
 ) -> Ingress {
     let ingress = Ingress {
         store: Arc::clone(store),
         behind: Arc::new(Swap::new(doors::receiving(config, channels, certificates, None))),
         refusals: Arc::new(Refusals::default()),
         budget: Arc::new(BodyBudget::default()),
+        spool: Arc::new(Spool::new(Arc::clone(blobs))),
     };
     for address in doors::addresses(config) {
         handle.supervise(ingress.listener(address, config.limits));
@@ -320,7 +329,9 @@ fn generate_secret(path: &Path, provider: ProviderKind) -> std::io::Result<()> {
         ProviderKind::Standard => format!("whsec_{}", STANDARD.encode(bytes)),
         // As Twilio's own look.
         ProviderKind::Twilio => hex::encode(&bytes[..16]),
-        ProviderKind::Github | ProviderKind::Typeform | ProviderKind::Secret => URL_SAFE_NO_PAD.encode(bytes),
+        ProviderKind::Github | ProviderKind::Mailgun | ProviderKind::Typeform | ProviderKind::Secret => {
+            URL_SAFE_NO_PAD.encode(bytes)
+        }
     };
     if path.exists() {
         return Ok(());

@@ -21,7 +21,15 @@ pub struct BodyBudget {
 
 impl Default for BodyBudget {
     fn default() -> Self {
-        Self { left: AtomicU64::new(128 << 20) }
+        Self::new(128 << 20)
+    }
+}
+
+impl BodyBudget {
+    /// A budget of `bytes`.
+    #[must_use]
+    pub fn new(bytes: u64) -> Self {
+        Self { left: AtomicU64::new(bytes) }
     }
 }
 
@@ -32,7 +40,18 @@ pub(super) struct Share {
 }
 
 impl Share {
-    fn grow(&mut self, bytes: u64) -> bool {
+    /// An empty share of `budget`.
+    pub(super) fn of(budget: &Arc<BodyBudget>) -> Self {
+        Self { budget: Arc::clone(budget), held: 0 }
+    }
+
+    /// Makes the share at least `bytes` large; answers whether there was room.
+    pub(super) fn reach(&mut self, bytes: u64) -> bool {
+        self.grow(bytes.saturating_sub(self.held))
+    }
+
+    /// Adds `bytes` to the share; answers whether there was room.
+    pub(super) fn grow(&mut self, bytes: u64) -> bool {
         let taken = self.budget.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(bytes));
         self.held += if taken.is_ok() { bytes } else { 0 };
         taken.is_ok()
@@ -57,7 +76,7 @@ pub(super) async fn read(body: Incoming, max: u64, budget: &Arc<BodyBudget>) -> 
 }
 
 async fn collect(mut body: Incoming, max: u64, budget: &Arc<BodyBudget>) -> Result<(Bytes, Share), Reason> {
-    let mut share = Share { budget: Arc::clone(budget), held: 0 };
+    let mut share = Share::of(budget);
     let mut first: Option<Bytes> = None;
     let mut whole = BytesMut::new();
     while let Some(frame) = body.frame().await {

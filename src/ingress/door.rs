@@ -15,14 +15,18 @@ use uuid::Uuid;
 
 use crate::model::{Assurance, EventId, Reason};
 use crate::net::{Handler, ListenerTls, client_address};
-use crate::provider::{self, Answer, Outcome, Provider, RawRequest, Verified};
+use crate::provider::{self, Answer, FormDecoder, Outcome, Provider, RawRequest, Verified};
 use crate::store::{NewEvent, Recorded, Store, StoreError};
 
 use super::body::{self, BodyBudget};
-use super::{Channel, Receiving, Refusals, Route, Swap};
+use super::form::{self, SpooledForm};
+use super::{Channel, Receiving, Refusals, Route, Spool, Swap};
 
 /// How long a delivery may wait for its commit. A sender that gives up sends again, and is a repeat then.
 const COMMIT_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// Largest body of a provider whose forms are taken apart, where it is no form: an event, held in memory whole.
+const BESIDE_FORMS: u64 = 2 << 20;
 
 /// Longest cause of a dead letter that is kept.
 const MAX_CAUSE: usize = 300;
@@ -60,6 +64,8 @@ pub struct Door {
     pub refusals: Arc<Refusals>,
     /// What bodies on their way may hold.
     pub budget: Arc<BodyBudget>,
+    /// Where the files of forms go.
+    pub spool: Arc<Spool>,
 }
 
 /// A refusal on its way to the answer.
@@ -137,11 +143,12 @@ impl Door {
         if !channel.provider.accepts(raw.media_type().as_deref()) {
             return Err(Refused::new(Reason::ContentType, "the provider never sends this content type"));
         }
-        // The share is held until the commit: a body that waits for it takes memory as one that is read does.
-        let (body, _share) = body::read(body, max, &self.budget)
-            .await
-            .map_err(|reason| Refused::new(reason, body_detail(reason, max)))?;
-        raw.body = body;
+        if raw.headers.get(header::CONTENT_ENCODING).is_some_and(|coding| coding != "identity") {
+            // Whoever has not proved who they are decides nothing about how large a body becomes.
+            return Err(Refused::new(Reason::ContentType, "compressed bodies are not taken"));
+        }
+        // Both are held until the commit: a body that waits for it takes room as one that is read does.
+        let (_share, mut spooled) = self.take_body(channel, &mut raw, body, max).await?;
         let verified = channel
             .provider
             .verify(&channel.secrets, &raw, now)
@@ -151,6 +158,13 @@ impl Door {
             return Err(Refused::new(Reason::Assurance, detail));
         }
         let events = events(channel, &raw, &verified, now);
+        if let Some(form) = &mut spooled
+            && form.has_files()
+            && !self.is_spent(&events).await?
+        {
+            let kept = form.keep(&self.spool).await;
+            kept.map_err(|error| Refused::new(Reason::StoreFailed, format!("failed to keep a file: {error}")))?;
+        }
         match tokio::time::timeout(COMMIT_TIMEOUT, self.store.record(events)).await {
             Ok(Ok(recorded)) => Ok(recorded),
             Ok(Err(StoreError::Full)) => Err(Refused::new(Reason::Overloaded, "the queue to the store is full")),
@@ -159,11 +173,45 @@ impl Door {
         }
     }
 
+    /// Reads the body into `raw`: its bytes, or the form it is with its files in the spool.
+    async fn take_body(
+        &self,
+        channel: &Channel,
+        raw: &mut RawRequest,
+        body: Incoming,
+        max: u64,
+    ) -> Result<(Option<body::Share>, Option<SpooledForm>), Refused> {
+        let takes_forms = channel.provider.takes_forms();
+        if takes_forms && FormDecoder::reads(raw.media_type().as_deref()) {
+            let content_type = raw.one(header::CONTENT_TYPE.as_str());
+            let content_type = content_type.map_err(|rejected| Refused::new(rejected.reason, rejected.detail))?;
+            let read = form::read(body, content_type.unwrap_or_default(), max, &self.budget, &self.spool).await;
+            let (body, spooled) = read.map_err(|unread| Refused::new(unread.reason, unread.detail))?;
+            raw.body = body;
+            return Ok((None, Some(spooled)));
+        }
+        let max = if takes_forms { max.min(BESIDE_FORMS) } else { max };
+        let read = body::read(body, max, &self.budget).await;
+        let (body, share) = read.map_err(|reason| Refused::new(reason, body_detail(reason, max)))?;
+        raw.body = body;
+        Ok((Some(share), None))
+    }
+
+    /// Whether the delivery came with a one-time token that is known, so that nothing of it will be stored.
+    async fn is_spent(&self, events: &[NewEvent]) -> Result<bool, Refused> {
+        let Some(event) = events.first().cloned() else { return Ok(false) };
+        let store = Arc::clone(&self.store);
+        let asked = tokio::task::spawn_blocking(move || store.is_spent(&event)).await;
+        let answer =
+            asked.map_err(|error| error.to_string()).and_then(|answer| answer.map_err(|error| error.to_string()));
+        answer.map_err(|why| Refused::new(Reason::StoreFailed, why))
+    }
+
     /// What a sender is told about a delivery that verified, and what the operator is told besides.
     fn judge(&self, channel: &Channel, recorded: Recorded, source: IpAddr, now: Timestamp) -> Outcome {
         let note = |reason, detail| self.refusals.note(reason, Some(&channel.config.id), source, detail, now);
         if recorded.conflicting > 0 {
-            note(Reason::Conflict, "the same id came before with another body");
+            note(Reason::Conflict, "the same id or token came before with another body");
         }
         if recorded.replayed > 0 {
             note(Reason::Replay, "a body that is stored came again under a fresh id; it was not stored again");
@@ -201,7 +249,9 @@ impl Door {
         {
             response.headers_mut().insert(header::ALLOW, methods);
         }
-        if matches!(refused.reason, Reason::TooLarge | Reason::BodyTimeout | Reason::Overloaded) {
+        let unread =
+            [Reason::TooLarge, Reason::BodyTimeout, Reason::Overloaded, Reason::MalformedBody, Reason::StoreFailed];
+        if unread.contains(&refused.reason) {
             // The rest of the body is not read, so the connection cannot be used again.
             response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
@@ -238,6 +288,7 @@ fn events(channel: &Channel, raw: &RawRequest, verified: &Verified, now: Timesta
             key: envelope.key,
             body_hash: Sha256::digest(&envelope.data).into(),
             body_window: envelope.body_window,
+            once: channel.provider.once(verified),
             assurance,
             // It may quote the body.
             dead: envelope.dead.map(|cause| cause[..cause.floor_char_boundary(MAX_CAUSE)].to_owned()),

@@ -3,6 +3,7 @@
 mod body;
 mod channel;
 mod door;
+mod form;
 mod limit;
 mod receiving;
 mod refusals;
@@ -10,6 +11,7 @@ mod refusals;
 pub use body::BodyBudget;
 pub use channel::Channel;
 pub use door::Door;
+pub use form::Spool;
 pub use limit::FailureLimit;
 pub use receiving::{Certificates, Receiving, Route, Routes, Swap};
 pub use refusals::Refusals;

@@ -18,6 +18,8 @@ super::name::name_id! {
 pub enum ProviderKind {
     /// GitHub repository, organisation and app webhooks.
     Github,
+    /// Mailgun: inbound mail and events about mail that was sent.
+    Mailgun,
     /// Standard Webhooks 1.0, and Svix with its own header names.
     Standard,
     /// Typeform, a form's answers.
@@ -30,13 +32,15 @@ pub enum ProviderKind {
 
 impl ProviderKind {
     /// Every provider that is built.
-    pub const ALL: [Self; 5] = [Self::Github, Self::Standard, Self::Typeform, Self::Twilio, Self::Secret];
+    pub const ALL: [Self; 6] =
+        [Self::Github, Self::Mailgun, Self::Standard, Self::Typeform, Self::Twilio, Self::Secret];
 
     /// The name used in configuration, on screens and in `--json`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Github => "github",
+            Self::Mailgun => "mailgun",
             Self::Standard => "standard",
             Self::Typeform => "typeform",
             Self::Twilio => "twilio",

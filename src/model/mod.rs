@@ -37,7 +37,7 @@ pub use event::{Event, EventState};
 pub use filter::{ContactFilter, EventFilter, InboxFilter};
 pub use id::{BadId, ContactId, ConversationId, EventId, MessageId, TokenId};
 pub use log::{LogLevel, LogLine};
-pub use message::{Contact, Mark, Marks, Message, MessageRow, Parsed, Person, Report};
+pub use message::{Attachment, Contact, Mark, Marks, Message, MessageRow, Parsed, Person, Report};
 pub use nearest::nearest;
 pub use operator::{BadOperatorName, Identity, OperatorName, RecognisedBy, Role};
 pub use panel::{ChannelPanel, ChannelState};

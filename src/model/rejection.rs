@@ -15,21 +15,23 @@ pub enum Reason {
     ContentType,
     /// The sender's address is not in `allow_from`.
     Address,
-    /// A header that must be there is missing.
+    /// A header or field that must be there is missing.
     MissingHeader,
     /// A header that must be there once is there twice.
     DoubledHeader,
     /// A header cannot be read.
     MalformedHeader,
+    /// The body is not the form or JSON it says it is, or is cut off.
+    MalformedBody,
     /// No active secret made this signature.
     Signature,
-    /// The signed time is more than five minutes away.
+    /// The signed time is further away than the provider's protocol allows.
     Stale,
     /// The secret was put into the address, where logs keep it.
     SecretInQuery,
     /// The signature proves less than `require_assurance` demands.
     Assurance,
-    /// The same id came before with another body.
+    /// The same id or one-time token came before with another body.
     Conflict,
     /// A body that was seen before came under a fresh id; it was not stored again.
     Replay,
@@ -59,6 +61,7 @@ impl Reason {
             Self::MissingHeader => "missing-header",
             Self::DoubledHeader => "doubled-header",
             Self::MalformedHeader => "malformed-header",
+            Self::MalformedBody => "malformed-body",
             Self::Signature => "signature",
             Self::Stale => "stale",
             Self::SecretInQuery => "secret-in-query",

@@ -17,6 +17,7 @@ pub fn needed(request: &Request) -> Role {
         | Request::Search { .. }
         | Request::Message(_)
         | Request::Contacts { .. }
+        | Request::Attachment { .. }
         | Request::Contact(_)
         | Request::CheckHistory { .. }
         | Request::Overall
@@ -58,6 +59,7 @@ fn opens(request: &Request) -> Opens {
         | Request::Search { .. }
         | Request::Message(_)
         | Request::Contacts { .. }
+        | Request::Attachment { .. }
         | Request::Contact(_)
         | Request::Replay(_)
         | Request::Mark { .. }
@@ -145,6 +147,8 @@ mod tests {
         Request::Search { .. } => Request::Search { query: "x".into(), before: None, limit: 1 },
             Viewer, Opens::Unlimited;
         Request::Message(_) => Request::Message(id(MessageId::from_uuid)), Viewer, Opens::Unlimited;
+        Request::Attachment { .. } => Request::Attachment { message: id(MessageId::from_uuid), number: 1, offset: 0 },
+            Viewer, Opens::Unlimited;
         Request::Mark { .. } => Request::Mark { ids: Vec::new(), mark: Mark::Read }, Operator, Opens::Unlimited;
         Request::Contacts { .. } => Request::Contacts { filter: ContactFilter::default(), limit: 1 },
             Viewer, Opens::Unlimited;

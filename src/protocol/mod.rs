@@ -15,6 +15,6 @@ pub use config_status::{ConfigFault, ConfigStatus};
 pub use figures::{Figures, Overall, StoreFigures};
 pub use frame::{CODEC_MAX, FromEngine, ToEngine, VERSION};
 pub use problems::{Problem, Severity, severity};
-pub use reply::{FullEvent, Refusal, Reply};
+pub use reply::{Bytes, FullEvent, Refusal, Reply};
 pub use request::{ClientId, Request, RequestId};
 pub use snapshot::{Link, Notice, Snapshot, Update};

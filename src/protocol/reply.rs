@@ -29,6 +29,8 @@ pub enum Reply {
     Messages(Vec<MessageRow>),
     /// One message, when it is known.
     Message(Option<Box<Message>>),
+    /// Bytes of an attachment, when it is known; none at its end.
+    Attachment(Option<Bytes>),
     /// The marks messages have now, by place.
     Marked(Vec<(i64, Marks)>),
     /// Contacts.
@@ -68,6 +70,11 @@ pub struct FullEvent {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub report: Option<Report>,
 }
+
+/// Bytes; base64 in JSON.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Bytes(#[serde(serialize_with = "to_base64", deserialize_with = "from_base64")] pub Vec<u8>);
 
 /// Why a request was not carried out.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]

@@ -62,6 +62,15 @@ pub enum Request {
     },
     /// One message in full.
     Message(MessageId),
+    /// A part of a file that came with a message.
+    Attachment {
+        /// Which message.
+        message: MessageId,
+        /// Which of its attachments, counted from 1.
+        number: u32,
+        /// From which byte on.
+        offset: u64,
+    },
     /// Put a mark on messages.
     Mark {
         /// Which.
@@ -130,6 +139,7 @@ impl Request {
             | Self::NextUnread
             | Self::Search { .. }
             | Self::Message(_)
+            | Self::Attachment { .. }
             | Self::Contacts { .. }
             | Self::Contact(_)
             | Self::CheckHistory { .. }

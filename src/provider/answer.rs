@@ -48,6 +48,7 @@ impl Answer {
                 Reason::Method => Self::new(405, "method not allowed\n"),
                 Reason::ContentType => Self::new(415, "unsupported media type\n"),
                 Reason::TooLarge => Self::new(413, "body too large\n"),
+                Reason::MalformedBody => Self::new(400, "the body cannot be read\n"),
                 Reason::BodyTimeout => Self::new(408, "body did not arrive\n"),
                 Reason::Conflict => Self::new(409, "this id came before with another body\n"),
                 Reason::RateLimited => Self::new(429, "too many failures\n").retry_after(60),

@@ -34,6 +34,12 @@ pub trait Provider: Send + Sync + fmt::Debug {
         false
     }
 
+    /// Whether a body that is a form is taken apart while it comes in, so that its files never are in memory. The body
+    /// it then gets is the [`super::Form`] as JSON.
+    fn takes_forms(&self) -> bool {
+        false
+    }
+
     /// Whether one of `secrets` made the signature, and what it proves.
     ///
     /// Where the signature covers bytes these are the exact bytes of the body, and nothing is parsed first.
@@ -47,8 +53,29 @@ pub trait Provider: Send + Sync + fmt::Debug {
     /// What cannot be understood comes back as an envelope with `dead` set; it was signed, so it is kept.
     fn identify(&self, request: &RawRequest, verified: &Verified) -> Vec<Envelope>;
 
+    /// The one-time token that was signed, where the signature covers one instead of the body. It must not come again
+    /// with another body.
+    fn once(&self, _verified: &Verified) -> Option<String> {
+        None
+    }
+
     /// Reads a message out of a stored event. Never fails: what it cannot read it shows as it is.
     fn parse(&self, stored: &Stored<'_>) -> Parsed;
+
+    /// The file, by its SHA-256, that belongs to the text of an event and is to be read with it.
+    fn file(&self, _stored: &Stored<'_>) -> Option<String> {
+        None
+    }
+
+    /// The same as `parse` with the beginning of that file.
+    fn parse_with(&self, stored: &Stored<'_>, _file: &[u8]) -> Parsed {
+        self.parse(stored)
+    }
+
+    /// The content of attachment `part` that is inside the event or that file.
+    fn part(&self, _stored: &Stored<'_>, _file: &[u8], _part: u32) -> Option<Vec<u8>> {
+        None
+    }
 
     /// What the sender is told.
     fn answer(&self, outcome: Outcome) -> Answer {

@@ -3,6 +3,7 @@
 use crate::model::ProviderKind;
 
 use super::github::Github;
+use super::mailgun::Mailgun;
 use super::secret::SharedSecret;
 use super::standard::Standard;
 use super::twilio::Twilio;
@@ -14,6 +15,7 @@ use super::{Options, Provider};
 pub fn build(kind: ProviderKind, options: Options) -> Box<dyn Provider> {
     match kind {
         ProviderKind::Github => Box::new(Github),
+        ProviderKind::Mailgun => Box::new(Mailgun),
         ProviderKind::Standard => Box::new(Standard),
         ProviderKind::Typeform => Box::new(Typeform),
         ProviderKind::Twilio => Box::new(Twilio),

@@ -21,7 +21,8 @@ pub struct RawRequest {
     pub query: String,
     /// The headers.
     pub headers: HeaderMap,
-    /// The exact bytes of the body: signatures cover these and nothing derived from them.
+    /// The exact bytes of the body: signatures cover these and nothing derived from them. Where the provider takes
+    /// forms apart it is the [`super::Form`] as JSON: no signature covers its bytes.
     pub body: Bytes,
 }
 
@@ -29,7 +30,10 @@ impl RawRequest {
     /// The one value of header `name`.
     ///
     /// A header that is there twice is refused: sender and receiver might each believe another one.
-    pub(super) fn one(&self, name: &str) -> Result<Option<&str>, Rejected> {
+    ///
+    /// # Errors
+    /// When it is, or its value is not visible ASCII.
+    pub fn one(&self, name: &str) -> Result<Option<&str>, Rejected> {
         let mut values = self.headers.get_all(name).iter();
         let Some(value) = values.next() else { return Ok(None) };
         if values.next().is_some() {

@@ -31,6 +31,14 @@ pub enum StoreError {
         /// What the system says.
         why: String,
     },
+    /// A stored file cannot be read.
+    #[error("failed to read the stored file {sha256}: {why}")]
+    File {
+        /// Its name.
+        sha256: String,
+        /// What the system says.
+        why: String,
+    },
     /// The disk does not take what is written. Nothing of it is acknowledged.
     #[error("{fault}: {detail}")]
     Disk {

@@ -36,6 +36,7 @@ impl Store {
                         conversation: ConversationId::from_uuid(uuid(found, 13)?),
                         address: found.get(14)?,
                         text: found.get(15)?,
+                        attachments: Vec::new(),
                         headers: Vec::new(),
                         raw: String::new(),
                         raw_len: 0,
@@ -44,6 +45,7 @@ impl Store {
                 .optional()?;
             let Some(mut message) = found else { return Ok(None) };
             let (head, body) = head_and_body(connection, message.row.seq)?;
+            message.attachments = super::attachments::of(connection, message.row.seq)?;
             message.headers = headers(&head);
             message.raw_len = body.len() as u64;
             message.raw = String::from_utf8_lossy(&body[..body.len().min(RAW_SHOWN)]).into_owned();

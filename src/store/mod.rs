@@ -6,6 +6,8 @@
 //! crash anywhere between loses nothing. A small pool reads beside the writer, and checkpoints run on a
 //! connection of their own.
 
+mod attachments;
+mod blobs;
 mod body_guard;
 #[cfg(test)]
 mod check_tests;
@@ -19,6 +21,8 @@ mod health;
 mod inbox;
 mod messages;
 mod migrate;
+mod names;
+mod once;
 mod open;
 mod project;
 mod pulse;
@@ -34,6 +38,7 @@ mod tests;
 mod tokens;
 mod writer;
 
+pub use blobs::{Blobs, NewBlob};
 pub use checks::{CheckBatch, CheckCounts, CheckResult, KeptCheck, Span};
 pub use commit_times::CommitTimes;
 pub use error::StoreError;

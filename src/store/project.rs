@@ -1,15 +1,15 @@
 //! Projection: from stored events to messages, conversations, contacts, and then to the search index.
 
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::model::{
-    Assurance, ChannelId, ContactId, Event, EventFilter, EventId, EventState, Marks, MessageRow, Parsed,
+    Assurance, ChannelId, ContactId, Event, EventFilter, EventId, EventState, Marks, MessageId, MessageRow, Parsed,
 };
 
 use super::body_guard::BodyGuard;
 use super::events::{MATCHES, timestamp};
-use super::{Store, StoreError, reports};
+use super::{Store, StoreError, attachments, names, once, reports};
 
 /// An event behind the watermark.
 #[derive(Debug, Clone)]
@@ -68,6 +68,8 @@ pub struct Projected {
 
 /// Longest text a message keeps; the raw body stays whole.
 const MAX_TEXT: usize = 256 * 1024;
+/// Bytes of bodies after which a batch ends: a few large ones must not be in memory all at once.
+const BATCH_BYTES: usize = 4 << 20;
 /// Longest text that is indexed.
 const MAX_INDEXED: usize = 64 * 1024;
 pub(super) const MAX_SUBJECT: usize = 512;
@@ -142,6 +144,9 @@ impl Store {
                     .map(|projection| (projection.event.seq, projection.event.body_hash.clone()))
                     .collect();
                 BodyGuard::file(connection, &bodies)?;
+                if let Some(last) = batch.last() {
+                    once::forget(connection, last.event.received)?;
+                }
                 connection
                     .prepare_cached("UPDATE watermark SET seq = ?1 WHERE name = 'messages'")?
                     .execute([projected.up_to])?;
@@ -177,32 +182,48 @@ impl Store {
     }
 }
 
+/// The event of `message`.
+pub(super) fn one(connection: &Connection, message: MessageId) -> rusqlite::Result<Option<PendingEvent>> {
+    let found = collect(connection, &format!("{PENDING} WHERE e.id = ?1"), [&message.as_uuid().as_bytes()[..]])?;
+    Ok(found.into_iter().next())
+}
+
 fn clamp(limit: usize) -> i64 {
     i64::try_from(limit).unwrap_or(i64::MAX)
 }
 
 fn collect(connection: &Connection, sql: &str, params: impl rusqlite::Params) -> rusqlite::Result<Vec<PendingEvent>> {
-    connection
-        .prepare_cached(sql)?
-        .query_map(params, |row| {
-            Ok(PendingEvent {
-                seq: row.get(0)?,
-                id: super::events::event_id(row, 1)?,
-                channel: super::events::channel_id(row, 2)?,
-                channel_n: row.get(3)?,
-                kind: row.get(4)?,
-                key: row.get(5)?,
-                received: timestamp(row.get(6)?),
-                dead: row.get(7)?,
-                guarded: row.get(8)?,
-                body_hash: row.get(9)?,
-                head: row.get(10)?,
-                body: row.get(11)?,
-                time: timestamp(row.get(12)?),
-                assurance: Assurance::from_rank(row.get(13)?),
-            })
-        })?
-        .collect()
+    let mut statement = connection.prepare_cached(sql)?;
+    let mut rows = statement.query(params)?;
+    let (mut events, mut bytes) = (Vec::new(), 0);
+    while let Some(row) = rows.next()? {
+        let event = pending(row)?;
+        bytes += event.body.len();
+        events.push(event);
+        if bytes > BATCH_BYTES {
+            break;
+        }
+    }
+    Ok(events)
+}
+
+fn pending(row: &Row<'_>) -> rusqlite::Result<PendingEvent> {
+    Ok(PendingEvent {
+        seq: row.get(0)?,
+        id: super::events::event_id(row, 1)?,
+        channel: super::events::channel_id(row, 2)?,
+        channel_n: row.get(3)?,
+        kind: row.get(4)?,
+        key: row.get(5)?,
+        received: timestamp(row.get(6)?),
+        dead: row.get(7)?,
+        guarded: row.get(8)?,
+        body_hash: row.get(9)?,
+        head: row.get(10)?,
+        body: row.get(11)?,
+        time: timestamp(row.get(12)?),
+        assurance: Assurance::from_rank(row.get(13)?),
+    })
 }
 
 /// The event as it is listed from now on.
@@ -233,7 +254,11 @@ fn project_one(connection: &Connection, projection: &Projection) -> rusqlite::Re
         }
     }
     let contact = contact(connection, event, parsed, *vip)?;
-    let conversation = conversation(connection, event, parsed)?;
+    let conversation = match names::conversation(connection, event, parsed)? {
+        Some(known) => known,
+        None => conversation(connection, event, parsed)?,
+    };
+    names::remember(connection, event.channel_n, conversation, parsed)?;
     let subject = listed_subject(parsed);
     let preview = cut(&one_line(cut(&parsed.text, 4 * PREVIEW)), PREVIEW).to_owned();
     let text = cut(&parsed.text, MAX_TEXT);
@@ -245,6 +270,7 @@ fn project_one(connection: &Connection, projection: &Projection) -> rusqlite::Re
         )?
         .execute(params![event.seq, event.channel_n, conversation, contact_n, subject, preview, text])?
         == 1;
+    attachments::write(connection, event.seq, &parsed.attachments, new)?;
     if !new {
         project_again(connection, event.seq, conversation, contact_n, (&subject, &preview, text))?;
         return Ok(None);

@@ -7,6 +7,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use crate::model::{Assurance, EventId};
 
 use super::body_guard::BodyGuard;
+use super::once;
 
 /// An event on its way into the store.
 #[derive(Debug, Clone)]
@@ -27,6 +28,9 @@ pub struct NewEvent {
     pub body_hash: [u8; 32],
     /// For how long an equal body counts as a repeat.
     pub body_window: Option<SignedDuration>,
+    /// A one-time token that must not come again with another body. It then stands for the body: an equal key with
+    /// another body is a repeat, as the same mail sent again has another token.
+    pub once: Option<String>,
     /// What its signature proves.
     pub assurance: Assurance,
     /// Why it is a dead letter.
@@ -46,7 +50,7 @@ pub enum Verdict {
     Repeated,
     /// An equal body is stored under another key: somebody may be replaying it.
     Replayed,
-    /// Another body is stored under the same key.
+    /// Another body is stored under the same key, or came with the same one-time token.
     Conflicting,
 }
 
@@ -81,6 +85,11 @@ const INSERT: &str = "INSERT INTO event
 
 /// Records one event inside the open transaction.
 pub(super) fn record(connection: &Connection, guard: &mut BodyGuard, event: &NewEvent) -> rusqlite::Result<Verdict> {
+    if let Some(token) = &event.once
+        && let Some(verdict) = once::spend(connection, token, event)?
+    {
+        return Ok(verdict);
+    }
     if let Some(window) = event.body_window
         && let Some(seen_key) = guard.find(connection, event, window)?
     {
@@ -130,5 +139,6 @@ fn stored_under(connection: &Connection, event: &NewEvent) -> rusqlite::Result<O
         .prepare_cached("SELECT body_hash FROM event WHERE channel = ?1 AND dedupe_key = ?2")?
         .query_row(params![event.channel, key], |row| row.get(0))
         .optional()?;
-    Ok(stored.map(|hash| if hash == event.body_hash { Verdict::Repeated } else { Verdict::Conflicting }))
+    let same = |hash: Vec<u8>| hash == event.body_hash || event.once.is_some();
+    Ok(stored.map(|hash| if same(hash) { Verdict::Repeated } else { Verdict::Conflicting }))
 }

@@ -7,8 +7,8 @@ use tempfile::TempDir;
 use uuid::Uuid;
 
 use crate::model::{
-    Assurance, ChannelId, ContactFilter, EventFilter, EventId, EventState, InboxFilter, Mark, Parsed, Person, Report,
-    Role, Scope, StoreFault, Token, TokenHash, TokenId,
+    Assurance, Attachment, ChannelId, ContactFilter, EventFilter, EventId, EventState, InboxFilter, Mark, Parsed,
+    Person, Report, Role, Scope, StoreFault, Token, TokenHash, TokenId,
 };
 
 use super::{NewEvent, Options, Projection, Recorded, Store, StoreError};
@@ -27,6 +27,7 @@ fn event(channel: i64, key: Option<&str>, body: &str, received: i64) -> NewEvent
         key: key.map(str::to_owned),
         body_hash: Sha256::digest(body).into(),
         body_window: None,
+        once: None,
         assurance: Assurance::Body,
         dead: None,
         head: Bytes::from_static(b"content-type: text/plain\nx-note: a: b\n"),
@@ -95,6 +96,83 @@ async fn the_same_key_is_a_repeat_or_a_conflict() {
         store.event_count(&filter).expect("counts")
     };
     assert_eq!((count("a"), count("b"), count("c")), (2, 1, 0));
+}
+
+#[tokio::test]
+async fn a_token_is_spent_with_its_event_and_remembered_for_a_week() {
+    const WEEK: i64 = 7 * 86_400;
+    let dir = tempfile::tempdir().expect("temp dir");
+    let store = open(&dir);
+    let (a, b) = channels(&store).await;
+    let with = |channel, token: &str, key, body, received| NewEvent {
+        once: Some(token.to_owned()),
+        ..event(channel, Some(key), body, received)
+    };
+    assert_eq!(record(&store, with(a, "t1", "k1", "x", 0)).await.fresh, 1);
+    assert_eq!(record(&store, with(a, "t1", "k1", "x", 1)).await.repeated, 1, "the same again");
+    assert_eq!(record(&store, with(a, "t1", "k2", "y", 2)).await.conflicting, 1, "the token with another body");
+    assert_eq!(record(&store, with(a, "t2", "k1", "y", 3)).await.repeated, 1, "sent again under a new token");
+    assert_eq!(record(&store, with(a, "t2", "k3", "z", 4)).await.conflicting, 1, "that token is spent as well");
+    assert_eq!(record(&store, with(b, "t1", "k1", "y", 5)).await.fresh, 1, "tokens are per channel");
+    assert_eq!(record(&store, with(a, "t3", "k4", "w", WEEK)).await.fresh, 1);
+    project(&store).await;
+    assert_eq!(record(&store, with(a, "t1", "k5", "y", WEEK)).await.conflicting, 1, "not a week yet");
+    assert_eq!(record(&store, with(a, "t4", "k6", "v", WEEK + 10)).await.fresh, 1);
+    project(&store).await;
+    assert_eq!(record(&store, with(a, "t1", "k5", "y", WEEK + 11)).await.fresh, 1, "forgotten");
+}
+
+#[tokio::test]
+async fn what_is_refused_for_its_token_leaves_no_trace_of_a_rolled_back_delivery() {
+    let dir = tempfile::tempdir().expect("temp dir");
+    let store = open(&dir);
+    let (a, _) = channels(&store).await;
+    let with = |token: &str, key, body| NewEvent { once: Some(token.to_owned()), ..event(a, Some(key), body, 0) };
+    let twin = NewEvent { id: with("t1", "k1", "x").id, ..with("t1", "k1", "x") };
+    let clash = NewEvent { id: twin.id, ..with("t2", "k2", "y") };
+    assert!(store.record(vec![twin.clone(), clash]).await.is_err(), "two events cannot have one id");
+    assert_eq!(record(&store, with("t1", "k9", "other")).await.fresh, 1, "the token was not spent without its event");
+}
+
+#[tokio::test]
+async fn attachments_are_written_once_and_conversations_found_by_name() {
+    let dir = tempfile::tempdir().expect("temp dir");
+    let store = open(&dir);
+    let (a, _) = channels(&store).await;
+    let names = [("c", &["b"][..]), ("b", &["a"]), ("a", &[]), ("z", &[])];
+    for (name, _) in names {
+        record(&store, event(a, Some(name), name, 0)).await;
+    }
+    let projections = || {
+        let read = |event: super::PendingEvent| {
+            let (name, refs) = names.into_iter().find(|(name, _)| *name == event.key).expect("a name");
+            let parsed = Parsed {
+                thread: refs.first().unwrap_or(&name).to_string(),
+                name: Some(name.to_owned()),
+                refs: refs.iter().map(ToString::to_string).collect(),
+                attachments: vec![Attachment { name: format!("{name}.txt"), size: 3, ..Attachment::default() }; 2],
+                ..Parsed::default()
+            };
+            Projection { parsed: Some(parsed), vip: false, event }
+        };
+        store
+            .stored_after(0, &EventFilter::default(), 10)
+            .map(|events| events.into_iter().map(read).collect::<Vec<_>>())
+    };
+    let first = store.pending(10).expect("reads");
+    assert_eq!(first.len(), 4);
+    project(&store).await;
+    for _ in 0..2 {
+        store.project(projections().expect("reads"), false).await.expect("projects");
+    }
+    let messages: Vec<_> =
+        first.iter().map(|event| store.message(event.id.into()).expect("reads").expect("a message")).collect();
+    let conversation = |index: usize| messages[index].conversation;
+    assert_eq!((conversation(0), conversation(0)), (conversation(1), conversation(2)), "a, b and c are one");
+    assert_ne!(conversation(0), conversation(3));
+    assert_eq!(messages[0].attachments.len(), 2);
+    assert_eq!(store.attachment(first[1].id.into(), 2).expect("reads").expect("a file").name, "b.txt");
+    assert_eq!(store.attachment(first[1].id.into(), 3).expect("reads"), None);
 }
 
 #[tokio::test]

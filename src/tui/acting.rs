@@ -21,6 +21,7 @@ impl App {
             Action::Ack
                 | Action::ToggleRead
                 | Action::ToggleVip
+                | Action::Save
                 | Action::NextTab
                 | Action::PreviousTab
                 | Action::Redraw
@@ -73,6 +74,7 @@ impl App {
             Action::Ack => self.toggle(|marks| if marks.acked.is_some() { Mark::Unack } else { Mark::Ack }),
             Action::ToggleRead => self.toggle(|marks| if marks.read.is_some() { Mark::Unread } else { Mark::Read }),
             Action::ToggleVip => self.toggle_vip(),
+            Action::Save => self.save(),
             Action::Filter => {
                 self.inbox.shown = self.inbox.shown.next();
                 self.inbox.search = None;

@@ -106,6 +106,8 @@ pub enum Action {
     ToggleRead,
     /// Make the sender a VIP, or not.
     ToggleVip,
+    /// Save the files that came with the message.
+    Save,
     /// Show all, new, VIP or open messages.
     Filter,
     /// Start the selected task again.
@@ -144,6 +146,7 @@ impl Action {
             Self::Ack => "ack: take the message, or give it back",
             Self::ToggleRead => "mark read, or new again",
             Self::ToggleVip => "make the sender a VIP, or not",
+            Self::Save => "save the files that came with the message",
             Self::Filter => "filter: all, new, VIP, open",
             Self::RestartTask => "restart the task",
             Self::Reload => "reload configuration",
@@ -168,6 +171,7 @@ impl Action {
             Self::Ack => "ack",
             Self::ToggleRead => "read",
             Self::ToggleVip => "vip",
+            Self::Save => "save",
             Self::Filter => "filter",
             Self::RestartTask => "restart",
             Self::CheckNow => "look now",

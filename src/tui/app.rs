@@ -14,6 +14,7 @@ use super::inbox::{Inbox, OpenMessage};
 use super::keymap::{self, Context};
 use super::list::moved;
 use super::palette::{self, Palette};
+use super::saving::{Save, Saving};
 use super::styles::Look;
 use super::view;
 
@@ -30,6 +31,8 @@ pub enum Msg {
     Update(Update),
     /// The answer to a request.
     Reply(Purpose, Result<Reply, Refusal>),
+    /// Files were written to this directory, or could not be.
+    Saved(Result<String, String>),
     /// Time has passed.
     Tick,
 }
@@ -51,6 +54,8 @@ pub enum Purpose {
     CheckHistory(CheckId),
     /// A look at a check.
     Look(CheckId),
+    /// A part of a file that is saved.
+    Save,
     /// Something was changed; this says what in case it failed.
     Change(&'static str),
 }
@@ -66,6 +71,8 @@ pub enum Cmd {
     Suspend,
     /// Draw everything again.
     Redraw,
+    /// Write a file that came with a message.
+    Save(Save),
 }
 
 /// How to leave.
@@ -116,6 +123,8 @@ pub struct App {
     pub(super) opening: Option<MessageId>,
     /// The next that needs somebody is awaited.
     pub(super) going: bool,
+    /// Files on their way to the disk.
+    pub(super) saving: Option<Saving>,
     pub(super) back: Vec<View>,
     generation: u64,
 }
@@ -141,6 +150,7 @@ impl App {
             toast: None,
             opening: None,
             going: false,
+            saving: None,
             back: Vec::new(),
             generation: 0,
         }
@@ -172,6 +182,10 @@ impl App {
             }
             Msg::Update(update) => self.hear(update),
             Msg::Reply(purpose, reply) => self.answered(purpose, reply),
+            Msg::Saved(result) => {
+                self.saved(&result);
+                Vec::new()
+            }
             Msg::Tick => Vec::new(),
         }
     }
@@ -267,6 +281,10 @@ impl App {
                 self.toast(Severity::Crit, format!("not reloaded: {first}"));
                 return Vec::new();
             }
+            Err(refusal) if purpose == Purpose::Save => {
+                self.saved(&Err(refusal.to_string()));
+                return Vec::new();
+            }
             Err(refusal) => {
                 self.inbox.loading &= !matches!(purpose, Purpose::Rows(_) | Purpose::Older(_));
                 let what = if let Purpose::Change(what) = purpose { what } else { "the engine could not answer" };
@@ -287,6 +305,7 @@ impl App {
                     return self.rows(Some(request));
                 }
             }
+            (Purpose::Save, Reply::Attachment(part)) => return self.part(part),
             (Purpose::Reload, _) => self.toast(Severity::Info, "the configuration was read again"),
             (Purpose::Open(id), _) if self.opening != Some(id) => {}
             (Purpose::Next, _) if !self.going => {}

@@ -89,6 +89,7 @@ pub(super) const BINDINGS: &[Binding] = bindings! {
         [key('a')] => Action::Ack;
         [key('m')] => Action::ToggleRead;
         [key('V')] => Action::ToggleVip;
+        [key('s')] => Action::Save;
         [named(KeyCode::Tab), named(KeyCode::Right)] => Action::NextTab;
         [named(KeyCode::BackTab), named(KeyCode::Left)] => Action::PreviousTab;
     }

@@ -13,11 +13,12 @@ use ratatui::backend::CrosstermBackend;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::MissedTickBehavior;
 
-use crate::client::Client;
+use crate::client::{Client, Download};
 use crate::protocol::{RequestId, Update};
 
 use super::app::{App, Cmd, Msg, Purpose, Quit};
 use super::output::{FrameBytes, Output};
+use super::saving::Save;
 use super::styles::Look;
 use super::terminal::TerminalGuard;
 
@@ -67,6 +68,7 @@ pub async fn run(client: &mut Client, look: Look, look_of: impl Fn(&str) -> Opti
     let mut hangup = signal(SignalKind::hangup())?;
     let mut resume = signal(SignalKind::from_raw(rustix::process::Signal::CONT.as_raw()))?;
     let mut theme: Option<String> = None;
+    let mut saving: Option<Download> = None;
     let mut dirty = true;
 
     let ended = 'screen: loop {
@@ -128,6 +130,11 @@ pub async fn run(client: &mut Client, look: Look, look_of: impl Fn(&str) -> Opti
                     asked.insert(client.ask(request), purpose);
                 }
                 Cmd::Quit(quit) => break 'screen Ended::Quit(quit),
+                Cmd::Save(step) => {
+                    if let Some(result) = save(&mut saving, step) {
+                        app.update(Msg::Saved(result), Timestamp::now());
+                    }
+                }
                 Cmd::Redraw => screen = Screen::new()?,
                 Cmd::Suspend => {
                     // No reader of keys may be left, or it would take the shell's.
@@ -148,6 +155,26 @@ pub async fn run(client: &mut Client, look: Look, look_of: impl Fn(&str) -> Opti
         silence_input()?;
     }
     Ok(ended)
+}
+
+/// Takes one step of saving; answers what is to be said when it was the last.
+fn save(saving: &mut Option<Download>, step: Save) -> Option<Result<String, String>> {
+    let dir = Download::dir();
+    let done = match step {
+        Save::Begin(name) => Download::create(&dir, &name).map(|download| *saving = Some(download)),
+        // Without a file something has failed before, and was said then.
+        Save::Write(bytes) => saving.as_mut().map_or(Ok(()), |download| download.write(&bytes)),
+        Save::End => {
+            return saving.take().map(|download| {
+                let dir = download.path().parent().unwrap_or(&dir).display().to_string();
+                Ok(if dir == "." { "the current directory".to_owned() } else { dir })
+            });
+        }
+    };
+    done.err().map(|error| {
+        *saving = None;
+        Err(format!("{}: {error}", dir.display()))
+    })
 }
 
 /// Puts a pipe nobody writes to in the place of standard input.

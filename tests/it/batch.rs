@@ -7,12 +7,12 @@ use std::sync::Arc;
 
 use aurora::config;
 use aurora::ingress::{
-    BodyBudget, Certificates, Channel, Door, FailureLimit, Receiving, Refusals, Route, Routes, Swap,
+    BodyBudget, Certificates, Channel, Door, FailureLimit, Receiving, Refusals, Route, Routes, Spool, Swap,
 };
 use aurora::model::{Assurance, EventFilter, Parsed, Reason, Secret};
 use aurora::net::{self, DoorLimits};
 use aurora::provider::{Answer, Envelope, Outcome, Provider, RawRequest, Rejected, Sample, Stored, Verified};
-use aurora::store::{Options, Store};
+use aurora::store::{Blobs, Options, Store};
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
@@ -88,6 +88,7 @@ async fn door(dir: &std::path::Path, stop: CancellationToken) -> (SocketAddr, Ar
         store: Arc::clone(&store),
         refusals: Arc::new(Refusals::default()),
         budget: Arc::new(BodyBudget::default()),
+        spool: Arc::new(Spool::new(Arc::new(Blobs::open(dir).expect("a directory")))),
     };
     tokio::spawn(net::serve(listener, Arc::new(door), DoorLimits::default(), Box::new(|_| {}), stop));
     (address, store)

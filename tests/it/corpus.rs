@@ -5,9 +5,29 @@ use std::path::Path;
 use aurora::condition::Condition;
 use aurora::config::check_schema;
 use aurora::model::{Assurance, CheckKind, ProviderKind, Secret, Value};
-use aurora::provider::{Options, RawRequest, Stored, Verified, build};
+use aurora::provider::{Form, FormField, Options, RawRequest, Stored, Verified, build};
 use http::{HeaderMap, HeaderValue};
 use jiff::Timestamp;
+
+/// Takes bytes through what is done with a mail: forms, and fields of a form.
+fn exercise_mail(body: &[u8]) {
+    let framed = [b"--b\r\nContent-Disposition: form-data; name=a; filename=f\r\n\r\n", body, b"\r\n--b--"].concat();
+    for (content_type, bytes) in [
+        ("application/x-www-form-urlencoded", body),
+        ("multipart/form-data; boundary=b", body),
+        ("multipart/form-data; boundary=b", &framed),
+    ] {
+        let _ = Form::decode(content_type, bytes);
+    }
+    let value = String::from_utf8_lossy(body).into_owned();
+    let names = ["from", "subject", "body-html", "body-mime", "message-headers", "content-id-map"];
+    for name in names {
+        let field = FormField { name: name.to_owned(), value: value.clone(), cut: false };
+        let data = Form { fields: vec![field], files: Vec::new() }.to_bytes();
+        let provider = build(ProviderKind::Mailgun, Options::default());
+        provider.parse(&Stored { kind: "mail.received", key: "k", headers: &[], data: &data });
+    }
+}
 
 /// Takes bytes through everything a provider does with them.
 pub fn exercise(body: &[u8], event: &str, form: bool) {
@@ -31,6 +51,7 @@ pub fn exercise(body: &[u8], event: &str, form: bool) {
     };
     let secrets = [Secret::new("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw".into(), None)];
     let now = Timestamp::from_second(1_700_000_000).expect("in range");
+    exercise_mail(body);
     for kind in ProviderKind::ALL {
         let provider = build(kind, Options { dedupe_window: 600, dedupe_pointer: Some("/data/id".into()) });
         let _ = provider.verify(&secrets, &request, now);

@@ -176,7 +176,7 @@ fn a_replay_does_not_overtake_projection() {
     crate::support::eventually("all are found", || {
         site.json(&["inbox", "search", "needle", "--limit", "1000"]).as_array().map(Vec::len) == Some(400)
     });
-    assert_eq!(site.json(&["channel", "list"])[2]["unread"], 400);
+    assert_eq!(site.panel("standard")["unread"], 400);
 }
 
 #[test]

@@ -2,11 +2,11 @@
 
 use aurora::config::Theme;
 use aurora::model::{
-    Assurance, ChannelPanel, ChannelState, Event, EventId, EventState, LogLevel, LogLine, Marks, Message, MessageId,
-    MessageRow, ProviderKind, Rejection, TaskState, TaskStatus,
+    Assurance, Attachment, ChannelPanel, ChannelState, Event, EventId, EventState, LogLevel, LogLine, Marks, Message,
+    MessageId, MessageRow, ProviderKind, Rejection, TaskState, TaskStatus,
 };
-use aurora::protocol::{ConfigStatus, Link, Reply, Snapshot, Update};
-use aurora::tui::{App, Cmd, ColourMode, Look, Msg, Purpose};
+use aurora::protocol::{Bytes, ConfigStatus, Link, Reply, Request, Snapshot, Update};
+use aurora::tui::{App, Cmd, ColourMode, Look, Msg, Purpose, Save};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use jiff::Timestamp;
 use ratatui::Terminal;
@@ -177,6 +177,13 @@ impl Stage {
             conversation: aurora::model::ConversationId::from_uuid(uuid(1)),
             address: Some("ann@bigcustomer.example".into()),
             text: "Hello,\n\nit was due on Monday, and the shop opens tomorrow. Could somebody look where the parcel is, please? We have called twice.\n\nAnn".into(),
+            attachments: vec![Attachment {
+                name: "label\u{1b}[2J.pdf".into(),
+                declared: "application/pdf".into(),
+                found: "application/zip".into(),
+                size: 48_200,
+                ..Attachment::default()
+            }],
             headers: vec![("content-type".into(), "application/json".into())],
             raw: "{\"subject\":\"Where is my order 4711?\"}".into(),
             raw_len: 37,
@@ -289,4 +296,32 @@ fn next_goes_to_the_broken_task_then_to_the_critical_check_and_then_asks_for_mes
 fn a_view_that_is_not_built_says_so() {
     let stage = Stage::new((80, 24), ColourMode::Sixteen, false).keys("6");
     assert!(stage.draw().backend().to_string().contains("the bridge to hosts is not built yet"));
+}
+
+#[test]
+fn files_are_saved_part_by_part_under_safe_names() {
+    let mut stage = Stage::new((80, 24), ColourMode::Sixteen, false).keys("3").open();
+    let commands = stage.key(KeyCode::Char('s'));
+    let [Cmd::Save(Save::Begin(name)), Cmd::Ask(Purpose::Save, Request::Attachment { number: 1, offset: 0, .. })] =
+        &commands[..]
+    else {
+        panic!("{commands:?}")
+    };
+    assert_eq!(name, "label_[2J.pdf");
+    assert!(stage.key(KeyCode::Char('s')).is_empty(), "one at a time");
+    let mut part = |bytes: &[u8]| {
+        let reply = Ok(Reply::Attachment(Some(Bytes(bytes.to_vec()))));
+        stage.app.update(Msg::Reply(Purpose::Save, reply), at(0))
+    };
+    let commands = part(b"zip");
+    assert!(
+        matches!(&commands[..], [Cmd::Save(Save::Write(bytes)), Cmd::Ask(_, Request::Attachment { number: 1, offset: 3, .. })] if bytes == b"zip"),
+        "{commands:?}"
+    );
+    assert_eq!(part(b""), [Cmd::Save(Save::End)]);
+    stage.app.update(Msg::Saved(Ok("/home/ann/Downloads".into())), at(0));
+    assert!(stage.draw().backend().to_string().contains("saved to /home/ann/Downloads"));
+    stage.key(KeyCode::Char('s'));
+    stage.app.update(Msg::Reply(Purpose::Save, Ok(Reply::Attachment(None))), at(0));
+    assert!(stage.draw().backend().to_string().contains("not saved"));
 }

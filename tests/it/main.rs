@@ -23,6 +23,8 @@ mod health;
 mod hostile_http;
 mod hostile_text;
 mod link;
+mod mail;
+mod mail_limits;
 mod nginx;
 mod probes;
 mod pty;

@@ -42,7 +42,7 @@ pub struct Site {
 }
 
 /// The channels of a site, one a provider. The default ones have ports of their own, which tests cannot share.
-pub const CHANNELS: [&str; 5] = ["github", "secret", "standard", "twilio", "typeform"];
+pub const CHANNELS: [&str; 6] = ["github", "mailgun", "secret", "standard", "twilio", "typeform"];
 
 /// A random secret as `provider` has them.
 fn new_secret(provider: &str) -> String {
@@ -197,6 +197,13 @@ impl Site {
         self.ok(&["events", "count", "--channel", channel]).parse().expect("a number")
     }
 
+    /// What `channel list` says about `channel`.
+    pub fn panel(&self, channel: &str) -> serde_json::Value {
+        let panels = self.json(&["channel", "list"]);
+        let panel = panels.as_array().expect("a list").iter().find(|panel| panel["id"] == channel);
+        panel.expect("a channel").clone()
+    }
+
     /// Waits until `count` messages are projected.
     #[track_caller]
     pub fn projected(&self, count: usize) {
@@ -279,6 +286,29 @@ pub fn github(secret: &str, id: &str, event: &str, body: &[u8]) -> Vec<(&'static
         ("x-github-delivery", id.to_owned()),
         ("x-hub-signature-256", format!("sha256={}", hex::encode(hmac(secret.as_bytes(), &[body])))),
     ]
+}
+
+/// The fields that sign a Mailgun form.
+pub fn mailgun(secret: &str, token: &str) -> Vec<(&'static str, String)> {
+    let timestamp = now().to_string();
+    let signature = hex::encode(hmac(secret.as_bytes(), &[timestamp.as_bytes(), token.as_bytes()]));
+    vec![("timestamp", timestamp), ("token", token.to_owned()), ("signature", signature)]
+}
+
+/// A part of a form: what stands behind `form-data;`, and its content.
+pub type Part<'a> = (String, &'a [u8]);
+
+/// The bytes of a form with files, and its content type.
+pub fn multipart(fields: &[(&str, String)], files: &[Part<'_>]) -> (String, Vec<u8>) {
+    let mut body = Vec::new();
+    let fields = fields.iter().map(|(name, value)| (format!("name=\"{name}\""), value.as_bytes()));
+    for (head, content) in fields.chain(files.iter().map(|(head, content)| (head.clone(), *content))) {
+        body.extend_from_slice(format!("--7e51a\r\nContent-Disposition: form-data; {head}\r\n\r\n").as_bytes());
+        body.extend_from_slice(content);
+        body.extend_from_slice(b"\r\n");
+    }
+    body.extend_from_slice(b"--7e51a--\r\n");
+    ("multipart/form-data; boundary=7e51a".to_owned(), body)
 }
 
 /// Headers as they stand in a request.

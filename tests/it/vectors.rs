@@ -1,7 +1,7 @@
 //! Known answers: the official vectors of every provider that is built.
 
 use aurora::model::{ProviderKind, Secret};
-use aurora::provider::{Options, Provider, RawRequest, build};
+use aurora::provider::{Form, Options, Provider, RawRequest, build};
 use http::{HeaderMap, HeaderValue};
 use jiff::Timestamp;
 use proptest::prelude::*;
@@ -112,6 +112,45 @@ fn twilio() {
         verify(&good).unwrap_or_else(|rejected| panic!("{}: {rejected} {:?}", vector["name"], rejected.tried));
         verify(&RawRequest { query: format!("{query}1"), ..good.clone() }).expect_err("another address");
         verify(&RawRequest { body: format!("{body}1").into(), ..good }).expect_err("another body");
+    }
+}
+
+/// A form of Mailgun as the door hands it over.
+fn mailgun_form(timestamp: &str, token: &str, signature: &str) -> RawRequest {
+    let fields = [("timestamp", timestamp), ("token", token), ("signature", signature), ("recipient", "a@example.org")];
+    let text: String = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+    let form = Form::decode("application/x-www-form-urlencoded", text.as_bytes()).expect("a form");
+    request(&[("content-type", "application/x-www-form-urlencoded")], &form.to_bytes())
+}
+
+#[test]
+fn mailgun() {
+    let vectors = vectors("mailgun");
+    assert_eq!(vectors.len(), 3);
+    for vector in vectors {
+        let (timestamp, token) = (text(&vector, "/input/timestamp"), text(&vector, "/input/token"));
+        let signature = text(&vector, "/expect");
+        let now = Timestamp::from_second(timestamp.parse().expect("seconds")).expect("in range");
+        let provider = provider(ProviderKind::Mailgun);
+        let secrets = secret(text(&vector, "/input/key"));
+        provider.verify(&secrets, &mailgun_form(timestamp, token, signature), now).expect("verifies");
+        let event = serde_json::json!({
+            "signature": { "timestamp": timestamp, "token": token, "signature": signature },
+            "event-data": { "event": "delivered", "id": "1" },
+        });
+        let event = request(&[("content-type", "application/json")], event.to_string().as_bytes());
+        provider.verify(&secrets, &event, now).expect("verifies");
+        for (place, _) in token.char_indices() {
+            let mut other = token.to_owned();
+            other.replace_range(place..=place, if &token[place..=place] == "0" { "1" } else { "0" });
+            assert!(provider.verify(&secrets, &mailgun_form(timestamp, &other, signature), now).is_err(), "{other}");
+        }
+        for place in 0..64 {
+            let mut other = signature.to_owned();
+            other.replace_range(place..=place, if &signature[place..=place] == "0" { "1" } else { "0" });
+            assert!(provider.verify(&secrets, &mailgun_form(timestamp, token, &other), now).is_err(), "{other}");
+        }
+        assert!(provider.verify(&secrets, &mailgun_form(&format!("0{timestamp}"), token, signature), now).is_err());
     }
 }
 

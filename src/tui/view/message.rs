@@ -6,6 +6,7 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::Paragraph;
 use unicode_segmentation::UnicodeSegmentation;
 
+use crate::model::Message;
 use crate::screen;
 
 use super::super::app::App;
@@ -79,7 +80,7 @@ pub(super) fn draw(app: &App, open: &OpenMessage, frame: &mut Frame<'_>, area: R
 pub(in crate::tui) fn lines(open: &OpenMessage, width: u16) -> Vec<String> {
     let message = &open.message;
     let text = match open.tab {
-        Tab::Text => message.text.clone(),
+        Tab::Text => with_files(message),
         Tab::Headers => {
             message.headers.iter().map(|(name, value)| format!("{name}: {value}")).collect::<Vec<_>>().join("\n")
         }
@@ -98,6 +99,16 @@ pub(in crate::tui) fn lines(open: &OpenMessage, width: u16) -> Vec<String> {
         },
     };
     screen::lines(&text).split('\n').flat_map(|line| wrap(line, usize::from(width.max(1)))).collect()
+}
+
+/// The text, and below it the files that came along.
+fn with_files(message: &Message) -> String {
+    let files: Vec<String> =
+        (1..).zip(&message.attachments).map(|(number, file)| format!("file {number}: {}", file.described())).collect();
+    if files.is_empty() {
+        return message.text.clone();
+    }
+    format!("{}\n\n{}", message.text, files.join("\n"))
 }
 
 /// Breaks a line at spaces where it can, inside words where it must.

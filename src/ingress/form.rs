@@ -1,0 +1,220 @@
+//! Reading a form: its fields in memory, its files on disk, both within budgets, while it comes in.
+
+use std::io;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http_body_util::BodyExt;
+use hyper::body::{Body, Incoming};
+use tokio::time::{Duration, Instant};
+
+use crate::model::Reason;
+use crate::provider::{FormBuilder, FormDecoder, FormError, Piece};
+use crate::store::{Blobs, NewBlob};
+
+use super::BodyBudget;
+use super::body::Share;
+
+/// Bytes gathered before they are written, and bytes of a frame looked at in one go. Buffers of one small size are used
+/// again and again; growing ones would each take pages of their own.
+const WRITE: usize = 64 * 1024;
+const STEP: usize = 16 * 1024;
+/// Time for a form, whatever its size, and the bytes a second that earn it more.
+const PATIENCE: Duration = Duration::from_secs(30);
+const BYTES_A_SECOND: u64 = 256 * 1024;
+
+/// Where the files of forms go.
+#[derive(Debug)]
+pub struct Spool {
+    /// The files.
+    pub blobs: Arc<Blobs>,
+    /// What files of deliveries nobody has authenticated yet may take on disk.
+    pub disk: Arc<BodyBudget>,
+}
+
+impl Spool {
+    /// A spool into `blobs` that may hold 256 MiB nobody has authenticated yet.
+    #[must_use]
+    pub fn new(blobs: Arc<Blobs>) -> Self {
+        Self { blobs, disk: Arc::new(BodyBudget::new(256 << 20)) }
+    }
+}
+
+/// The files of a form that has come in, and the room it takes. They are removed when it is dropped before they are kept.
+pub(super) struct SpooledForm {
+    files: Vec<(NewBlob, String)>,
+    _memory: Share,
+    _disk: Share,
+}
+
+/// Why a form was not read.
+pub(super) struct Unread {
+    pub reason: Reason,
+    pub detail: String,
+}
+
+impl Unread {
+    fn new(reason: Reason, detail: impl Into<String>) -> Self {
+        Self { reason, detail: detail.into() }
+    }
+}
+
+impl From<FormError> for Unread {
+    fn from(error: FormError) -> Self {
+        let reason = match error {
+            FormError::Malformed(_) => Reason::MalformedBody,
+            FormError::TooLarge(_) => Reason::TooLarge,
+        };
+        Self::new(reason, error.to_string())
+    }
+}
+
+impl From<io::Error> for Unread {
+    fn from(error: io::Error) -> Self {
+        Self::new(Reason::StoreFailed, format!("failed to keep a file: {error}"))
+    }
+}
+
+impl SpooledForm {
+    /// Whether files came along.
+    pub(super) fn has_files(&self) -> bool {
+        !self.files.is_empty()
+    }
+
+    /// Makes the files durable under their hashes.
+    pub(super) async fn keep(&mut self, spool: &Spool) -> io::Result<()> {
+        let (files, blobs) = (std::mem::take(&mut self.files), Arc::clone(&spool.blobs));
+        blocking(move || files.into_iter().try_for_each(|(blob, sha256)| blobs.keep(blob, &sha256))).await
+    }
+}
+
+/// Reads `body`, at most `max` bytes of it, as a form of this `Content-Type`. Answers the [`crate::provider::Form`] as
+/// JSON, and its files.
+pub(super) async fn read(
+    mut body: Incoming,
+    content_type: &str,
+    max: u64,
+    memory: &Arc<BodyBudget>,
+    spool: &Spool,
+) -> Result<(Bytes, SpooledForm), Unread> {
+    let too_large = || Unread::new(Reason::TooLarge, format!("the body is larger than {max} bytes"));
+    let broken = || Unread::new(Reason::BodyTimeout, "the body broke off or took too long");
+    if body.size_hint().lower() > max {
+        return Err(too_large());
+    }
+    let mut reader = Reader {
+        decoder: FormDecoder::new(content_type)?,
+        builder: FormBuilder::default(),
+        spool,
+        writing: None,
+        files: Vec::new(),
+        memory: Share::of(memory),
+        disk: Share::of(&spool.disk),
+    };
+    let started = Instant::now();
+    let mut received = 0;
+    loop {
+        let deadline = started + PATIENCE + Duration::from_secs(received / BYTES_A_SECOND);
+        let Some(frame) = tokio::time::timeout_at(deadline, body.frame()).await.map_err(|_| broken())? else { break };
+        let Ok(data) = frame.map_err(|_| broken())?.into_data() else { continue };
+        received += data.len() as u64;
+        if received > max {
+            return Err(too_large());
+        }
+        for step in data.chunks(STEP) {
+            reader.decoder.feed(step);
+            reader.take_pieces().await?;
+        }
+    }
+    reader.decoder.finish();
+    reader.take_pieces().await?;
+    let Reader { builder, files, mut memory, disk, .. } = reader;
+    let form = builder.finish().to_bytes();
+    // Its JSON can be several times as long as the form was: control characters are written as six.
+    if !memory.reach(2 * form.len() as u64) {
+        return Err(Unread::new(Reason::Overloaded, "too many large bodies at once"));
+    }
+    Ok((form, SpooledForm { files, _memory: memory, _disk: disk }))
+}
+
+/// A file on its way to the disk, with what is gathered for the next write.
+struct Writing {
+    blob: NewBlob,
+    gathered: Vec<u8>,
+}
+
+struct Reader<'a> {
+    decoder: FormDecoder,
+    builder: FormBuilder,
+    spool: &'a Spool,
+    writing: Option<Writing>,
+    files: Vec<(NewBlob, String)>,
+    memory: Share,
+    disk: Share,
+}
+
+impl Reader<'_> {
+    async fn take_pieces(&mut self) -> Result<(), Unread> {
+        while let Some(piece) = self.decoder.piece()? {
+            let ends = piece == Piece::End;
+            let before = self.builder.form().files.len();
+            for bytes in self.builder.take(piece) {
+                self.write(&bytes).await?;
+            }
+            if !self.memory.reach(self.builder.held() as u64) {
+                return Err(Unread::new(Reason::Overloaded, "too many large bodies at once"));
+            }
+            if ends && self.builder.form().files.len() > before {
+                self.end_file().await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn write(&mut self, bytes: &Bytes) -> Result<(), Unread> {
+        if !self.disk.grow(bytes.len() as u64) {
+            return Err(Unread::new(Reason::Overloaded, "too many files at once"));
+        }
+        let mut writing = self.writing().await?;
+        if writing.gathered.len() + bytes.len() > WRITE {
+            writing = flush(writing).await?;
+        }
+        writing.gathered.extend_from_slice(bytes);
+        self.writing = Some(writing);
+        Ok(())
+    }
+
+    async fn end_file(&mut self) -> Result<(), Unread> {
+        let writing = self.writing().await?;
+        let Writing { blob, .. } = flush(writing).await?;
+        let sha256 = self.builder.form().files.last().map(|file| file.sha256.clone()).unwrap_or_default();
+        self.files.push((blob, sha256));
+        Ok(())
+    }
+
+    /// The file that is being written; a new one when there is none.
+    async fn writing(&mut self) -> io::Result<Writing> {
+        match self.writing.take() {
+            Some(writing) => Ok(writing),
+            None => {
+                let blobs = Arc::clone(&self.spool.blobs);
+                let blob = blocking(move || blobs.begin()).await?;
+                Ok(Writing { blob, gathered: Vec::with_capacity(WRITE) })
+            }
+        }
+    }
+}
+
+async fn flush(mut writing: Writing) -> io::Result<Writing> {
+    blocking(move || {
+        writing.blob.write(&writing.gathered)?;
+        writing.gathered.clear();
+        Ok(writing)
+    })
+    .await
+}
+
+/// Runs `work` where waiting for a disk holds up nobody.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 'static) -> io::Result<T> {
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| Err(io::Error::other(error)))
+}

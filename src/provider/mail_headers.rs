@@ -1,0 +1,128 @@
+//! The headers of a mail: addresses, encoded words (RFC 2047), message ids.
+
+use mail_parser::{Message, MessageParser};
+
+use crate::model::Person;
+
+use super::Form;
+
+/// Headers that are read; the rest stays in the stored event.
+const MAX_HEADERS: usize = 1_000;
+/// Message ids that are read from one header.
+const MAX_IDS: usize = 64;
+/// Longest message id.
+const MAX_ID: usize = 512;
+
+/// Headers in order, as they came.
+#[derive(Debug, Default)]
+pub(super) struct MailHeaders(Vec<(String, String)>);
+
+impl MailHeaders {
+    /// Those in a form: `message-headers`, a JSON array of pairs, and the fields beside it.
+    pub(super) fn of_form(form: &Form) -> Self {
+        let listed = form.last("message-headers").and_then(|json| serde_json::from_str(json).ok());
+        let listed: Vec<(String, String)> = listed.unwrap_or_default();
+        let fields = form.fields.iter().map(|field| (field.name.clone(), field.value.clone()));
+        Self(listed.into_iter().take(MAX_HEADERS).chain(fields).collect())
+    }
+
+    /// Those of a raw mail.
+    pub(super) fn of_message(message: &Message<'_>) -> Self {
+        let pairs = message.headers_raw().map(|(name, value)| (name.to_owned(), value.trim().to_owned()));
+        Self(pairs.take(MAX_HEADERS).collect())
+    }
+
+    /// The first header `name`, with something in it, on one line.
+    pub(super) fn get(&self, name: &str) -> Option<String> {
+        let value = self.0.iter().find(|(known, value)| known.eq_ignore_ascii_case(name) && !value.trim().is_empty());
+        value.map(|(_, value)| one_line(value))
+    }
+
+    /// The first header `name` with its encoded words read.
+    pub(super) fn text(&self, name: &str) -> Option<String> {
+        self.get(name).map(|value| decoded(&value))
+    }
+
+    /// Who a header names first.
+    pub(super) fn person(&self, name: &str) -> Option<Person> {
+        self.get(name).and_then(|value| person(&value))
+    }
+
+    /// The message ids in header `name`, in order, without their brackets.
+    pub(super) fn ids(&self, name: &str) -> Vec<String> {
+        self.get(name).map(|value| ids(&value)).unwrap_or_default()
+    }
+}
+
+/// The message ids in a header: what stands in brackets, or the words when nothing does.
+pub(super) fn ids(value: &str) -> Vec<String> {
+    let bracketed: Vec<&str> =
+        value.split('<').skip(1).filter_map(|rest| rest.split_once('>')).map(|(id, _)| id).collect();
+    let found = if bracketed.is_empty() { value.split_whitespace().collect() } else { bracketed };
+    let fits = |id: &&str| !id.is_empty() && id.len() <= MAX_ID;
+    found.into_iter().map(str::trim).filter(fits).take(MAX_IDS).map(str::to_owned).collect()
+}
+
+/// Somebody as a mail names them. The domain of an address does not know case.
+pub(super) fn person(value: &str) -> Option<Person> {
+    let header = format!("From: {}\r\n\r\n", one_line(value));
+    let message = MessageParser::default().parse(header.as_bytes())?;
+    let found = message.from()?.first()?;
+    let address = found.address()?.trim();
+    let address = match address.rsplit_once('@') {
+        Some((local, domain)) => format!("{local}@{}", domain.to_ascii_lowercase()),
+        None => address.to_owned(),
+    };
+    (!address.is_empty()).then(|| Person { address, name: found.name().unwrap_or_default().trim().to_owned() })
+}
+
+/// A header's text with its encoded words read.
+pub(super) fn decoded(value: &str) -> String {
+    let line = one_line(value);
+    if !line.contains("=?") {
+        return line;
+    }
+    let header = format!("Subject: {line}\r\n\r\n");
+    let message = MessageParser::default().parse(header.as_bytes());
+    message.and_then(|message| message.subject().map(str::to_owned)).unwrap_or(line)
+}
+
+fn one_line(value: &str) -> String {
+    value.split(['\r', '\n']).map(str::trim).collect::<Vec<_>>().join(" ").trim().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn people_are_read() {
+        for (header, address, name) in [
+            ("Ann Example <Ann@Example.ORG>", "Ann@example.org", "Ann Example"),
+            ("ann@example.org", "ann@example.org", ""),
+            ("=?utf-8?Q?J=C3=BCrgen?= <j@example.org>", "j@example.org", "Jürgen"),
+            ("=?iso-8859-1?Q?J=FCrgen?= <j@example.org>", "j@example.org", "Jürgen"),
+            ("\"Example, Ann\" <ann@example.org>, bob@example.org", "ann@example.org", "Example, Ann"),
+            ("Grüße <g@example.org>", "g@example.org", "Grüße"),
+            ("Ann\r\nBcc: evil@example.org <ann@example.org>", "ann@example.org", "Ann Bcc: evil@example.org"),
+        ] {
+            let person = person(header).unwrap_or_else(|| panic!("{header}"));
+            assert_eq!(person.address, address, "{header}");
+            if !header.contains("Bcc") {
+                assert_eq!(person.name, name, "{header}");
+            }
+        }
+        assert_eq!(person(""), None);
+    }
+
+    #[test]
+    fn words_and_ids_are_read() {
+        assert_eq!(decoded("=?utf-8?B?R3LDvMOfZQ==?= and more"), "Grüße and more");
+        assert_eq!(decoded("=?windows-1252?Q?5_=80?="), "5 €");
+        assert_eq!(decoded("plain"), "plain");
+        assert_eq!(ids("<a@x> (said so)\r\n <b@y>"), ["a@x", "b@y"]);
+        assert_eq!(ids("a@x b@y"), ["a@x", "b@y"]);
+        assert_eq!(ids("<>"), Vec::<String>::new());
+        assert_eq!(ids(&"<x@y> ".repeat(500)).len(), MAX_IDS);
+    }
+}

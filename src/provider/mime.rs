@@ -1,0 +1,136 @@
+//! Raw mail (RFC 5322, MIME): `body-mime` of a Mailgun route that ends in `mime`.
+
+use std::borrow::Cow;
+
+use mail_parser::{Message, MessageParser, MimeHeaders};
+
+use crate::model::Attachment;
+
+use super::mail::Mail;
+use super::mail_headers::MailHeaders;
+use super::{Form, file_type};
+
+/// Attachments that are listed.
+const MAX_ATTACHMENTS: usize = 200;
+
+/// The field the raw mail is in.
+pub(super) const FIELD: &str = "body-mime";
+
+/// The raw mail in a form: the field, or the beginning of the `file` it became.
+pub(super) fn bytes<'a>(form: &'a Form, file: &'a [u8]) -> Option<Cow<'a, [u8]>> {
+    let field = form.field(FIELD)?;
+    let bytes = if field.cut && !file.is_empty() { file } else { field.value.as_bytes() };
+    Some(Cow::Borrowed(bytes))
+}
+
+/// What a raw mail consists of; `None` when it is none.
+pub(super) fn read(form: &Form, raw: &[u8]) -> Option<Mail> {
+    let message = MessageParser::default().parse(raw)?;
+    let envelope = |name: &str| form.last(name).map(str::to_owned);
+    let is_cut = form.field(FIELD).is_some_and(|field| field.cut);
+    let mut attachments = if is_cut { super::mail::files(form) } else { Vec::new() };
+    attachments.extend((0..).zip(message.attachments()).take(MAX_ATTACHMENTS).map(|(part, found)| {
+        Attachment {
+            name: found.attachment_name().map_or_else(|| format!("part-{}", part + 1), str::to_owned),
+            declared: found.content_type().map(media_type).unwrap_or_default(),
+            found: file_type::of(&found.contents()[..found.contents().len().min(file_type::HEAD)])
+                .unwrap_or_default()
+                .to_owned(),
+            size: found.contents().len() as u64,
+            content_id: found.content_id().map(|id| id.trim_matches(['<', '>']).to_owned()),
+            sha256: None,
+            part: Some(part),
+        }
+    }));
+    Some(Mail {
+        headers: MailHeaders::of_message(&message),
+        envelope: (envelope("sender"), envelope("recipient")),
+        plain: plain(&message),
+        html: message.body_html(0).map(Cow::into_owned),
+        attachments,
+    })
+}
+
+/// The plain part, when the mail has one: the parser would make one of HTML, which we do ourselves.
+fn plain(message: &Message<'_>) -> Option<String> {
+    let part = message.text_part(0).filter(|part| part.is_text() && !part.is_text_html())?;
+    part.text_contents().filter(|text| !text.trim().is_empty()).map(str::to_owned)
+}
+
+fn media_type(content_type: &mail_parser::ContentType<'_>) -> String {
+    match content_type.subtype() {
+        Some(subtype) => format!("{}/{subtype}", content_type.ctype()).to_ascii_lowercase(),
+        None => content_type.ctype().to_ascii_lowercase(),
+    }
+}
+
+/// The content of attachment `part` of a raw mail.
+pub(super) fn part(raw: &[u8], part: u32) -> Option<Vec<u8>> {
+    let message = MessageParser::default().parse(raw)?;
+    Some(message.attachment(part)?.contents().to_vec())
+}
+
+/// The Message-Id of a raw mail.
+pub(super) fn message_id(raw: &[u8]) -> Option<String> {
+    let message = MessageParser::default().parse_headers(raw)?;
+    message.message_id().map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{FormField, mail};
+    use super::*;
+
+    const RAW: &str = "From: =?iso-8859-1?Q?J=FCrgen?= <j@Example.org>\r\nSubject: =?utf-8?B?R3LDvMOfZQ==?=\r\n\
+        Message-ID: <m1@x>\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=o\r\n\r\n\
+        --o\r\nContent-Type: multipart/related; boundary=i\r\n\r\n\
+        --i\r\nContent-Type: text/html; charset=windows-1252\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n\
+        <p>5 =80 <img src=3D\"cid:pic@x\"></p>\r\n\
+        --i\r\nContent-Type: image/png; name=\"pic.png\"\r\nContent-ID: <pic@x>\r\nContent-Transfer-Encoding: base64\r\n\r\niVBORw0KGgoAAAANSUhEUg==\r\n--i--\r\n\
+        --o\r\nContent-Type: application/octet-stream\r\nContent-Disposition: attachment; filename*=UTF-8''na%C3%AFve.pdf\r\n\r\n%PDF-1.7\r\n--o--\r\n";
+
+    fn form(raw: &str) -> Form {
+        let field = FormField { name: FIELD.into(), value: raw.into(), cut: false };
+        Form { fields: vec![field], files: Vec::new() }
+    }
+
+    #[test]
+    fn a_raw_mail_is_read_with_its_character_sets_and_parts() {
+        let parsed = mail::read(&form(RAW), &[]);
+        assert_eq!(parsed.from.expect("a sender").name, "Jürgen");
+        assert_eq!(parsed.subject, "Grüße");
+        assert_eq!(parsed.text, "5 € [image: pic.png]");
+        assert_eq!(parsed.name.as_deref(), Some("m1@x"));
+        let listed: Vec<(&str, &str, &str, u64)> = parsed
+            .attachments
+            .iter()
+            .map(|a| (a.name.as_str(), a.declared.as_str(), a.found.as_str(), a.size))
+            .collect();
+        assert_eq!(
+            listed,
+            [
+                ("pic.png", "image/png", "image/png", 16),
+                ("naïve.pdf", "application/octet-stream", "application/pdf", 8)
+            ]
+        );
+        assert_eq!(part(RAW.as_bytes(), 1).as_deref(), Some(&b"%PDF-1.7"[..]));
+        assert_eq!(part(RAW.as_bytes(), 2), None);
+        assert_eq!(message_id(RAW.as_bytes()).as_deref(), Some("m1@x"));
+    }
+
+    #[test]
+    fn every_truncation_of_a_raw_mail_is_read_without_a_panic() {
+        for end in 0..RAW.len() {
+            let _ = mail::read(&form(&RAW[..end]), &[]);
+        }
+    }
+
+    #[test]
+    fn deeply_nested_parts_are_read_without_a_panic() {
+        let level = |n| format!("Content-Type: multipart/mixed; boundary=b{n}\r\n\r\n--b{n}\r\n");
+        let raw = format!("From: a@b\r\n{}", (0..5_000).map(level).collect::<Vec<_>>().concat());
+        let _ = mail::read(&form(&raw), &[]);
+        let nested = "Content-Type: message/rfc822\r\n\r\n".repeat(5_000);
+        let _ = mail::read(&form(&nested), &[]);
+    }
+}

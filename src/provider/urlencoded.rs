@@ -1,0 +1,123 @@
+//! `application/x-www-form-urlencoded` (WHATWG URL, 5.1), one piece at a time.
+
+use bytes::{Buf, Bytes, BytesMut};
+
+use super::multipart::MAX_NAME;
+use super::{FormError, PartHead, Piece};
+
+/// A form on its way in.
+#[derive(Debug, Default)]
+pub(super) struct Urlencoded {
+    pending: BytesMut,
+    in_value: bool,
+    finished: bool,
+}
+
+impl Urlencoded {
+    pub(super) fn feed(&mut self, bytes: &[u8]) {
+        self.pending.extend_from_slice(bytes);
+    }
+
+    pub(super) fn finish(&mut self) {
+        self.finished = true;
+    }
+
+    pub(super) fn piece(&mut self) -> Result<Option<Piece>, FormError> {
+        if self.in_value { Ok(self.value()) } else { self.name() }
+    }
+
+    fn name(&mut self) -> Result<Option<Piece>, FormError> {
+        while self.pending.first() == Some(&b'&') {
+            self.pending.advance(1);
+        }
+        // Each byte of a name may be written as three.
+        let window = &self.pending[..self.pending.len().min(3 * MAX_NAME + 1)];
+        let end = match window.iter().position(|b| matches!(b, b'=' | b'&')) {
+            Some(end) => end,
+            None if window.len() > 3 * MAX_NAME => return Err(FormError::TooLarge("the name of a field")),
+            None if self.finished && !window.is_empty() => window.len(),
+            None => return Ok(None),
+        };
+        let name = unescape(&self.pending.split_to(end), true);
+        // A name without a value is followed by `&`, which ends the value as well.
+        if self.pending.first() == Some(&b'=') {
+            self.pending.advance(1);
+        }
+        if name.len() > MAX_NAME {
+            return Err(FormError::TooLarge("the name of a field"));
+        }
+        self.in_value = true;
+        let name = String::from_utf8_lossy(&name).into_owned();
+        Ok(Some(Piece::Begin(PartHead { name, file_name: None, media_type: None })))
+    }
+
+    fn value(&mut self) -> Option<Piece> {
+        let end = memchr::memchr(b'&', &self.pending);
+        let ready = match end {
+            Some(end) => end,
+            None if self.finished => self.pending.len(),
+            None => {
+                // An escape that is cut waits for its rest.
+                let from = self.pending.len().saturating_sub(2);
+                memchr::memrchr(b'%', &self.pending[from..]).map_or(self.pending.len(), |at| from + at)
+            }
+        };
+        if ready > 0 {
+            return Some(Piece::Data(Bytes::from(unescape(&self.pending.split_to(ready), true))));
+        }
+        if end.is_none() && !self.finished {
+            return None;
+        }
+        self.in_value = false;
+        Some(Piece::End)
+    }
+}
+
+/// Resolves `%XX`, and `+` where `plus`; what is no escape stays as it is.
+pub(super) fn unescape(text: &[u8], plus: bool) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut at = 0;
+    while let Some(byte) = text.get(at) {
+        let mut escaped = [0];
+        let is_escape = *byte == b'%'
+            && text.get(at + 1..at + 3).is_some_and(|digits| hex::decode_to_slice(digits, &mut escaped).is_ok());
+        at += if is_escape { 3 } else { 1 };
+        bytes.push(match byte {
+            _ if is_escape => escaped[0],
+            b'+' if plus => b' ',
+            other => *other,
+        });
+    }
+    bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::form_decoder::URLENCODED;
+    use super::super::form_decoder::tests::parts;
+    use super::*;
+
+    proptest! {
+        /// The same as a well-known reader of whole forms, however the bytes are cut.
+        #[test]
+        fn it_reads_what_others_read(text in "[a-c=&%+0-9A-Fé]{0,60}", size in 1usize..20) {
+            let expected: Vec<(String, String)> = form_urlencoded::parse(text.as_bytes())
+                .map(|(name, value)| (name.into_owned(), value.into_owned()))
+                .collect();
+            let read: Vec<(String, String)> = parts(URLENCODED, text.as_bytes(), size)
+                .expect("reads")
+                .into_iter()
+                .map(|(name, _, value)| (name, String::from_utf8_lossy(&value).into_owned()))
+                .collect();
+            prop_assert_eq!(read, expected);
+        }
+    }
+
+    #[test]
+    fn an_endless_name_is_refused() {
+        let name = "n".repeat(10_000);
+        assert!(matches!(parts(URLENCODED, name.as_bytes(), 100), Err(FormError::TooLarge(_))));
+    }
+}

@@ -1,0 +1,43 @@
+//! Conversations by the names of their messages: a reply finds the one it answers, in whatever order they come.
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use crate::model::Parsed;
+
+use super::PendingEvent;
+
+/// The conversation of the message itself or of one it refers to, the nearest first.
+pub(super) fn conversation(
+    connection: &Connection,
+    event: &PendingEvent,
+    parsed: &Parsed,
+) -> rusqlite::Result<Option<i64>> {
+    for name in parsed.name.iter().chain(&parsed.refs) {
+        let known: Option<i64> = connection
+            .prepare_cached("SELECT conversation FROM message_name WHERE channel = ?1 AND name = ?2")?
+            .query_row(params![event.channel_n, name], |row| row.get(0))
+            .optional()?;
+        if let Some(conversation) = known {
+            connection
+                .prepare_cached("UPDATE conversation SET last_seq = max(last_seq, ?2) WHERE n = ?1")?
+                .execute([conversation, event.seq])?;
+            return Ok(Some(conversation));
+        }
+    }
+    Ok(None)
+}
+
+/// Notes that a message and those it refers to belong to `conversation`; what is known already stays where it is.
+pub(super) fn remember(
+    connection: &Connection,
+    channel: i64,
+    conversation: i64,
+    parsed: &Parsed,
+) -> rusqlite::Result<()> {
+    for name in parsed.name.iter().chain(&parsed.refs) {
+        connection
+            .prepare_cached("INSERT OR IGNORE INTO message_name (channel, name, conversation) VALUES (?1, ?2, ?3)")?
+            .execute(params![channel, name, conversation])?;
+    }
+    Ok(())
+}
