@@ -300,9 +300,9 @@ mod tests {
     fn bars_follow_each_other() {
         let ms = Duration::from_millis;
         let lines = bars(&[(Phase::Dns, ms(10)), (Phase::Connect, ms(10)), (Phase::FirstByte, ms(20))]);
-        assert_eq!(lines[0], format!("  dns        {:<40}  10.0ms", "#".repeat(10)));
-        assert_eq!(lines[1], format!("  connect    {:<40}  10.0ms", format!("{}{}", " ".repeat(10), "#".repeat(10))));
-        assert_eq!(lines[2], format!("  first byte {:<40}  20.0ms", format!("{}{}", " ".repeat(20), "#".repeat(20))));
+        assert_eq!(lines[0], format!("  dns        {:<40}    10ms", "#".repeat(10)));
+        assert_eq!(lines[1], format!("  connect    {:<40}    10ms", format!("{}{}", " ".repeat(10), "#".repeat(10))));
+        assert_eq!(lines[2], format!("  first byte {:<40}    20ms", format!("{}{}", " ".repeat(20), "#".repeat(20))));
         assert_eq!(bars(&[(Phase::Connect, Duration::ZERO)]).len(), 1);
     }
 

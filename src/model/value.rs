@@ -46,7 +46,7 @@ pub fn short_duration(duration: Duration) -> String {
     let seconds = duration.as_secs_f64();
     match seconds {
         s if s < 0.001 => format!("{}us", duration.as_micros()),
-        s if s < 0.1 => format!("{:.1}ms", s * 1e3),
+        s if s < 0.01 => format!("{:.1}ms", s * 1e3),
         s if s < 1.0 => format!("{:.0}ms", s * 1e3),
         s if s < 10.0 => format!("{s:.1}s"),
         s if s < 120.0 && s % 60.0 != 0.0 => format!("{s:.0}s"),
@@ -76,7 +76,8 @@ mod tests {
 
     #[test]
     fn durations_are_short() {
-        let cases = [(0, "0us"), (87, "87us"), (4_210, "4.2ms"), (430_000, "430ms"), (1_500_000, "1.5s")];
+        let cases =
+            [(0, "0us"), (87, "87us"), (4_210, "4.2ms"), (14_200, "14ms"), (430_000, "430ms"), (1_500_000, "1.5s")];
         for (micros, text) in cases {
             assert_eq!(short_duration(Duration::from_micros(micros)), text);
         }

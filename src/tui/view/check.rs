@@ -14,7 +14,7 @@ use super::super::app::App;
 use super::super::health::OpenCheck;
 use super::super::styles::Look;
 use super::health::{percent, state_glyph, state_word, strip};
-use super::parts::{fit, heading};
+use super::parts::{fit, heading, wrap};
 
 /// Columns of the bar of phases.
 const BAR: u128 = 50;
@@ -59,14 +59,17 @@ pub(super) fn summary(app: &App, check: &CheckPanel, width: usize) -> Vec<Line<'
     let about = format!("{} {}, every {}", check.kind, screen::line(&check.target), short_duration(check.interval));
     let soft = check.soft.map(|soft| format!("; {} of {} say {}", soft.count, soft.of, soft.state.as_str()));
     let enabled = if check.enabled { "" } else { "; not enabled" };
-    let since = age(check.since, app.now);
-    let state = format!("{} for {since}{}{enabled}", state_word(check), soft.unwrap_or_default());
-    let next = check.next.map_or_else(String::new, |next| format!(", next in {}", age(app.now, next)));
-    let last = check.last.map_or_else(|| "never looked".to_owned(), |last| format!("last look {}", age(last, app.now)));
+    let since = match age(check.since, app.now).as_str() {
+        "now" => "just now".to_owned(),
+        since => format!("for {since}"),
+    };
+    let state = format!("{} {since}{}{enabled}", state_word(check), soft.unwrap_or_default());
+    let next = check.next.map_or_else(String::new, |next| format!(", next {}", age(app.now, next)));
+    let last = check.last.map_or_else(|| "never looked".to_owned(), |last| format!("looked {}", age(last, app.now)));
     let cause = check.cause.as_deref().map(screen::line);
     let known = |value: Option<Duration>| value.map_or_else(|| "-".to_owned(), short_duration);
     let figures = format!(
-        "p50 {}   p95 {}   p99 {}   uptime {}   {last}{next}",
+        "p50 {}  p95 {}  p99 {}  uptime {}  {last}{next}",
         known(check.p50),
         known(check.p95),
         known(check.p99),
@@ -124,7 +127,7 @@ fn bar(look: &Look, check: &CheckPanel) -> Vec<Span<'static>> {
 /// The parts of the time by name.
 fn phases(check: &CheckPanel) -> String {
     let part = |(phase, took): &(Phase, Duration)| format!("{} {}", phase_name(*phase).1, short_duration(*took));
-    check.phases.iter().map(part).collect::<Vec<_>>().join("  ")
+    check.phases.iter().map(part).collect::<Vec<_>>().join(", ")
 }
 
 fn past(app: &App, history: &CheckHistory, width: usize) -> Vec<Line<'static>> {
@@ -132,13 +135,13 @@ fn past(app: &App, history: &CheckHistory, width: usize) -> Vec<Line<'static>> {
     let mut lines = vec![Line::styled(
         format!(
             "{:17} {:>8} {:>8} {:>8} {:>8} {:>6} {:>6} {:>6}",
-            "from", "uptime", "p50", "p95", "p99", "ok", "warn", "crit"
+            "from (UTC)", "uptime", "p50", "p95", "p99", "ok", "warn", "crit"
         ),
         look.title,
     )];
     lines.push(slot("all", &history.total, look));
     for stretch in history.slots.iter().rev() {
-        lines.push(slot(&format!("{} ago", age(stretch.from, app.now)), stretch, look));
+        lines.push(slot(&stretch.from.strftime("%F %H:%M").to_string(), stretch, look));
     }
     lines.push(Line::default());
     if history.failures.is_empty() {
@@ -170,19 +173,20 @@ fn slot(name: &str, slot: &HistorySlot, look: &Look) -> Line<'static> {
 fn in_full(app: &App, failure: &Failure, width: usize) -> Vec<Line<'static>> {
     let look = &app.look;
     let seen = &failure.observation;
-    let head = format!("{} ago, after {}", age(seen.at, app.now), short_duration(seen.took));
+    let head = format!("{} UTC, after {}", seen.at.strftime("%F %T"), short_duration(seen.took));
     let cause = seen.cause.as_deref().map(screen::line).unwrap_or_default();
-    let mut lines = vec![Line::from(vec![
-        Span::styled(format!("{head}  "), look.muted),
-        Span::styled(fit(look, &cause, width.saturating_sub(head.len() + 2)), look.check(failure.state)),
-    ])];
+    let mut lines = vec![Line::styled(head, look.muted)];
+    let mut tell = |indent: usize, text: &str, style| {
+        let wrapped = wrap(text, width.saturating_sub(indent).max(1));
+        lines.extend(wrapped.into_iter().map(|line| Line::styled(format!("{}{line}", " ".repeat(indent)), style)));
+    };
+    tell(2, &cause, look.check(failure.state));
     let values: Vec<String> = seen.values.iter().map(|(name, value)| format!("{name} = {value}")).collect();
     if !values.is_empty() {
-        lines.push(Line::styled(fit(look, &format!("    {}", screen::line(&values.join(", "))), width), look.muted));
+        tell(4, &screen::line(&values.join(", ")), look.muted);
     }
-    lines.extend(seen.steps.iter().map(|step| {
-        let text = format!("    {:>7}  {}", short_duration(step.at), screen::line(&step.text));
-        Line::styled(fit(look, &text, width), look.text)
-    }));
+    for step in &seen.steps {
+        tell(4, &format!("{:>7}  {}", short_duration(step.at), screen::line(&step.text)), look.text);
+    }
     lines
 }
