@@ -68,6 +68,7 @@ impl Projector {
     {
         context.running();
         let mut pace = Pace::new(self.store.recorded());
+        let mut trouble: Option<String> = None;
         loop {
             context.turn();
             tokio::select! {
@@ -78,10 +79,23 @@ impl Projector {
             while !context.stop.is_cancelled() {
                 let started = Instant::now();
                 match step(Arc::clone(&self)).await {
-                    Ok(true) => {}
-                    // The store says itself what is wrong with the disk, once. It is tried with the next sweep.
-                    Err(StoreError::Disk { fault, .. }) if fault != StoreFault::Corrupt => break,
-                    Ok(false) => break,
+                    Ok(more) => {
+                        if trouble.take().is_some() {
+                            context.trouble(None);
+                        }
+                        if !more {
+                            break;
+                        }
+                    }
+                    Err(error) if passes(&error) => {
+                        let error = error.to_string();
+                        // A store that cannot write says so itself, once. What it cannot read nobody else says.
+                        if self.store.trouble().borrow().is_none() && trouble.as_ref() != Some(&error) {
+                            context.trouble(Some(error.clone()));
+                            trouble = Some(error);
+                        }
+                        break;
+                    }
                     Err(error) => return Err(error.to_string()),
                 }
                 rest(&context, pace.rest(started.elapsed(), self.store.recorded())).await;
@@ -168,6 +182,14 @@ impl Reading {
     }
 }
 
+/// Whether the next sweep may be the one that succeeds.
+fn passes(error: &StoreError) -> bool {
+    match error {
+        StoreError::Disk { fault, .. } => *fault != StoreFault::Corrupt,
+        error => matches!(error, StoreError::CannotOpen(_)),
+    }
+}
+
 /// Rests for `pause`, or until it is to end. Resting is no standing still.
 async fn rest(context: &TaskContext, pause: Duration) {
     let mut left = pause;
@@ -189,4 +211,56 @@ pub(super) async fn blocking<T: Send + 'static>(
     read: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
 ) -> Result<T, StoreError> {
     tokio::task::spawn_blocking(read).await.unwrap_or(Err(StoreError::Closed))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use tokio_util::sync::CancellationToken;
+
+    use crate::store::Options;
+
+    use super::super::supervisor::{Supervisor, TaskSpec};
+    use super::*;
+
+    /// What the task says is wrong, as soon as that is something else than `before`.
+    async fn trouble_after(inputs: &mut mpsc::Receiver<Input>, before: Option<&str>) -> Option<String> {
+        loop {
+            let next = tokio::time::timeout(Duration::from_secs(20), inputs.recv()).await.expect("in time");
+            if let Some(Input::Task(status)) = next
+                && status.error() != before
+            {
+                return status.error().map(str::to_owned);
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_read_is_told_until_it_can() {
+        let dir = tempfile::tempdir().expect("temp dir");
+        let store = Arc::new(Store::open(dir.path(), Options::default()).expect("opens"));
+        let blobs = Arc::new(Blobs::open(dir.path()).expect("opens"));
+        let (sender, mut inputs) = mpsc::channel(16);
+        let projector = Arc::new(Projector {
+            store,
+            blobs,
+            reading: Swap::new(Reading { channels: HashMap::new(), vip: VipList::default() }),
+            inputs: sender.clone(),
+            projected: Notify::new(),
+            turn: Mutex::default(),
+        });
+        // Nobody has read yet: the first reader opens the file, which it cannot, as when too many are open.
+        let (path, away) = (Store::path(dir.path()), dir.path().join("away"));
+        std::fs::rename(&path, &away).expect("renames");
+        let stop = CancellationToken::new();
+        let supervisor = Arc::new(Supervisor::new(sender, stop.clone()));
+        Supervisor::run(&supervisor, TaskSpec::new("projection", move |context| Arc::clone(&projector).run(context)));
+        let told = trouble_after(&mut inputs, None).await.expect("it is told");
+        assert!(told.contains("failed to open the database") && told.contains("too many files"), "{told}");
+        std::fs::rename(&away, &path).expect("renames");
+        assert_eq!(trouble_after(&mut inputs, Some(&told)).await, None, "it is over");
+        stop.cancel();
+        supervisor.ended().await;
+    }
 }

@@ -9,13 +9,15 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum StoreFault {
-    /// No space is left, or a quota is used up.
+    /// No space is left. A quota that is used up is [`Self::Io`] where the system calls it by another name than a
+    /// full disk (EDQUOT): the database does not tell it from a broken one.
     DiskFull,
     /// The file system is mounted read-only, perhaps by the kernel after an error.
     ReadOnly,
     /// The disk answers with errors.
     Io,
-    /// The database file holds something that was never written to it.
+    /// Something in the database file cannot be read, or was never written to it. An error of the disk that passes
+    /// is this, too: the database gives both the same name.
     Corrupt,
 }
 
@@ -26,8 +28,15 @@ impl StoreFault {
         match self {
             Self::DiskFull => "free space; aurora goes on by itself",
             Self::ReadOnly => "look at the kernel's log, then mount it for writing; aurora goes on by itself",
-            Self::Io => "look at the kernel's log and at the disk; aurora goes on by itself once it writes again",
-            Self::Corrupt => "stop aurora, put a backup of aurora.db in its place, start it again",
+            Self::Io => {
+                "look for a quota that is used up, at the kernel's log and at the disk; aurora goes on by itself once \
+                 it writes again"
+            }
+            Self::Corrupt => {
+                "look at the kernel's log and at the disk, aurora goes on by itself once it reads again; if not, \
+                 restart it; then stop it, keep a copy of aurora.db* and run `PRAGMA integrity_check`; only if that \
+                 fails put a backup in its place"
+            }
         }
     }
 }
@@ -38,12 +47,13 @@ impl fmt::Display for StoreFault {
             Self::DiskFull => "disk full",
             Self::ReadOnly => "read-only file system",
             Self::Io => "I/O error",
-            Self::Corrupt => "the database is corrupt",
+            Self::Corrupt => "the database is unreadable or corrupt",
         })
     }
 }
 
-/// The store cannot write. What was acknowledged is there; what comes is refused.
+/// The store cannot write, or cannot read what a delivery needs. What was acknowledged is there; what comes is
+/// refused.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StoreTrouble {
     /// Since when.

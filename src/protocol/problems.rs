@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::model::{CheckPanel, CheckState, EventState, TaskState, age};
+use crate::model::{CheckPanel, CheckState, EventState, StoreFault, TaskState, age};
 
 use super::Snapshot;
 
@@ -68,10 +68,14 @@ impl Snapshot {
             }
         }
         if let Some(trouble) = &self.store {
+            let (cannot, refused) = match trouble.fault {
+                StoreFault::Corrupt => ("read", "deliveries that need what is broken get 503"),
+                _ => ("write", "senders get 503"),
+            };
             problems.push(Problem {
                 severity: Severity::Crit,
                 what: format!(
-                    "the store cannot write: {} on {}; senders get 503, {}",
+                    "the store cannot {cannot}: {} on {}; {refused}, {}",
                     trouble.fault,
                     self.state_dir,
                     age(trouble.since, now)

@@ -39,7 +39,10 @@ pub enum StoreError {
         /// What the system says.
         why: String,
     },
-    /// The disk does not take what is written. Nothing of it is acknowledged.
+    /// The database file cannot be opened now. That need not be the disk: mostly too many files are open.
+    #[error("failed to open the database: {0}; too many files are open, or it is gone or not permitted")]
+    CannotOpen(String),
+    /// The disk does not take what is written, or does not give what is read. Nothing of it is acknowledged.
     #[error("{fault}: {detail}")]
     Disk {
         /// What is wrong with it.
@@ -57,7 +60,9 @@ impl From<rusqlite::Error> for StoreError {
         let fault = match error.sqlite_error_code() {
             Some(ErrorCode::DiskFull) => StoreFault::DiskFull,
             Some(ErrorCode::ReadOnly) => StoreFault::ReadOnly,
-            Some(ErrorCode::SystemIoFailure | ErrorCode::CannotOpen) => StoreFault::Io,
+            Some(ErrorCode::SystemIoFailure) => StoreFault::Io,
+            Some(ErrorCode::CannotOpen) => return Self::CannotOpen(error.to_string()),
+            // Also a read that the disk answers with EIO or ENXIO: SQLite turns that into its word for corruption.
             Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => StoreFault::Corrupt,
             _ => return Self::Database(error.to_string()),
         };
@@ -78,6 +83,7 @@ mod tests {
             (rusqlite::ffi::SQLITE_READONLY_DBMOVED, Some(StoreFault::ReadOnly)),
             (rusqlite::ffi::SQLITE_CORRUPT, Some(StoreFault::Corrupt)),
             (rusqlite::ffi::SQLITE_NOTADB, Some(StoreFault::Corrupt)),
+            (rusqlite::ffi::SQLITE_CANTOPEN, None),
             (rusqlite::ffi::SQLITE_CONSTRAINT, None),
             (rusqlite::ffi::SQLITE_BUSY, None),
         ];

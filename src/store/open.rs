@@ -9,7 +9,7 @@ use std::time::Duration;
 use rusqlite::Connection;
 use tokio::sync::{Notify, oneshot, watch};
 
-use crate::model::{ChannelId, StoreFault, StoreTrouble};
+use crate::model::{ChannelId, StoreTrouble};
 
 use super::body_guard::BodyGuard;
 use super::checkpoint::Checkpointer;
@@ -198,11 +198,7 @@ impl Store {
                 Ok(value)
             });
             // Whoever asked may have gone; the work is done all the same.
-            let _ = done.send(result.map_err(|error| match error.into() {
-                // The page that is broken may be one that deliveries have no need of.
-                error @ StoreError::Disk { fault: StoreFault::Corrupt, .. } => error,
-                error => health.failed(error),
-            }));
+            let _ = done.send(result.map_err(|error| health.failed(error.into(), connection)));
         }))?;
         answer.await.map_err(|_| StoreError::Closed)?
     }

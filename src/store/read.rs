@@ -28,12 +28,16 @@ impl ReadPool {
             Some(connection) => connection,
             None => self.open()?,
         };
-        let result = read(&connection);
+        let result = read(&connection).map_err(StoreError::from);
+        if matches!(result, Err(StoreError::Disk { .. })) {
+            // What it keeps in memory may be as broken as what it met.
+            return result;
+        }
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         if idle.len() < KEPT {
             idle.push(connection);
         }
-        Ok(result?)
+        result
     }
 
     /// Closes the connections nobody uses.

@@ -404,6 +404,98 @@ async fn a_full_disk_refuses_at_once_and_is_found_free_again() {
     assert_eq!(store.event_count(&EventFilter::default()).expect("counts"), accepted + 1);
 }
 
+/// A page of the database below `dir`, by the table it is the root of.
+struct Page {
+    file: std::fs::File,
+    offset: u64,
+    was: Vec<u8>,
+}
+
+impl Page {
+    /// While no store is open: closing any descriptor of the file would drop the locks of the process.
+    fn of(dir: &TempDir, table: &str) -> Self {
+        use std::os::unix::fs::FileExt;
+
+        let path = Store::path(dir.path());
+        let database = rusqlite::Connection::open(&path).expect("opens");
+        let root: u64 = database
+            .query_row("SELECT rootpage FROM sqlite_schema WHERE name = ?1", [table], |row| row.get(0))
+            .expect("a table");
+        let size: u64 = database.query_row("PRAGMA page_size", [], |row| row.get(0)).expect("a size");
+        drop(database);
+        let file = std::fs::File::options().read(true).write(true).open(path).expect("opens");
+        let mut page = Self { file, offset: (root - 1) * size, was: vec![0; usize::try_from(size).expect("small")] };
+        page.file.read_exact_at(&mut page.was, page.offset).expect("reads");
+        page
+    }
+
+    fn overwrite(&self) {
+        self.put(&vec![0xff; self.was.len()]);
+    }
+
+    fn put(&self, bytes: &[u8]) {
+        use std::os::unix::fs::FileExt;
+
+        self.file.write_all_at(bytes, self.offset).expect("writes");
+    }
+
+    fn restore(&self) {
+        self.put(&self.was);
+    }
+}
+
+fn is_corrupt<T>(result: &Result<T, StoreError>) -> bool {
+    matches!(result, Err(StoreError::Disk { fault: StoreFault::Corrupt, .. }))
+}
+
+#[tokio::test]
+async fn a_broken_page_refuses_only_who_needs_it_and_nobody_once_it_is_well() {
+    let dir = tempfile::tempdir().expect("temp dir");
+    let (a, b) = channels(&open(&dir)).await;
+    let page = Page::of(&dir, "body_seen");
+    let store = open(&dir);
+    page.overwrite();
+    let needs = |body: &str| vec![guarded(b, None, body, 0)];
+    for round in 0..3 {
+        let (key, body) = (format!("plain {round}"), format!("guarded {round}"));
+        let both = tokio::join!(store.record(vec![event(a, Some(&key), "x", 0)]), store.record(needs(&body)));
+        assert!(both.0.is_ok(), "{:?}", both.0);
+        assert!(is_corrupt(&both.1), "{:?}", both.1);
+    }
+    let told = store.trouble().borrow().clone().expect("it is told");
+    assert_eq!(told.fault, StoreFault::Corrupt);
+    page.restore();
+    assert_eq!(store.record(needs("guarded 0")).await.expect("it is read").fresh, 1, "nothing stale is kept in memory");
+    assert_eq!(store.record(needs("guarded 0")).await.expect("it is read").repeated, 1, "its body is known");
+    assert_eq!(store.event_count(&EventFilter::default()).expect("counts"), 4);
+}
+
+#[tokio::test]
+async fn a_database_that_cannot_be_read_for_a_while_is_tried_again() {
+    let dir = tempfile::tempdir().expect("temp dir");
+    let store = open(&dir);
+    let (a, b) = channels(&store).await;
+    record(&store, guarded(b, None, "before", 0)).await;
+    drop(store);
+    let pages = ["event", "body_seen"].map(|table| Page::of(&dir, table));
+    let store = open(&dir);
+    pages.iter().for_each(Page::overwrite);
+    assert!(is_corrupt(&store.record(vec![guarded(b, None, "other", 0)]).await));
+    let refused = store.record(vec![event(a, Some("plain"), "x", 0)]).await;
+    assert!(is_corrupt(&refused), "nobody queues in front of it: {refused:?}");
+    assert!(is_corrupt(&store.pending(1)), "readers say so, too");
+    pages.iter().for_each(Page::restore);
+    for _ in 0..100 {
+        if store.record(vec![event(a, Some("plain"), "x", 0)]).await.is_ok() {
+            assert_eq!(record(&store, guarded(b, None, "before", 1)).await.repeated, 1, "bodies are still known");
+            assert_eq!(store.event_count(&EventFilter::default()).expect("reads"), 2);
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    panic!("it is never tried again");
+}
+
 #[tokio::test]
 async fn a_clock_set_back_makes_no_repeats_of_new_events() {
     let dir = tempfile::tempdir().expect("temp dir");

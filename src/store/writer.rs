@@ -9,6 +9,8 @@ use std::time::Instant;
 use rusqlite::Connection;
 use tokio::sync::Notify;
 
+use crate::model::StoreFault;
+
 use super::body_guard::BodyGuard;
 use super::health::{Health, PROBE};
 use super::queue::{Delivery, Next, Queue};
@@ -49,10 +51,10 @@ impl Writer {
             if matches!(next, Next::Closed) {
                 return;
             }
-            if failing && tried.elapsed() >= PROBE {
+            if failing && tried.elapsed() >= self.health.pause() {
                 tried = Instant::now();
                 self.roll_back(last_seq(&self.connection).unwrap_or(i64::MAX));
-                self.health.probe(&self.connection);
+                self.health.probe(&self.connection, tried);
             }
             // A panic drops what it was about, so whoever waits for it hears that, and the next one is served.
             if std::panic::catch_unwind(AssertUnwindSafe(|| self.perform(next))).is_err() {
@@ -96,9 +98,13 @@ impl Writer {
         if let Err(error) = self.health.check() {
             return self.refuse(deliveries, &error);
         }
-        let before = last_seq(&self.connection);
         let began = Instant::now();
-        match self.record_all(&deliveries) {
+        let (before, recorded) = match last_seq(&self.connection) {
+            Ok(before) => (before, self.record_all(&deliveries)),
+            // Nothing is recorded then, and nothing to forget.
+            Err(error) => (i64::MAX, Err(error.into())),
+        };
+        match recorded {
             Ok(recorded) => {
                 self.commit_times.observe(began.elapsed());
                 self.recorded.fetch_add(deliveries.len() as u64, Ordering::Relaxed);
@@ -116,10 +122,22 @@ impl Writer {
                 // After an I/O error nobody knows whether the commit is on the disk: a log that was written and not
                 // synced may be read back after a crash. The senders hear 503 and send again; if the events are
                 // there after all, they are repeats then.
-                self.roll_back(before.unwrap_or(0));
-                let error = self.health.failed(error);
-                self.refuse(deliveries, &error);
+                self.roll_back(before);
+                let error = self.health.failed(error, &self.connection);
+                self.refuse_or_part(deliveries, &error);
             }
+        }
+    }
+
+    /// Refuses `deliveries`, unless it may be one of them alone that needs something that cannot be read: then each
+    /// is tried by itself.
+    fn refuse_or_part(&mut self, deliveries: Vec<Delivery>, error: &StoreError) {
+        let unreadable = matches!(error, StoreError::Disk { fault: StoreFault::Corrupt, .. });
+        if !unreadable || deliveries.len() == 1 {
+            return self.refuse(deliveries, error);
+        }
+        for delivery in deliveries {
+            self.commit(vec![delivery]);
         }
     }
 

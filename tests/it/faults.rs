@@ -55,6 +55,8 @@ fn io_errors_are_503_and_red_and_pass_by_themselves() {
         }
     };
     round(&site, &mut accepted, "a");
+    site.projected(accepted.len());
+    let message = site.json(&["inbox", "list"])[0]["id"].as_str().expect("an id").to_owned();
     // Its log is longer already: that the log cannot be written either must not matter.
     limit_files(&site, Some(1));
     let refused = deliver(&site, &secret, "refused", 1_000);
@@ -67,8 +69,10 @@ fn io_errors_are_503_and_red_and_pass_by_themselves() {
         assert_eq!(deliver(&site, &secret, &format!("more-{n}"), 1_000).status, 503);
     }
     // What changes something says why it cannot.
-    let output = site.aurora(&["contact", "list"]);
-    assert!(output.status.success(), "reading goes on");
+    let output = site.aurora(&["inbox", "ack", &message]);
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.code() == Some(1) && text.contains("I/O error"), "{text}");
+    assert_eq!(site.ok(&["inbox", "count"]), "21", "reading goes on");
     limit_files(&site, None);
     round(&site, &mut accepted, "b");
     eventually("it is not red", || !status(&site).1.contains("cannot write"));
