@@ -84,6 +84,41 @@ fn io_errors_are_503_and_red_and_pass_by_themselves() {
     assert!(lost.is_empty(), "{lost:?}");
 }
 
+/// A library that makes reads of the database fail while a file is there, built with the compiler that builds `SQLite`.
+fn read_errors(site: &Site) -> PathBuf {
+    let library = site.path().join("read_errors.so");
+    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/read_errors.c");
+    let output = Command::new("cc").args(["-shared", "-fPIC", "-o"]).arg(&library).arg(source).arg("-ldl").output();
+    let output = output.expect("a C compiler");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    library
+}
+
+#[test]
+fn read_errors_are_503_and_pass_without_a_restart() {
+    let mut site = Site::served();
+    let secret = site.secret("standard");
+    assert_eq!(deliver(&site, &secret, "before", 100).status, 204);
+    site.projected(1);
+    // Its memory is cold after a start: what it needs is read from the file.
+    assert!(site.stop(), "it stops well");
+    let (library, broken) = (read_errors(&site), site.path().join("broken"));
+    site.serve_in(&[("LD_PRELOAD", &library), ("READ_ERRORS", &broken)]);
+    std::fs::write(&broken, "").expect("breaks it");
+    assert_eq!(deliver(&site, &secret, "refused", 100).status, 503);
+    eventually("it is red", || status(&site).1.contains("the store cannot read"));
+    let (code, shown) = status(&site);
+    assert_eq!(code, 3);
+    assert!(shown.contains("unreadable or corrupt") && shown.contains("only if that fails put a backup"), "{shown}");
+    std::fs::remove_file(&broken).expect("mends it");
+    eventually("deliveries are accepted again", || deliver(&site, &secret, "after", 100).status == 204);
+    site.projected(2);
+    let log = std::fs::read_to_string(site.path().join("serve.log")).expect("a log");
+    assert!(log.contains("the store reads again") && log.lines().count() < 60, "{log}");
+    let expected = BTreeSet::from(["before".to_owned(), "after".to_owned()]);
+    assert_eq!(stored(&mut site), expected);
+}
+
 /// A small file system for the state directory of a site.
 struct Tmpfs(PathBuf);
 

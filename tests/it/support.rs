@@ -143,10 +143,16 @@ impl Site {
 
     /// Starts the engine and waits until it listens.
     pub fn serve(&mut self) {
+        self.serve_in(&[]);
+    }
+
+    /// The same with these variables in its environment.
+    pub fn serve_in(&mut self, variables: &[(&str, &Path)]) {
         let log = std::fs::File::create(self.path().join("serve.log")).expect("a log");
         let child = Command::new(AURORA)
             .args(self.args())
             .arg("serve")
+            .envs(variables.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log)
