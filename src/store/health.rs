@@ -167,7 +167,8 @@ impl Health {
 }
 
 /// What an I/O error really is, as far as the system says: `SQLite` has the same words for a file system that the
-/// kernel has made read-only, and for a full one where it does not write but map.
+/// kernel has made read-only, and for a full one where it does not write but map. A quota that is used up (EDQUOT)
+/// stays an I/O error: the number that would tell is not handed on, and there may be space for others.
 fn diagnose(dir: &Path, fault: StoreFault) -> StoreFault {
     match rustix::fs::statvfs(dir) {
         Ok(stat) if fault == StoreFault::Io && stat.f_flag.contains(StatVfsMountFlags::RDONLY) => StoreFault::ReadOnly,

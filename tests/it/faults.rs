@@ -8,7 +8,7 @@ use std::process::Command;
 
 use rustix::process::{Pid, Resource, Rlimit, prlimit};
 
-use crate::support::{Answer, Site, borrowed, eventually, now, standard};
+use crate::support::{Answer, CHANNELS, Site, borrowed, eventually, now, standard, write_private};
 
 fn deliver(site: &Site, secret: &str, id: &str, size: usize) -> Answer {
     let text = "x".repeat(size);
@@ -124,10 +124,13 @@ struct Tmpfs(PathBuf);
 
 impl Tmpfs {
     fn mount(site: &Site, options: &str) -> Self {
-        let path = site.path().join("state");
-        std::fs::create_dir_all(&path).expect("a directory");
-        let tmpfs = Self(path);
-        tmpfs.run("mount", &["-t", "tmpfs", "-o", options, "tmpfs"]);
+        // What it hides is there again behind it.
+        let secrets = CHANNELS.map(|id| (id, site.secret(id)));
+        let tmpfs = Self(site.path().join("state"));
+        tmpfs.run("mount", &["-t", "tmpfs", "-o", &format!("{options},mode=0700"), "tmpfs"]);
+        for (id, secret) in secrets {
+            write_private(&tmpfs.0.join("secrets").join(id), &secret);
+        }
         tmpfs
     }
 
