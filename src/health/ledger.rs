@@ -19,8 +19,8 @@ const DAY: i64 = 24;
 pub struct Ledger {
     /// Minutes one slot of the strip stands for.
     step: i64,
-    /// Slots that were looked in, oldest first: which, the worst, the longest.
-    strip: VecDeque<(i64, Verdict, Duration)>,
+    /// Slots that were looked in, oldest first.
+    strip: VecDeque<(i64, Slot)>,
     /// The last 24 hours, oldest first.
     day: VecDeque<(i64, Rollup)>,
     /// All of `day` but its last hour together.
@@ -89,13 +89,13 @@ impl Ledger {
     pub fn recall_slot(&mut self, minute: i64, rollup: &Rollup) {
         let Some(worst) = rollup.worst() else { return };
         let slot = minute.div_euclid(self.step);
-        let place = self.strip.partition_point(|(known, ..)| *known < slot);
+        let place = self.strip.partition_point(|(known, _)| *known < slot);
         match self.strip.get_mut(place) {
-            Some((known, verdict, longest)) if *known == slot => {
-                *verdict = worse(*verdict, worst);
-                *longest = (*longest).max(rollup.longest);
+            Some((known, seen)) if *known == slot => {
+                let verdict = seen.verdict.map_or(worst, |verdict| worse(verdict, worst));
+                *seen = Slot::new(verdict, seen.longest().max(rollup.longest));
             }
-            _ => self.strip.insert(place, (slot, worst, rollup.longest)),
+            _ => self.strip.insert(place, (slot, Slot::new(worst, rollup.longest))),
         }
         while self.strip.len() > Strip::SLOTS {
             self.strip.pop_front();
@@ -169,11 +169,11 @@ impl Ledger {
         let newest = now.as_second().div_euclid(MINUTE * self.step);
         let oldest = newest + 1 - i64::try_from(Strip::SLOTS).unwrap_or(0);
         let mut slots = vec![Slot::default(); Strip::SLOTS];
-        for (slot, verdict, longest) in &self.strip {
+        for (slot, seen) in &self.strip {
             if let Ok(place) = usize::try_from(slot - oldest)
                 && let Some(shown) = slots.get_mut(place)
             {
-                *shown = Slot::new(*verdict, *longest);
+                *shown = *seen;
             }
         }
         Strip { step: Duration::from_secs(self.step.unsigned_abs() * 60), slots }

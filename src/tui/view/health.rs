@@ -106,12 +106,12 @@ pub(super) fn percent(share: f64) -> String {
 pub(super) fn strip(look: &Look, check: &CheckPanel, room: usize) -> Vec<Span<'static>> {
     let slots = &check.strip.slots;
     let newest = &slots[slots.len().saturating_sub(room)..];
-    let longest = newest.iter().map(|slot| slot.longest).max().unwrap_or_default();
+    let longest = newest.iter().map(|slot| slot.longest()).max().unwrap_or_default();
     let mut spans: Vec<(String, Style)> = Vec::new();
     for slot in newest {
         let (sign, style) = match slot.verdict {
             None => (look.glyph("·", "."), look.muted),
-            Some(Verdict::Ok) => (height(look, slot.longest, longest), look.ok),
+            Some(Verdict::Ok) => (height(look, slot.longest(), longest), look.ok),
             Some(Verdict::Warn) => ("!", look.warn),
             Some(Verdict::Critical) => (look.glyph("✗", "x"), look.crit),
             Some(Verdict::Unknown) => ("?", look.muted),
