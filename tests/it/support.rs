@@ -453,10 +453,18 @@ impl Screen {
         }
     }
 
-    /// Whether the terminal was given back: main screen, cursor shown.
+    /// Whether the terminal was given back: main screen, cursor shown. What a program wrote last is read after its end.
     pub fn is_restored(&self) -> bool {
-        let bytes = String::from_utf8_lossy(&self.bytes()).into_owned();
-        bytes.rfind("\x1b[?1049l") > bytes.rfind("\x1b[?1049h") && bytes.rfind("\x1b[?25h") > bytes.rfind("\x1b[?25l")
+        let started = Instant::now();
+        loop {
+            let bytes = String::from_utf8_lossy(&self.bytes()).into_owned();
+            let is_main = bytes.rfind("\x1b[?1049l") > bytes.rfind("\x1b[?1049h");
+            let has_cursor = bytes.rfind("\x1b[?25h") > bytes.rfind("\x1b[?25l");
+            if (is_main && has_cursor) || started.elapsed() > Duration::from_secs(2) {
+                return is_main && has_cursor;
+            }
+            std::thread::sleep(Duration::from_millis(15));
+        }
     }
 }
 
