@@ -1,6 +1,7 @@
 //! `aurora check`
 
 use std::cmp::Reverse;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -10,7 +11,7 @@ use crate::config::Config;
 use crate::health::probe::{Tools, look};
 use crate::model::{
     CheckHistory, CheckId, CheckKind, CheckPanel, CheckState, Failure as FailedCheck, HistorySlot, Observation, Phase,
-    Verdict, age, short_duration,
+    Value, Verdict, age, short_duration,
 };
 use crate::protocol::{Reply, Request};
 
@@ -130,7 +131,7 @@ async fn once(config: &Config, id: &CheckId, explain: bool, json: bool) -> Outco
     let target = config.check_target(check)?;
     let found = look(&target, &check.when, check.warn.as_ref(), check.timeout, &Tools::default()).await;
     if json {
-        output::json(&found)?;
+        output::json(&FoundRow::from(&found))?;
     } else {
         if explain {
             output::line(&format!("{id}  {} {}", target.kind(), crate::config::target_line(&target)))?;
@@ -236,18 +237,64 @@ impl From<&HistorySlot> for SlotRow {
     }
 }
 
+/// What one look found, as `--json` shows it.
+#[derive(Serialize)]
+struct FoundRow<'a> {
+    at: Timestamp,
+    verdict: Verdict,
+    cause: Option<&'a str>,
+    took_ms: f64,
+    /// Milliseconds, by phase.
+    phases: BTreeMap<Phase, f64>,
+    values: BTreeMap<&'a str, &'a Value>,
+    steps: Vec<StepRow<'a>>,
+}
+
+#[derive(Serialize)]
+struct StepRow<'a> {
+    at_ms: f64,
+    text: &'a str,
+}
+
+impl<'a> From<&'a Observation> for FoundRow<'a> {
+    fn from(found: &'a Observation) -> Self {
+        Self {
+            at: found.at,
+            verdict: found.verdict,
+            cause: found.cause.as_deref(),
+            took_ms: millis(found.took),
+            phases: found.phases.iter().map(|(phase, took)| (*phase, millis(*took))).collect(),
+            values: found.values.iter().map(|(name, value)| (name.as_str(), value)).collect(),
+            steps: found.steps.iter().map(|step| StepRow { at_ms: millis(step.at), text: &step.text }).collect(),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct FailedRow<'a> {
+    state: CheckState,
+    observation: FoundRow<'a>,
+}
+
+impl<'a> From<&'a FailedCheck> for FailedRow<'a> {
+    fn from(failure: &'a FailedCheck) -> Self {
+        Self { state: failure.state, observation: (&failure.observation).into() }
+    }
+}
+
 #[derive(Serialize)]
 struct HistoryRow<'a> {
     id: &'a CheckId,
     total: SlotRow,
     slots: Vec<SlotRow>,
-    failures: &'a [FailedCheck],
+    failures: Vec<FailedRow<'a>>,
 }
 
 fn history_of(history: &CheckHistory, json: bool) -> Outcome {
     if json {
         let slots = history.slots.iter().map(SlotRow::from).collect();
-        let row = HistoryRow { id: &history.id, total: (&history.total).into(), slots, failures: &history.failures };
+        let failures = history.failures.iter().map(FailedRow::from).collect();
+        let row = HistoryRow { id: &history.id, total: (&history.total).into(), slots, failures };
         output::json(&row)?;
         return Ok(Exit::Fine);
     }

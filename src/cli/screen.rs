@@ -15,7 +15,7 @@ use super::{output, serve};
 /// The screen with the engine inside, or on the engine that runs already.
 pub(super) async fn run(config: Config, global: &Global) -> Outcome {
     let (look, look_of) = (look(&config.theme, global)?, |theme: &str| follow(theme, global));
-    refuse_without_terminal()?;
+    refuse_without_terminal("`aurora serve` runs the engine without a screen")?;
     let target = Target::Unix(socket_path(&config.state_dir));
     if let Ok(client) = Client::attach(target.clone(), true, global.read_only).await {
         return show(client, look, look_of).await;
@@ -70,7 +70,7 @@ pub(super) async fn attach(config: &Config, args: &AttachArgs, global: &Global) 
         None => Target::Unix(socket_path(&config.state_dir)),
         Some(target) => Target::parse(target, args.remote.as_deref()).map_err(Failure::usage)?,
     };
-    refuse_without_terminal()?;
+    refuse_without_terminal("`aurora status` and `aurora watch` tell in lines of text how a running engine is")?;
     let client = Client::attach(target, true, global.read_only).await;
     // The engine may have a configuration of its own; this screen has its own too.
     show(client.map_err(|error| Failure::new(Exit::Down, error))?, look, |_: &str| None).await
@@ -81,11 +81,11 @@ async fn show(mut client: Client, look: Look, look_of: impl Fn(&str) -> Option<L
     Ok(Exit::Fine)
 }
 
-fn refuse_without_terminal() -> Result<(), Failure> {
+fn refuse_without_terminal(instead: &str) -> Result<(), Failure> {
     if std::io::stdin().is_terminal() && std::io::stdout().is_terminal() {
         return Ok(());
     }
-    Err(Failure::usage("this is no terminal; `aurora serve` runs the engine without a screen"))
+    Err(Failure::usage(format!("this is no terminal; {instead}")))
 }
 
 /// The look of a theme the engine's configuration names from now on, unless the command line names one.

@@ -159,9 +159,18 @@ fn fields_are_stable_and_the_worst_comes_first() {
         ]
     );
     assert_eq!((&list[1]["enabled"], &list[1]["last"]), (&Value::Bool(false), &Value::Null));
-    let history = site.json(&["check", "history", "gone", "--since", "1h"]);
+    let history = || site.json(&["check", "history", "gone", "--since", "1h"]);
+    eventually("a failure is kept", || history()["failures"][0].is_object());
+    let history = history();
     let keys = |value: &Value| value.as_object().expect("an object").keys().cloned().collect::<Vec<_>>();
     assert_eq!(keys(&history), ["id", "total", "slots", "failures"]);
+    let found = ["at", "verdict", "cause", "took_ms", "phases", "values", "steps"];
+    assert_eq!(keys(&history["failures"][0]["observation"]), found);
+    let run = site.aurora(&["check", "run", "gone", "--json"]);
+    assert_eq!(run.status.code(), Some(4));
+    let run: Value = serde_json::from_slice(&run.stdout).expect("JSON");
+    assert_eq!(keys(&run), found);
+    assert!(run["took_ms"].is_f64() && run["steps"][0]["at_ms"].is_f64(), "{run}");
     assert_eq!(
         keys(&history["total"]),
         ["from", "seconds", "ok", "warn", "critical", "unknown", "uptime", "p50_ms", "p95_ms", "p99_ms", "longest_ms"]
