@@ -105,12 +105,8 @@ impl Driver {
                 })
             }
             Effect::Figures { client, id, mut figures } => {
-                figures.store = StoreFigures {
-                    recorded: self.store.recorded(),
-                    waiting: self.store.waiting(),
-                    commits: self.store.commit_times().buckets(),
-                    committing: self.store.commit_times().total(),
-                };
+                figures.looks = self.checks.measures().figures();
+                figures.store = store_figures(&self.store);
                 let reply = Update::Reply { id, reply: Ok(Reply::Figures(figures)) };
                 self.send(client, reply).into_iter().collect()
             }
@@ -280,6 +276,16 @@ fn failed(error: StoreError) -> Refusal {
     Refusal::Failed(error.to_string())
 }
 
+fn store_figures(store: &Store) -> StoreFigures {
+    let times = store.commit_times();
+    StoreFigures {
+        recorded: store.recorded(),
+        waiting: store.waiting(),
+        commits: times.buckets(),
+        committing: times.total(),
+    }
+}
+
 /// When the day of `now` began, in UTC.
 fn midnight(now: Timestamp) -> Timestamp {
     const DAY: i64 = 86_400;
@@ -317,6 +323,7 @@ fn read(store: &Store, request: Request) -> Result<Reply, StoreError> {
         Request::Snapshot
         | Request::Overall
         | Request::Figures
+        | Request::Health
         | Request::Attachment { .. }
         | Request::Mark { .. }
         | Request::SetVip { .. }

@@ -29,7 +29,7 @@ pub enum Effect {
         /// The question.
         request: Request,
     },
-    /// Add what the store tells of itself, and answer.
+    /// Add what the store and the task that looks at checks tell of themselves, and answer.
     Figures {
         /// Who asks.
         client: ClientId,

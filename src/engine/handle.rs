@@ -10,7 +10,7 @@ use crate::model::Identity;
 use crate::protocol::{ClientId, Request, RequestId, Update};
 
 use super::supervisor::{Supervisor, TaskSpec};
-use super::{CheckMeasures, Credential, Input, TurnedAway};
+use super::{Credential, Input, TurnedAway};
 
 /// Updates that may wait for a client. A client that lets more wait gets a fresh snapshot instead.
 const OUTBOX: usize = 512;
@@ -22,7 +22,6 @@ pub struct Handle {
     pub(super) supervisor: Arc<Supervisor>,
     pub(super) next_client: Arc<AtomicU64>,
     pub(super) stop: CancellationToken,
-    pub(super) check_measures: Arc<CheckMeasures>,
 }
 
 /// A client that is in. Dropping it leaves.
@@ -60,12 +59,6 @@ impl Handle {
     pub async fn reload(&self) {
         // The engine is gone only when everything ends.
         let _ = self.inputs.send(Input::Reload).await;
-    }
-
-    /// How well looks at checks keep their schedule.
-    #[must_use]
-    pub fn check_measures(&self) -> Arc<CheckMeasures> {
-        Arc::clone(&self.check_measures)
     }
 
     /// Asks the engine to stop.

@@ -141,7 +141,6 @@ pub async fn start(
         supervisor: Arc::clone(&supervisor),
         next_client: Arc::new(AtomicU64::new(1)),
         stop: stop.clone(),
-        check_measures: checks.measures(),
     };
     if doors == Doors::Open {
         follow(&handle, &projector);

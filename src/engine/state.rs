@@ -9,8 +9,8 @@ use tokio::time::{Interval, MissedTickBehavior};
 use crate::model::{CheckPanel, Event, Identity, LogLine, MessageRow, Rejection, StoreTrouble, TaskStatus};
 use crate::policy;
 use crate::protocol::{
-    ClientId, ConfigFault, ConfigStatus, Figures, Notice, Refusal, Reply, Request, RequestId, Snapshot, StoreFigures,
-    Update,
+    ClientId, ConfigFault, ConfigStatus, Figures, LookFigures, Notice, Refusal, Reply, Request, RequestId, Snapshot,
+    StoreFigures, Update,
 };
 use crate::store::Projected;
 
@@ -226,7 +226,7 @@ impl Engine {
         }
     }
 
-    /// What the engine itself can count; the driver adds what the store counts.
+    /// What the engine itself can count; the driver adds what the store and the task of the checks count.
     fn figures(&self) -> Figures {
         Figures {
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -240,6 +240,8 @@ impl Engine {
             dead_letters: self.dead_letters,
             clients: self.followers(),
             tasks: self.tasks.values().cloned().collect(),
+            checks: self.checks.figures(),
+            looks: LookFigures::default(),
             store: StoreFigures::default(),
         }
     }
@@ -344,6 +346,7 @@ impl Engine {
         let identity = &follower.identity;
         match request {
             Request::Overall => answer(Ok(Reply::Overall(self.snapshot(now).overall(now)))),
+            Request::Health => answer(Ok(Reply::Health(self.checks.health()))),
             Request::Figures => vec![Effect::Figures { client, id, figures: Box::new(self.figures()) }],
             Request::WhoAmI => answer(Ok(Reply::Identity(identity.clone()))),
             Request::Tokens => answer(Ok(Reply::Tokens(self.access.tokens()))),

@@ -1,5 +1,6 @@
 //! What one look at a check tells.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -24,6 +25,9 @@ pub enum CheckState {
 }
 
 impl CheckState {
+    /// Every state, mildest first.
+    pub const ALL: [Self; 5] = [Self::Ok, Self::Unknown, Self::Stale, Self::Warn, Self::Critical];
+
     /// The word shown beside the colour.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -34,6 +38,25 @@ impl CheckState {
             Self::Warn => "warn",
             Self::Critical => "critical",
         }
+    }
+
+    /// Whether a check that stands so counts as up, where there is only yes and no: not when it is critical or stale.
+    ///
+    /// Unknown counts as up. Nothing is known to be wrong then, and it is what all checks over the network are while
+    /// this machine is cut off, and all checks after a start: as `false` each of those would be an outage of everything.
+    #[must_use]
+    pub fn is_up(self) -> bool {
+        !matches!(self, Self::Critical | Self::Stale)
+    }
+
+    /// How many are in each state; every state is there.
+    #[must_use]
+    pub fn tally(states: impl IntoIterator<Item = Self>) -> BTreeMap<Self, u64> {
+        let mut counts = BTreeMap::from(Self::ALL.map(|state| (state, 0)));
+        for state in states {
+            *counts.entry(state).or_default() += 1;
+        }
+        counts
     }
 }
 
@@ -100,4 +123,22 @@ pub struct Soft {
     pub count: u32,
     /// Results that are needed.
     pub of: u32,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_critical_or_stale_is_not_up() {
+        let up = CheckState::ALL.map(CheckState::is_up);
+        assert_eq!(up, [true, true, false, true, false]);
+    }
+
+    #[test]
+    fn every_state_is_counted() {
+        let counts: Vec<u64> =
+            CheckState::tally([CheckState::Warn, CheckState::Ok, CheckState::Warn]).into_values().collect();
+        assert_eq!(counts, [1, 0, 0, 2, 0]);
+    }
 }

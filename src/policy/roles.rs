@@ -21,6 +21,7 @@ pub fn needed(request: &Request) -> Role {
         | Request::Contact(_)
         | Request::CheckHistory { .. }
         | Request::Overall
+        | Request::Health
         | Request::Stats
         | Request::Figures
         | Request::WhoAmI => Role::Viewer,
@@ -48,6 +49,7 @@ enum Opens {
 fn opens(request: &Request) -> Opens {
     match request {
         Request::Overall | Request::WhoAmI => Opens::Any,
+        Request::Health => Opens::One(Scope::Health),
         Request::Stats => Opens::One(Scope::Stats),
         Request::Figures => Opens::One(Scope::Metrics),
         Request::Events { .. } | Request::Snapshot => Opens::One(Scope::Updates),
@@ -162,6 +164,7 @@ mod tests {
         Request::RestartTask(_) => Request::RestartTask("t".into()), Operator, Opens::Unlimited;
         Request::Reload => Request::Reload, Operator, Opens::Unlimited;
         Request::Overall => Request::Overall, Viewer, Opens::Any;
+        Request::Health => Request::Health, Viewer, Opens::One(Scope::Health);
         Request::Stats => Request::Stats, Viewer, Opens::One(Scope::Stats);
         Request::Figures => Request::Figures, Viewer, Opens::One(Scope::Metrics);
         Request::WhoAmI => Request::WhoAmI, Viewer, Opens::Any;

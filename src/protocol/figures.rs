@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::model::{ChannelPanel, ChannelState, TaskStatus};
+use crate::model::{ChannelPanel, ChannelState, CheckId, CheckState, TaskStatus};
 
 use super::{Severity, Snapshot, severity};
 
@@ -54,8 +54,36 @@ pub struct Figures {
     pub clients: usize,
     /// The background tasks.
     pub tasks: Vec<TaskStatus>,
+    /// The checks that are enabled, by id.
+    pub checks: Vec<CheckFigures>,
+    /// How checks are looked at.
+    pub looks: LookFigures,
     /// What the store tells of itself.
     pub store: StoreFigures,
+}
+
+/// The numbers of one check.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CheckFigures {
+    /// Which check.
+    pub id: CheckId,
+    /// How it stands.
+    pub state: CheckState,
+    /// How long the last look took, when it could look at all.
+    pub latency: Option<Duration>,
+    /// Percent of the known results of the last 24 hours that were not critical. `None`: none is known.
+    pub uptime_24h: Option<f64>,
+}
+
+/// How checks are looked at, since the engine started.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct LookFigures {
+    /// Looks that began.
+    pub begun: u64,
+    /// Planned looks that nobody took.
+    pub skipped: u64,
+    /// How much later than planned so many percent of the looks began at most; none before the first look.
+    pub lag: Vec<(f64, Duration)>,
 }
 
 /// What the store tells of itself.

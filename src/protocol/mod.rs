@@ -12,7 +12,7 @@ mod request;
 mod snapshot;
 
 pub use config_status::{ConfigFault, ConfigStatus};
-pub use figures::{Figures, Overall, StoreFigures};
+pub use figures::{CheckFigures, Figures, LookFigures, Overall, StoreFigures};
 pub use frame::{CODEC_MAX, FromEngine, ToEngine, VERSION};
 pub use problems::{Problem, Severity, severity};
 pub use reply::{Bytes, FullEvent, Refusal, Reply};

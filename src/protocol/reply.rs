@@ -1,12 +1,14 @@
 //! What an engine answers.
 
+use std::collections::BTreeMap;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::model::{
-    ChannelStats, CheckHistory, Contact, Event, FreshToken, Identity, Marks, Message, MessageRow, Observation, Report,
-    Token,
+    ChannelStats, CheckHistory, CheckId, Contact, Event, FreshToken, Identity, Marks, Message, MessageRow, Observation,
+    Report, Token,
 };
 
 use super::{Figures, Overall, Snapshot};
@@ -43,6 +45,8 @@ pub enum Reply {
     Observation(Box<Observation>),
     /// How aurora is.
     Overall(Overall),
+    /// Which of the checks that are enabled are up, as [`crate::model::CheckState::is_up`] says.
+    Health(BTreeMap<CheckId, bool>),
     /// Counts, by channel.
     Stats(Vec<ChannelStats>),
     /// The numbers a monitoring system collects.

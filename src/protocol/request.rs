@@ -111,6 +111,8 @@ pub enum Request {
     CheckNow(CheckId),
     /// How aurora is, in one word.
     Overall,
+    /// Which checks are up.
+    Health,
     /// Counts per channel.
     Stats,
     /// The numbers a monitoring system collects.
@@ -144,6 +146,7 @@ impl Request {
             | Self::Contact(_)
             | Self::CheckHistory { .. }
             | Self::Overall
+            | Self::Health
             | Self::Stats
             | Self::Figures
             | Self::WhoAmI

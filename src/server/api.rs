@@ -83,11 +83,12 @@ async fn serve(settings: Settings, handle: Handle, context: TaskContext) -> Resu
 }
 
 /// Every path the API serves.
-pub(super) fn routes() -> [(&'static str, MethodRouter); 5] {
+pub(super) fn routes() -> [(&'static str, MethodRouter); 6] {
     [
         (openapi::HEALTH, get(health)),
         (openapi::METRICS, get(numbers)),
         (openapi::STATS, get(stats)),
+        (openapi::CHECKS, get(checks)),
         (openapi::UPDATES, get(updates::open)),
         (openapi::DESCRIPTION, get(async || Json(openapi::description()))),
     ]
@@ -113,6 +114,11 @@ async fn health(Extension(caller): Extension<Caller>) -> Result<Response, Respon
 async fn stats(Extension(caller): Extension<Caller>) -> Result<Response, Response> {
     let Reply::Stats(channels) = caller.ask(protocol::Request::Stats).await? else { return Err(unexpected()) };
     Ok(Json(openapi::Stats { channels }).into_response())
+}
+
+async fn checks(Extension(caller): Extension<Caller>) -> Result<Response, Response> {
+    let Reply::Health(checks) = caller.ask(protocol::Request::Health).await? else { return Err(unexpected()) };
+    Ok(Json(openapi::Checks(checks)).into_response())
 }
 
 async fn numbers(Extension(caller): Extension<Caller>) -> Result<Response, Response> {

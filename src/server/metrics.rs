@@ -2,15 +2,19 @@
 
 use jiff::Timestamp;
 use prometheus_client::collector::Collector;
-use prometheus_client::encoding::{DescriptorEncoder, MetricEncoder, NoLabelSet, text};
+use prometheus_client::encoding::{DescriptorEncoder, EncodeGaugeValue, MetricEncoder, NoLabelSet, text};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Registry;
 
-use crate::model::{ChannelState, TaskState};
-use crate::protocol::Figures;
+use crate::model::{ChannelState, CheckState, TaskState};
+use crate::protocol::{CheckFigures, Figures, LookFigures};
 
 /// The media type of the text.
 pub(super) const MEDIA_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// Checks that have series of their own, the first by id, so that series do not come and go. 10,000 checks are allowed, and
+/// each would be four series; all of them are in `aurora_checks`, which counts by state, and on `/api/health`.
+const CHECKS: usize = 2_000;
 
 /// The text of `figures`.
 pub(super) fn render(figures: Figures) -> Result<String, std::fmt::Error> {
@@ -47,10 +51,10 @@ impl Name {
     }
 
     /// A gauge a label.
-    fn gauges<'v, const N: usize>(
+    fn gauges<'v, const N: usize, V: EncodeGaugeValue>(
         &self,
         encoder: &mut DescriptorEncoder,
-        values: impl Iterator<Item = ([(&'static str, &'v str); N], i64)>,
+        values: impl Iterator<Item = ([(&'static str, &'v str); N], V)>,
     ) -> Written {
         let mut metric = self.open(encoder, MetricType::Gauge)?;
         for (labels, value) in values {
@@ -78,9 +82,51 @@ fn whole(number: impl TryInto<i64>) -> i64 {
     number.try_into().unwrap_or(i64::MAX)
 }
 
+/// The number of a state; they stay as they are when a state is added.
+fn number(state: CheckState) -> i64 {
+    match state {
+        CheckState::Ok => 0,
+        CheckState::Unknown => 1,
+        CheckState::Stale => 2,
+        CheckState::Warn => 3,
+        CheckState::Critical => 4,
+    }
+}
+
+fn label(check: &CheckFigures) -> [(&'static str, &str); 1] {
+    [("check", check.id.as_str())]
+}
+
+fn encode_checks(to: &mut DescriptorEncoder, checks: &[CheckFigures]) -> Written {
+    let counts = CheckState::tally(checks.iter().map(|check| check.state));
+    Name("checks", "Checks that are enabled, by state")
+        .gauges(to, counts.iter().map(|(state, count)| ([("state", state.as_str())], whole(*count))))?;
+    let listed = &checks[..checks.len().min(CHECKS)];
+    Name("checks_unlisted", "Checks that are counted by state only, for there are too many")
+        .gauge(to, whole(checks.len() - listed.len()))?;
+    Name("check_up", "Whether a check is neither critical nor stale")
+        .gauges(to, listed.iter().map(|check| (label(check), i64::from(check.state.is_up()))))?;
+    Name("check_state", "How a check stands: 0 ok, 1 unknown, 2 stale, 3 warn, 4 critical")
+        .gauges(to, listed.iter().map(|check| (label(check), number(check.state))))?;
+    let latencies = listed.iter().filter_map(|check| Some((label(check), check.latency?.as_secs_f64())));
+    Name("check_latency_seconds", "How long the last look took").gauges(to, latencies)?;
+    let uptimes = listed.iter().filter_map(|check| Some((label(check), check.uptime_24h? / 100.0)));
+    Name("check_uptime_ratio", "Known results of the last 24 hours that were not critical").gauges(to, uptimes)
+}
+
+fn encode_looks(to: &mut DescriptorEncoder, looks: &LookFigures) -> Written {
+    Name("check_looks", "Looks at checks since the engine started").counter(to, looks.begun)?;
+    Name("check_looks_skipped", "Planned looks that nobody took").counter(to, looks.skipped)?;
+    let lag: Vec<(String, f64)> =
+        looks.lag.iter().map(|(percent, lag)| ((percent / 100.0).to_string(), lag.as_secs_f64())).collect();
+    Name("check_lag_seconds", "How much later than planned looks began, since the engine started")
+        .gauges(to, lag.iter().map(|(quantile, lag)| ([("quantile", quantile.as_str())], *lag)))
+}
+
 impl Collector for Numbers {
     fn encode(&self, mut encoder: DescriptorEncoder) -> Written {
-        let Figures { version, started, channels, refused, dead_letters, clients, tasks, store } = &self.0;
+        let Figures { version, started, channels, refused, dead_letters, clients, tasks, checks, looks, store } =
+            &self.0;
         let to = &mut encoder;
         Name("build", "The version that runs")
             .open(to, MetricType::Info)?
@@ -113,6 +159,8 @@ impl Collector for Numbers {
             .gauges(to, tasks.iter().map(|task| ([("task", task.name.as_str())], running(task.state))))?;
         Name("task_restarts", "How often a background task was started again")
             .counters(to, tasks.iter().map(|task| ([("task", task.name.as_str())], task.restarts)))?;
+        encode_checks(to, checks)?;
+        encode_looks(to, looks)?;
         Name("deliveries_recorded", "Deliveries committed since the engine started").counter(to, store.recorded)?;
         Name("store_queue_length", "Deliveries that wait for their commit").gauge(to, whole(store.waiting))?;
         let buckets: Vec<(f64, u64)> = store
@@ -136,10 +184,14 @@ mod tests {
 
     use super::*;
 
-    #[test]
-    fn the_text_is_stable() {
+    fn check(id: &str, state: CheckState) -> CheckFigures {
+        let latency = (state != CheckState::Unknown).then_some(Duration::from_millis(12));
+        CheckFigures { id: id.parse().expect("an id"), state, latency, uptime_24h: latency.map(|_| 99.5) }
+    }
+
+    fn figures() -> Figures {
         let started = Timestamp::from_second(1_700_000_000).expect("in range");
-        let figures = Figures {
+        Figures {
             version: "0.1.0".into(),
             started,
             channels: vec![ChannelPanel {
@@ -167,13 +219,33 @@ mod tests {
                 next_try: None,
                 trouble: None,
             }],
+            checks: vec![check("db", CheckState::Unknown), check("web", CheckState::Critical)],
+            looks: LookFigures {
+                begun: 11,
+                skipped: 1,
+                lag: vec![(50.0, Duration::from_millis(1)), (99.0, Duration::from_millis(20))],
+            },
             store: StoreFigures {
                 recorded: 9,
                 waiting: 5,
                 commits: vec![(Some(Duration::from_millis(1)), 6), (None, 2)],
                 committing: Duration::from_millis(1_500),
             },
-        };
-        insta::assert_snapshot!(render(figures).expect("text"));
+        }
+    }
+
+    #[test]
+    fn the_text_is_stable() {
+        insta::assert_snapshot!(render(figures()).expect("text"));
+    }
+
+    #[test]
+    fn too_many_checks_are_counted_and_not_listed() {
+        let checks = (0..CHECKS + 3).map(|n| check(&format!("c{n:05}"), CheckState::Critical)).collect();
+        let text = render(Figures { checks, ..figures() }).expect("text");
+        assert_eq!(text.lines().filter(|line| line.starts_with("aurora_check_up{")).count(), CHECKS);
+        assert!(
+            text.contains("aurora_checks_unlisted 3\n") && text.contains("aurora_checks{state=\"critical\"} 2003\n")
+        );
     }
 }

@@ -1,11 +1,13 @@
 //! What the API serves, as an `OpenAPI` 3.1 description.
 
+use std::collections::BTreeMap;
+
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, SchemaGenerator};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use crate::model::ChannelStats;
+use crate::model::{ChannelStats, CheckId};
 use crate::protocol::Overall;
 
 use super::problem::{self, Problem};
@@ -14,6 +16,7 @@ use super::{metrics, updates};
 pub(super) const HEALTH: &str = "/health";
 pub(super) const METRICS: &str = "/metrics";
 pub(super) const STATS: &str = "/api/stats";
+pub(super) const CHECKS: &str = "/api/health";
 pub(super) const UPDATES: &str = "/ws/updates";
 pub(super) const DESCRIPTION: &str = "/openapi.json";
 
@@ -30,6 +33,12 @@ pub(super) struct Stats {
     /// The channels, by id.
     pub channels: Vec<ChannelStats>,
 }
+
+/// The answer of `/api/health`: for each check that is enabled whether it is up. `false` is critical, or without a result
+/// for so long that the last one no longer counts; what is unknown is not known to be down.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(transparent)]
+pub(super) struct Checks(#[schemars(with = "BTreeMap<String, bool>")] pub BTreeMap<CheckId, bool>);
 
 /// The whole description.
 pub(super) fn description() -> Value {
@@ -53,6 +62,9 @@ pub(super) fn description() -> Value {
             STATS: path("Counts per channel", "stats", Some("stats"), &[
                 ("200", "The counts", content("application/json", "Stats")),
             ]),
+            CHECKS: path("Which checks are up", "api_health", Some("health"), &[
+                ("200", "The checks that are enabled, by id", content("application/json", "Checks")),
+            ]),
             UPDATES: updates_path(),
             DESCRIPTION: path("This description", "openapi", Some("any"), &[
                 ("200", "The description", json!({ "application/json": { "schema": { "type": "object" } } })),
@@ -63,6 +75,7 @@ pub(super) fn description() -> Value {
             "schemas": {
                 "Health": schema::<Health>(),
                 "Stats": schema::<Stats>(),
+                "Checks": schema::<Checks>(),
                 "Problem": schema::<Problem>(),
             },
         },

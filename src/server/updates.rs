@@ -3,6 +3,7 @@
 //! A notice that events were projected is only a hint: the events themselves are read from the store, from where
 //! the client is. So a burst, a slow client and a line that broke cost time and no event.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -19,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::engine::{Handle, Joined};
-use crate::model::{ChannelPanel, Event, EventFilter, MessageRow, TaskStatus};
+use crate::model::{ChannelPanel, CheckState, Event, EventFilter, MessageRow, TaskStatus};
 use crate::protocol::{Notice, Overall, Problem, Reply, Request, RequestId, Snapshot, Update};
 
 use super::caller::{Caller, turned_away};
@@ -133,6 +134,10 @@ enum System<'a> {
         at: Timestamp,
         problems: Vec<Problem>,
         channels: &'a [ChannelPanel],
+        /// How many of those that are enabled stand how; their panels come as notifications.
+        checks: BTreeMap<CheckState, u64>,
+        /// Since when this machine's own connectivity is gone.
+        isolated: Option<Timestamp>,
         tasks: &'a [TaskStatus],
         inbox: &'a [MessageRow],
         dead_letters: u64,
@@ -259,6 +264,8 @@ impl Follower {
             at: snapshot.at,
             problems: snapshot.problems(now),
             channels: &snapshot.channels,
+            checks: CheckState::tally(snapshot.checks.iter().filter(|check| check.enabled).map(|check| check.state)),
+            isolated: snapshot.isolated,
             tasks: &snapshot.tasks,
             inbox: &snapshot.inbox,
             dead_letters: snapshot.dead_letters,

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Answer, Site, borrowed, eventually, now, request, send, standard};
 
-const PATHS: [&str; 5] = ["/health", "/metrics", "/api/stats", "/ws/updates", "/openapi.json"];
+const PATHS: [&str; 6] = ["/health", "/metrics", "/api/stats", "/api/health", "/ws/updates", "/openapi.json"];
 
 /// A site with its API listening.
 pub fn served(config: &str) -> (Site, SocketAddr) {
@@ -78,13 +78,13 @@ fn without_a_token_there_is_nothing_but_health() {
 /// The whole description against the whole program: every path, every method, with and without a token.
 #[test]
 fn answers_are_as_described() {
-    let (site, api) = served("");
+    let (site, api) = served(&memory("ok", "size > 1KiB"));
     deliver(&site, "m1");
     let all = token(&site, &[]);
     let description: Value = serde_json::from_str(&get(api, "/openapi.json", Some(&all)).body).expect("JSON");
     let paths = description["paths"].as_object().expect("paths");
     assert_eq!(paths.keys().collect::<Vec<_>>(), PATHS);
-    let none = token(&site, &["--scope", "health"]);
+    let none = token(&site, &["--scope", "updates"]);
     for (path, methods) in paths {
         for (method, operation) in methods.as_object().expect("methods") {
             for token in [None, Some("aur_wrong"), Some(none.as_str()), Some(all.as_str())] {
@@ -136,6 +136,10 @@ fn conforms(schema: &Value, value: &Value) {
     match schema["type"].as_str() {
         Some("object") => {
             let object = value.as_object().unwrap_or_else(|| panic!("no object: {value}"));
+            if schema["additionalProperties"].is_object() {
+                object.values().for_each(|inner| conforms(&schema["additionalProperties"], inner));
+                return;
+            }
             let Some(properties) = schema["properties"].as_object() else { return };
             for name in schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str) {
                 assert!(object.contains_key(name), "{name} is missing: {value}");
@@ -146,6 +150,7 @@ fn conforms(schema: &Value, value: &Value) {
         }
         Some("array") => value.as_array().expect("an array").iter().for_each(|item| conforms(&schema["items"], item)),
         Some("integer") => assert!(value.is_u64(), "{value}"),
+        Some("boolean") => assert!(value.is_boolean(), "{value}"),
         Some("string") => assert!(value.is_string(), "{value}"),
         _ => {
             let options = schema["oneOf"].as_array().or(schema["enum"].as_array()).expect("options");
@@ -188,6 +193,40 @@ fn counts_and_numbers_follow_deliveries() {
         assert!(metrics.contains(line), "{line}:\n{metrics}");
     }
     assert!(metrics.ends_with("# EOF\n"));
+}
+
+/// A check of this machine's memory.
+fn memory(id: &str, when: &str) -> String {
+    format!("[[checks]]\nid = \"{id}\"\ntype = \"memory\"\ninterval = \"1s\"\nwhen = '{when}'\n")
+}
+
+#[test]
+fn checks_are_told_as_yes_and_no_and_as_numbers() {
+    let off = format!("{}enabled = false\n", memory("off", "size > 1KiB"));
+    let (site, api) = served(&[memory("fails", "size < 1KiB"), memory("holds", "size > 1KiB"), off].concat());
+    let all = token(&site, &[]);
+    let one = token(&site, &["--scope", "health"]);
+    let health = || serde_json::from_str::<Value>(&get(api, "/api/health", Some(&one)).body).expect("JSON");
+    eventually("both are judged", || health() == json!({"fails": false, "holds": true}));
+    is_problem(&get(api, "/metrics", Some(&one)), 403);
+    eventually("it is in the numbers", || {
+        get(api, "/metrics", Some(&all)).body.contains("aurora_check_up{check=\"fails\"} 0\n")
+    });
+    let metrics = get(api, "/metrics", Some(&all)).body;
+    for line in [
+        "aurora_checks{state=\"critical\"} 1\n",
+        "aurora_checks{state=\"ok\"} 1\n",
+        "aurora_checks_unlisted 0\n",
+        "aurora_check_up{check=\"holds\"} 1\n",
+        "aurora_check_state{check=\"fails\"} 4\n",
+        "aurora_check_latency_seconds{check=\"holds\"} 0.",
+        "aurora_check_uptime_ratio{check=\"holds\"} 1.0\n",
+        "aurora_check_looks_skipped_total 0\n",
+        "aurora_check_lag_seconds{quantile=\"0.99\"} 0.",
+    ] {
+        assert!(metrics.contains(line), "{line}:\n{metrics}");
+    }
+    assert!(!metrics.contains("check=\"off\""), "{metrics}");
 }
 
 #[test]

@@ -77,6 +77,8 @@ async fn a_snapshot_then_events_and_after_a_break_what_was_missed() {
     assert_eq!((&status["status"], &status["seq"]), (&"up".into(), &1.into()), "{status}");
     assert_eq!(status["inbox"][0]["subject"], "subject m0");
     assert!(status["channels"].is_array() && status["logs"].is_null() && status["state_dir"].is_null(), "{status}");
+    let counts = status["checks"].as_object().expect("counts of checks");
+    assert_eq!(counts.keys().collect::<Vec<_>>(), ["ok", "unknown", "stale", "warn", "critical"], "{status}");
     deliver(&site, "m1");
     let first = &stream.events(1).await[0];
     assert_eq!((&first["type"], &first["seq"], &first["subject"]), (&"note".into(), &2.into(), &"subject m1".into()));

@@ -6,6 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::model::{CheckId, CheckPanel, CheckState};
+use crate::protocol::CheckFigures;
 
 /// Panels that stand otherwise that are sent in one second; the rest of a landslide follows.
 const STATES_A_SECOND: usize = 64;
@@ -78,6 +79,26 @@ impl CheckBoard {
         self.entries.values().map(|entry| self.shown(entry)).collect()
     }
 
+    /// The numbers of those that are enabled, by id.
+    pub(in super::super) fn figures(&self) -> Vec<CheckFigures> {
+        self.entries
+            .values()
+            .filter(|entry| entry.panel.enabled)
+            .map(|entry| CheckFigures {
+                id: entry.panel.id.clone(),
+                state: self.state(entry),
+                latency: entry.panel.latency,
+                uptime_24h: entry.panel.uptime_24h,
+            })
+            .collect()
+    }
+
+    /// Which of those that are enabled are up.
+    pub(in super::super) fn health(&self) -> BTreeMap<CheckId, bool> {
+        let enabled = self.entries.iter().filter(|(_, entry)| entry.panel.enabled);
+        enabled.map(|(id, entry)| (id.clone(), self.state(entry).is_up())).collect()
+    }
+
     /// These are the checks from now on. A result that is kept counts while it is fresh.
     pub(in super::super) fn replace(&mut self, panels: Vec<CheckPanel>, now: Timestamp) {
         let before = std::mem::take(&mut self.entries);
@@ -131,10 +152,14 @@ impl CheckBoard {
         ids.iter().filter_map(|id| self.entries.get(id)).map(|entry| self.shown(entry)).collect()
     }
 
+    fn state(&self, entry: &Entry) -> CheckState {
+        if stale(entry, self.ticks) { CheckState::Stale } else { entry.panel.state }
+    }
+
     fn shown(&self, entry: &Entry) -> CheckPanel {
         let mut panel = entry.panel.clone();
-        if stale(entry, self.ticks) {
-            panel.state = CheckState::Stale;
+        panel.state = self.state(entry);
+        if panel.state == CheckState::Stale {
             panel.since = panel.last.unwrap_or(panel.since);
         }
         panel
@@ -246,6 +271,24 @@ mod tests {
         assert_eq!(board.all()[0].since, at(1));
         board.changed(vec![panel(0, CheckState::Ok, Some(32))]);
         assert_eq!(board.take_changed()[0].state, CheckState::Ok);
+    }
+
+    #[test]
+    fn health_and_figures_tell_of_what_is_enabled_as_it_is_shown() {
+        let off = CheckPanel { enabled: false, ..panel(3, CheckState::Critical, Some(0)) };
+        let panels = [
+            panel(0, CheckState::Ok, Some(0)),
+            panel(1, CheckState::Critical, Some(0)),
+            panel(2, CheckState::Ok, Some(-900)),
+            off,
+            panel(4, CheckState::Unknown, None),
+        ];
+        let board = CheckBoard::new(panels.into(), at(0));
+        let health: Vec<(String, bool)> = board.health().into_iter().map(|(id, up)| (id.to_string(), up)).collect();
+        let expected = [("c000", true), ("c001", false), ("c002", false), ("c004", true)];
+        assert_eq!(health, expected.map(|(id, up)| (id.to_owned(), up)));
+        let states: Vec<CheckState> = board.figures().into_iter().map(|check| check.state).collect();
+        assert_eq!(states, [CheckState::Ok, CheckState::Critical, CheckState::Stale, CheckState::Unknown]);
     }
 
     #[test]

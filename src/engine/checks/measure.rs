@@ -5,6 +5,10 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::health::Histogram;
+use crate::protocol::LookFigures;
+
+/// Which quantiles of the lag are told, in percent.
+const QUANTILES: [f64; 3] = [50.0, 95.0, 99.0];
 
 /// Counters since the engine started. Shared; reading them holds up nobody.
 #[derive(Debug, Default)]
@@ -31,6 +35,17 @@ impl CheckMeasures {
     #[must_use]
     pub fn skipped(&self) -> u64 {
         self.skipped.load(Ordering::Relaxed)
+    }
+
+    /// All of it in figures.
+    #[must_use]
+    pub fn figures(&self) -> LookFigures {
+        let lag = self.lag();
+        LookFigures {
+            begun: self.looks(),
+            skipped: self.skipped(),
+            lag: QUANTILES.iter().filter_map(|percent| Some((*percent, lag.quantile(*percent)?))).collect(),
+        }
     }
 
     pub(super) fn began(&self, late: Duration) {
