@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::model::{CheckPanel, CheckState, Mark, Marks, MessageId, TaskState};
+use crate::model::{CheckId, CheckPanel, CheckState, Mark, Marks, MessageId, TaskState};
 use crate::protocol::{Link, Request, Severity};
 
 use super::action::{Action, View};
@@ -165,10 +165,7 @@ impl App {
             self.activity.select(index);
             return Vec::new();
         }
-        let critical = self.checks().iter().find(|check| check.state == CheckState::Critical && check.enabled);
-        if let Some(id) = critical.map(|check| check.id.clone())
-            && !(at_checks || at_messages)
-        {
+        if !at_messages && let Some(id) = self.next_critical(at_checks) {
             self.go(View::Health);
             self.health.open = None;
             self.health.select_check(id);
@@ -176,6 +173,19 @@ impl App {
         }
         self.going = true;
         vec![Cmd::Ask(Purpose::Next, Request::NextUnread)]
+    }
+
+    /// The critical check after the one that is looked at, or the first; `None` after the last.
+    fn next_critical(&self, at_checks: bool) -> Option<CheckId> {
+        let critical: Vec<&CheckId> = self
+            .checks()
+            .iter()
+            .filter(|check| check.state == CheckState::Critical && check.enabled)
+            .map(|check| &check.id)
+            .collect();
+        let target = self.health.target(self.checks());
+        let seen = critical.iter().position(|id| at_checks && Some(*id) == target.as_ref());
+        critical.get(seen.map_or(0, |seen| seen + 1)).map(|id| (*id).clone())
     }
 
     pub(super) fn open_message(&mut self, id: MessageId) -> Vec<Cmd> {

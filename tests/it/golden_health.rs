@@ -6,7 +6,7 @@ use aurora::model::{
     CheckHistory, CheckId, CheckKind, CheckPanel, CheckState, Failure, HistorySlot, Observation, Phase, Slot, Soft,
     Step, Strip, Value, Verdict,
 };
-use aurora::protocol::{Reply, Request};
+use aurora::protocol::{Notice, Reply, Request, Update};
 use aurora::tui::{Cmd, ColourMode, Msg, Purpose};
 use crossterm::event::KeyCode;
 
@@ -164,4 +164,20 @@ fn health_in_ascii_is_ascii() {
     let stage = Stage::new((120, 40), ColourMode::None, true).keys("5");
     let text = stage.draw().backend().to_string();
     assert!(text.is_ascii(), "{text}");
+}
+
+#[test]
+fn next_goes_through_every_critical_check() {
+    let mut checks = checks();
+    checks[1].state = CheckState::Critical;
+    let mut stage = Stage::new((80, 24), ColourMode::Sixteen, false);
+    stage.app.update(Msg::Update(Update::Notice(Notice::AllChecks(checks))), at(0));
+    // From an ok check to the first critical one, to the second, and then on to messages.
+    stage = stage.keys("5G");
+    for name in ["disk disk /", "shop http"] {
+        assert_eq!(stage.key(KeyCode::Char('n')), []);
+        assert!(stage.draw().backend().to_string().contains(name), "{name}");
+    }
+    let commands = stage.key(KeyCode::Char('n'));
+    assert!(matches!(commands[..], [Cmd::Ask(Purpose::Next, _)]), "{commands:?}");
 }
