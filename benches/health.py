@@ -11,28 +11,13 @@ Everything listens on 127.0.0.1 and is stopped by its own pid. Prints a Markdown
 anchor, and how long it takes until every check is critical after nginx is stopped.
 """
 
-import argparse, json, os, re, shutil, signal, socket, statistics, subprocess, sys, tempfile, time
+import argparse, json, os, re, shutil, signal, statistics, subprocess, sys, tempfile, time
+
+from processes import peak, port, wait_for
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 AURORA = os.environ.get("AURORA", os.path.join(HERE, "..", "target", "release", "aurora"))
 TICKS = os.sysconf("SC_CLK_TCK")
-
-
-def port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def wait_for(number, process):
-    for _ in range(500):
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", number)) == 0:
-                return
-        if process.poll() is not None:
-            break
-        time.sleep(0.02)
-    raise SystemExit(f"{process.args[0]} does not listen")
 
 
 def start(command, number):
@@ -61,11 +46,6 @@ def nginx(directory, number):
 def cpu(pid):
     with open(f"/proc/{pid}/stat") as file:
         return sum(map(int, file.read().rsplit(")", 1)[1].split()[11:13])) / TICKS
-
-
-def peak(pid):
-    with open(f"/proc/{pid}/status") as file:
-        return next(int(line.split()[1]) for line in file if line.startswith("VmHWM")) / 1024
 
 
 def aurora(directory, options, target):

@@ -10,19 +10,14 @@ a program that checks an HMAC, dedupes and commits in groups to SQLite, and noth
 Markdown table of medians and of ratios to the anchor. Quote the ratios: they hold where single figures drift.
 """
 
-import argparse, json, os, shutil, signal, socket, statistics, subprocess, sys, tempfile, time
+import argparse, json, os, shutil, signal, statistics, subprocess, sys, tempfile, time
 
 import deliveries
+from processes import peak, port, wait_for
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-AURORA = os.path.join(HERE, "..", "target", "release", "aurora")
+AURORA = os.environ.get("AURORA", os.path.join(HERE, "..", "target", "release", "aurora"))
 TICKS = os.sysconf("SC_CLK_TCK")
-
-
-def port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def aurora(directory, number, provider="github", batch=256, extra=()):
@@ -116,22 +111,6 @@ def cpu(pid):
         except OSError:
             pass
     return total / TICKS
-
-
-def peak(pid):
-    with open(f"/proc/{pid}/status") as file:
-        return next(int(line.split()[1]) for line in file if line.startswith("VmHWM")) / 1024
-
-
-def wait_for(number, process):
-    for _ in range(500):
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", number)) == 0:
-                return
-        if process.poll() is not None:
-            break
-        time.sleep(0.02)
-    raise SystemExit(f"{process.args[0]} does not listen")
 
 
 def caught_up(command, word):
