@@ -8,7 +8,7 @@ use crate::model::{ChannelState, TaskState, TaskStatus};
 use crate::protocol::{Reply, Request, Snapshot};
 use crate::screen;
 
-/// How long tasks may take to say whether they run. A port that is taken is said at once, and tried again.
+/// How long tasks may take to say whether they run. A port that is taken is said after a second, and tried again.
 const SETTLE: Duration = Duration::from_secs(10);
 /// How often the status line is looked at.
 const STATUS_EVERY: Duration = Duration::from_secs(10);

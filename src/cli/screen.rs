@@ -38,10 +38,7 @@ pub(super) async fn run(config: Config, global: &Global) -> Outcome {
             keep(running).await
         }
         Ended::Hangup => keep(running).await,
-        Ended::Quit(_) | Ended::Terminated | Ended::EngineEnded => {
-            serve::stop(running).await;
-            Ok(Exit::Fine)
-        }
+        Ended::Quit(_) | Ended::Terminated | Ended::EngineEnded => serve::stop(running).await,
     }
 }
 
@@ -49,8 +46,7 @@ pub(super) async fn run(config: Config, global: &Global) -> Outcome {
 async fn keep(running: Running) -> Outcome {
     tracing::info!("the screen is gone; the engine goes on");
     serve::Signals::listen()?.until_stop(&running.handle).await;
-    serve::stop(running).await;
-    Ok(Exit::Fine)
+    serve::stop(running).await
 }
 
 async fn wait_for(target: &Target, global: &Global) -> Option<Client> {

@@ -63,8 +63,7 @@ pub(super) async fn run(config: Config, strict: bool, ingest_only: bool, global:
     managed::attend(&running).await;
     signals.until_stop(&running.handle).await;
     tell(Tell::Stopping).await;
-    stop(running).await;
-    Ok(Exit::Fine)
+    stop(running).await
 }
 
 /// The signals that ask for something. What comes before they are listened for ends the process at once.
@@ -84,23 +83,27 @@ impl Signals {
         })
     }
 
-    /// Waits for SIGTERM or SIGINT. SIGHUP asks for the configuration to be read again.
+    /// Waits for SIGTERM or SIGINT, or until the engine ends by itself. SIGHUP asks for the configuration to be read
+    /// again.
     pub(super) async fn until_stop(&mut self, engine: &Handle) {
         loop {
             tokio::select! {
                 _ = self.terminate.recv() => return,
                 _ = self.interrupt.recv() => return,
+                () = engine.stopped() => return,
                 _ = self.hangup.recv() => engine.reload().await,
             }
         }
     }
 }
 
-/// Stops the engine: open requests finish, what is queued is committed.
-pub(super) async fn stop(running: Running) {
+/// Stops the engine: open requests finish, what is queued is committed. An engine that has died is a failure, so
+/// that a service manager starts it again.
+pub(super) async fn stop(running: Running) -> Outcome {
     tracing::info!("engine stops");
     running.handle.stop();
-    running.ended().await;
+    running.ended().await.map_err(|died| Failure::new(Exit::Failed, died))?;
+    Ok(Exit::Fine)
 }
 
 async fn refuse_taken_ports(config: &Config) -> Result<(), Failure> {

@@ -54,7 +54,8 @@ impl Session {
         drop(self.client);
         if let Some(running) = self.own {
             running.handle.stop();
-            running.ended().await;
+            // It has answered already.
+            let _ = running.ended().await;
         }
     }
 }

@@ -17,6 +17,8 @@ use super::target::Target;
 const BACKOFF: Duration = Duration::from_millis(100);
 /// Longest pause.
 const BACKOFF_MAX: Duration = Duration::from_secs(5);
+/// A line that lived this long was a good one: the pauses begin anew. One that dies sooner is no better than none.
+const GOOD: Duration = Duration::from_secs(10);
 /// How often the line is measured.
 const PING_EVERY: Duration = Duration::from_secs(5);
 /// A line on which nothing came while so many pings went out is broken. Counted in pings and not in time, so
@@ -40,7 +42,7 @@ pub(super) async fn run(
     let mut why = String::new();
     loop {
         if let Some(mut frames) = connected.take() {
-            tries = 0;
+            let up = tokio::time::Instant::now();
             let link = Update::Link(Link::Connected { rtt: None });
             if updates.send(link).await.is_err() {
                 return;
@@ -54,6 +56,7 @@ pub(super) async fn run(
             }
             let ended = talk(&mut frames, again, &mut asked, &updates, &mut open).await;
             since = Timestamp::now();
+            tries = if up.elapsed() >= GOOD { 0 } else { tries + 1 };
             why = match ended {
                 Ended::Client => return,
                 Ended::Line => frames.into_inner().last_words().await,
@@ -234,6 +237,37 @@ mod tests {
         let started = tokio::time::Instant::now();
         assert_eq!(talking.await, "nothing was heard for 15 s");
         assert!(started.elapsed() <= Duration::from_secs(16), "{:?}", started.elapsed());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_line_that_dies_after_its_welcome_is_not_tried_without_pause() {
+        let dir = tempfile::tempdir().expect("temp dir");
+        let path = dir.path().join("engine.sock");
+        let engine = tokio::net::UnixListener::bind(&path).expect("listens");
+        let mut welcomed = 0;
+        let welcoming = async {
+            loop {
+                let (stream, _) = engine.accept().await.expect("accepts");
+                let mut frames = line::framed(line::Line::unix(stream));
+                let welcome = FromEngine::Welcome { version: "test".to_owned() };
+                let frame = bytes::Bytes::from(serde_json::to_vec(&welcome).expect("a frame"));
+                futures_util::SinkExt::send(&mut frames, frame).await.expect("sends");
+                welcomed += 1;
+            }
+        };
+        let (_asks, asked) = mpsc::unbounded_channel();
+        let (updates, mut heard) = mpsc::channel(8);
+        let (near, _) = UnixStream::pair().expect("a pair");
+        let wish = Wish { follow: true, read_only: false };
+        let running = run(Target::Unix(path), wish, line::framed(line::Line::unix(near)), asked, updates);
+        let hearing = async { while heard.recv().await.is_some() {} };
+        tokio::select! {
+            () = running => {}
+            () = welcoming => {}
+            () = hearing => {}
+            () = tokio::time::sleep(Duration::from_mins(1)) => {}
+        }
+        assert!((5..40).contains(&welcomed), "{welcomed} times in a minute");
     }
 
     #[tokio::test(start_paused = true)]

@@ -53,12 +53,14 @@ pub fn certificates(config: &Config, running: &Certificates) -> Result<Certifica
         .collect()
 }
 
-/// What is behind the doors of `config`. With `limit` the failures counted so far go on counting.
+/// What is behind the doors of `config`, after what was behind them `before`. With `limit` the failures counted so
+/// far go on counting.
 pub(super) fn receiving(
     config: &Config,
     channels: &Channels,
     certificates: Certificates,
     limit: Option<Arc<FailureLimit>>,
+    before: Option<&Receiving>,
 ) -> Receiving {
     let mut routes: HashMap<SocketAddr, Routes> = HashMap::new();
     for channel in channels.values() {
@@ -69,7 +71,12 @@ pub(super) fn receiving(
         }
     }
     let limit = limit.unwrap_or_else(|| Arc::new(FailureLimit::new(config.limits.failures_per_minute)));
-    Receiving { routes, limit, proxies: config.proxies().to_vec(), certificates }
+    let speaking = addresses(config).into_iter().map(|address| {
+        let same = before.filter(|before| before.has_tls(address) == certificates.contains_key(&address));
+        (address, same.and_then(|same| same.speaking.get(&address).cloned()).unwrap_or_default())
+    });
+    let speaking = speaking.collect();
+    Receiving { routes, limit, proxies: config.proxies().to_vec(), certificates, speaking }
 }
 
 /// What the listeners of one engine share.
@@ -99,7 +106,10 @@ impl Ingress {
 }
 
 async fn listen(address: SocketAddr, door: Arc<Door>, limits: DoorLimits, context: TaskContext) -> Result<(), String> {
-    let listener = net::bind(address).await.map_err(|error| error.to_string())?;
+    let listener = tokio::select! {
+        listener = net::take_over(address) => listener.map_err(|error| error.to_string())?,
+        () = context.stop.cancelled() => return Ok(()),
+    };
     context.running();
     let refusals = Arc::clone(&door.refusals);
     let turned_away = Box::new(move |peer: SocketAddr| {

@@ -7,20 +7,16 @@ use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::model::Identity;
-use crate::protocol::{Bytes, ClientId, FullEvent, Notice, Refusal, Reply, Request, RequestId, StoreFigures, Update};
-use crate::store::{Store, StoreError};
+use crate::protocol::{ClientId, Notice, Reply, StoreFigures, Update};
+use crate::store::Store;
 
-use super::checks::{Checks, history};
-use super::projector::{Projector, blocking};
+use super::answers::failed;
+use super::checks::Checks;
+use super::projector::Projector;
 use super::reload::Reloader;
 use super::supervisor::Supervisor;
-use super::watchdog::LOOP;
-use super::{Aftermath, Effect, Engine, Input, TokenEffect, TurnedAway, mint};
-
-/// Answers at once at most; a client that asks for more gets this many and asks again.
-const PAGE_MAX: usize = 1_000;
-/// Bytes of an attachment in one answer.
-const ATTACHMENT_PART: usize = 1 << 20;
+use super::watchdog::Turns;
+use super::{Effect, Engine, Input, TurnedAway};
 
 struct Outbox {
     sender: mpsc::Sender<Update>,
@@ -36,13 +32,11 @@ pub(super) struct Driver {
     pub store: Arc<Store>,
     pub projector: Arc<Projector>,
     pub supervisor: Arc<Supervisor>,
-    reloader: Option<Arc<Reloader>>,
+    pub(super) reloader: Option<Arc<Reloader>>,
     checks: Arc<Checks>,
     pub inputs: mpsc::Sender<Input>,
     clients: HashMap<ClientId, Outbox>,
 }
-
-type Answer = Result<(Reply, Option<Aftermath>), Refusal>;
 
 impl Driver {
     pub(super) fn new(
@@ -56,12 +50,10 @@ impl Driver {
         Self { store, projector, supervisor, reloader, checks, inputs, clients: HashMap::new() }
     }
 
-    /// The loop: wait, decide, do.
-    pub(super) async fn run(mut self, mut engine: Engine) {
-        let supervisor = Arc::clone(&self.supervisor);
-        let part = supervisor.parts.begin(LOOP);
+    /// The loop: wait, decide, do. It counts its `turns`.
+    pub(super) async fn run(mut self, mut engine: Engine, turns: Turns) {
         while !engine.is_done() {
-            part.turns.another();
+            turns.another();
             let mut input = engine.select().await;
             if let Input::Joined { client, outbox, admission, follow, .. } = &mut input {
                 let outbox =
@@ -90,46 +82,15 @@ impl Driver {
                 self.clients.remove(&client);
                 Vec::new()
             }
-            Effect::Read { client, id, request: Request::Attachment { message, number, offset } } => {
-                let projector = Arc::clone(&self.projector);
-                self.answer(client, id, async move {
-                    let read = blocking(move || projector.attachment(message, number, offset, ATTACHMENT_PART)).await;
-                    Ok((Reply::Attachment(read.map_err(failed)?.map(Bytes)), None))
-                })
-            }
-            Effect::Read { client, id, request } => {
-                let store = Arc::clone(&self.store);
-                self.answer(client, id, async move {
-                    let read = blocking(move || Ok(read(&store, request))).await;
-                    Ok((read.and_then(|reply| reply).map_err(failed)?, None))
-                })
-            }
+            Effect::Read { client, id, request } => self.read(client, id, request),
             Effect::Figures { client, id, mut figures } => {
                 figures.looks = self.checks.measures().figures();
                 figures.store = store_figures(&self.store);
                 let reply = Update::Reply { id, reply: Ok(Reply::Figures(figures)) };
                 self.send(client, reply).into_iter().collect()
             }
-            Effect::Mark { client, id, ids, mark, who } => {
-                let store = Arc::clone(&self.store);
-                self.answer(client, id, async move {
-                    let who = who.as_str().to_owned();
-                    let (marks, unread) = store.mark(ids, mark, who, Timestamp::now()).await.map_err(failed)?;
-                    if marks.is_empty() {
-                        return Err(Refusal::Unknown("no such message".to_owned()));
-                    }
-                    Ok((Reply::Marked(marks.clone()), Some(Aftermath::Marked { marks, unread })))
-                })
-            }
-            Effect::SetVip { client, id, contact, vip } => {
-                let store = Arc::clone(&self.store);
-                self.answer(client, id, async move {
-                    let found = store.set_vip(contact, vip).await.map_err(failed)?;
-                    let (contact, unread) = found.ok_or_else(|| Refusal::Unknown("no such contact".to_owned()))?;
-                    let aftermath = Aftermath::Vip { contact: contact.id, vip, unread };
-                    Ok((Reply::Contact(Some(Box::new(contact))), Some(aftermath)))
-                })
-            }
+            Effect::Mark { client, id, ids, mark, who } => self.mark(client, id, ids, mark, who.as_str().to_owned()),
+            Effect::SetVip { client, id, contact, vip } => self.set_vip(client, id, contact, vip),
             Effect::Replay { client, id, filter } => {
                 let projector = Arc::clone(&self.projector);
                 self.answer(client, id, async move {
@@ -149,86 +110,9 @@ impl Driver {
                 self.supervisor.restart(&name);
                 Vec::new()
             }
-            Effect::Reload(asked) => {
-                let reloader = self.reloader.clone();
-                let reload = async move {
-                    let Some(reloader) = reloader else {
-                        return Err(Refusal::Failed("this engine follows no configuration file".to_owned()));
-                    };
-                    reloader.reload().await.map_err(|fault| Refusal::Failed(fault.shown))?;
-                    Ok((Reply::Done, None))
-                };
-                match asked {
-                    Some((client, id)) => self.answer(client, id, reload),
-                    None => {
-                        // The engine, the log and the screen hear of it by themselves.
-                        tokio::spawn(async move { drop(reload.await) });
-                        Vec::new()
-                    }
-                }
-            }
-            Effect::KeepRejections(rejections) => {
-                let store = Arc::clone(&self.store);
-                tokio::spawn(async move {
-                    match store.keep_rejections(rejections).await {
-                        // The store says itself what is wrong with the disk, once.
-                        Ok(()) | Err(StoreError::Disk { .. }) => {}
-                        Err(error) => {
-                            tracing::warn!(%error, "failed to keep refusals; they are shown until the engine stops");
-                        }
-                    }
-                });
-                Vec::new()
-            }
+            Effect::Reload(occasion) => self.reload(occasion),
+            Effect::KeepRejections(rejections) => self.keep(rejections),
         }
-    }
-
-    fn token(&self, effect: TokenEffect) -> Vec<Input> {
-        match effect {
-            TokenEffect::Add { client, id, wish } => {
-                let store = Arc::clone(&self.store);
-                self.answer(client, id, async move {
-                    let (hash, token, fresh) = mint::mint(&store, wish, Timestamp::now()).await.map_err(failed)?;
-                    let reply = Reply::TokenAdded(Box::new(token.clone()), fresh);
-                    Ok((reply, Some(Aftermath::TokenAdded(hash, token))))
-                })
-            }
-            TokenEffect::Revoke { client, id, token } => {
-                let store = Arc::clone(&self.store);
-                self.answer(client, id, async move {
-                    store.revoke_token(token).await.map_err(failed)?;
-                    Ok((Reply::Done, Some(Aftermath::TokenRevoked(token))))
-                })
-            }
-            TokenEffect::Used(token, at) => {
-                let store = Arc::clone(&self.store);
-                tokio::spawn(async move {
-                    if let Err(error) = store.token_used(token, at).await {
-                        tracing::warn!(%error, "failed to remember when a token was used");
-                    }
-                });
-                Vec::new()
-            }
-        }
-    }
-
-    /// Works out an answer beside the loop.
-    fn answer(
-        &self,
-        client: ClientId,
-        id: RequestId,
-        work: impl Future<Output = Answer> + Send + 'static,
-    ) -> Vec<Input> {
-        let inputs = self.inputs.clone();
-        tokio::spawn(async move {
-            let (reply, aftermath) = match work.await {
-                Ok((reply, aftermath)) => (Ok(reply), aftermath),
-                Err(refusal) => (Err(refusal), None),
-            };
-            // The engine is gone only when everything ends.
-            let _ = inputs.send(Input::Answered { client, id, reply, aftermath }).await;
-        });
-        Vec::new()
     }
 
     /// Tells a client whether it is in, and forgets one that is not.
@@ -271,11 +155,6 @@ impl Driver {
     }
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "it is the last word of an error's way, as `map_err` hands it over")]
-fn failed(error: StoreError) -> Refusal {
-    Refusal::Failed(error.to_string())
-}
-
 fn store_figures(store: &Store) -> StoreFigures {
     let times = store.commit_times();
     StoreFigures {
@@ -284,56 +163,4 @@ fn store_figures(store: &Store) -> StoreFigures {
         commits: times.buckets(),
         committing: times.total(),
     }
-}
-
-/// When the day of `now` began, in UTC.
-fn midnight(now: Timestamp) -> Timestamp {
-    const DAY: i64 = 86_400;
-    Timestamp::from_second(now.as_second().div_euclid(DAY) * DAY).unwrap_or(now)
-}
-
-/// Answers a question from the store.
-fn read(store: &Store, request: Request) -> Result<Reply, StoreError> {
-    Ok(match request {
-        Request::Events { filter, after: Some(after), limit, .. } => {
-            Reply::Events(store.events_after(&filter, after, limit.min(PAGE_MAX))?)
-        }
-        Request::Events { filter, before, limit, .. } => {
-            Reply::Events(store.events(&filter, before, limit.min(PAGE_MAX))?)
-        }
-        Request::EventCount(filter) => Reply::Count(store.event_count(&filter)?),
-        Request::Event(id) => Reply::Event(store.event(id)?.map(|raw| {
-            Box::new(FullEvent { event: raw.event, headers: raw.headers, body: raw.body, report: raw.report })
-        })),
-        Request::Inbox { filter, before, limit } => {
-            Reply::Messages(store.inbox(&filter, before, limit.min(PAGE_MAX))?)
-        }
-        Request::InboxCount(filter) => Reply::Count(store.inbox_count(&filter)?),
-        Request::NextUnread => Reply::Messages(store.next_unread()?.into_iter().collect()),
-        Request::Search { query, before, limit } => {
-            Reply::Messages(store.search(&query, before, limit.min(PAGE_MAX))?)
-        }
-        Request::Message(id) => Reply::Message(store.message(id)?.map(Box::new)),
-        Request::Contacts { filter, limit } => Reply::Contacts(store.contacts(&filter, limit.min(PAGE_MAX))?),
-        Request::Contact(id) => Reply::Contact(store.contact(id)?.map(Box::new)),
-        Request::CheckHistory { id, since, slots } => {
-            Reply::CheckHistory(history(store, &id, since, slots, Timestamp::now())?.map(Box::new))
-        }
-        Request::Stats => Reply::Stats(store.channel_stats(midnight(Timestamp::now()))?),
-        Request::Snapshot
-        | Request::Overall
-        | Request::Figures
-        | Request::Health
-        | Request::Attachment { .. }
-        | Request::Mark { .. }
-        | Request::SetVip { .. }
-        | Request::CheckNow(_)
-        | Request::Replay(_)
-        | Request::RestartTask(_)
-        | Request::Reload
-        | Request::WhoAmI
-        | Request::Tokens
-        | Request::AddToken(_)
-        | Request::RevokeToken(_) => unreachable!("the engine turns these into effects of their own"),
-    })
 }

@@ -84,10 +84,21 @@ pub enum Effect {
     Token(TokenEffect),
     /// Start a task again.
     RestartTask(String),
-    /// Read the configuration again and put it in force; answer who asked, if somebody did.
-    Reload(Option<(ClientId, RequestId)>),
+    /// Read the configuration again and put it in force.
+    Reload(Occasion),
     /// Keep refusals for a look back.
     KeepRejections(Vec<Rejection>),
+}
+
+/// Why the configuration is read again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Occasion {
+    /// A client asks, by this request, and wants an answer.
+    Client(ClientId, RequestId),
+    /// The file has changed, or a signal came.
+    Asked,
+    /// It was refused before and is tried again.
+    Again,
 }
 
 /// One thing to do about tokens.

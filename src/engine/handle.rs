@@ -61,6 +61,11 @@ impl Handle {
         let _ = self.inputs.send(Input::Reload).await;
     }
 
+    /// Waits until the engine is asked to stop, or ends by itself.
+    pub async fn stopped(&self) {
+        self.stop.cancelled().await;
+    }
+
     /// Asks the engine to stop.
     pub fn stop(&self) {
         self.stop.cancel();

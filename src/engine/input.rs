@@ -67,10 +67,10 @@ pub enum Input {
     AllChecks(Vec<CheckPanel>),
     /// Own connectivity is gone since then, or back.
     Isolated(Option<Timestamp>),
-    /// A task has changed.
-    Task(TaskStatus),
-    /// A task has ended for good; nothing is called so any more.
-    TaskGone(String),
+    /// A task has changed. A task of the same name that was started later has a larger number.
+    Task(u64, TaskStatus),
+    /// A task of this number and name has ended for good.
+    TaskGone(u64, String),
     /// The configuration is to be read again: its file has changed, or somebody asked.
     Reload,
     /// The configuration was read again.

@@ -8,13 +8,16 @@
 //! they are projected.
 
 mod access;
+mod answers;
 mod checks;
+mod clients;
 mod doors;
 mod driver;
 mod effect;
 mod files;
 mod handle;
 mod input;
+mod lifetime;
 mod lock;
 mod log_sink;
 mod mint;
@@ -23,19 +26,25 @@ mod panels;
 mod projector;
 mod recent;
 mod reload;
+#[cfg(test)]
+mod reload_tests;
 mod service;
 mod start;
 mod state;
+#[cfg(test)]
+mod state_tests;
 mod supervisor;
+mod tasks;
 mod watch;
 mod watchdog;
 
 pub use access::{Credential, TurnedAway};
 pub use checks::{CheckMeasures, CheckSet, Checks};
 pub use doors::certificates;
-pub use effect::{Effect, TokenEffect};
+pub use effect::{Effect, Occasion, TokenEffect};
 pub use handle::{Handle, Joined};
 pub use input::{Aftermath, Input, Taken};
+pub use lifetime::Died;
 pub use lock::{Lock, LockError};
 pub use log_sink::LogSink;
 pub use reload::Origin;

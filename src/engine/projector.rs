@@ -228,7 +228,7 @@ mod tests {
     async fn trouble_after(inputs: &mut mpsc::Receiver<Input>, before: Option<&str>) -> Option<String> {
         loop {
             let next = tokio::time::timeout(Duration::from_secs(20), inputs.recv()).await.expect("in time");
-            if let Some(Input::Task(status)) = next
+            if let Some(Input::Task(_, status)) = next
                 && status.error() != before
             {
                 return status.error().map(str::to_owned);

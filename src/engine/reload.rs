@@ -6,11 +6,12 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use jiff::Timestamp;
 use tokio::sync::Mutex;
 
-use crate::config::{Config, ConfigError, Difference, difference};
+use crate::config::{Config, ConfigError, Difference, VipList, difference};
 use crate::ingress::{Certificates, Channel};
 use crate::model::InboxFilter;
 use crate::protocol::ConfigFault;
@@ -37,6 +38,17 @@ struct InForce {
     channels: Channels,
     /// Why the last one was not taken, so that the same is logged once.
     fault: Option<String>,
+    /// Contacts may be VIPs by a list that is not in force: it was being applied when something failed.
+    vips_are_open: bool,
+    last: Option<Run>,
+}
+
+/// A reload that has ended.
+struct Run {
+    number: u64,
+    /// Whether the service manager was told of it.
+    is_told: bool,
+    outcome: Result<(), ConfigFault>,
 }
 
 /// Puts configurations in force, one after the other.
@@ -47,6 +59,8 @@ pub(super) struct Reloader {
     ingress: Ingress,
     checks: Arc<Checks>,
     in_force: Mutex<InForce>,
+    /// Reloads that have begun.
+    begun: AtomicU64,
 }
 
 /// A configuration that was read and can be taken.
@@ -72,27 +86,41 @@ impl Reloader {
         config: Config,
         channels: Channels,
     ) -> Self {
-        Self {
-            origin,
-            handle,
-            projector,
-            ingress,
-            checks,
-            in_force: Mutex::new(InForce { config, channels, fault: None }),
-        }
+        let in_force = Mutex::new(InForce { config, channels, fault: None, vips_are_open: false, last: None });
+        Self { origin, handle, projector, ingress, checks, in_force, begun: AtomicU64::new(0) }
     }
 
     /// Reads the configuration again and takes it, whole or not at all. The engine, the log and the caller hear
-    /// what became of it.
-    pub(super) async fn reload(self: Arc<Self>) -> Result<(), ConfigFault> {
+    /// what became of it; the service manager only when somebody asked. Callers that wait share one reload.
+    pub(super) async fn reload(self: Arc<Self>, is_asked: bool) -> Result<(), ConfigFault> {
+        let begun = self.begun.load(Ordering::SeqCst);
         let mut in_force = self.in_force.lock().await;
-        tell(Tell::Reloading).await;
-        let taken = Arc::clone(&self).take(&mut in_force).await;
-        tell(Tell::Reloaded).await;
-        let Err(error) = taken else { return Ok(()) };
-        let fault = fault(&error, &in_force.config);
+        // What began after this was asked for has read what this would read.
+        if let Some(run) = in_force.last.as_ref().filter(|run| run.number > begun) {
+            if is_asked && !run.is_told {
+                tell(Tell::Reloading).await;
+                tell(Tell::Reloaded).await;
+            }
+            return run.outcome.clone();
+        }
+        let number = self.begun.fetch_add(1, Ordering::SeqCst) + 1;
+        if is_asked {
+            tell(Tell::Reloading).await;
+        }
+        let outcome = Arc::clone(&self).run(&mut in_force).await;
+        if is_asked {
+            tell(Tell::Reloaded).await;
+        }
+        in_force.last = Some(Run { number, is_told: is_asked, outcome: outcome.clone() });
+        outcome
+    }
+
+    async fn run(self: Arc<Self>, in_force: &mut InForce) -> Result<(), ConfigFault> {
+        let Err(error) = Arc::clone(&self).take(in_force).await else { return Ok(()) };
+        let fault = fault(&error);
         if in_force.fault.replace(fault.shown.clone()).as_ref() != Some(&fault.shown) {
-            tracing::error!("the configuration is not in force, what ran before goes on:\n{}", fault.shown);
+            let what = if fault.place.is_some() { "is not in force" } else { "was not read again" };
+            tracing::error!("the configuration {what}, what ran before goes on:\n{}", fault.shown);
         }
         // The engine is gone only when everything ends.
         let _ = self.handle.inputs.send(Input::Reloaded(Err(fault.clone()))).await;
@@ -108,12 +136,16 @@ impl Reloader {
         let comes = channels.keys().any(|id| !in_force.channels.contains_key(id));
         channels.extend(kept);
 
+        let vips = in_force.vips_are_open || config.vip != in_force.config.vip;
+        if vips {
+            in_force.vips_are_open = true;
+            self.refresh_vips(&config.vip).await?;
+        }
         // Projection waits, so that what is counted now is what the loop knows.
         let _turn = self.projector.turn.lock().await;
-        let vips = config.vip != in_force.config.vip;
         if vips {
-            let vip = config.vip.clone();
-            self.ingress.store.refresh_vips(move |address| vip.matches(address)).await?;
+            // Who wrote for the first time meanwhile was looked up in the old list.
+            self.refresh_vips(&config.vip).await?;
         }
         let store = Arc::clone(&self.ingress.store);
         let (counts, inbox) = blocking(move || {
@@ -124,17 +156,21 @@ impl Reloader {
         .await?;
 
         // From here on nothing fails.
-        let same_limit = config.limits.failures_per_minute == in_force.config.limits.failures_per_minute;
-        let limit = same_limit.then(|| Arc::clone(&self.ingress.behind.get().limit));
-        self.ingress.behind.set(doors::receiving(&config, &channels, certificates, limit));
-        self.projector.reading.set(Reading { channels: channels.clone(), vip: config.vip.clone() });
-        self.checks.replace(watched);
         let (before, after) = (doors::addresses(&in_force.config), doors::addresses(&config));
-        for address in after.difference(&before) {
-            self.handle.supervise(self.ingress.listener(*address, config.limits));
-        }
+        // First, as a new one may want the same port.
         for address in before.difference(&after) {
             self.handle.supervisor.stop(&listener_task(*address));
+        }
+        let behind = self.ingress.behind.get();
+        let same_limit = config.limits.failures_per_minute == in_force.config.limits.failures_per_minute;
+        let limit = same_limit.then(|| Arc::clone(&behind.limit));
+        let newer = doors::receiving(&config, &channels, certificates, limit, Some(&behind));
+        self.ingress.behind.set(newer);
+        behind.give_way(&self.ingress.behind.get());
+        self.projector.reading.set(Reading { channels: channels.clone(), vip: config.vip.clone() });
+        self.checks.replace(watched);
+        for address in after.difference(&before) {
+            self.handle.supervise(self.ingress.listener(*address, config.limits));
         }
         if difference.lines.is_empty() {
             tracing::info!("the configuration was read again; nothing has changed");
@@ -142,10 +178,21 @@ impl Reloader {
             tracing::info!("the configuration was read again and is in force");
             difference.lines.iter().for_each(|line| tracing::info!("{line}"));
         }
-        *in_force = InForce { config: config.clone(), channels, fault: None };
+        in_force.config = config.clone();
+        in_force.channels = channels;
+        in_force.fault = None;
+        in_force.vips_are_open = false;
         let taken = Taken { config, changes: difference.lines, counts, inbox };
         // The engine is gone only when everything ends.
         let _ = self.handle.inputs.send(Input::Reloaded(Ok(Box::new(taken)))).await;
+        Ok(())
+    }
+
+    /// Brings who is a VIP by `vip` up to date, without keeping deliveries from being committed.
+    async fn refresh_vips(&self, vip: &VipList) -> Result<(), StoreError> {
+        let (store, vip) = (Arc::clone(&self.ingress.store), vip.clone());
+        let changes = blocking(move || store.vip_changes(|address| vip.matches(address))).await?;
+        self.ingress.store.change_vips(changes).await?;
         Ok(())
     }
 
@@ -192,19 +239,14 @@ fn gone(file: &str) -> ConfigError {
     }
 }
 
-fn fault(error: &StartError, in_force: &Config) -> ConfigFault {
+fn fault(error: &StartError) -> ConfigFault {
     let at = Timestamp::now();
     let StartError::Config(error) = error else {
-        return ConfigFault {
-            at,
-            place: in_force.source().to_owned(),
-            what: error.to_string(),
-            shown: error.to_string(),
-        };
+        return ConfigFault { at, place: None, what: error.to_string(), shown: error.to_string() };
     };
     let place = match error.position() {
         Some((line, column)) => format!("{}:{line}:{column}", error.file),
         None => error.file.clone(),
     };
-    ConfigFault { at, place, what: error.message.clone(), shown: error.to_string() }
+    ConfigFault { at, place: Some(place), what: error.message.clone(), shown: error.to_string() }
 }

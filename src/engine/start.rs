@@ -22,13 +22,14 @@ use super::access::{Access, Owner};
 use super::checks::{CheckSet, Checks};
 use super::doors::{Channels, Ingress, certificates};
 use super::driver::Driver;
+use super::lifetime::see_through;
 use super::panels::Panels;
 use super::projector::{Projector, Reading};
 use super::reload::{Origin, Reloader};
 use super::state::{ACTIVITY, Beginning, Engine, INBOX};
 use super::supervisor::{Supervisor, TaskSpec};
 use super::watch::watch_task;
-use super::{Handle, Input, Lock, LockError, Watchdog, doors};
+use super::{Died, Handle, Input, Lock, LockError, Watchdog, doors};
 
 /// Inputs that may wait for the loop.
 const INPUTS: usize = 1024;
@@ -72,7 +73,7 @@ pub struct Running {
     /// The way to it.
     pub handle: Handle,
     pulse: Pulse,
-    ended: JoinHandle<()>,
+    ended: JoinHandle<Result<(), Died>>,
 }
 
 impl Running {
@@ -84,10 +85,11 @@ impl Running {
     }
 
     /// Waits until the engine has ended: no task runs, everything queued is committed, the lock is free.
-    pub async fn ended(self) {
-        if self.ended.await.is_err() {
-            tracing::error!("the engine ended in a panic");
-        }
+    ///
+    /// # Errors
+    /// When it ended by itself, and not because it was asked to.
+    pub async fn ended(self) -> Result<(), Died> {
+        self.ended.await.unwrap_or(Err(Died))
     }
 }
 
@@ -116,8 +118,7 @@ pub async fn start(
         source,
     })?;
     let blobs = Arc::new(blobs);
-    let vip = config.vip.clone();
-    store.refresh_vips(move |address| vip.matches(address)).await?;
+    store.change_vips(store.vip_changes(|address| config.vip.matches(address))?).await?;
 
     let (inputs, received) = mpsc::channel(INPUTS);
     let stop = CancellationToken::new();
@@ -173,16 +174,11 @@ pub async fn start(
     let pulse = store.pulse();
     let driver = Driver::new(store, Arc::clone(&projector), Arc::clone(&supervisor), reloader, checks, inputs.clone());
     let ended = tokio::spawn(async move {
-        let running = tokio::spawn(driver.run(engine));
-        stop.cancelled().await;
-        // Listeners first, while the loop still answers; then the loop; the store closes as its last owner goes.
-        supervisor.ended().await;
-        let _ = inputs.send(Input::Stop).await;
-        if running.await.is_err() {
-            tracing::error!("the engine's loop ended in a panic");
-        }
+        let ended = see_through(|turns| driver.run(engine, turns), &supervisor, inputs, stop).await;
+        // The store closes as its last owner goes.
         drop(projector);
         drop(lock);
+        ended
     });
     Ok(Running { handle, pulse, ended })
 }
@@ -210,7 +206,7 @@ fn listen(
 ) -> Ingress {
     let ingress = Ingress {
         store: Arc::clone(store),
-        behind: Arc::new(Swap::new(doors::receiving(config, channels, certificates, None))),
+        behind: Arc::new(Swap::new(doors::receiving(config, channels, certificates, None, None))),
         refusals: Arc::new(Refusals::default()),
         budget: Arc::new(BodyBudget::default()),
         spool: Arc::new(Spool::new(Arc::clone(blobs))),

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -80,6 +81,7 @@ pub(super) struct Supervisor {
     stop: CancellationToken,
     tasks: TaskTracker,
     reins: Mutex<HashMap<String, Arc<Rein>>>,
+    generations: AtomicU64,
     /// What must advance.
     pub(super) parts: Arc<Parts>,
 }
@@ -87,19 +89,30 @@ pub(super) struct Supervisor {
 /// The hold on one task.
 #[derive(Debug)]
 struct Rein {
+    /// Larger than that of every task before it.
+    generation: u64,
     restart: Notify,
     stop: CancellationToken,
 }
 
 impl Supervisor {
     pub(super) fn new(inputs: mpsc::Sender<Input>, stop: CancellationToken) -> Self {
-        Self { inputs, stop, tasks: TaskTracker::new(), reins: Mutex::default(), parts: Arc::default() }
+        let reins = Mutex::default();
+        Self {
+            inputs,
+            stop,
+            tasks: TaskTracker::new(),
+            reins,
+            generations: AtomicU64::default(),
+            parts: Arc::default(),
+        }
     }
 
     /// Runs `spec` until the engine stops, or until it is stopped by its name. A task of that name that is still
     /// ending does so unseen.
     pub(super) fn run(this: &Arc<Self>, spec: TaskSpec) {
-        let rein = Arc::new(Rein { restart: Notify::new(), stop: this.stop.child_token() });
+        let generation = this.generations.fetch_add(1, Ordering::Relaxed);
+        let rein = Arc::new(Rein { generation, restart: Notify::new(), stop: this.stop.child_token() });
         this.reins().insert(spec.name.clone(), Arc::clone(&rein));
         let this = Arc::clone(this);
         this.tasks.clone().spawn(async move { this.supervise(spec, &rein).await });
@@ -137,7 +150,7 @@ impl Supervisor {
     async fn report(&self, rein: &Arc<Rein>, status: &TaskStatus) {
         if self.holds(&status.name, rein) {
             // The engine is gone only when everything ends.
-            let _ = self.inputs.send(Input::Task(status.clone())).await;
+            let _ = self.inputs.send(Input::Task(rein.generation, status.clone())).await;
         }
     }
 
@@ -146,10 +159,16 @@ impl Supervisor {
         status.state = TaskState::Stopped;
         status.since = Timestamp::now();
         self.report(rein, &status).await;
-        if !self.stop.is_cancelled() && self.holds(&status.name, rein) {
-            self.reins().remove(&status.name);
-            let _ = self.inputs.send(Input::TaskGone(status.name)).await;
+        if !self.stop.is_cancelled() && self.let_go(&status.name, rein) {
+            let _ = self.inputs.send(Input::TaskGone(rein.generation, status.name)).await;
         }
+    }
+
+    /// Forgets `rein`, unless a newer one holds the task of its name; answers whether it did.
+    fn let_go(&self, name: &str, rein: &Arc<Rein>) -> bool {
+        let mut reins = self.reins();
+        let is_held = reins.get(name).is_some_and(|held| Arc::ptr_eq(held, rein));
+        is_held && reins.remove(name).is_some()
     }
 
     async fn supervise(&self, spec: TaskSpec, rein: &Arc<Rein>) {
@@ -247,7 +266,7 @@ impl Supervisor {
 }
 
 /// What a panic said.
-fn panic_text(error: tokio::task::JoinError) -> String {
+pub(super) fn panic_text(error: tokio::task::JoinError) -> String {
     match error.try_into_panic() {
         Ok(payload) => {
             let text = payload.downcast_ref::<&str>().map(ToString::to_string);
@@ -260,13 +279,13 @@ fn panic_text(error: tokio::task::JoinError) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicU32, Ordering};
+    use std::sync::atomic::AtomicU32;
 
     use super::*;
 
     async fn next(inputs: &mut mpsc::Receiver<Input>) -> TaskStatus {
         match inputs.recv().await {
-            Some(Input::Task(status)) => status,
+            Some(Input::Task(_, status)) => status,
             other => panic!("{other:?}"),
         }
     }
@@ -286,7 +305,7 @@ mod tests {
         assert_eq!(next(&mut inputs).await.state, TaskState::Starting);
         supervisor.stop("t");
         assert_eq!(next(&mut inputs).await.state, TaskState::Stopped);
-        assert!(matches!(inputs.recv().await, Some(Input::TaskGone(name)) if name == "t"));
+        assert!(matches!(inputs.recv().await, Some(Input::TaskGone(_, name)) if name == "t"));
         Supervisor::run(&supervisor, lingering());
         assert_eq!(next(&mut inputs).await.state, TaskState::Starting);
         supervisor.stop("t");

@@ -72,7 +72,7 @@ mod tests {
         while let Ok(input) = inputs.try_recv() {
             match input {
                 Input::Reload => count += 1,
-                Input::Task(status) => assert_ne!(status.state, TaskState::Waiting, "{status:?}"),
+                Input::Task(_, status) => assert_ne!(status.state, TaskState::Waiting, "{status:?}"),
                 input => panic!("{input:?}"),
             }
         }

@@ -46,7 +46,7 @@ impl Parts {
         Part { parts: self, name: name.to_owned(), turns }
     }
 
-    fn taken(&self) -> BTreeMap<String, u64> {
+    pub(super) fn taken(&self) -> BTreeMap<String, u64> {
         let parts = self.lock();
         let taken = parts.iter().map(|(name, turns)| (name.clone(), turns.0.load(Ordering::Relaxed)));
         taken.filter(|(_, turns)| *turns > 0).collect()

@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use crate::model::{Assurance, EventId, Reason};
-use crate::net::{Handler, ListenerTls, client_address};
+use crate::net::{Handler, ListenerTls, Manner, client_address};
 use crate::provider::{self, Answer, FormDecoder, Outcome, Provider, RawRequest, Verified};
 use crate::store::{NewEvent, Recorded, Store, StoreError};
 
@@ -108,6 +108,15 @@ impl Handler for Door {
 
     fn tls(&self) -> Option<Arc<ListenerTls>> {
         self.behind.get().certificates.get(&self.address).cloned()
+    }
+
+    fn manner(&self) -> Manner {
+        // Both from one look: what a connection was told is what ends with it.
+        let behind = self.behind.get();
+        Manner {
+            tls: behind.certificates.get(&self.address).cloned(),
+            over: behind.speaking.get(&self.address).cloned().unwrap_or_default(),
+        }
     }
 }
 

@@ -4,6 +4,8 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, PoisonError, RwLock};
 
+use tokio_util::sync::CancellationToken;
+
 use crate::config::Cidr;
 use crate::net::ListenerTls;
 
@@ -35,6 +37,25 @@ pub struct Receiving {
     pub proxies: Vec<Cidr>,
     /// What speaks TLS.
     pub certificates: Certificates,
+    /// Cancelled when an address ceases to speak as it does, with TLS or without.
+    pub speaking: HashMap<SocketAddr, CancellationToken>,
+}
+
+impl Receiving {
+    /// Whether `address` speaks TLS.
+    #[must_use]
+    pub fn has_tls(&self, address: SocketAddr) -> bool {
+        self.certificates.contains_key(&address)
+    }
+
+    /// Ends the connections of every address that speaks TLS in `newer` and did not, or the other way round.
+    pub fn give_way(&self, newer: &Self) {
+        for (address, speaking) in &self.speaking {
+            if self.has_tls(*address) != newer.has_tls(*address) {
+                speaking.cancel();
+            }
+        }
+    }
 }
 
 /// A value that many look at and that is replaced as a whole. Whoever looked before goes on with what was.

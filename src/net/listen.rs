@@ -60,10 +60,24 @@ pub trait Handler: Send + Sync + 'static {
         peer: SocketAddr,
     ) -> impl Future<Output = Response<Full<Bytes>>> + Send;
 
-    /// The TLS of the listener, asked for each connection; plain HTTP without.
+    /// The TLS of the listener; plain HTTP without.
     fn tls(&self) -> Option<Arc<ListenerTls>> {
         None
     }
+
+    /// How the listener speaks, asked for each connection.
+    fn manner(&self) -> Manner {
+        Manner { tls: self.tls(), over: CancellationToken::new() }
+    }
+}
+
+/// How one connection speaks.
+#[derive(Debug, Clone, Default)]
+pub struct Manner {
+    /// Its TLS; plain HTTP without.
+    pub tls: Option<Arc<ListenerTls>>,
+    /// Cancelled when the listener has come to speak in another way: the connection ends with its open request.
+    pub over: CancellationToken,
 }
 
 /// Told about a connection that was refused because too many are open.
@@ -75,6 +89,22 @@ pub type RefusedConnection = Box<dyn Fn(SocketAddr) + Send + Sync>;
 /// When the port is taken or not ours.
 pub async fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
     TcpListener::bind(address).await
+}
+
+/// Binds `address` like [`bind`], and waits for about a second where it is in use: whoever has it may be about to let
+/// go of it.
+///
+/// # Errors
+/// When the port stays taken, or is not ours.
+pub async fn take_over(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let mut tries = 50;
+    loop {
+        match bind(address).await {
+            Err(error) if error.kind() == std::io::ErrorKind::AddrInUse && tries > 0 => tries -= 1,
+            outcome => return outcome,
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }
 
 /// Accepts until `stop`, then lets open requests finish within the drain time.
@@ -103,18 +133,18 @@ pub async fn serve(
                 }
             },
         };
-        let tls = handler.tls();
+        let manner = handler.manner();
         let Ok(permit) = Arc::clone(&permits).try_acquire_owned() else {
             refused(peer);
             // Under TLS nothing can be said without a handshake, and that is what there is no room for.
-            if tls.is_none() {
+            if manner.tls.is_none() {
                 tokio::spawn(turn_away(stream));
             }
             continue;
         };
         let (handler, stop) = (Arc::clone(&handler), stop.clone());
         connections.spawn(async move {
-            admit(stream, peer, tls, handler, limits, stop).await;
+            admit(stream, peer, manner, handler, limits, stop).await;
             drop(permit);
         });
     }
@@ -129,7 +159,7 @@ pub async fn serve(
 async fn admit(
     stream: TcpStream,
     peer: SocketAddr,
-    tls: Option<Arc<ListenerTls>>,
+    Manner { tls, over }: Manner,
     handler: Arc<impl Handler>,
     limits: DoorLimits,
     stop: CancellationToken,
@@ -139,14 +169,15 @@ async fn admit(
     // A peer that does not read its answers is let go by the kernel; hyper would wait for it for ever.
     let unread = u32::try_from(limits.unread.as_millis()).unwrap_or(u32::MAX);
     let _ = rustix::net::sockopt::set_tcp_user_timeout(&stream, unread);
-    let Some(tls) = tls else { return converse(stream, peer, handler, limits, stop).await };
+    let ends = [stop.clone(), over];
+    let Some(tls) = tls else { return converse(stream, peer, handler, limits, ends).await };
     let accepted = tokio::select! {
         () = stop.cancelled() => return,
         accepted = tokio::time::timeout(limits.handshake_timeout, tls.accept(stream)) => accepted,
     };
     // Plain HTTP, an old version, a scanner or somebody who went away: the peer's business, not an error of ours.
     match accepted {
-        Ok(Ok(stream)) => converse(stream, peer, handler, limits, stop).await,
+        Ok(Ok(stream)) => converse(stream, peer, handler, limits, ends).await,
         Ok(Err(error)) => tracing::debug!(%peer, %error, "no TLS handshake"),
         Err(_) => tracing::debug!(%peer, "the TLS handshake took too long"),
     }
@@ -157,7 +188,7 @@ async fn converse(
     peer: SocketAddr,
     handler: Arc<impl Handler>,
     limits: DoorLimits,
-    stop: CancellationToken,
+    [stop, over]: [CancellationToken; 2],
 ) {
     let service = service_fn(move |request| {
         let handler = Arc::clone(&handler);
@@ -170,9 +201,15 @@ async fn converse(
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
     tokio::pin!(connection);
+    let ended = async {
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = over.cancelled() => {}
+        }
+    };
     let result = tokio::select! {
         result = connection.as_mut() => result,
-        () = stop.cancelled() => {
+        () = ended => {
             connection.as_mut().graceful_shutdown();
             connection.await
         }
@@ -193,4 +230,32 @@ async fn turn_away(mut stream: TcpStream) {
     };
     // The peer may be gone or not reading; either way nothing is left to do for it.
     let _ = tokio::time::timeout(Duration::from_secs(1), answer).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_address_that_is_let_go_of_is_taken_over() {
+        let old = bind(([127, 0, 0, 1], 0).into()).await.expect("binds");
+        let address = old.local_addr().expect("an address");
+        let everywhere = SocketAddr::from(([0, 0, 0, 0], address.port()));
+        assert!(bind(everywhere).await.is_err(), "it is in use");
+        let going = async {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            drop(old);
+        };
+        let (taken, ()) = tokio::join!(take_over(everywhere), going);
+        assert_eq!(taken.and_then(|listener| listener.local_addr()).expect("it is taken over"), everywhere);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_address_that_stays_in_use_is_a_failure_after_a_second() {
+        let old = bind(([127, 0, 0, 1], 0).into()).await.expect("binds");
+        let started = tokio::time::Instant::now();
+        let error = take_over(old.local_addr().expect("an address")).await.expect_err("it is taken");
+        assert_eq!(error.kind(), std::io::ErrorKind::AddrInUse);
+        assert!(started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
+    }
 }

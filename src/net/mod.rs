@@ -9,7 +9,7 @@ mod tls;
 pub use client::{HttpClient, http_client};
 pub use forwarded::client_address;
 pub use limit::{RateLimit, source};
-pub use listen::{DoorLimits, Handler, RefusedConnection, bind, serve};
+pub use listen::{DoorLimits, Handler, Manner, RefusedConnection, bind, serve, take_over};
 pub use tls::{
     Distrust, HandshakeError, ListenerTls, ProbeTls, Shown, TlsError, client_tls, follow_files, install_provider,
     pinned_tls, probe_tls,

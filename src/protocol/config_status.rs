@@ -23,8 +23,8 @@ pub struct ConfigStatus {
 pub struct ConfigFault {
     /// Since when.
     pub at: Timestamp,
-    /// Where the mistake is: file, line and column where they are known.
-    pub place: String,
+    /// Where the mistake is: file, line and column where they are known. `None` when the file is not to blame.
+    pub place: Option<String>,
     /// What is wrong, in one line.
     pub what: String,
     /// The same with the line of the file and a mark below the mistake. Literal secrets are hidden.

@@ -84,11 +84,17 @@ impl Snapshot {
             });
         }
         if let Some(fault) = &self.config.last_error {
-            problems.push(Problem {
-                severity: Severity::Warn,
-                what: format!("the configuration is not in force: {}: {}", fault.place, fault.what),
-                next: "mend the file, it is read again by itself; what ran before goes on".to_owned(),
-            });
+            let (what, next) = match &fault.place {
+                Some(place) => (
+                    format!("the configuration is not in force: {place}: {}", fault.what),
+                    "mend the file, it is read again by itself; what ran before goes on",
+                ),
+                None => (
+                    format!("the configuration was not read again: {}", fault.what),
+                    "it is tried again by itself; what ran before goes on",
+                ),
+            };
+            problems.push(Problem { severity: Severity::Warn, what, next: next.to_owned() });
         }
         problems.extend(unhealthy(&self.checks, self.isolated, now));
         if self.dead_letters > 0 {

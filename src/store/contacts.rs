@@ -58,43 +58,83 @@ impl Store {
         .await
     }
 
-    /// Brings the VIPs by configuration up to date; what an operator said stays.
+    /// What it takes to bring the VIPs by configuration up to date; what an operator said stays.
     ///
     /// # Errors
-    /// When the store cannot write.
-    pub async fn refresh_vips(&self, is_vip: impl Fn(&str) -> bool + Send + 'static) -> Result<usize, StoreError> {
-        self.write(move |connection| {
-            let mut statement = connection.prepare(
+    /// When the store cannot read.
+    pub fn vip_changes(&self, is_vip: impl Fn(&str) -> bool) -> Result<Vec<VipChange>, StoreError> {
+        self.read(|connection| {
+            let mut statement = connection.prepare_cached(
                 "SELECT c.id, c.address, c.vip FROM contact c
                  WHERE NOT EXISTS (SELECT 1 FROM vip v WHERE v.channel = c.channel AND v.address = c.address)",
             )?;
-            let rows = statement.query_map([], |row| {
-                Ok((row.get::<_, Vec<u8>>(0)?, row.get::<_, String>(1)?, row.get::<_, bool>(2)?))
-            })?;
-            let mut changed = Vec::new();
-            for row in rows {
-                let (id, address, vip) = row?;
-                if is_vip(&address) != vip {
-                    changed.push((id, !vip));
+            let mut rows = statement.query([])?;
+            let mut changes = Vec::new();
+            while let Some(row) = rows.next()? {
+                let vip: bool = row.get(2)?;
+                if is_vip(row.get_ref(1)?.as_str()?) != vip {
+                    changes.push(VipChange { id: row.get(0)?, vip: !vip });
                 }
             }
-            for (id, vip) in &changed {
-                apply_vip(connection, id, *vip)?;
-            }
-            Ok(changed.len())
+            Ok(changes)
         })
-        .await
     }
+
+    /// Applies `changes` in slices, between which deliveries are committed; answers how many contacts changed. Whom
+    /// an operator decided about meanwhile is left alone.
+    ///
+    /// # Errors
+    /// When the store cannot write; slices before that stay applied.
+    pub async fn change_vips(&self, mut changes: Vec<VipChange>) -> Result<usize, StoreError> {
+        let mut changed = 0;
+        while !changes.is_empty() {
+            let slice = changes.split_off(changes.len().saturating_sub(VIP_SLICE));
+            changed += self
+                .write(move |connection| {
+                    let mut changed = 0;
+                    for VipChange { id, vip } in slice {
+                        if !is_decided(connection, &id)? {
+                            apply_vip(connection, &id, vip)?;
+                            changed += 1;
+                        }
+                    }
+                    Ok(changed)
+                })
+                .await?;
+        }
+        Ok(changed)
+    }
+}
+
+/// Contacts that become VIPs, or cease to be, in one transaction: about as long as a batch of deliveries.
+const VIP_SLICE: usize = 256;
+
+/// A contact that is to become a VIP by configuration, or to cease to be one.
+#[derive(Debug)]
+pub struct VipChange {
+    id: Vec<u8>,
+    vip: bool,
+}
+
+/// Whether an operator said what a contact is.
+fn is_decided(connection: &Connection, id: &[u8]) -> rusqlite::Result<bool> {
+    connection
+        .prepare_cached(
+            "SELECT EXISTS (SELECT 1 FROM contact c JOIN vip v ON v.channel = c.channel AND v.address = c.address
+             WHERE c.id = ?1)",
+        )?
+        .query_row([id], |row| row.get(0))
 }
 
 /// Writes what a contact is, and moves its unread messages to the front or back; answers how many.
 fn apply_vip(connection: &Connection, id: &[u8], vip: bool) -> rusqlite::Result<i64> {
-    connection.execute("UPDATE contact SET vip = ?2 WHERE id = ?1", params![id, vip])?;
-    let moved = connection.execute(
-        "UPDATE unread SET vip = ?2 WHERE vip <> ?2 AND seq IN
-         (SELECT m.seq FROM message m JOIN contact c ON c.n = m.contact WHERE c.id = ?1)",
-        params![id, vip],
-    )?;
+    connection.prepare_cached("UPDATE contact SET vip = ?2 WHERE id = ?1")?.execute(params![id, vip])?;
+    let moved = connection
+        .prepare_cached(
+            "UPDATE unread SET vip = ?2 WHERE vip <> ?2 AND seq IN
+             (SELECT m.seq FROM message m JOIN contact c ON c.n = m.contact WHERE c.id = ?1)",
+        )?
+        .execute(params![id, vip])?;
     Ok(i64::try_from(moved).unwrap_or(i64::MAX))
 }
 

@@ -41,6 +41,7 @@ mod writer;
 pub use blobs::{Blobs, NewBlob};
 pub use checks::{CheckBatch, CheckCounts, CheckResult, KeptCheck, Span};
 pub use commit_times::CommitTimes;
+pub use contacts::VipChange;
 pub use error::StoreError;
 pub use events::RawEvent;
 pub use inbox::ChannelCounts;

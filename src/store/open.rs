@@ -6,7 +6,7 @@ use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use rusqlite::Connection;
+use rusqlite::{Connection, OptionalExtension};
 use tokio::sync::{Notify, oneshot, watch};
 
 use crate::model::{ChannelId, StoreTrouble};
@@ -160,17 +160,17 @@ impl Store {
     /// The numbers of `ids` in the store; a new channel gets one.
     ///
     /// # Errors
-    /// When the store cannot write.
+    /// When the store cannot read, or cannot write and a channel is new.
     pub async fn channel_numbers(&self, ids: Vec<ChannelId>) -> Result<Vec<(ChannelId, i64)>, StoreError> {
+        let known = self.read(|connection| numbers(connection, &ids))?;
+        if known.len() == ids.len() {
+            return Ok(known);
+        }
         self.write(move |transaction| {
-            ids.into_iter()
-                .map(|id| {
-                    transaction.execute("INSERT OR IGNORE INTO channel (id) VALUES (?1)", [id.as_str()])?;
-                    let n = transaction
-                        .query_row("SELECT n FROM channel WHERE id = ?1", [id.as_str()], |row| row.get(0))?;
-                    Ok((id, n))
-                })
-                .collect()
+            for id in &ids {
+                transaction.execute("INSERT OR IGNORE INTO channel (id) VALUES (?1)", [id.as_str()])?;
+            }
+            numbers(transaction, &ids)
         })
         .await
     }
@@ -207,6 +207,14 @@ impl Store {
     pub(super) fn read<T>(&self, read: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, StoreError> {
         self.readers.with(read)
     }
+}
+
+/// The numbers of those of `ids` that have one, in their order.
+fn numbers(connection: &Connection, ids: &[ChannelId]) -> rusqlite::Result<Vec<(ChannelId, i64)>> {
+    let mut statement = connection.prepare_cached("SELECT n FROM channel WHERE id = ?1")?;
+    let number =
+        |id: &ChannelId| Ok(statement.query_row([id.as_str()], |row| row.get(0)).optional()?.map(|n| (id.clone(), n)));
+    ids.iter().map(number).filter_map(Result::transpose).collect()
 }
 
 impl Drop for Store {

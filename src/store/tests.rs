@@ -53,6 +53,11 @@ async fn record(store: &Store, event: NewEvent) -> Recorded {
     store.record(vec![event]).await.expect("records")
 }
 
+async fn refresh_vips(store: &Store, is_vip: impl Fn(&str) -> bool) -> usize {
+    let changes = store.vip_changes(is_vip).expect("reads");
+    store.change_vips(changes).await.expect("refreshes")
+}
+
 /// Projects everything that is pending: the body is the text, `from:` its sender.
 async fn project(store: &Store) {
     loop {
@@ -302,13 +307,13 @@ async fn vips_by_operator_win_over_the_configuration() {
     record(&store, event(a, Some("1"), "ann: x", 0)).await;
     project(&store).await;
     let vips = InboxFilter { vip: true, unread: true, ..InboxFilter::default() };
-    store.refresh_vips(|address| address.starts_with("ann")).await.expect("refreshes");
+    refresh_vips(&store, |address| address.starts_with("ann")).await;
     assert_eq!(store.inbox_count(&vips).expect("counts"), 1);
     let ann = store.contacts(&ContactFilter::default(), 1).expect("lists")[0].id;
     let (contact, unread) = store.set_vip(ann, false).await.expect("sets").expect("known");
     assert!(!contact.vip);
     assert_eq!(unread[&contact.channel], (-1, 1));
-    store.refresh_vips(|_| true).await.expect("refreshes");
+    refresh_vips(&store, |_| true).await;
     assert_eq!(store.inbox_count(&vips).expect("counts"), 0, "what an operator said stays");
 }
 
@@ -600,7 +605,7 @@ async fn stats_count_by_channel_and_day() {
     record(&store, event(a, Some("2"), "ann: new", 0)).await;
     record(&store, event(b, Some("3"), "bob: new", 0)).await;
     project(&store).await;
-    store.refresh_vips(|address| address.starts_with("ann")).await.expect("refreshes");
+    refresh_vips(&store, |address| address.starts_with("ann")).await;
     let read = store.inbox(&InboxFilter::default(), None, 1).expect("lists")[0].id;
     store.mark(vec![read], Mark::Read, "anna".into(), at(1)).await.expect("marks");
     let today = Timestamp::now() - SignedDuration::from_secs(60);
@@ -634,4 +639,30 @@ async fn tokens_are_kept_until_they_are_revoked() {
     assert_eq!(kept[1].1, Token { used: Some(at(5)), ..tokens[1].clone() });
     store.revoke_token(tokens[0].id).await.expect("revokes");
     assert_eq!(store.tokens().expect("lists").len(), 1);
+}
+
+#[tokio::test]
+async fn many_vips_are_made_without_keeping_deliveries_waiting_or_overruling_anybody() {
+    let dir = tempfile::tempdir().expect("temp dir");
+    let store = open(&dir);
+    let (a, _) = channels(&store).await;
+    let insert = "WITH RECURSIVE n (n) AS (VALUES (1) UNION ALL SELECT n + 1 FROM n WHERE n < 2000)
+        INSERT INTO contact (id, channel, address, name, vip) SELECT randomblob(16), ?1, n || '@x.example', '', 0 FROM n";
+    store.write(move |connection| connection.execute(insert, [a])).await.expect("contacts");
+    let changes = store.vip_changes(|_| true).expect("reads");
+    let somebody = store.contacts(&ContactFilter::default(), 1).expect("reads")[0].id;
+    store.set_vip(somebody, false).await.expect("an operator decides meanwhile");
+    let ended = std::sync::Mutex::new(Vec::new());
+    let changing = async {
+        assert_eq!(store.change_vips(changes).await.expect("changes"), 1_999);
+        ended.lock().expect("not poisoned").push("vips");
+    };
+    let recording = async {
+        assert_eq!(record(&store, event(a, Some("k"), "x", 0)).await.fresh, 1);
+        ended.lock().expect("not poisoned").push("delivery");
+    };
+    tokio::join!(changing, recording);
+    assert_eq!(ended.into_inner().expect("not poisoned"), ["delivery", "vips"]);
+    assert!(!store.contact(somebody).expect("reads").expect("is there").vip);
+    assert_eq!(refresh_vips(&store, |_| true).await, 0, "nothing is left to do");
 }

@@ -3,6 +3,7 @@
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 
+use aurora::protocol::VERSION;
 use serde_json::{Value, json};
 
 use crate::support::Site;
@@ -19,7 +20,7 @@ impl Line {
         let stream = UnixStream::connect(site.path().join("state/aurora.sock")).expect("connects");
         stream.set_read_timeout(Some(crate::support::PATIENCE)).expect("a timeout");
         let mut line = Self(stream);
-        line.send(&json!({"hello": {"version": 1, "follow": false, "read_only": false, "ssh_key": ssh_key}}));
+        line.send(&json!({"hello": {"version": VERSION, "follow": false, "read_only": false, "ssh_key": ssh_key}}));
         let answer = line.receive();
         (line, answer)
     }

@@ -81,7 +81,8 @@ async fn door(dir: &std::path::Path, stop: CancellationToken) -> (SocketAddr, Ar
     let route = Route { channel: Arc::new(channel), address: "".into() };
     let routes = HashMap::from([(address, Routes::from([("/in".to_owned(), route)]))]);
     let limit = Arc::new(FailureLimit::new(600));
-    let receiving = Receiving { routes, limit, proxies: Vec::new(), certificates: Certificates::new() };
+    let receiving =
+        Receiving { routes, limit, proxies: Vec::new(), certificates: Certificates::new(), speaking: HashMap::new() };
     let door = Door {
         address,
         behind: Arc::new(Swap::new(receiving)),

@@ -119,6 +119,32 @@ fn read_errors_are_503_and_pass_without_a_restart() {
     assert_eq!(stored(&mut site), expected);
 }
 
+#[test]
+fn a_store_that_cannot_write_keeps_back_only_what_it_must_write() {
+    let site = Site::served();
+    let secret = site.secret("standard");
+    assert_eq!(deliver(&site, &secret, "1", 100).status, 204);
+    let file = site.path().join("config.toml");
+    let text = std::fs::read_to_string(&file).expect("a configuration");
+    limit_files(&site, Some(1));
+    assert_eq!(deliver(&site, &secret, "2", 1_000).status, 503);
+    // Not by writing the file: the limit is the engine's alone, and so is the fault.
+    let mut text = text
+        .replace("\"test\"", "\"elsewhere\"")
+        .replace("provider = \"standard\"\n", "provider = \"standard\"\nbody_max = \"1KiB\"\n");
+    std::fs::write(&file, &text).expect("writes");
+    eventually("another name and other channels of the same ids", || status(&site).1.contains("elsewhere"));
+    assert_eq!(deliver(&site, &secret, "3", 2_000).status, 413);
+    text.push_str("[channels.fresh]\nprovider = \"standard\"\nsecrets = [\"file:state/secrets/standard\"]\n");
+    std::fs::write(&file, &text).expect("writes");
+    eventually("a channel that is new must wait", || status(&site).1.contains("the configuration was not read again"));
+    assert!(!status(&site).1.contains("mend the file"), "{}", status(&site).1);
+    limit_files(&site, None);
+    eventually("the store writes", || deliver(&site, &secret, "4", 100).status / 100 == 2);
+    site.signal(rustix::process::Signal::HUP);
+    eventually("the channel is there", || !status(&site).1.contains("not read again"));
+}
+
 /// A small file system for the state directory of a site.
 struct Tmpfs(PathBuf);
 

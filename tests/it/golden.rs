@@ -65,7 +65,7 @@ fn task(name: &str, state: TaskState, error: Option<&str>) -> TaskStatus {
     }
 }
 
-fn snapshot() -> Snapshot {
+pub fn snapshot() -> Snapshot {
     let mut inbox = vec![
         row(9, "Ann Big", true, "Where is my order 4711?", "It was due on Monday, and the shop opens tomorrow."),
         row(8, "octocat", false, "example/garden#12 issues opened: The gate is stuck", "It moved last week."),

@@ -6,7 +6,7 @@ use std::os::unix::net::{UnixDatagram, UnixListener};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use aurora::model::InboxFilter;
-use aurora::protocol::Request;
+use aurora::protocol::{Request, VERSION};
 use serde_json::{Value, json};
 
 use crate::support::{AURORA, CHANNELS, PATIENCE, Screen, Site, borrowed, eventually, now, standard};
@@ -34,7 +34,7 @@ fn read_frame(from: &mut impl Read) -> Option<Value> {
 }
 
 fn hello(follow: bool) -> Value {
-    json!({"hello": {"version": 1, "follow": follow, "read_only": false, "ssh_key": "somebody-else"}})
+    json!({"hello": {"version": VERSION, "follow": follow, "read_only": false, "ssh_key": "somebody-else"}})
 }
 
 /// `aurora attach --stdio`, as sshd runs it for a forced command.

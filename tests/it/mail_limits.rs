@@ -229,6 +229,7 @@ async fn door(dir: &Path, disk: u64, stop: CancellationToken) -> SocketAddr {
         behind: Arc::new(Swap::new(Receiving {
             routes,
             certificates: Certificates::new(),
+            speaking: HashMap::new(),
             proxies: Vec::new(),
             limit: Arc::new(FailureLimit::new(600)),
         })),

@@ -17,6 +17,7 @@ mod corpus;
 mod crash;
 mod deliveries;
 mod faults;
+mod frames;
 mod golden;
 mod golden_health;
 mod health;

@@ -164,6 +164,31 @@ fn listeners_come_and_go_by_address() {
 }
 
 #[test]
+fn another_address_on_the_same_port_is_taken_over() {
+    let proxied = "[node]\nname = \"test\"\n[listen]\nbehind_proxy = true\ntrusted_proxies = [\"127.0.0.1\"]\n\
+        api = \"off\"\n";
+    let site = served(&channel("a", "key"));
+    let listen_on = |address: &str| {
+        let text = format!("{proxied}ingress = \"{address}:{}\"\n{}", site.port, channel("a", "key"));
+        std::fs::write(site.path().join("config.toml"), text).expect("writes");
+    };
+    for (address, id) in [("0.0.0.0", "1"), ("127.0.0.1", "2")] {
+        listen_on(address);
+        let name = format!("listener {address}:{}", site.port);
+        let running = || {
+            let tasks = site.json(&["task", "list"]);
+            let task = tasks.as_array()?.iter().find(|task| task["name"] == name.as_str())?.clone();
+            (task["state"] == "running").then_some(task)
+        };
+        eventually("the other address", || running().is_some());
+        assert_eq!(running().expect("runs")["restarts"], 0);
+        assert_eq!(deliver(&site, "a", KEY, id).status, 204);
+    }
+    let log = std::fs::read_to_string(site.path().join("serve.log")).expect("a log");
+    assert!(!log.contains("in use"), "{log}");
+}
+
+#[test]
 fn reloads_under_load_lose_nothing() {
     let site = served(&channel("a", "key"));
     let (over, accepted) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));

@@ -246,6 +246,26 @@ fn tls_comes_and_goes_with_the_configuration() {
 }
 
 #[test]
+fn an_open_connection_in_plain_http_ends_when_tls_comes() {
+    let mut site = Site::new();
+    site.serve();
+    certificate(site.path());
+    let mut open = TcpStream::connect(site.address()).expect("connects");
+    open.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+    open.write_all(b"GET /nowhere HTTP/1.1\r\nhost: localhost\r\n\r\n").expect("writes");
+    let mut answer = [0; 12];
+    open.read_exact(&mut answer).expect("an answer");
+    assert_eq!(&answer, b"HTTP/1.1 404");
+    let started = Instant::now();
+    listen_with(&site, TLS);
+    let mut rest = Vec::new();
+    open.read_to_end(&mut rest).expect("it is closed in order");
+    // By itself it would be closed after ten seconds without a request.
+    assert!(started.elapsed() < Duration::from_secs(8), "it is closed by the reload");
+    genuine(&site, "over-tls");
+}
+
+#[test]
 fn a_key_that_others_can_read_is_refused_at_its_place() {
     let (site, _) = site();
     std::fs::set_permissions(site.path().join("key.pem"), std::fs::Permissions::from_mode(0o644)).expect("chmod");

@@ -1,0 +1,279 @@
+//! Work that an effect asks for, beside the loop: what is read, written or tried, and the answer to whoever asked.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use crate::model::{ContactId, Mark, MessageId, Rejection};
+use crate::protocol::{Bytes, ClientId, FullEvent, Refusal, Reply, Request, RequestId};
+use crate::store::{Store, StoreError};
+
+use super::checks::history;
+use super::driver::Driver;
+use super::projector::blocking;
+use super::{Aftermath, Input, Occasion, TokenEffect, mint};
+
+/// Answers at once at most; a client that asks for more gets this many and asks again.
+const PAGE_MAX: usize = 1_000;
+/// Bytes of an attachment in one answer.
+const ATTACHMENT_PART: usize = 1 << 20;
+
+type Answer = Result<(Reply, Option<Aftermath>), Refusal>;
+
+impl Driver {
+    /// Answers a question from the store.
+    pub(super) fn read(&self, client: ClientId, id: RequestId, request: Request) -> Vec<Input> {
+        if let Request::Attachment { message, number, offset } = request {
+            let projector = Arc::clone(&self.projector);
+            return self.answer(client, id, async move {
+                let read = blocking(move || projector.attachment(message, number, offset, ATTACHMENT_PART)).await;
+                Ok((Reply::Attachment(read.map_err(failed)?.map(Bytes)), None))
+            });
+        }
+        let store = Arc::clone(&self.store);
+        self.answer(client, id, async move {
+            let read = blocking(move || Ok(read(&store, request))).await;
+            Ok((read.and_then(|reply| reply).map_err(failed)?, None))
+        })
+    }
+
+    /// Puts `mark` on messages.
+    pub(super) fn mark(
+        &self,
+        client: ClientId,
+        id: RequestId,
+        ids: Vec<MessageId>,
+        mark: Mark,
+        who: String,
+    ) -> Vec<Input> {
+        let store = Arc::clone(&self.store);
+        self.answer_in_turn(client, id, async move {
+            let (marks, unread) = store.mark(ids, mark, who, Timestamp::now()).await.map_err(failed)?;
+            if marks.is_empty() {
+                return Err(Refusal::Unknown("no such message".to_owned()));
+            }
+            Ok((Reply::Marked(marks.clone()), Some(Aftermath::Marked { marks, unread })))
+        })
+    }
+
+    /// Makes a contact a VIP or not.
+    pub(super) fn set_vip(&self, client: ClientId, id: RequestId, contact: ContactId, vip: bool) -> Vec<Input> {
+        let store = Arc::clone(&self.store);
+        self.answer_in_turn(client, id, async move {
+            let found = store.set_vip(contact, vip).await.map_err(failed)?;
+            let (contact, unread) = found.ok_or_else(|| Refusal::Unknown("no such contact".to_owned()))?;
+            let aftermath = Aftermath::Vip { contact: contact.id, vip, unread };
+            Ok((Reply::Contact(Some(Box::new(contact))), Some(aftermath)))
+        })
+    }
+
+    /// Has the configuration read again.
+    pub(super) fn reload(&self, occasion: Occasion) -> Vec<Input> {
+        let reloader = self.reloader.clone();
+        let reload = async move {
+            let Some(reloader) = reloader else {
+                return Err(Refusal::Failed("this engine follows no configuration file".to_owned()));
+            };
+            let is_asked = occasion != Occasion::Again;
+            reloader.reload(is_asked).await.map_err(|fault| Refusal::Failed(fault.shown))?;
+            Ok((Reply::Done, None))
+        };
+        if let Occasion::Client(client, id) = occasion {
+            return self.answer(client, id, reload);
+        }
+        // The engine, the log and the screen hear of it by themselves.
+        tokio::spawn(async move { drop(reload.await) });
+        Vec::new()
+    }
+
+    /// Keeps refusals for a look back.
+    pub(super) fn keep(&self, rejections: Vec<Rejection>) -> Vec<Input> {
+        let store = Arc::clone(&self.store);
+        tokio::spawn(async move {
+            match store.keep_rejections(rejections).await {
+                // The store says itself what is wrong with the disk, once.
+                Ok(()) | Err(StoreError::Disk { .. }) => {}
+                Err(error) => {
+                    tracing::warn!(%error, "failed to keep refusals; they are shown until the engine stops");
+                }
+            }
+        });
+        Vec::new()
+    }
+
+    /// Does something about tokens.
+    pub(super) fn token(&self, effect: TokenEffect) -> Vec<Input> {
+        match effect {
+            TokenEffect::Add { client, id, wish } => {
+                let store = Arc::clone(&self.store);
+                self.answer(client, id, async move {
+                    let (hash, token, fresh) = mint::mint(&store, wish, Timestamp::now()).await.map_err(failed)?;
+                    let reply = Reply::TokenAdded(Box::new(token.clone()), fresh);
+                    Ok((reply, Some(Aftermath::TokenAdded(hash, token))))
+                })
+            }
+            TokenEffect::Revoke { client, id, token } => {
+                let store = Arc::clone(&self.store);
+                self.answer(client, id, async move {
+                    store.revoke_token(token).await.map_err(failed)?;
+                    Ok((Reply::Done, Some(Aftermath::TokenRevoked(token))))
+                })
+            }
+            TokenEffect::Used(token, at) => {
+                let store = Arc::clone(&self.store);
+                tokio::spawn(async move {
+                    if let Err(error) = store.token_used(token, at).await {
+                        tracing::warn!(%error, "failed to remember when a token was used");
+                    }
+                });
+                Vec::new()
+            }
+        }
+    }
+
+    /// Works out an answer beside the loop.
+    pub(super) fn answer(
+        &self,
+        client: ClientId,
+        id: RequestId,
+        work: impl Future<Output = Answer> + Send + 'static,
+    ) -> Vec<Input> {
+        let inputs = self.inputs.clone();
+        tokio::spawn(async move {
+            // The engine is gone only when everything ends.
+            let _ = inputs.send(answered(client, id, work.await)).await;
+        });
+        Vec::new()
+    }
+
+    /// The same for what changes counts. It has the turn until the loop is told, so that a reload counts either with
+    /// it or before it. Nobody holds the turn for longer than a batch takes.
+    fn answer_in_turn(
+        &self,
+        client: ClientId,
+        id: RequestId,
+        work: impl Future<Output = Answer> + Send + 'static,
+    ) -> Vec<Input> {
+        let (inputs, projector) = (self.inputs.clone(), Arc::clone(&self.projector));
+        tokio::spawn(async move {
+            let _turn = projector.turn.lock().await;
+            let _ = inputs.send(answered(client, id, work.await)).await;
+        });
+        Vec::new()
+    }
+}
+
+fn answered(client: ClientId, id: RequestId, answer: Answer) -> Input {
+    let (reply, aftermath) = match answer {
+        Ok((reply, aftermath)) => (Ok(reply), aftermath),
+        Err(refusal) => (Err(refusal), None),
+    };
+    Input::Answered { client, id, reply, aftermath }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "it is the last word of an error's way, as `map_err` hands it over")]
+pub(super) fn failed(error: StoreError) -> Refusal {
+    Refusal::Failed(error.to_string())
+}
+
+/// When the day of `now` began, in UTC.
+fn midnight(now: Timestamp) -> Timestamp {
+    const DAY: i64 = 86_400;
+    Timestamp::from_second(now.as_second().div_euclid(DAY) * DAY).unwrap_or(now)
+}
+
+/// Answers a question from the store.
+fn read(store: &Store, request: Request) -> Result<Reply, StoreError> {
+    Ok(match request {
+        Request::Events { filter, after: Some(after), limit, .. } => {
+            Reply::Events(store.events_after(&filter, after, limit.min(PAGE_MAX))?)
+        }
+        Request::Events { filter, before, limit, .. } => {
+            Reply::Events(store.events(&filter, before, limit.min(PAGE_MAX))?)
+        }
+        Request::EventCount(filter) => Reply::Count(store.event_count(&filter)?),
+        Request::Event(id) => Reply::Event(store.event(id)?.map(|raw| {
+            Box::new(FullEvent { event: raw.event, headers: raw.headers, body: raw.body, report: raw.report })
+        })),
+        Request::Inbox { filter, before, limit } => {
+            Reply::Messages(store.inbox(&filter, before, limit.min(PAGE_MAX))?)
+        }
+        Request::InboxCount(filter) => Reply::Count(store.inbox_count(&filter)?),
+        Request::NextUnread => Reply::Messages(store.next_unread()?.into_iter().collect()),
+        Request::Search { query, before, limit } => {
+            Reply::Messages(store.search(&query, before, limit.min(PAGE_MAX))?)
+        }
+        Request::Message(id) => Reply::Message(store.message(id)?.map(Box::new)),
+        Request::Contacts { filter, limit } => Reply::Contacts(store.contacts(&filter, limit.min(PAGE_MAX))?),
+        Request::Contact(id) => Reply::Contact(store.contact(id)?.map(Box::new)),
+        Request::CheckHistory { id, since, slots } => {
+            Reply::CheckHistory(history(store, &id, since, slots, Timestamp::now())?.map(Box::new))
+        }
+        Request::Stats => Reply::Stats(store.channel_stats(midnight(Timestamp::now()))?),
+        Request::Snapshot
+        | Request::Overall
+        | Request::Figures
+        | Request::Health
+        | Request::Attachment { .. }
+        | Request::Mark { .. }
+        | Request::SetVip { .. }
+        | Request::CheckNow(_)
+        | Request::Replay(_)
+        | Request::RestartTask(_)
+        | Request::Reload
+        | Request::WhoAmI
+        | Request::Tokens
+        | Request::AddToken(_)
+        | Request::RevokeToken(_) => unreachable!("the engine turns these into effects of their own"),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::sync::{Mutex, Notify, mpsc};
+    use tokio_util::sync::CancellationToken;
+
+    use crate::config;
+    use crate::ingress::Swap;
+    use crate::store::{Blobs, Options};
+
+    use super::super::checks::{CheckSet, Checks};
+    use super::super::projector::{Projector, Reading};
+    use super::super::supervisor::Supervisor;
+    use super::*;
+
+    #[tokio::test]
+    async fn a_mark_has_the_turn_until_the_loop_is_told() {
+        let dir = tempfile::tempdir().expect("temp dir");
+        let config = config::parse("", None).expect("defaults");
+        let store = Arc::new(Store::open(dir.path(), Options::default()).expect("a store"));
+        let (inputs, mut received) = mpsc::channel(1);
+        let projector = Arc::new(Projector {
+            store: Arc::clone(&store),
+            blobs: Arc::new(Blobs::open(dir.path()).expect("a directory")),
+            reading: Swap::new(Reading { channels: std::collections::HashMap::new(), vip: config.vip.clone() }),
+            inputs: inputs.clone(),
+            projected: Notify::new(),
+            turn: Mutex::default(),
+        });
+        let supervisor = Arc::new(Supervisor::new(inputs.clone(), CancellationToken::new()));
+        let checks = CheckSet::new(&config).expect("no checks");
+        let checks = Arc::new(Checks::new(checks, Arc::clone(&store), inputs.clone()));
+        let driver = Driver::new(store, Arc::clone(&projector), supervisor, None, checks, inputs.clone());
+
+        let turn = projector.turn.lock().await;
+        let ids = vec![MessageId::from_uuid(uuid::Uuid::nil())];
+        driver.mark(ClientId(1), RequestId(1), ids, Mark::Read, "otto".to_owned());
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        assert!(received.try_recv().is_err(), "a reload counts: it waits");
+        inputs.send(Input::Tick).await.expect("there is room for one");
+        drop(turn);
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        assert!(projector.turn.try_lock().is_err(), "the loop is not told yet");
+        assert!(matches!(received.recv().await, Some(Input::Tick)));
+        assert!(matches!(received.recv().await, Some(Input::Answered { id: RequestId(1), .. })));
+        drop(projector.turn.lock().await);
+    }
+}

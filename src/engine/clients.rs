@@ -1,0 +1,121 @@
+//! Clients of the engine: who is in, and what is done with what they ask.
+
+use jiff::Timestamp;
+
+use crate::model::Identity;
+use crate::policy;
+use crate::protocol::{ClientId, Notice, Refusal, Reply, Request, RequestId, Update};
+
+use super::{Credential, Effect, Engine, Occasion, TokenEffect};
+
+#[derive(Debug)]
+pub(super) struct Follower {
+    pub identity: Identity,
+    pub follow: bool,
+    pub read_only: bool,
+    /// It has missed notices; it gets a snapshot as soon as it has room for one.
+    pub lagging: bool,
+}
+
+impl Engine {
+    pub(super) fn followers(&self) -> usize {
+        self.clients.values().filter(|client| client.follow).count()
+    }
+
+    pub(super) fn joined(
+        &mut self,
+        client: ClientId,
+        credential: &Credential,
+        follow: bool,
+        read_only: bool,
+        now: Timestamp,
+    ) -> Vec<Effect> {
+        let identity = match self.access.admit(credential, follow, now) {
+            Ok(identity) => identity,
+            Err(turned_away) => return vec![Effect::Admit(client, Err(turned_away))],
+        };
+        let mut effects = vec![Effect::Admit(client, Ok(identity.clone()))];
+        effects.extend(self.access.used(&identity, now).map(|token| Effect::Token(TokenEffect::Used(token, now))));
+        self.clients.insert(client, Follower { identity, follow, read_only, lagging: false });
+        if follow {
+            // The snapshot first: whatever is published next changes it.
+            effects.push(self.send_snapshot(client, now));
+            effects.push(Effect::Publish(Notice::Clients(self.followers())));
+        }
+        effects
+    }
+
+    pub(super) fn left(&mut self, client: ClientId) -> Vec<Effect> {
+        match self.clients.remove(&client) {
+            Some(Follower { follow: true, .. }) => {
+                vec![Effect::Drop(client), Effect::Publish(Notice::Clients(self.followers()))]
+            }
+            _ => vec![Effect::Drop(client)],
+        }
+    }
+
+    pub(super) fn lagging(&mut self, client: ClientId) -> Vec<Effect> {
+        if let Some(follower) = self.clients.get_mut(&client) {
+            follower.lagging = true;
+        }
+        Vec::new()
+    }
+
+    pub(super) fn asked(&mut self, client: ClientId, id: RequestId, request: Request, now: Timestamp) -> Vec<Effect> {
+        let Some(follower) = self.clients.get(&client) else { return Vec::new() };
+        let answer = |reply| vec![Effect::Send(client, Box::new(Update::Reply { id, reply }))];
+        if follower.read_only && request.writes() {
+            return answer(Err(Refusal::Denied("this client is read-only".to_owned())));
+        }
+        if let Err(why) = policy::may(&follower.identity, &request) {
+            return answer(Err(Refusal::Denied(why)));
+        }
+        let identity = &follower.identity;
+        match request {
+            Request::Overall => answer(Ok(Reply::Overall(self.snapshot(now).overall(now)))),
+            Request::Health => answer(Ok(Reply::Health(self.checks.health()))),
+            Request::Figures => vec![Effect::Figures { client, id, figures: Box::new(self.figures()) }],
+            Request::WhoAmI => answer(Ok(Reply::Identity(identity.clone()))),
+            Request::Tokens => answer(Ok(Reply::Tokens(self.access.tokens()))),
+            Request::AddToken(wish) => match self.access.grant(wish, now) {
+                Ok(wish) => vec![Effect::Token(TokenEffect::Add { client, id, wish })],
+                Err(why) => answer(Err(Refusal::Failed(why))),
+            },
+            Request::RevokeToken(token) if self.access.knows(token) => {
+                vec![Effect::Token(TokenEffect::Revoke { client, id, token })]
+            }
+            Request::RevokeToken(token) => answer(Err(Refusal::Unknown(format!(
+                "no token has the id {token}; `aurora access token list` names them"
+            )))),
+            Request::Snapshot => answer(Ok(Reply::Snapshot(Box::new(self.snapshot(now))))),
+            Request::Mark { ids, mark } => {
+                vec![Effect::Mark { client, id, ids, mark, who: identity.operator.clone() }]
+            }
+            Request::SetVip { id: contact, vip } => vec![Effect::SetVip { client, id, contact, vip }],
+            Request::Replay(filter) => vec![Effect::Replay { client, id, filter }],
+            Request::Reload => vec![Effect::Reload(Occasion::Client(client, id))],
+            Request::RestartTask(name) if self.tasks.has(&name) => {
+                let mut effects = vec![Effect::RestartTask(name)];
+                effects.extend(answer(Ok(Reply::Done)));
+                effects
+            }
+            Request::RestartTask(name) => {
+                answer(Err(Refusal::Unknown(format!("no task is called {name:?}; `aurora task list` names them"))))
+            }
+            Request::CheckNow(check) => vec![Effect::CheckNow { client, id, check }],
+            request => vec![Effect::Read { client, id, request }],
+        }
+    }
+
+    /// Recognises every client again, and drops those nobody knows any more. A screen on a token that ended ends too.
+    pub(super) fn let_go(&mut self, now: Timestamp) -> Vec<Effect> {
+        let mut gone = Vec::new();
+        for (client, follower) in &mut self.clients {
+            match self.access.again(&follower.identity, now) {
+                Ok(identity) => follower.identity = identity,
+                Err(_) => gone.push(*client),
+            }
+        }
+        gone.into_iter().flat_map(|client| self.left(client)).collect()
+    }
+}
