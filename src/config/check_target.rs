@@ -13,7 +13,8 @@ use crate::model::{
 };
 
 use super::check_file::{CheckFile, StepFile};
-use super::resolved::{Mistake, expand_home};
+use super::mistake::Mistake;
+use super::resolved::expand_home;
 use super::{ConfiguredSecret, SecretRef};
 
 /// Headers whose values are kept elsewhere.

@@ -14,8 +14,8 @@ use crate::model::{CheckId, CheckKind, Endpoint, Target, nearest};
 
 use super::check_file::{AlertFile, CheckFile, HealthFile};
 use super::check_target::target;
+use super::mistake::{Mistake, Source};
 use super::period::{period, period_text};
-use super::resolved::{Mistake, Source};
 use super::{Config, ConfigError, ConfiguredSecret, check_defaults, check_schema};
 
 /// What is watched.

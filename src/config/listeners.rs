@@ -10,7 +10,7 @@ use toml::Spanned;
 use crate::model::ChannelId;
 
 use super::file::{self, ListenFile, TlsFile};
-use super::resolved::Mistake;
+use super::mistake::Mistake;
 use super::secret::locate;
 use super::{ChannelConfig, Cidr, Config, ConfigError};
 

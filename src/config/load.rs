@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use super::resolved::{Source, default_state_dir, expand_home};
+use super::mistake::Source;
+use super::resolved::{default_state_dir, expand_home};
 use super::{Config, ConfigError, ConfigFile};
 
 /// The documented configuration: its active lines are exactly the defaults.

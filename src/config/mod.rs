@@ -15,6 +15,7 @@ mod error;
 mod file;
 mod listeners;
 mod load;
+mod mistake;
 mod operators;
 mod period;
 mod public;

@@ -7,7 +7,7 @@ use toml::Spanned;
 use crate::model::{OperatorName, Role, nearest};
 
 use super::file::OperatorFile;
-use super::resolved::Mistake;
+use super::mistake::Mistake;
 
 /// One operator.
 #[derive(Debug, Clone, PartialEq, Eq)]

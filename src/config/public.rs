@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use http::Uri;
 use toml::Spanned;
 
-use super::resolved::Mistake;
+use super::mistake::Mistake;
 use super::{ChannelConfig, Config};
 
 /// Checks an address as it is given to a provider. A query is a delivery's own, and a fragment never arrives.

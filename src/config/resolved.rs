@@ -1,7 +1,6 @@
 //! What is needed: validated once, complete, without the file.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::net::SocketAddr;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -13,6 +12,7 @@ use crate::model::{Assurance, ChannelId, ProviderKind, Secret};
 
 use super::file::{self, ChannelFile, ConfigFile, SecretFile};
 use super::listeners::{self, Exposure, TlsFiles};
+use super::mistake::{Mistake, Source};
 use super::operators::operators;
 use super::public::public_url;
 use super::{ByteSize, Cidr, ConfigError, HealthConfig, Operators, SecretRef, Theme, VipList};
@@ -106,37 +106,6 @@ pub struct ConfiguredSecret {
     pub not_after: Option<Timestamp>,
     /// Where it stands in the file; `None` for a default.
     pub span: Option<Range<usize>>,
-}
-
-/// The file a configuration came from, kept to point at places in it.
-#[derive(Clone, Default)]
-pub(super) struct Source {
-    pub name: String,
-    pub text: String,
-}
-
-impl fmt::Debug for Source {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Source")
-    }
-}
-
-/// A mistake found after parsing; the caller adds the file.
-pub(super) struct Mistake {
-    pub span: Option<Range<usize>>,
-    pub message: String,
-    pub help: Option<String>,
-}
-
-impl Mistake {
-    pub(super) fn at<T>(value: &Spanned<T>, message: impl Into<String>) -> Self {
-        Self { span: Some(file::span(value)), message: message.into(), help: None }
-    }
-
-    pub(super) fn help(mut self, help: impl Into<String>) -> Self {
-        self.help = Some(help.into());
-        self
-    }
 }
 
 /// The address of `listen.ingress` by default.

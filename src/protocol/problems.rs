@@ -158,9 +158,12 @@ fn unhealthy(checks: &[CheckPanel], isolated: Option<Timestamp>, now: Timestamp)
         };
         let state = if check.flapping { "flapping" } else { check.state.as_str() };
         let cause = check.cause.as_deref().map(|cause| format!(": {cause}")).unwrap_or_default();
+        // What a cause belongs to when it is not what the state says.
+        let soft = check.soft.map(|soft| format!(", {} of {} say {}", soft.count, soft.of, soft.state.as_str()));
+        let soft = soft.unwrap_or_default();
         Some(Problem {
             severity,
-            what: format!("check {} is {state} ({}){cause}", check.id, age(check.since, now)),
+            what: format!("check {} is {state} ({}){soft}{cause}", check.id, age(check.since, now)),
             next: format!("aurora check run {} --explain", check.id),
         })
     };

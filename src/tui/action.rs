@@ -167,7 +167,7 @@ impl Action {
             Self::Back => "back",
             Self::Quit => "quit",
             Self::Open => "open",
-            Self::NextTab => "tab",
+            Self::NextTab => "turn",
             Self::Ack => "ack",
             Self::ToggleRead => "read",
             Self::ToggleVip => "vip",

@@ -137,6 +137,10 @@ impl From<Error> for Distrust {
                 Why::NotValidForName | Why::NotValidForNameContext { .. } => Self::OtherHost,
                 Why::UnknownIssuer => Self::UnknownIssuer,
                 Why::BadSignature => Self::Other("not signed by the issuer it names".to_owned()),
+                // The library has no words for it, only the name of its own error.
+                Why::Other(other) if other.to_string().contains("CaUsedAsEndEntity") => {
+                    Self::Other("the certificate of an authority, which no server may use".to_owned())
+                }
                 other => Self::Other(other.to_string()),
             },
             other => Self::Other(other.to_string()),
