@@ -16,7 +16,7 @@ use uuid::Uuid;
 use crate::model::{Assurance, EventId, Reason};
 use crate::net::{Handler, ListenerTls, Manner, client_address};
 use crate::provider::{self, Answer, FormDecoder, Outcome, Provider, RawRequest, Verified};
-use crate::store::{NewEvent, Recorded, Store, StoreError};
+use crate::store::{NewEvent, OneTime, Recorded, Store, StoreError};
 
 use super::body::{self, BodyBudget};
 use super::form::{self, SpooledForm};
@@ -295,9 +295,9 @@ fn events(channel: &Channel, raw: &RawRequest, verified: &Verified, now: Timesta
             time: envelope.time,
             received: now,
             key: envelope.key,
-            body_hash: Sha256::digest(&envelope.data).into(),
+            body_hash: envelope.content.unwrap_or_else(|| Sha256::digest(&envelope.data).into()),
             body_window: envelope.body_window,
-            once: channel.provider.once(verified),
+            once: channel.provider.once(verified).map(|(signed, token)| OneTime { signed, token }),
             assurance,
             // It may quote the body.
             dead: envelope.dead.map(|cause| cause[..cause.floor_char_boundary(MAX_CAUSE)].to_owned()),

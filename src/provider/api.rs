@@ -53,9 +53,9 @@ pub trait Provider: Send + Sync + fmt::Debug {
     /// What cannot be understood comes back as an envelope with `dead` set; it was signed, so it is kept.
     fn identify(&self, request: &RawRequest, verified: &Verified) -> Vec<Envelope>;
 
-    /// The one-time token that was signed, where the signature covers one instead of the body. It must not come again
-    /// with another body.
-    fn once(&self, _verified: &Verified) -> Option<String> {
+    /// The one-time token that was signed, and when, where the signature covers them instead of the body. It must not
+    /// come again with another body.
+    fn once(&self, _verified: &Verified) -> Option<(Timestamp, String)> {
         None
     }
 
@@ -150,6 +150,8 @@ pub struct Envelope {
     pub body_window: Option<SignedDuration>,
     /// The bytes of this event: the whole body, or its part of a batch.
     pub data: Bytes,
+    /// SHA-256 of what is the same whenever it is sent, where the bytes hold more: a token that is another each time.
+    pub content: Option<[u8; 32]>,
     /// Why it is a dead letter.
     pub dead: Option<String>,
 }

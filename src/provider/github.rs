@@ -84,6 +84,7 @@ impl Provider for Github {
             key: delivery.map(str::to_owned),
             body_window: Some(BODY_WINDOW),
             data: request.body.clone(),
+            content: None,
             dead,
         }]
     }

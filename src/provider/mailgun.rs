@@ -143,8 +143,8 @@ impl Provider for Mailgun {
         Err(Rejected { tried, ..Rejected::new(Reason::Signature, detail) })
     }
 
-    fn once(&self, verified: &Verified) -> Option<String> {
-        verified.id.clone()
+    fn once(&self, verified: &Verified) -> Option<(Timestamp, String)> {
+        verified.time.zip(verified.id.clone())
     }
 
     fn identify(&self, request: &RawRequest, verified: &Verified) -> Vec<Envelope> {
@@ -161,6 +161,7 @@ impl Provider for Mailgun {
             key: Some(key(&form, verified)),
             body_window: None,
             data: form.to_bytes(),
+            content: Some(content(&form)),
             dead,
         }]
     }
@@ -297,6 +298,29 @@ fn key(form: &Form, verified: &Verified) -> String {
     if key.len() <= MAX_KEY { key } else { hex::encode(Sha256::digest(key)) }
 }
 
+/// The hash of a form without what was signed, which is another at each try. Each text stands behind its length, so that
+/// none can pass for a part of another.
+fn content(form: &Form) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    let mut add = |text: &str| {
+        hash.update((text.len() as u64).to_be_bytes());
+        hash.update(text);
+    };
+    let last = |name: &str| form.fields.iter().rposition(|field| field.name == name);
+    let signed = [last("timestamp"), last("token")];
+    for (_, field) in form.fields.iter().enumerate().filter(|(number, _)| !signed.contains(&Some(*number))) {
+        add(&field.name);
+        add(&field.value);
+    }
+    for file in &form.files {
+        add(&file.field);
+        add(file.name.as_deref().unwrap_or_default());
+        add(file.declared.as_deref().unwrap_or_default());
+        add(&file.sha256);
+    }
+    hash.finalize().into()
+}
+
 fn stored_form(stored: &Stored<'_>) -> Option<Form> {
     let is_form = matches!(stored.kind, RECEIVED | "mailgun.legacy");
     is_form.then(|| serde_json::from_slice(stored.data).ok()).flatten()
@@ -359,7 +383,7 @@ mod tests {
     fn a_signed_form_proves_its_token_and_rotation_works() {
         let request = signed_form(&[("recipient", "a@b")]);
         let verified = verify(&request).expect("verifies");
-        assert_eq!((verified.assurance, Mailgun.once(&verified).as_deref()), (Assurance::TokenOnly, Some("t")));
+        assert_eq!((verified.assurance, Mailgun.once(&verified)), (Assurance::TokenOnly, Some((at(NOW), "t".into()))));
         for held in [&["old", "k"][..], &["k", "new"]] {
             assert!(Mailgun.verify(&secrets(held), &request, at(NOW)).is_ok());
         }
@@ -459,6 +483,34 @@ mod tests {
             identified(&signed_form(&[("body-plain", "x"), ("Message-Id", &long)])).key.map(|key| key.len()),
             Some(64)
         );
+    }
+
+    #[test]
+    fn only_what_was_signed_may_differ_in_the_same_mail() {
+        let content = |token: &str, more: &[(&str, &str)]| {
+            let timestamp = (NOW + 1).to_string();
+            let signature = sign("k", &timestamp, token);
+            let signed = [("timestamp", timestamp.as_str()), ("token", token), ("signature", &signature)];
+            identified(&form_request(&[more, &signed[..]].concat())).content.expect("a hash")
+        };
+        let mail = [("recipient", "a@b"), ("body-plain", "x"), ("token", "a user variable")];
+        let same = identified(&signed_form(&mail)).content;
+        assert_eq!((Some(content("t2", &mail)), Some(content("t3", &mail))), (same, same), "sent again");
+        for other in [
+            [("recipient", "a@b"), ("body-plain", "y"), ("token", "a user variable")],
+            [("recipient", "a@b"), ("body-plain", "x"), ("token", "another")],
+            [("recipient", "a@bb"), ("ody-plain", "x"), ("token", "a user variable")],
+        ] {
+            assert_ne!(Some(content("t2", &other)), same, "{other:?}");
+        }
+        let event = |token: &str, event: &str| {
+            let signature = sign("k", &NOW.to_string(), token);
+            let signed = format!(r#"{{"timestamp":"{NOW}","token":"{token}","signature":"{signature}"}}"#);
+            let body = format!(r#"{{"signature":{signed},"event-data":{{"event":"{event}","id":"e1"}}}}"#);
+            identified(&request("application/json", body.as_bytes())).content
+        };
+        assert_eq!(event("t1", "opened"), event("t2", "opened"));
+        assert_ne!(event("t1", "opened"), event("t1", "clicked"));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use jiff::Timestamp;
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 
 use crate::model::{Parsed, Person, Report};
 
@@ -10,7 +11,10 @@ use super::{Envelope, Stored, Verified, json};
 
 /// The envelope of an event that verified.
 pub(super) fn identify(body: &Bytes, verified: &Verified) -> Envelope {
-    let value: Value = serde_json::from_slice(body).unwrap_or_default();
+    let mut value: Value = serde_json::from_slice(body).unwrap_or_default();
+    if let Some(body) = value.as_object_mut() {
+        body.shift_remove("signature");
+    }
     let data = &value["event-data"];
     let word = |value: &Value| value.as_str().filter(|text| is_word(text)).map(str::to_owned);
     let key = data["id"].as_str().filter(|id| !id.is_empty() && id.len() <= 256).map(str::to_owned);
@@ -32,6 +36,8 @@ pub(super) fn identify(body: &Bytes, verified: &Verified) -> Envelope {
         key: key.or_else(|| verified.id.as_ref().map(|token| format!("token {token}"))),
         body_window: None,
         data: body.clone(),
+        // The signature is another at each try.
+        content: Some(Sha256::digest(value.to_string()).into()),
         dead: dead.map(str::to_owned),
     }
 }

@@ -98,6 +98,7 @@ impl Provider for SharedSecret {
             body_window: (key.is_none() && window > 0).then(|| SignedDuration::from_secs(window)),
             key,
             data: request.body.clone(),
+            content: None,
             dead: None,
         }]
     }

@@ -165,6 +165,7 @@ impl Provider for Standard {
             key: verified.id.clone(),
             body_window: None,
             data: request.body.clone(),
+            content: None,
             dead: None,
         }]
     }

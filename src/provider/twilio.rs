@@ -88,7 +88,7 @@ impl Provider for Twilio {
             if request.method == Method::GET { Bytes::from(request.query.clone()) } else { request.body.clone() };
         let is_json = request.method != Method::GET && request.media_type().as_deref() == Some(JSON);
         let Name { kind, key, dead } = twilio_name::name(&data, is_json);
-        vec![Envelope { kind, time: None, key: Some(key), body_window: None, data, dead }]
+        vec![Envelope { kind, time: None, key: Some(key), body_window: None, data, content: None, dead }]
     }
 
     fn parse(&self, stored: &Stored<'_>) -> Parsed {

@@ -99,6 +99,7 @@ impl Provider for Typeform {
             body_window: key.is_none().then_some(NAMELESS),
             key,
             data: request.body.clone(),
+            content: None,
             dead,
         }]
     }

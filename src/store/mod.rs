@@ -49,4 +49,4 @@ pub use messages::Unread;
 pub use open::{Options, Store};
 pub use project::{PendingEvent, Projected, Projection};
 pub use pulse::Pulse;
-pub use record::{NewEvent, Recorded, Verdict};
+pub use record::{NewEvent, OneTime, Recorded, Verdict};

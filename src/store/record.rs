@@ -24,13 +24,13 @@ pub struct NewEvent {
     pub received: Timestamp,
     /// What makes it the same event when it is sent again; its id when the sender names nothing.
     pub key: Option<String>,
-    /// SHA-256 of its bytes.
+    /// SHA-256 of its bytes; where it came with a one-time token, of those that are the same when it is sent again.
     pub body_hash: [u8; 32],
     /// For how long an equal body counts as a repeat.
     pub body_window: Option<SignedDuration>,
-    /// A one-time token that must not come again with another body. It then stands for the body: an equal key with
-    /// another body is a repeat, as the same mail sent again has another token.
-    pub once: Option<String>,
+    /// A one-time token that must not come again with another body. It does not prove who chose the key: another body
+    /// under a key that is known is stored as another event, so that nobody can take a key from its rightful event.
+    pub once: Option<OneTime>,
     /// What its signature proves.
     pub assurance: Assurance,
     /// Why it is a dead letter.
@@ -39,6 +39,15 @@ pub struct NewEvent {
     pub head: Bytes,
     /// Its bytes.
     pub body: Bytes,
+}
+
+/// A token that was signed instead of a body.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OneTime {
+    /// When it was signed; the same whenever it comes.
+    pub signed: Timestamp,
+    /// The token.
+    pub token: String,
 }
 
 /// What became of one event of a delivery.
@@ -85,10 +94,10 @@ const INSERT: &str = "INSERT INTO event
 
 /// Records one event inside the open transaction.
 pub(super) fn record(connection: &Connection, guard: &mut BodyGuard, event: &NewEvent) -> rusqlite::Result<Verdict> {
-    if let Some(token) = &event.once
-        && let Some(verdict) = once::spend(connection, token, event)?
+    if let Some(once) = &event.once
+        && !once::spend(connection, once, &event.body_hash)?
     {
-        return Ok(verdict);
+        return Ok(Verdict::Conflicting);
     }
     if let Some(window) = event.body_window
         && let Some(seen_key) = guard.find(connection, event, window)?
@@ -100,7 +109,6 @@ pub(super) fn record(connection: &Connection, guard: &mut BodyGuard, event: &New
         // The key decides first: a key that is known with another body is a conflict, not a replay.
         return Ok(stored_under(connection, event)?.unwrap_or(Verdict::Replayed));
     }
-    let id = event.id.as_uuid().as_bytes();
     let own_key;
     let key = match &event.key {
         Some(key) => key.as_str(),
@@ -109,6 +117,25 @@ pub(super) fn record(connection: &Connection, guard: &mut BodyGuard, event: &New
             &own_key
         }
     };
+    if insert(connection, guard, event, key)? {
+        return Ok(Verdict::Fresh);
+    }
+    match stored_under(connection, event)? {
+        Some(Verdict::Conflicting) if event.once.is_some() => another(connection, guard, event, key),
+        verdict => Ok(verdict.unwrap_or(Verdict::Repeated)),
+    }
+}
+
+/// Records an event whose key belongs to another body, under its key and the beginning of its hash.
+fn another(connection: &Connection, guard: &mut BodyGuard, event: &NewEvent, key: &str) -> rusqlite::Result<Verdict> {
+    let key = format!("{key} {}", hex::encode(&event.body_hash[..8]));
+    let inserted = insert(connection, guard, event, &key)?;
+    Ok(if inserted { Verdict::Fresh } else { Verdict::Repeated })
+}
+
+/// Stores `event` under `key`; answers whether the key was free.
+fn insert(connection: &Connection, guard: &mut BodyGuard, event: &NewEvent, key: &str) -> rusqlite::Result<bool> {
+    let id = event.id.as_uuid().as_bytes();
     let inserted = connection.prepare_cached(INSERT)?.execute(params![
         &id[..],
         event.channel,
@@ -123,13 +150,10 @@ pub(super) fn record(connection: &Connection, guard: &mut BodyGuard, event: &New
         &event.head[..],
         &event.body[..],
     ])?;
-    if inserted == 1 {
-        if event.body_window.is_some() {
-            guard.remember(connection.last_insert_rowid(), event.channel, &event.body_hash);
-        }
-        return Ok(Verdict::Fresh);
+    if inserted == 1 && event.body_window.is_some() {
+        guard.remember(connection.last_insert_rowid(), event.channel, &event.body_hash);
     }
-    Ok(stored_under(connection, event)?.unwrap_or(Verdict::Repeated))
+    Ok(inserted == 1)
 }
 
 /// What is stored under the key of `event`.
@@ -139,6 +163,5 @@ fn stored_under(connection: &Connection, event: &NewEvent) -> rusqlite::Result<O
         .prepare_cached("SELECT body_hash FROM event WHERE channel = ?1 AND dedupe_key = ?2")?
         .query_row(params![event.channel, key], |row| row.get(0))
         .optional()?;
-    let same = |hash: Vec<u8>| hash == event.body_hash || event.once.is_some();
-    Ok(stored.map(|hash| if same(hash) { Verdict::Repeated } else { Verdict::Conflicting }))
+    Ok(stored.map(|hash| if hash == event.body_hash { Verdict::Repeated } else { Verdict::Conflicting }))
 }

@@ -11,7 +11,7 @@ use crate::model::{
     Person, Report, Role, Scope, StoreFault, Token, TokenHash, TokenId,
 };
 
-use super::{NewEvent, Options, Projection, Recorded, Store, StoreError};
+use super::{NewEvent, OneTime, Options, Projection, Recorded, Store, StoreError};
 
 fn at(seconds: i64) -> Timestamp {
     Timestamp::from_second(1_700_000_000 + seconds).expect("in range")
@@ -110,21 +110,42 @@ async fn a_token_is_spent_with_its_event_and_remembered_for_a_week() {
     let store = open(&dir);
     let (a, b) = channels(&store).await;
     let with = |channel, token: &str, key, body, received| NewEvent {
-        once: Some(token.to_owned()),
+        once: Some(OneTime { signed: at(if received < WEEK { 0 } else { WEEK }), token: token.to_owned() }),
         ..event(channel, Some(key), body, received)
     };
     assert_eq!(record(&store, with(a, "t1", "k1", "x", 0)).await.fresh, 1);
     assert_eq!(record(&store, with(a, "t1", "k1", "x", 1)).await.repeated, 1, "the same again");
     assert_eq!(record(&store, with(a, "t1", "k2", "y", 2)).await.conflicting, 1, "the token with another body");
-    assert_eq!(record(&store, with(a, "t2", "k1", "y", 3)).await.repeated, 1, "sent again under a new token");
+    assert_eq!(record(&store, with(a, "t2", "k1", "x", 3)).await.repeated, 1, "sent again under a new token");
     assert_eq!(record(&store, with(a, "t2", "k3", "z", 4)).await.conflicting, 1, "that token is spent as well");
-    assert_eq!(record(&store, with(b, "t1", "k1", "y", 5)).await.fresh, 1, "tokens are per channel");
+    assert_eq!(record(&store, with(b, "t1", "k1", "y", 5)).await.conflicting, 1, "on every channel");
+    assert_eq!(record(&store, with(b, "t1", "k1", "x", 5)).await.fresh, 1, "the same mail for two channels");
+    assert_eq!(record(&store, with(b, "t1", "k1", "x", 6)).await.repeated, 1, "the same again there");
     assert_eq!(record(&store, with(a, "t3", "k4", "w", WEEK)).await.fresh, 1);
     project(&store).await;
-    assert_eq!(record(&store, with(a, "t1", "k5", "y", WEEK)).await.conflicting, 1, "not a week yet");
+    let late = |key| NewEvent { once: with(a, "t1", key, "y", 0).once, ..with(a, "t1", key, "y", WEEK) };
+    assert_eq!(record(&store, late("k5")).await.conflicting, 1, "not a week yet");
     assert_eq!(record(&store, with(a, "t4", "k6", "v", WEEK + 10)).await.fresh, 1);
     project(&store).await;
-    assert_eq!(record(&store, with(a, "t1", "k5", "y", WEEK + 11)).await.fresh, 1, "forgotten");
+    assert_eq!(record(&store, late("k5")).await.fresh, 1, "forgotten");
+}
+
+#[tokio::test]
+async fn nobody_takes_a_key_from_another_event_under_a_token() {
+    let dir = tempfile::tempdir().expect("temp dir");
+    let store = open(&dir);
+    let (a, _) = channels(&store).await;
+    let mail = |token: &str, body| NewEvent {
+        once: Some(OneTime { signed: at(0), token: token.to_owned() }),
+        ..event(a, Some("m@x ann"), body, 0)
+    };
+    assert_eq!(record(&store, mail("t1", "forged before the rightful one")).await.fresh, 1);
+    assert_eq!(record(&store, mail("t2", "the rightful one")).await.fresh, 1);
+    assert_eq!(record(&store, mail("t3", "the rightful one")).await.repeated, 1);
+    assert_eq!(record(&store, mail("t4", "a third")).await.fresh, 1);
+    let keys: Vec<String> = store.pending(10).expect("reads").into_iter().map(|event| event.key).collect();
+    let named = |body: &str| format!("m@x ann {}", hex::encode(&Sha256::digest(body)[..8]));
+    assert_eq!(keys, ["m@x ann".to_owned(), named("the rightful one"), named("a third")]);
 }
 
 #[tokio::test]
@@ -132,7 +153,10 @@ async fn what_is_refused_for_its_token_leaves_no_trace_of_a_rolled_back_delivery
     let dir = tempfile::tempdir().expect("temp dir");
     let store = open(&dir);
     let (a, _) = channels(&store).await;
-    let with = |token: &str, key, body| NewEvent { once: Some(token.to_owned()), ..event(a, Some(key), body, 0) };
+    let with = |token: &str, key, body| NewEvent {
+        once: Some(OneTime { signed: at(0), token: token.to_owned() }),
+        ..event(a, Some(key), body, 0)
+    };
     let twin = NewEvent { id: with("t1", "k1", "x").id, ..with("t1", "k1", "x") };
     let clash = NewEvent { id: twin.id, ..with("t2", "k2", "y") };
     assert!(store.record(vec![twin.clone(), clash]).await.is_err(), "two events cannot have one id");

@@ -50,6 +50,7 @@ impl Provider for FormBatch {
             time: None,
             key: entry.split_once(':').map(|(id, _)| id.to_owned()),
             body_window: None,
+            content: None,
             dead: (!entry.contains(':')).then(|| "an entry without an id".to_owned()),
             data: entry.into(),
         };

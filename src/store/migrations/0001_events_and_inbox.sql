@@ -15,7 +15,7 @@ CREATE TABLE event (
     time        INTEGER,            -- as the sender says; NULL: when it was received
     received    INTEGER NOT NULL,
     dedupe_key  TEXT    NOT NULL,
-    body_hash   BLOB    NOT NULL,   -- SHA-256 of the whole body
+    body_hash   BLOB    NOT NULL,   -- SHA-256 of the whole body; beside a one-time token, of what is not that
     assurance   INTEGER NOT NULL,
     guarded     INTEGER NOT NULL,   -- 1: an equal body counts as a repeat
     dead        TEXT,               -- why it could not be identified

@@ -1,12 +1,10 @@
 -- One-time tokens that were signed instead of a body; kept for a week.
 CREATE TABLE token_seen (
-    n         INTEGER PRIMARY KEY,
-    channel   INTEGER NOT NULL REFERENCES channel (n),
-    token     TEXT    NOT NULL,
-    body_hash BLOB    NOT NULL,
-    received  INTEGER NOT NULL
-);
-CREATE UNIQUE INDEX token_seen_token ON token_seen (channel, token);
+    signed    INTEGER NOT NULL,     -- when, in seconds
+    token     BLOB    NOT NULL,     -- the first 16 bytes of its SHA-256
+    body_hash BLOB    NOT NULL,     -- the first 16 bytes of it
+    PRIMARY KEY (signed, token)
+) WITHOUT ROWID;
 
 -- Projections.
 
