@@ -129,7 +129,7 @@ impl Projector {
     /// Projects the next few events; `up_to` is 0 when there were none.
     async fn project_batch(self: &Arc<Self>) -> Result<Projected, StoreError> {
         let this = Arc::clone(self);
-        let batch = blocking(move || Ok(this.parse_all(this.store.pending(BATCH)?))).await?;
+        let batch = blocking(move || this.parse_all(this.store.pending(BATCH)?)).await?;
         if batch.is_empty() { Ok(Projected::default()) } else { self.store.project(batch, true).await }
     }
 
@@ -141,7 +141,7 @@ impl Projector {
             let (this, page) = (Arc::clone(self), filter.clone());
             let batch = blocking(move || {
                 let events = this.store.stored_after(after, &page, BATCH)?;
-                Ok(this.parse_all(events))
+                this.parse_all(events)
             })
             .await?;
             let Some(last) = batch.last() else { return Ok(count) };
@@ -151,16 +151,16 @@ impl Projector {
         }
     }
 
-    fn parse_all(&self, events: Vec<PendingEvent>) -> Vec<Projection> {
+    fn parse_all(&self, events: Vec<PendingEvent>) -> Result<Vec<Projection>, StoreError> {
         let reading = self.reading.get();
         events.into_iter().map(|event| reading.parse(event, &self.blobs)).collect()
     }
 }
 
 impl Reading {
-    fn parse(&self, event: PendingEvent, blobs: &Blobs) -> Projection {
+    fn parse(&self, event: PendingEvent, blobs: &Blobs) -> Result<Projection, StoreError> {
         if event.dead.is_some() {
-            return Projection { event, parsed: None, vip: false };
+            return Ok(Projection { event, parsed: None, vip: false });
         }
         let headers = event.headers();
         let stored = provider::Stored { kind: &event.kind, key: &event.key, headers: &headers, data: &event.body };
@@ -168,17 +168,18 @@ impl Reading {
         // stop everything behind its event: the text is shown as it is.
         let parse = AssertUnwindSafe(|| match self.channels.get(&event.channel) {
             Some(channel) => {
-                let file = files::beginning(blobs, channel, &stored);
-                channel.provider.parse_with(&stored, &file)
+                let file = files::beginning(blobs, channel, &stored)?;
+                Ok(channel.provider.parse_with(&stored, &file))
             }
-            None => provider::parse_any(&stored),
+            None => Ok(provider::parse_any(&stored)),
         });
-        let parsed: Parsed = std::panic::catch_unwind(parse).unwrap_or_else(|_| {
+        let parsed: Result<Parsed, StoreError> = std::panic::catch_unwind(parse).unwrap_or_else(|_| {
             tracing::error!(event = %event.id, "the parser panicked; the body is shown as it is");
-            provider::parse_plain(&stored)
+            Ok(provider::parse_plain(&stored))
         });
+        let parsed = parsed?;
         let vip = parsed.from.as_ref().is_some_and(|person| self.vip.matches(&person.address));
-        Projection { event, parsed: Some(parsed), vip }
+        Ok(Projection { event, parsed: Some(parsed), vip })
     }
 }
 

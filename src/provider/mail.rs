@@ -29,8 +29,13 @@ pub(super) struct Mail {
 /// The message in a form. `file` is the beginning of the raw mail when that is a file.
 pub(super) fn read(form: &Form, file: &[u8]) -> Parsed {
     let raw = mime::bytes(form, file);
+    let rest = raw.as_ref().map_or(0, |raw| mime::rest(form, raw));
     let mail = raw.and_then(|raw| mime::read(form, &raw)).unwrap_or_else(|| from_fields(form));
-    message(mail)
+    let mut parsed = message(mail);
+    if rest > 0 {
+        parsed.text = format!("{}\n\n{}", parsed.text, mime::MORE).trim_start().to_owned();
+    }
+    parsed
 }
 
 fn from_fields(form: &Form) -> Mail {

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use mail_parser::{Message, MessageParser, MimeHeaders};
+use mail_parser::{Message, MessageParser, MessagePart, MimeHeaders};
 
 use crate::model::Attachment;
 
@@ -12,6 +12,12 @@ use super::{Form, file_type};
 
 /// Attachments that are listed.
 const MAX_ATTACHMENTS: usize = 200;
+
+/// A part that ends so near to the end of what was read, in bytes, goes on behind it.
+const CUT: usize = 4;
+
+/// What is said below the text of a mail that was not read to its end.
+pub(super) const MORE: &str = "[more attachments are in message.eml]";
 
 /// The field the raw mail is in.
 pub(super) const FIELD: &str = "body-mime";
@@ -29,7 +35,10 @@ pub(super) fn read(form: &Form, raw: &[u8]) -> Option<Mail> {
     let envelope = |name: &str| form.last(name).map(str::to_owned);
     let is_cut = form.field(FIELD).is_some_and(|field| field.cut);
     let mut attachments = if is_cut { super::mail::files(form) } else { Vec::new() };
-    attachments.extend((0..).zip(message.attachments()).take(MAX_ATTACHMENTS).map(|(part, found)| {
+    let rest = rest(form, raw);
+    let whole = |found: &MessagePart<'_>| rest == 0 || (found.offset_end as usize) + CUT < raw.len();
+    let listed = (0..).zip(message.attachments()).take(MAX_ATTACHMENTS).filter(|(_, found)| whole(found));
+    attachments.extend(listed.map(|(part, found)| {
         Attachment {
             name: found.attachment_name().map_or_else(|| format!("part-{}", part + 1), str::to_owned),
             declared: found.content_type().map(media_type).unwrap_or_default(),
@@ -49,6 +58,15 @@ pub(super) fn read(form: &Form, raw: &[u8]) -> Option<Mail> {
         html: message.body_html(0).map(Cow::into_owned),
         attachments,
     })
+}
+
+/// Bytes of a raw mail that are in its file beyond those that were read.
+pub(super) fn rest(form: &Form, raw: &[u8]) -> u64 {
+    if !form.field(FIELD).is_some_and(|field| field.cut) {
+        return 0;
+    }
+    let file = form.files.iter().rev().find(|file| file.field == FIELD);
+    file.map_or(0, |file| file.size.saturating_sub(raw.len() as u64))
 }
 
 /// The plain part, when the mail has one: the parser would make one of HTML, which we do ourselves.
@@ -116,6 +134,37 @@ mod tests {
         assert_eq!(part(RAW.as_bytes(), 1).as_deref(), Some(&b"%PDF-1.7"[..]));
         assert_eq!(part(RAW.as_bytes(), 2), None);
         assert_eq!(message_id(RAW.as_bytes()).as_deref(), Some("m1@x"));
+    }
+
+    #[test]
+    fn a_part_that_goes_on_behind_what_was_read_is_not_listed() {
+        let read_of = |end: usize| {
+            let mut form = form("From: a@b");
+            form.fields[0].cut = true;
+            form.files = vec![super::super::FormFile {
+                field: FIELD.into(),
+                name: None,
+                declared: None,
+                found: None,
+                size: RAW.len() as u64,
+                sha256: String::new(),
+            }];
+            let parsed = mail::read(&form, &RAW.as_bytes()[..end]);
+            let listed: Vec<(String, u64)> = parsed.attachments.into_iter().map(|a| (a.name, a.size)).collect();
+            (listed, parsed.text.contains("[more attachments are in message.eml]"))
+        };
+        let (raw, pic, pdf) =
+            (("message.eml".to_owned(), RAW.len() as u64), ("pic.png".to_owned(), 16), ("naïve.pdf".to_owned(), 8));
+        assert_eq!(read_of(RAW.len()), (vec![raw.clone(), pic.clone(), pdf], false));
+        let (in_pic, in_pdf) = (RAW.find("SUhEUg").expect("there"), RAW.find("F-1.7").expect("there"));
+        assert_eq!(read_of(in_pic), (vec![raw.clone()], true));
+        assert_eq!(read_of(in_pdf), (vec![raw.clone(), pic.clone()], true));
+        let begins = RAW.find("SUhEUg").expect("there");
+        for end in begins..RAW.len() {
+            for listed in read_of(end).0 {
+                assert!(listed.1 == 8 || listed == pic || listed == raw, "{end}: {listed:?} is cut");
+            }
+        }
     }
 
     #[test]

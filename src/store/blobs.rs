@@ -13,13 +13,15 @@ use std::path::{Path, PathBuf};
 #[derive(Debug)]
 pub struct Blobs {
     dir: PathBuf,
+    /// Brings a directory to the disk.
+    sync: fn(&Path) -> io::Result<()>,
 }
 
 impl Blobs {
     /// The files below `state_dir`. What an earlier engine left unfinished is removed.
     ///
     /// # Errors
-    /// When the directories cannot be made or read.
+    /// When the directories cannot be made, read or brought to the disk.
     pub fn open(state_dir: &Path) -> io::Result<Self> {
         let dir = state_dir.join("blobs");
         let tmp = dir.join("tmp");
@@ -27,7 +29,8 @@ impl Blobs {
         for entry in std::fs::read_dir(&tmp)? {
             std::fs::remove_file(entry?.path())?;
         }
-        Ok(Self { dir })
+        sync_dir(state_dir)?;
+        Ok(Self { dir, sync: sync_dir })
     }
 
     /// A new file on its way in.
@@ -41,25 +44,25 @@ impl Blobs {
     }
 
     /// Gives `blob` its name, which is the hexadecimal SHA-256 of its content, once its bytes are on disk.
-    /// When a file has that name already, it is the same.
+    /// When a file has that name already, it is the same; it may be one that is being kept at this moment, or was before
+    /// a crash, so the directories are brought to the disk all the same.
     ///
     /// # Errors
     /// When the disk cannot take it.
     pub fn keep(&self, mut blob: NewBlob, sha256: &str) -> io::Result<()> {
         let path = self.path(sha256)?;
-        if path.exists() {
-            return Ok(());
-        }
-        blob.file.sync_all()?;
         let parent = path.parent().unwrap_or(&self.dir);
-        match private().create(parent) {
-            Ok(()) => sync_dir(&self.dir)?,
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
-            Err(error) => return Err(error),
+        if !path.try_exists()? {
+            blob.file.sync_all()?;
+            match private().create(parent) {
+                Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(error),
+                _ => {}
+            }
+            std::fs::rename(&blob.path, &path)?;
+            blob.kept = true;
         }
-        std::fs::rename(&blob.path, &path)?;
-        blob.kept = true;
-        sync_dir(parent)
+        (self.sync)(parent)?;
+        (self.sync)(&self.dir)
     }
 
     /// At most `limit` bytes of a file from `offset` on; fewer at its end.
@@ -155,6 +158,22 @@ mod tests {
         assert_eq!(blobs.read(&hash, 1, 3).expect("reads"), b"ell");
         assert_eq!(blobs.read(&hash, 4, 100).expect("reads"), b"o");
         assert_eq!(blobs.read(&hash, 9, 100).expect("reads"), b"");
+    }
+
+    #[test]
+    fn nothing_is_kept_before_its_directories_are_on_the_disk() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let mut blobs = Blobs::open(dir.path()).expect("opens");
+        let hash = hex::encode(Sha256::digest(b""));
+        let keep = |blobs: &Blobs| blobs.keep(blobs.begin().expect("begins"), &hash);
+        blobs.sync = |_| Err(io::Error::other("no power"));
+        assert!(keep(&blobs).is_err());
+        assert!(keep(&blobs).is_err(), "it has its name, and may lose it");
+        blobs.sync = |dir| if dir.ends_with("blobs") { Err(io::Error::other("no power")) } else { Ok(()) };
+        assert!(keep(&blobs).is_err(), "so may the directory that it is in");
+        blobs.sync = sync_dir;
+        keep(&blobs).expect("keeps");
+        assert_eq!(files(dir.path()).len(), 1);
     }
 
     #[test]
