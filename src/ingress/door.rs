@@ -18,7 +18,8 @@ use crate::net::{Handler, ListenerTls, Manner, client_address};
 use crate::provider::{self, Answer, FormDecoder, Outcome, Provider, RawRequest, Verified};
 use crate::store::{NewEvent, OneTime, Recorded, Store, StoreError};
 
-use super::body::{self, BodyBudget};
+use super::body;
+use super::budget::{BodyBudget, Share};
 use super::form::{self, SpooledForm};
 use super::{Channel, Receiving, Refusals, Route, Spool, Swap};
 
@@ -141,7 +142,6 @@ impl Door {
         if !channel.provider.methods().contains(&head.method.as_str()) {
             return Err(Refused::new(Reason::Method, "the provider never sends by this method"));
         }
-        let max = channel.config.body_max;
         let mut raw = RawRequest {
             method: head.method,
             address: Arc::clone(address),
@@ -157,7 +157,7 @@ impl Door {
             return Err(Refused::new(Reason::ContentType, "compressed bodies are not taken"));
         }
         // Both are held until the commit: a body that waits for it takes room as one that is read does.
-        let (_share, mut spooled) = self.take_body(channel, &mut raw, body, max).await?;
+        let (_share, mut spooled) = self.take_body(channel, &mut raw, body, source).await?;
         let verified = channel
             .provider
             .verify(&channel.secrets, &raw, now)
@@ -188,19 +188,22 @@ impl Door {
         channel: &Channel,
         raw: &mut RawRequest,
         body: Incoming,
-        max: u64,
-    ) -> Result<(Option<body::Share>, Option<SpooledForm>), Refused> {
+        source: IpAddr,
+    ) -> Result<(Option<Share>, Option<SpooledForm>), Refused> {
+        let max = channel.config.body_max;
+        let memory = Share::of(&self.budget, source);
         let takes_forms = channel.provider.takes_forms();
         if takes_forms && FormDecoder::reads(raw.media_type().as_deref()) {
             let content_type = raw.one(header::CONTENT_TYPE.as_str());
             let content_type = content_type.map_err(|rejected| Refused::new(rejected.reason, rejected.detail))?;
-            let read = form::read(body, content_type.unwrap_or_default(), max, &self.budget, &self.spool).await;
+            let disk = Share::of(&self.spool.disk, source);
+            let read = form::read(body, content_type.unwrap_or_default(), max, memory, disk, &self.spool).await;
             let (body, spooled) = read.map_err(|unread| Refused::new(unread.reason, unread.detail))?;
             raw.body = body;
             return Ok((None, Some(spooled)));
         }
         let max = if takes_forms { max.min(BESIDE_FORMS) } else { max };
-        let read = body::read(body, max, &self.budget).await;
+        let read = body::read(body, max, memory).await;
         let (body, share) = read.map_err(|reason| Refused::new(reason, body_detail(reason, max)))?;
         raw.body = body;
         Ok((Some(share), None))

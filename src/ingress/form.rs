@@ -13,7 +13,7 @@ use crate::provider::{FormBuilder, FormDecoder, FormError, Piece};
 use crate::store::{Blobs, NewBlob};
 
 use super::BodyBudget;
-use super::body::Share;
+use super::budget::Share;
 
 /// Bytes gathered before they are written, and bytes of a frame looked at in one go. Buffers of one small size are used
 /// again and again; growing ones would each take pages of their own.
@@ -22,6 +22,8 @@ const STEP: usize = 16 * 1024;
 /// Time for a form, whatever its size, and the bytes a second that earn it more.
 const PATIENCE: Duration = Duration::from_secs(30);
 const BYTES_A_SECOND: u64 = 256 * 1024;
+/// What was earned is lost when nothing comes for so long: whoever only holds room has sent enough for it.
+const SILENCE: Duration = Duration::from_secs(10);
 
 /// Where the files of forms go.
 #[derive(Debug)]
@@ -94,7 +96,8 @@ pub(super) async fn read(
     mut body: Incoming,
     content_type: &str,
     max: u64,
-    memory: &Arc<BodyBudget>,
+    memory: Share,
+    disk: Share,
     spool: &Spool,
 ) -> Result<(Bytes, SpooledForm), Unread> {
     let too_large = || Unread::new(Reason::TooLarge, format!("the body is larger than {max} bytes"));
@@ -108,13 +111,14 @@ pub(super) async fn read(
         spool,
         writing: None,
         files: Vec::new(),
-        memory: Share::of(memory),
-        disk: Share::of(&spool.disk),
+        memory,
+        disk,
+        on_disk: 0,
     };
     let started = Instant::now();
     let mut received = 0;
     loop {
-        let deadline = started + PATIENCE + Duration::from_secs(received / BYTES_A_SECOND);
+        let deadline = deadline(started, received, Instant::now());
         let Some(frame) = tokio::time::timeout_at(deadline, body.frame()).await.map_err(|_| broken())? else { break };
         let Ok(data) = frame.map_err(|_| broken())?.into_data() else { continue };
         received += data.len() as u64;
@@ -137,6 +141,13 @@ pub(super) async fn read(
     Ok((form, SpooledForm { files, _memory: memory, _disk: disk }))
 }
 
+/// Until when the next bytes of a form must come that began at `started`.
+fn deadline(started: Instant, received: u64, now: Instant) -> Instant {
+    let patience = started + PATIENCE;
+    let earned = patience + Duration::from_secs(received / BYTES_A_SECOND);
+    earned.min(now + SILENCE).max(patience)
+}
+
 /// A file on its way to the disk, with what is gathered for the next write.
 struct Writing {
     blob: NewBlob,
@@ -151,6 +162,7 @@ struct Reader<'a> {
     files: Vec<(NewBlob, String)>,
     memory: Share,
     disk: Share,
+    on_disk: u64,
 }
 
 impl Reader<'_> {
@@ -172,7 +184,8 @@ impl Reader<'_> {
     }
 
     async fn write(&mut self, bytes: &Bytes) -> Result<(), Unread> {
-        if !self.disk.grow(bytes.len() as u64) {
+        self.on_disk += bytes.len() as u64;
+        if !self.disk.reach(self.on_disk) {
             return Err(Unread::new(Reason::Overloaded, "too many files at once"));
         }
         let mut writing = self.writing().await?;
@@ -217,4 +230,20 @@ async fn flush(mut writing: Writing) -> io::Result<Writing> {
 /// Runs `work` where waiting for a disk holds up nobody.
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 'static) -> io::Result<T> {
     tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| Err(io::Error::other(error)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn earned_time_ends_with_silence() {
+        let started = Instant::now();
+        let after = |seconds| started + Duration::from_secs(seconds);
+        let large = 40 << 20;
+        assert_eq!(deadline(started, 0, started), after(30));
+        assert_eq!(deadline(started, large, after(1)), after(30), "nobody has less");
+        assert_eq!(deadline(started, large, after(60)), after(70), "ten seconds of silence");
+        assert_eq!(deadline(started, large, after(185)), after(190), "and no more than was earned");
+    }
 }

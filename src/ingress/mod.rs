@@ -1,6 +1,7 @@
 //! Where deliveries come in: verify, make durable, answer. In this order and no other.
 
 mod body;
+mod budget;
 mod channel;
 mod door;
 mod form;
@@ -8,7 +9,7 @@ mod limit;
 mod receiving;
 mod refusals;
 
-pub use body::BodyBudget;
+pub use budget::BodyBudget;
 pub use channel::Channel;
 pub use door::Door;
 pub use form::Spool;

@@ -229,8 +229,8 @@ async fn door(dir: &Path, disk: u64, stop: CancellationToken) -> SocketAddr {
         behind: Arc::new(Swap::new(Receiving {
             routes,
             certificates: Certificates::new(),
+            proxies: vec!["127.0.0.1".parse().expect("a range")],
             speaking: HashMap::new(),
-            proxies: Vec::new(),
             limit: Arc::new(FailureLimit::new(600)),
         })),
         store,
@@ -249,11 +249,12 @@ async fn files_nobody_has_authenticated_stay_within_a_quota() {
     let address = door(dir.path(), 1 << 20, stop.clone()).await;
     let state = dir.path().to_owned();
     tokio::task::spawn_blocking(move || {
-        let mail = |id: &str, size: usize| {
+        let from = |source: &str, id: &str, size: usize| {
             let (kind, body) = multipart(&fields("k", id), &[("name=f; filename=x".into(), &vec![1; size])]);
-            request("POST", "/in", &[("content-type", &kind)], &body)
+            request("POST", "/in", &[("content-type", &kind), ("x-forwarded-for", source)], &body)
         };
-        let large = mail("a", 900_000);
+        let mail = |id: &str, size: usize| from("203.0.113.2", id, size);
+        let large = from("203.0.113.1", "a", 900_000);
         let mut holder = TcpStream::connect(address).expect("connects");
         holder.write_all(&large[..large.len() - 500]).expect("writes");
         eventually("the file begins", || !blobs(&state).is_empty());
@@ -261,6 +262,8 @@ async fn files_nobody_has_authenticated_stay_within_a_quota() {
         let answer = send(address, &mail("b", 500_000)).expect("an answer");
         assert_eq!(answer.status, 503, "no room beside it");
         assert_eq!(send(address, &mail("c", 1_000)).expect("an answer").status, 200, "small ones have room");
+        let second = send(address, &from("203.0.113.1", "e", 1_000)).expect("an answer");
+        assert_eq!(second.status, 503, "its source has more than its part already");
         drop(holder);
         eventually("room again", || send(address, &mail("d", 900_000)).is_some_and(|answer| answer.status == 200));
     })
