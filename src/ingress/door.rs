@@ -174,7 +174,17 @@ impl Door {
             let kept = form.keep(&self.spool).await;
             kept.map_err(|error| Refused::new(Reason::StoreFailed, format!("failed to keep a file: {error}")))?;
         }
-        match tokio::time::timeout(COMMIT_TIMEOUT, self.store.record(events)).await {
+        let recorded = tokio::time::timeout(COMMIT_TIMEOUT, self.store.record(events)).await;
+        // Only where it is certain: what took too long may be stored yet.
+        let is_unnamed = match &recorded {
+            Ok(Ok(recorded)) => recorded.fresh + recorded.repeated == 0,
+            Ok(Err(error)) => matches!(error, StoreError::Full),
+            Err(_) => false,
+        };
+        if is_unnamed && let Some(form) = spooled {
+            form.give_up().await;
+        }
+        match recorded {
             Ok(Ok(recorded)) => Ok(recorded),
             Ok(Err(StoreError::Full)) => Err(Refused::new(Reason::Overloaded, "the queue to the store is full")),
             Ok(Err(error)) => Err(Refused::new(Reason::StoreFailed, error.to_string())),

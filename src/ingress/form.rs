@@ -10,7 +10,7 @@ use tokio::time::{Duration, Instant};
 
 use crate::model::Reason;
 use crate::provider::{FormBuilder, FormDecoder, FormError, Piece};
-use crate::store::{Blobs, NewBlob};
+use crate::store::{Blobs, Claim, NewBlob};
 
 use super::BodyBudget;
 use super::budget::Share;
@@ -45,6 +45,7 @@ impl Spool {
 /// The files of a form that has come in, and the room it takes. They are removed when it is dropped before they are kept.
 pub(super) struct SpooledForm {
     files: Vec<(NewBlob, String)>,
+    kept: Vec<Claim>,
     _memory: Share,
     _disk: Share,
 }
@@ -86,7 +87,30 @@ impl SpooledForm {
     /// Makes the files durable under their hashes.
     pub(super) async fn keep(&mut self, spool: &Spool) -> io::Result<()> {
         let (files, blobs) = (std::mem::take(&mut self.files), Arc::clone(&spool.blobs));
-        blocking(move || files.into_iter().try_for_each(|(blob, sha256)| blobs.keep(blob, &sha256))).await
+        self.kept = blocking(move || {
+            let mut kept = Vec::with_capacity(files.len());
+            for (blob, sha256) in files {
+                match blobs.keep(blob, &sha256) {
+                    Ok(claim) => kept.push(claim),
+                    Err(error) => {
+                        kept.into_iter().for_each(Claim::give_up);
+                        return Err(error);
+                    }
+                }
+            }
+            Ok(kept)
+        })
+        .await?;
+        Ok(())
+    }
+
+    /// Removes the files again that were made durable: no event was stored that names them.
+    pub(super) async fn give_up(self) {
+        let kept = self.kept;
+        if !kept.is_empty() {
+            // Should it fail, files are left that nobody names.
+            let _ = tokio::task::spawn_blocking(move || kept.into_iter().for_each(Claim::give_up)).await;
+        }
     }
 }
 
@@ -138,7 +162,7 @@ pub(super) async fn read(
     if !memory.reach(2 * form.len() as u64) {
         return Err(Unread::new(Reason::Overloaded, "too many large bodies at once"));
     }
-    Ok((form, SpooledForm { files, _memory: memory, _disk: disk }))
+    Ok((form, SpooledForm { files, kept: Vec::new(), _memory: memory, _disk: disk }))
 }
 
 /// Until when the next bytes of a form must come that began at `started`.

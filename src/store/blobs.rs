@@ -4,10 +4,12 @@
 //! event is about to be committed: after its bytes are on disk, before the event that names it. A crash in
 //! between leaves a file that nobody names, never an event whose file is missing.
 
+use std::collections::HashMap;
 use std::fs::{DirBuilder, File};
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The files of one state directory.
 #[derive(Debug)]
@@ -15,6 +17,54 @@ pub struct Blobs {
     dir: PathBuf,
     /// Brings a directory to the disk.
     sync: fn(&Path) -> io::Result<()>,
+    /// The files of deliveries that are not decided yet.
+    claims: Mutex<HashMap<String, Claims>>,
+}
+
+/// What deliveries that are not decided yet, with one file, have made of it.
+#[derive(Debug, Default)]
+struct Claims {
+    deliveries: usize,
+    /// It was not there before.
+    is_new: bool,
+    /// An event may name it.
+    is_named: bool,
+}
+
+/// A delivery's claim to a file: as long as there is one, the file stays. Dropped as it is, it stays for good.
+#[derive(Debug)]
+pub struct Claim {
+    blobs: Arc<Blobs>,
+    sha256: String,
+    is_named: bool,
+}
+
+impl Claim {
+    /// Gives it up: no event of the delivery was stored. The file goes when it is new and nobody else claims it.
+    pub fn give_up(mut self) {
+        self.is_named = false;
+    }
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        let mut all = self.blobs.claims();
+        let Some(claims) = all.get_mut(&self.sha256) else { return };
+        claims.deliveries -= 1;
+        claims.is_named |= self.is_named;
+        if claims.deliveries > 0 {
+            return;
+        }
+        // Under the lock, so that nobody begins to claim it meanwhile.
+        if let Some(claims) = all.remove(&self.sha256)
+            && claims.is_new
+            && !claims.is_named
+            && let Ok(path) = self.blobs.path(&self.sha256)
+        {
+            // What cannot be removed takes room and does no harm.
+            let _ = std::fs::remove_file(path);
+        }
+    }
 }
 
 impl Blobs {
@@ -30,7 +80,7 @@ impl Blobs {
             std::fs::remove_file(entry?.path())?;
         }
         sync_dir(state_dir)?;
-        Ok(Self { dir, sync: sync_dir })
+        Ok(Self { dir, sync: sync_dir, claims: Mutex::default() })
     }
 
     /// A new file on its way in.
@@ -49,8 +99,20 @@ impl Blobs {
     ///
     /// # Errors
     /// When the disk cannot take it.
-    pub fn keep(&self, mut blob: NewBlob, sha256: &str) -> io::Result<()> {
+    pub fn keep(self: &Arc<Self>, blob: NewBlob, sha256: &str) -> io::Result<Claim> {
         let path = self.path(sha256)?;
+        self.claims().entry(sha256.to_owned()).or_default().deliveries += 1;
+        let claim = Claim { blobs: Arc::clone(self), sha256: sha256.to_owned(), is_named: true };
+        match self.place(blob, &path, sha256) {
+            Ok(()) => Ok(claim),
+            Err(error) => {
+                claim.give_up();
+                Err(error)
+            }
+        }
+    }
+
+    fn place(&self, mut blob: NewBlob, path: &Path, sha256: &str) -> io::Result<()> {
         let parent = path.parent().unwrap_or(&self.dir);
         if !path.try_exists()? {
             blob.file.sync_all()?;
@@ -58,11 +120,19 @@ impl Blobs {
                 Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(error),
                 _ => {}
             }
-            std::fs::rename(&blob.path, &path)?;
+            std::fs::rename(&blob.path, path)?;
             blob.kept = true;
+            if let Some(claims) = self.claims().get_mut(sha256) {
+                claims.is_new = true;
+            }
         }
         (self.sync)(parent)?;
         (self.sync)(&self.dir)
+    }
+
+    fn claims(&self) -> MutexGuard<'_, HashMap<String, Claims>> {
+        // Counts are whole whenever the lock is free.
+        self.claims.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// At most `limit` bytes of a file from `offset` on; fewer at its end.
@@ -144,7 +214,7 @@ mod tests {
     #[test]
     fn equal_contents_are_one_private_file() {
         let dir = tempfile::tempdir().expect("a directory");
-        let blobs = Blobs::open(dir.path()).expect("opens");
+        let blobs = Arc::new(Blobs::open(dir.path()).expect("opens"));
         let hash = hex::encode(Sha256::digest(b"hello"));
         for _ in 0..2 {
             let mut blob = blobs.begin().expect("begins");
@@ -163,17 +233,41 @@ mod tests {
     #[test]
     fn nothing_is_kept_before_its_directories_are_on_the_disk() {
         let dir = tempfile::tempdir().expect("a directory");
-        let mut blobs = Blobs::open(dir.path()).expect("opens");
         let hash = hex::encode(Sha256::digest(b""));
-        let keep = |blobs: &Blobs| blobs.keep(blobs.begin().expect("begins"), &hash);
-        blobs.sync = |_| Err(io::Error::other("no power"));
-        assert!(keep(&blobs).is_err());
-        assert!(keep(&blobs).is_err(), "it has its name, and may lose it");
-        blobs.sync = |dir| if dir.ends_with("blobs") { Err(io::Error::other("no power")) } else { Ok(()) };
-        assert!(keep(&blobs).is_err(), "so may the directory that it is in");
-        blobs.sync = sync_dir;
-        keep(&blobs).expect("keeps");
+        let keep = |sync| {
+            let blobs = Arc::new(Blobs { sync, ..Blobs::open(dir.path()).expect("opens") });
+            blobs.keep(blobs.begin().expect("begins"), &hash).map(drop)
+        };
+        let no_power = |_: &Path| Err(io::Error::other("no power"));
+        assert!(keep(no_power).is_err());
+        keep(sync_dir).expect("keeps");
+        assert!(keep(no_power).is_err(), "it has its name, and may lose it");
+        let none_above = |dir: &Path| if dir.ends_with("blobs") { Err(io::Error::other("no power")) } else { Ok(()) };
+        assert!(keep(none_above).is_err(), "so may the directory that it is in");
         assert_eq!(files(dir.path()).len(), 1);
+    }
+
+    #[test]
+    fn what_no_event_names_goes_unless_somebody_else_claims_it() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let blobs = Arc::new(Blobs::open(dir.path()).expect("opens"));
+        let hash = hex::encode(Sha256::digest(b""));
+        let keep = || blobs.keep(blobs.begin().expect("begins"), &hash).expect("keeps");
+        let count = || files(dir.path()).len();
+        keep().give_up();
+        assert_eq!(count(), 0, "nobody names it");
+        let (first, second) = (keep(), keep());
+        first.give_up();
+        assert_eq!(count(), 1, "another delivery claims it");
+        second.give_up();
+        assert_eq!(count(), 0, "not any more");
+        let (first, second) = (keep(), keep());
+        drop(second);
+        first.give_up();
+        assert_eq!(count(), 1, "an event may name it");
+        keep().give_up();
+        assert_eq!(count(), 1, "it was there before");
+        assert!(blobs.claims().is_empty());
     }
 
     #[test]

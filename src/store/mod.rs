@@ -38,7 +38,7 @@ mod tests;
 mod tokens;
 mod writer;
 
-pub use blobs::{Blobs, NewBlob};
+pub use blobs::{Blobs, Claim, NewBlob};
 pub use checks::{CheckBatch, CheckCounts, CheckResult, KeptCheck, Span};
 pub use commit_times::CommitTimes;
 pub use contacts::VipChange;
