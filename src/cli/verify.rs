@@ -105,7 +105,8 @@ fn parse(bytes: &[u8]) -> Result<Captured, String> {
             HeaderValue::from_str(value.trim()).map_err(|_| format!("the value of {name} is no header value"))?;
         headers.append(name, value);
     }
-    let request = RawRequest { method, address: "".into(), query, headers, body: Bytes::copy_from_slice(rest) };
+    let request =
+        RawRequest { method, address: "".into(), query, headers, body: Bytes::copy_from_slice(rest), form: None };
     Ok(Captured { path, request })
 }
 

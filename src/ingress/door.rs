@@ -148,6 +148,7 @@ impl Door {
             query: head.uri.query().unwrap_or_default().to_owned(),
             headers: head.headers,
             body: Bytes::new(),
+            form: None,
         };
         if !channel.provider.accepts(raw.media_type().as_deref()) {
             return Err(Refused::new(Reason::ContentType, "the provider never sends this content type"));
@@ -208,8 +209,8 @@ impl Door {
             let content_type = content_type.map_err(|rejected| Refused::new(rejected.reason, rejected.detail))?;
             let disk = Share::of(&self.spool.disk, source);
             let read = form::read(body, content_type.unwrap_or_default(), max, memory, disk, &self.spool).await;
-            let (body, spooled) = read.map_err(|unread| Refused::new(unread.reason, unread.detail))?;
-            raw.body = body;
+            let (form, body, spooled) = read.map_err(|unread| Refused::new(unread.reason, unread.detail))?;
+            (raw.body, raw.form) = (body, Some(form));
             return Ok((None, Some(spooled)));
         }
         let max = if takes_forms { max.min(BESIDE_FORMS) } else { max };

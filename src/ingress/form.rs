@@ -9,7 +9,7 @@ use hyper::body::{Body, Incoming};
 use tokio::time::{Duration, Instant};
 
 use crate::model::Reason;
-use crate::provider::{FormBuilder, FormDecoder, FormError, Piece};
+use crate::provider::{Form, FormBuilder, FormDecoder, FormError, Piece};
 use crate::store::{Blobs, Claim, NewBlob};
 
 use super::BodyBudget;
@@ -114,8 +114,7 @@ impl SpooledForm {
     }
 }
 
-/// Reads `body`, at most `max` bytes of it, as a form of this `Content-Type`. Answers the [`crate::provider::Form`] as
-/// JSON, and its files.
+/// Reads `body`, at most `max` bytes of it, as a form of this `Content-Type`. Answers it, also as JSON, and its files.
 pub(super) async fn read(
     mut body: Incoming,
     content_type: &str,
@@ -123,7 +122,7 @@ pub(super) async fn read(
     memory: Share,
     disk: Share,
     spool: &Spool,
-) -> Result<(Bytes, SpooledForm), Unread> {
+) -> Result<(Form, Bytes, SpooledForm), Unread> {
     let too_large = || Unread::new(Reason::TooLarge, format!("the body is larger than {max} bytes"));
     let broken = || Unread::new(Reason::BodyTimeout, "the body broke off or took too long");
     if body.size_hint().lower() > max {
@@ -157,12 +156,13 @@ pub(super) async fn read(
     reader.decoder.finish();
     reader.take_pieces().await?;
     let Reader { builder, files, mut memory, disk, .. } = reader;
-    let form = builder.finish().to_bytes();
+    let form = builder.finish();
+    let json = form.to_bytes();
     // Its JSON can be several times as long as the form was: control characters are written as six.
-    if !memory.reach(2 * form.len() as u64) {
+    if !memory.reach(2 * json.len() as u64) {
         return Err(Unread::new(Reason::Overloaded, "too many large bodies at once"));
     }
-    Ok((form, SpooledForm { files, kept: Vec::new(), _memory: memory, _disk: disk }))
+    Ok((form, json, SpooledForm { files, kept: Vec::new(), _memory: memory, _disk: disk }))
 }
 
 /// Until when the next bytes of a form must come that began at `started`.

@@ -95,7 +95,17 @@ struct Open {
     kept: Vec<u8>,
     is_file: bool,
     size: u64,
+    /// Of what went into its file.
     hash: Sha256,
+}
+
+impl Open {
+    /// Makes a file of what was taken for a field.
+    fn begin_file(&mut self, to_file: &mut Vec<Bytes>) {
+        self.is_file = true;
+        self.hash.update(&self.kept);
+        to_file.push(Bytes::copy_from_slice(&self.kept));
+    }
 }
 
 /// Makes a form of its pieces, and tells what of them belongs into files.
@@ -126,17 +136,16 @@ impl FormBuilder {
         let Some(open) = &mut self.open else { return Vec::new() };
         let mut to_file = Vec::new();
         open.size += bytes.len() as u64;
-        open.hash.update(&bytes);
         let room = FIELD_KEPT.min(FIELDS_KEPT.saturating_sub(self.held) + open.kept.len());
         if !open.is_file && open.kept.len() + bytes.len() > room {
-            open.is_file = true;
-            to_file.push(Bytes::copy_from_slice(&open.kept));
+            open.begin_file(&mut to_file);
         }
         let most = if open.head.file_name.is_some() { file_type::HEAD } else { room };
         let more = bytes.len().min(most.saturating_sub(open.kept.len()));
         open.kept.extend_from_slice(&bytes[..more]);
         self.held += more;
         if open.is_file {
+            open.hash.update(&bytes);
             to_file.push(bytes);
         }
         to_file
@@ -147,8 +156,7 @@ impl FormBuilder {
         let mut to_file = Vec::new();
         if !open.is_file && std::str::from_utf8(&open.kept).is_err() {
             // The form holds text. What is none is kept as it came.
-            open.is_file = true;
-            to_file.push(Bytes::copy_from_slice(&open.kept));
+            open.begin_file(&mut to_file);
         }
         if open.head.file_name.is_none() {
             let value = String::from_utf8_lossy(&open.kept).into_owned();
@@ -224,6 +232,8 @@ mod tests {
         assert!(!form.field("ok").expect("a field").cut);
         let files: Vec<(&str, u64)> = form.files.iter().map(|file| (file.field.as_str(), file.size)).collect();
         assert_eq!(files, [("long", FIELD_KEPT as u64 + 1), ("short", 1)]);
+        let hashes: Vec<&str> = form.files.iter().map(|file| file.sha256.as_str()).collect();
+        assert_eq!(hashes, [hex::encode(Sha256::digest(&text)), hex::encode(Sha256::digest(b"\xff"))]);
     }
 
     #[test]

@@ -223,6 +223,7 @@ mod tests {
             query: String::new(),
             headers: sample.headers,
             body: sample.body,
+            form: None,
         }
     }
 

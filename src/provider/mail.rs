@@ -33,7 +33,9 @@ pub(super) fn read(form: &Form, file: &[u8]) -> Parsed {
     let mail = raw.and_then(|raw| mime::read(form, &raw)).unwrap_or_else(|| from_fields(form));
     let mut parsed = message(mail);
     if rest > 0 {
-        parsed.text = format!("{}\n\n{}", parsed.text, mime::MORE).trim_start().to_owned();
+        let gap = if parsed.text.is_empty() { "" } else { "\n\n" };
+        parsed.text.push_str(gap);
+        parsed.text.push_str(mime::MORE);
     }
     parsed
 }

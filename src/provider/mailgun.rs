@@ -4,6 +4,8 @@
 //! The signature is the hexadecimal HMAC-SHA256 of timestamp and token, with no separator, under the *HTTP webhook
 //! signing key*. It does not cover the body. So a token that comes again with another body is refused and alarmed.
 
+use std::borrow::Cow;
+
 use http::{HeaderMap, HeaderValue};
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
@@ -46,7 +48,8 @@ struct Signed {
 
 impl Signed {
     fn read(request: &RawRequest) -> Result<Self, Rejected> {
-        let signed = if is_form(request) { Self::of_form(&form(request)?) } else { Self::of_json(&request.body)? };
+        let signed =
+            if is_form(request) { Self::of_form(form(request)?.as_ref()) } else { Self::of_json(&request.body)? };
         signed
             .filter(|signed| !signed.timestamp.is_empty() && !signed.token.is_empty() && !signed.signatures.is_empty())
             .ok_or_else(|| Rejected::new(Reason::MissingHeader, "timestamp, token or signature is missing"))
@@ -95,8 +98,12 @@ fn is_form(request: &RawRequest) -> bool {
     FormDecoder::reads(request.media_type().as_deref())
 }
 
-fn form(request: &RawRequest) -> Result<Form, Rejected> {
+fn form(request: &RawRequest) -> Result<Cow<'_, Form>, Rejected> {
+    if let Some(form) = &request.form {
+        return Ok(Cow::Borrowed(form));
+    }
     serde_json::from_slice(&request.body)
+        .map(Cow::Owned)
         .map_err(|error| Rejected::new(Reason::MalformedBody, format!("the form cannot be read: {error}")))
 }
 
@@ -151,7 +158,7 @@ impl Provider for Mailgun {
         if !is_form(request) {
             return vec![mailgun_event::identify(&request.body, verified)];
         }
-        let mut form = form(request).unwrap_or_default();
+        let mut form = form(request).unwrap_or_default().into_owned();
         form.fields.retain(|field| !SIGNATURES.contains(&field.name.as_str()));
         let dead = misconfigured(&form);
         let kind = if form.field("event").is_some() && dead.is_some() { "mailgun.legacy" } else { RECEIVED };
@@ -349,6 +356,7 @@ mod tests {
             query: String::new(),
             headers,
             body: body.to_vec().into(),
+            form: None,
         }
     }
 

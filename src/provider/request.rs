@@ -7,7 +7,7 @@ use http::{HeaderMap, Method};
 
 use crate::model::Reason;
 
-use super::Rejected;
+use super::{Form, Rejected};
 
 /// One HTTP request, before anybody believes it.
 #[derive(Debug, Clone)]
@@ -22,8 +22,10 @@ pub struct RawRequest {
     /// The headers.
     pub headers: HeaderMap,
     /// The exact bytes of the body: signatures cover these and nothing derived from them. Where the provider takes
-    /// forms apart it is the [`super::Form`] as JSON: no signature covers its bytes.
+    /// forms apart it is the [`Form`] as JSON: no signature covers its bytes.
     pub body: Bytes,
+    /// The form that the body is, where it was taken apart already.
+    pub form: Option<Form>,
 }
 
 impl RawRequest {

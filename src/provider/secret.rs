@@ -184,6 +184,7 @@ mod tests {
             query: query.to_owned(),
             headers,
             body: body.into(),
+            form: None,
         }
     }
 

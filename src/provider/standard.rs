@@ -249,6 +249,7 @@ mod tests {
             query: String::new(),
             headers,
             body: r#"{"test": 2432232314}"#.into(),
+            form: None,
         }
     }
 

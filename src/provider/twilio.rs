@@ -223,7 +223,14 @@ mod tests {
         if !media.is_empty() {
             headers.insert("content-type", HeaderValue::from_str(media).expect("a value"));
         }
-        RawRequest { method, address: ADDRESS.into(), query: query.to_owned(), headers, body: body.to_owned().into() }
+        RawRequest {
+            method,
+            address: ADDRESS.into(),
+            query: query.to_owned(),
+            headers,
+            body: body.to_owned().into(),
+            form: None,
+        }
     }
 
     fn verify(request: &RawRequest) -> Result<Assurance, Reason> {

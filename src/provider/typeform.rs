@@ -188,6 +188,7 @@ mod tests {
             query: String::new(),
             headers: sample.headers,
             body: sample.body,
+            form: None,
         }
     }
 

@@ -48,6 +48,7 @@ pub fn exercise(body: &[u8], event: &str, form: bool) {
         query: event.to_owned(),
         headers,
         body: body.to_vec().into(),
+        form: None,
     };
     let secrets = [Secret::new("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw".into(), None)];
     let now = Timestamp::from_second(1_700_000_000).expect("in range");

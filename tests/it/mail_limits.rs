@@ -115,6 +115,25 @@ fn hostile_forms_are_refused_and_leave_nothing() {
 }
 
 #[test]
+fn one_token_with_many_files_at_once_leaves_one_file() {
+    let site = Site::served();
+    let signed = fields(&site.secret("mailgun"), "race");
+    let (address, state) = (site.address(), site.path().join("state"));
+    let statuses: Vec<u16> = std::thread::scope(|scope| {
+        let send_with = |n: u8| {
+            let (kind, body) = multipart(&signed, &[("name=f; filename=x".into(), &vec![n; 100_000])]);
+            let bytes = request("POST", "/hooks/mailgun", &[("content-type", &kind)], &body);
+            scope.spawn(move || send(address, &bytes).expect("an answer").status)
+        };
+        let senders: Vec<_> = (0..16).map(send_with).collect();
+        senders.into_iter().map(|sender| sender.join().expect("sends")).collect()
+    });
+    assert_eq!(statuses.iter().filter(|status| **status == 200).count(), 1, "{statuses:?}");
+    assert_eq!(statuses.iter().filter(|status| **status == 406).count(), 15, "{statuses:?}");
+    assert_eq!((site.events("mailgun"), blobs(&state).len()), (1, 1));
+}
+
+#[test]
 fn an_address_of_mailgun_alone_answers_as_mailgun_wants() {
     let port = free_port();
     let mut site = Site::with(&format!(

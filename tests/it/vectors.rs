@@ -31,6 +31,7 @@ fn request(headers: &[(&'static str, &str)], body: &[u8]) -> RawRequest {
         query: String::new(),
         headers,
         body: body.to_vec().into(),
+        form: None,
     }
 }
 
@@ -205,7 +206,7 @@ proptest! {
         let (kind, key, headers) = KEYS[which];
         let provider = provider(kind);
         let sample = provider.sample(&secret(key), at(), "0123", &subject, URL).expect("signs");
-        let mut request = RawRequest { method: http::Method::POST, address: URL.into(), query: String::new(), headers: sample.headers, body: sample.body };
+        let mut request = RawRequest { method: http::Method::POST, address: URL.into(), query: String::new(), headers: sample.headers, body: sample.body, form: None };
         prop_assert!(provider.verify(&secret(key), &request, at()).is_ok());
         let lengths: Vec<usize> = headers.iter().map(|name| request.headers[*name].len()).chain([request.body.len()]).collect();
         let mut at_byte = place.index(lengths.iter().sum());
