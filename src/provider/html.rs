@@ -4,6 +4,8 @@ use mail_parser::decoders::html::html_to_text;
 
 /// Longest HTML that is read.
 const MAX_HTML: usize = 512 * 1024;
+/// Longest HTML with the images named: a short tag may name a long file.
+const MAX_MARKED: usize = 2 * MAX_HTML;
 /// Elements that end a line.
 const BLOCKS: [&str; 13] =
     ["/div", "/tr", "/li", "/h1", "/h2", "/h3", "/h4", "/h5", "/h6", "/table", "/ul", "/ol", "/blockquote"];
@@ -13,7 +15,9 @@ pub(super) fn text(html: &str, image: impl Fn(&str) -> Option<String>) -> String
     let html = &html[..html.floor_char_boundary(MAX_HTML)];
     let mut marked = String::with_capacity(html.len());
     let mut rest = html;
-    while let Some(start) = rest.find('<') {
+    while marked.len() < MAX_MARKED
+        && let Some(start) = rest.find('<')
+    {
         let Some(length) = rest[start..].find('>') else { break };
         let tag = &rest[start..=start + length];
         marked.push_str(&rest[..start]);

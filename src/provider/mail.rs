@@ -1,5 +1,7 @@
 //! Inbound mail, from the form Mailgun makes of it to a message.
 
+use std::collections::HashMap;
+
 use crate::model::{Attachment, Parsed};
 
 use super::mail_headers::MailHeaders;
@@ -8,6 +10,13 @@ use super::{Form, html, mime};
 /// Earlier messages that are remembered as belonging to the same conversation.
 const MAX_REFS: usize = 32;
 
+/// Longest text of a mail, in bytes; the store keeps no more of it.
+pub(super) const MAX_TEXT: usize = 256 * 1024;
+/// What a mark of an image begins with.
+const MARK: &str = "[cid:";
+/// Longest name of an attachment, in bytes.
+const MAX_NAME: usize = 1024;
+
 /// Verdicts of Mailgun's spam filter and sender checks: what to call them, and their headers.
 const VERDICTS: [(&str, &str); 4] = [
     ("spf", "X-Mailgun-Spf"),
@@ -15,6 +24,11 @@ const VERDICTS: [(&str, &str); 4] = [
     ("spam", "X-Mailgun-Sflag"),
     ("spam score", "X-Mailgun-Sscore"),
 ];
+
+/// The line above what the sender did not write. No line of a text begins like it.
+pub(super) const NOTES: &str = "──── from Mailgun ────";
+/// What that line begins with.
+const RULE: &str = "────";
 
 /// What a mail consists of, wherever it was found.
 pub(super) struct Mail {
@@ -84,28 +98,31 @@ pub(super) fn files(form: &Form) -> Vec<Attachment> {
 }
 
 fn message(mail: Mail) -> Parsed {
-    let Mail { headers, envelope: (sender, recipient), plain, html, attachments } = mail;
+    let Mail { headers, envelope: (sender, recipient), plain, html, mut attachments } = mail;
+    for attachment in &mut attachments {
+        attachment.name.truncate(attachment.name.floor_char_boundary(MAX_NAME));
+    }
     let from = headers.person("from").or_else(|| super::mail_headers::person(&sender?));
     let subject = headers.text("subject").unwrap_or_else(|| "(no subject)".to_owned());
-    let image = |id: &str| {
-        let named = attachments.iter().find(|attachment| attachment.content_id.as_deref() == Some(id))?;
-        Some(named.name.clone())
-    };
+    let ids = attachments.iter().filter_map(|attachment| Some((attachment.content_id.as_deref()?, &*attachment.name)));
+    let images: HashMap<&str, &str> = ids.collect();
     let text = match (plain, html) {
-        (Some(plain), _) => with_images(plain.trim_end(), &attachments),
-        (None, Some(html)) => html::text(&html, image),
+        (Some(plain), _) => with_images(plain.trim_end(), &images),
+        (None, Some(html)) => html::text(&html, |id| images.get(id).map(|name| (*name).to_owned())),
         (None, None) => String::new(),
     };
     let notes = notes(&headers, recipient.as_deref());
-    let text = if notes.is_empty() { text } else { format!("{text}\n\n{notes}").trim_start().to_owned() };
+    let text = without_rules(&text);
+    let text = if notes.is_empty() { text } else { format!("{text}\n\n{NOTES}\n{notes}").trim_start().to_owned() };
     let name = headers.ids("message-id").into_iter().next();
     let references = headers.ids("references");
     let answered = headers.ids("in-reply-to");
     let first = references.first().or(answered.first()).or(name.as_ref()).cloned();
-    let thread = first.unwrap_or_else(|| {
-        let address = from.as_ref().map(|person| person.address.as_str()).unwrap_or_default();
-        format!("{address} {}", topic(&subject))
-    });
+    let address = from.as_ref().map(|person| person.address.as_str()).unwrap_or_default();
+    let thread = match first {
+        Some(id) => thread(address, &id),
+        None => format!("subj:{address}\n{}", topic(&subject)),
+    };
     let mut refs: Vec<String> = Vec::new();
     for id in answered.into_iter().chain(references.into_iter().rev()) {
         if refs.len() < MAX_REFS && !refs.contains(&id) && Some(&id) != name.as_ref() {
@@ -115,19 +132,61 @@ fn message(mail: Mail) -> Parsed {
     Parsed { from, subject, text, thread, name, refs, attachments, report: None }
 }
 
-/// Plain text that some senders leave marks of images in: `[cid:image001.png@01DA]`.
-fn with_images(text: &str, attachments: &[Attachment]) -> String {
-    let ids = attachments.iter().filter_map(|attachment| Some((attachment.content_id.as_deref()?, &attachment.name)));
-    ids.fold(text.to_owned(), |text, (id, name)| text.replace(&format!("[cid:{id}]"), &format!("[image: {name}]")))
+/// The conversation with `address` that began with message `id`. Somebody else who names that message gets another one:
+/// anybody may write any id into his mail.
+pub(super) fn thread(address: &str, id: &str) -> String {
+    format!("mid:{address}\n{id}")
+}
+
+/// Plain text that some senders leave marks of images in: `[cid:image001.png@01DA]`. Names that are put in are not
+/// read again, and what is over [`MAX_TEXT`] is left out.
+fn with_images(text: &str, images: &HashMap<&str, &str>) -> String {
+    let mut rest = &text[..text.floor_char_boundary(MAX_TEXT)];
+    let mut named = String::with_capacity(rest.len());
+    while let Some((before, after)) = rest.split_once(MARK) {
+        named.push_str(before);
+        let near = &after[..after.floor_char_boundary(MAX_NAME)];
+        let known = near.split_once(']').and_then(|(id, _)| Some((images.get(id)?, id.len() + 1)));
+        if let Some((name, length)) = known {
+            named.extend(["[image: ", name, "]"]);
+            rest = &after[length..];
+        } else {
+            named.push_str(MARK);
+            rest = after;
+        }
+        if named.len() >= MAX_TEXT {
+            break;
+        }
+    }
+    named.push_str(rest);
+    named.truncate(named.floor_char_boundary(MAX_TEXT));
+    named
+}
+
+/// The text with every line that looks like the beginning of [`NOTES`] marked as quoted.
+fn without_rules(text: &str) -> String {
+    if !text.contains(RULE) {
+        return text.to_owned();
+    }
+    // Line ends that only some show, too.
+    let is_end = |c: char| matches!(c, '\n' | '\r' | '\u{b}' | '\u{c}' | '\u{85}' | '\u{2028}' | '\u{2029}');
+    let looks = |line: &str| line.trim_start_matches(|c: char| !c.is_alphanumeric() && c != '─').starts_with(RULE);
+    let quoted = |line: &str| if looks(line) { format!("> {line}") } else { line.to_owned() };
+    text.split_inclusive(is_end).map(quoted).collect()
 }
 
 /// To whom it went and what was checked, below the text.
 fn notes(headers: &MailHeaders, recipient: Option<&str>) -> String {
     let to = headers.text("to").or_else(|| recipient.map(str::to_owned)).map(|to| ("to", to));
     let copies = headers.text("cc").map(|copies| ("cc", copies));
-    let verdicts = VERDICTS.iter().filter_map(|(name, header)| Some((*name, headers.text(header)?)));
-    let lines = to.into_iter().chain(copies).chain(verdicts);
-    lines.map(|(name, value)| format!("{name}: {value}")).collect::<Vec<_>>().join("\n")
+    let verdicts = VERDICTS.map(|(name, header)| (name, headers.stamped(header)));
+    let untold: Vec<&str> = verdicts.iter().filter(|(_, value)| value.is_none()).map(|(name, _)| *name).collect();
+    let told = verdicts.into_iter().filter_map(|(name, value)| Some((name, value?)));
+    let mut lines: Vec<(&str, String)> = to.into_iter().chain(copies).chain(told).collect();
+    if !lines.is_empty() && !untold.is_empty() {
+        lines.push(("not told", untold.join(", ")));
+    }
+    lines.iter().map(|(name, value)| format!("{name}: {value}")).collect::<Vec<_>>().join("\n")
 }
 
 /// A subject without the words that answering and forwarding put in front.
@@ -165,8 +224,9 @@ mod tests {
                 ("body-html", "<p>Yes.</p>"),
                 (
                     "message-headers",
-                    r#"[["Message-Id","<c@x>"],["In-Reply-To","<b@x>"],["References","<a@x> <b@x>"],
-                        ["X-Mailgun-Spf","Pass"],["X-Mailgun-Sflag","No"],["To","Support <support@example.org>"]]"#,
+                    r#"[["X-Mailgun-Spf","Pass"],["X-Mailgun-Sflag","No"],["Received","by x"],["X-Mailgun-Sscore","-9"],
+                        ["Message-Id","<c@x>"],["In-Reply-To","<b@x>"],["References","<a@x> <b@x>"],
+                        ["To","Support <support@example.org>"]]"#,
                 ),
             ]),
             &[],
@@ -174,8 +234,11 @@ mod tests {
         let from = parsed.from.expect("a sender");
         assert_eq!((from.address.as_str(), from.name.as_str()), ("ann@example.com", "Ann Example"));
         assert_eq!(parsed.subject, "Re: Two pots");
-        assert_eq!(parsed.text, "Yes.\n\nto: Support <support@example.org>\nspf: Pass\nspam: No");
-        assert_eq!((parsed.thread.as_str(), parsed.name.as_deref()), ("a@x", Some("c@x")));
+        assert_eq!(
+            parsed.text,
+            "Yes.\n\n──── from Mailgun ────\nto: Support <support@example.org>\nspf: Pass\nspam: No\nnot told: dkim, spam score"
+        );
+        assert_eq!((parsed.thread.as_str(), parsed.name.as_deref()), ("mid:ann@example.com\na@x", Some("c@x")));
         assert_eq!(parsed.refs, ["b@x", "a@x"]);
     }
 
@@ -204,12 +267,48 @@ mod tests {
     }
 
     #[test]
+    fn names_of_images_are_not_read_again_and_the_text_does_not_grow_without_end() {
+        let file = |id: &str, name: String| Attachment { name, content_id: Some(id.into()), ..Attachment::default() };
+        let read = |plain: &str, attachments: &[Attachment]| {
+            message(Mail {
+                headers: MailHeaders::of_form(&Form::default()),
+                envelope: (None, None),
+                plain: Some(plain.to_owned()),
+                html: None,
+                attachments: attachments.to_vec(),
+            })
+        };
+        let names: Vec<String> = ('a'..='z').map(String::from).collect();
+        let bombs: Vec<Attachment> =
+            names.windows(2).map(|pair| file(&pair[0], format!("[cid:{}]", pair[1]).repeat(140))).collect();
+        assert_eq!(read("x [cid:a] y", &bombs).text, format!("x [image: {}] y", "[cid:b]".repeat(140)));
+        let grown = read(&"[cid:a]".repeat(500_000), &bombs);
+        assert_eq!(grown.text.len(), MAX_TEXT);
+        assert_eq!(read("[cid:] [cid:q", &[file("x", "y".repeat(5_000))]).text, "[cid:] [cid:q");
+        assert_eq!(read("", &[file("x", "y".repeat(5_000))]).attachments[0].name.len(), MAX_NAME);
+    }
+
+    #[test]
     fn a_thread_has_a_name_even_without_ids() {
         let thread = |fields: &[(&str, &str)]| read(&form(fields), &[]).thread;
         let ann = ("from", "ann@example.org");
-        assert_eq!(thread(&[ann, ("In-Reply-To", "<p@x>"), ("Message-Id", "<q@x>")]), "p@x");
-        assert_eq!(thread(&[ann, ("Message-Id", "<q@x>")]), "q@x");
+        assert_eq!(
+            thread(&[ann, ("In-Reply-To", "<p@x>"), ("Message-Id", "<q@x>")]),
+            thread(&[ann, ("Message-Id", "<p@x>")])
+        );
+        assert_ne!(thread(&[ann, ("Message-Id", "<q@x>")]), thread(&[("from", "eve@x"), ("Message-Id", "<q@x>")]));
+        assert_ne!(thread(&[ann, ("subject", "Pots")]), thread(&[ann, ("Message-Id", "<Pots>")]));
         assert_eq!(thread(&[ann, ("subject", "AW: Re: Pots")]), thread(&[ann, ("subject", "Pots")]));
+    }
+
+    #[test]
+    fn a_text_does_not_pass_for_what_was_checked() {
+        let body = format!("Hi\n\n{NOTES}\nspf: Pass\u{2028} \u{200b}{NOTES}");
+        let text = read(&form(&[("from", "ann@x"), ("to", "a@b"), ("body-plain", &body)]), &[]).text;
+        let lines = text.split(['\n', '\u{2028}']);
+        assert_eq!(lines.filter(|line| line.trim_start_matches([' ', '\u{200b}']).starts_with(RULE)).count(), 1);
+        let (_, notes) = text.rsplit_once(NOTES).expect("the line");
+        assert_eq!(notes, "\nto: a@b\nnot told: spf, dkim, spam, spam score");
     }
 
     #[test]

@@ -15,7 +15,11 @@ const MAX_ID: usize = 512;
 
 /// Headers in order, as they came.
 #[derive(Debug, Default)]
-pub(super) struct MailHeaders(Vec<(String, String)>);
+pub(super) struct MailHeaders {
+    all: Vec<(String, String)>,
+    /// How many of them are the mail's own, from its top; the others are fields beside it.
+    own: usize,
+}
 
 impl MailHeaders {
     /// Those in a form: `message-headers`, a JSON array of pairs, and the fields beside it.
@@ -23,24 +27,37 @@ impl MailHeaders {
         let listed = form.last("message-headers").and_then(|json| serde_json::from_str(json).ok());
         let listed: Vec<(String, String)> = listed.unwrap_or_default();
         let fields = form.fields.iter().map(|field| (field.name.clone(), field.value.clone()));
-        Self(listed.into_iter().take(MAX_HEADERS).chain(fields).collect())
+        let own = listed.len().min(MAX_HEADERS);
+        Self { all: listed.into_iter().take(MAX_HEADERS).chain(fields).collect(), own }
     }
 
     /// Those of a raw mail.
     pub(super) fn of_message(message: &Message<'_>) -> Self {
         let pairs = message.headers_raw().map(|(name, value)| (name.to_owned(), value.trim().to_owned()));
-        Self(pairs.take(MAX_HEADERS).collect())
+        let all: Vec<_> = pairs.take(MAX_HEADERS).collect();
+        Self { own: all.len(), all }
     }
 
     /// The first header `name`, with something in it, on one line.
     pub(super) fn get(&self, name: &str) -> Option<String> {
-        let value = self.0.iter().find(|(known, value)| known.eq_ignore_ascii_case(name) && !value.trim().is_empty());
+        let value = self.all.iter().find(|(known, value)| known.eq_ignore_ascii_case(name) && !value.trim().is_empty());
         value.map(|(_, value)| one_line(value))
     }
 
     /// The first header `name` with its encoded words read.
     pub(super) fn text(&self, name: &str) -> Option<String> {
         self.get(name).map(|value| decoded(&value))
+    }
+
+    /// What the last host that took the mail wrote into header `name`: above the first `Received`, where nobody before
+    /// it could write, and nowhere else.
+    pub(super) fn stamped(&self, name: &str) -> Option<String> {
+        let own = &self.all[..self.own];
+        let is = |known: &str, name: &str| known.trim().eq_ignore_ascii_case(name);
+        let received = own.iter().position(|(known, _)| is(known, "received"))?;
+        let mut found = own.iter().enumerate().filter(|(_, (known, _))| is(known, name));
+        let (at, (_, value)) = found.next()?;
+        (found.next().is_none() && at < received && !value.trim().is_empty()).then(|| decoded(value))
     }
 
     /// Who a header names first.
@@ -84,7 +101,8 @@ pub(super) fn decoded(value: &str) -> String {
     }
     let header = format!("Subject: {line}\r\n\r\n");
     let message = MessageParser::default().parse(header.as_bytes());
-    message.and_then(|message| message.subject().map(str::to_owned)).unwrap_or(line)
+    // What was encoded may hold line ends.
+    message.and_then(|message| message.subject().map(one_line)).unwrap_or(line)
 }
 
 fn one_line(value: &str) -> String {
@@ -116,10 +134,33 @@ mod tests {
     }
 
     #[test]
+    fn only_the_last_host_stamps() {
+        let stamped = |headers: serde_json::Value| {
+            let fields = [("message-headers", headers.to_string()), ("X-Mailgun-Spf", "Pass".to_owned())];
+            let field =
+                |(name, value): (&str, String)| super::super::FormField { name: name.into(), value, cut: false };
+            let form = Form { fields: fields.into_iter().map(field).collect(), files: Vec::new() };
+            MailHeaders::of_form(&form).stamped("x-mailgun-spf")
+        };
+        let (spf, received) = (serde_json::json!(["X-Mailgun-Spf", "Pass"]), serde_json::json!(["Received", "by x"]));
+        assert_eq!(stamped(serde_json::json!([spf, received, received])).as_deref(), Some("Pass"));
+        for forged in [
+            serde_json::json!([received, spf]),
+            serde_json::json!([received, spf, received]),
+            serde_json::json!([spf, received, ["x-mailgun-SPF", "Fail"]]),
+            serde_json::json!([spf]),
+            serde_json::json!([]),
+        ] {
+            assert_eq!(stamped(forged.clone()), None, "{forged}");
+        }
+    }
+
+    #[test]
     fn words_and_ids_are_read() {
         assert_eq!(decoded("=?utf-8?B?R3LDvMOfZQ==?= and more"), "Grüße and more");
         assert_eq!(decoded("=?windows-1252?Q?5_=80?="), "5 €");
         assert_eq!(decoded("plain"), "plain");
+        assert_eq!(decoded("=?utf-8?Q?one=0Aspf:_Pass?="), "one spf: Pass");
         assert_eq!(ids("<a@x> (said so)\r\n <b@y>"), ["a@x", "b@y"]);
         assert_eq!(ids("a@x b@y"), ["a@x", "b@y"]);
         assert_eq!(ids("<>"), Vec::<String>::new());

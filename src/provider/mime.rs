@@ -8,7 +8,7 @@ use crate::model::Attachment;
 
 use super::mail::Mail;
 use super::mail_headers::MailHeaders;
-use super::{Form, file_type};
+use super::{Form, file_type, mime_nesting};
 
 /// Attachments that are listed.
 const MAX_ATTACHMENTS: usize = 200;
@@ -31,10 +31,20 @@ pub(super) fn bytes<'a>(form: &'a Form, file: &'a [u8]) -> Option<Cow<'a, [u8]>>
 
 /// What a raw mail consists of; `None` when it is none.
 pub(super) fn read(form: &Form, raw: &[u8]) -> Option<Mail> {
-    let message = MessageParser::default().parse(raw)?;
-    let envelope = |name: &str| form.last(name).map(str::to_owned);
     let is_cut = form.field(FIELD).is_some_and(|field| field.cut);
     let mut attachments = if is_cut { super::mail::files(form) } else { Vec::new() };
+    let envelope = |name: &str| form.last(name).map(str::to_owned);
+    let envelope = (envelope("sender"), envelope("recipient"));
+    if !mime_nesting::is_shallow(raw) {
+        if !is_cut {
+            attachments.push(undivided(raw));
+        }
+        let headers = MailHeaders::of_message(&MessageParser::default().parse_headers(raw)?);
+        let shown = &raw[..raw.len().min(super::mail::MAX_TEXT)];
+        let plain = Some(String::from_utf8_lossy(shown).into_owned());
+        return Some(Mail { headers, envelope, plain, html: None, attachments });
+    }
+    let message = MessageParser::default().parse(raw)?;
     let rest = rest(form, raw);
     let whole = |found: &MessagePart<'_>| rest == 0 || (found.offset_end as usize) + CUT < raw.len();
     let listed = (0..).zip(message.attachments()).take(MAX_ATTACHMENTS).filter(|(_, found)| whole(found));
@@ -53,7 +63,7 @@ pub(super) fn read(form: &Form, raw: &[u8]) -> Option<Mail> {
     }));
     Some(Mail {
         headers: MailHeaders::of_message(&message),
-        envelope: (envelope("sender"), envelope("recipient")),
+        envelope,
         plain: plain(&message),
         html: message.body_html(0).map(Cow::into_owned),
         attachments,
@@ -69,6 +79,18 @@ pub(super) fn rest(form: &Form, raw: &[u8]) -> u64 {
     file.map_or(0, |file| file.size.saturating_sub(raw.len() as u64))
 }
 
+/// A mail that is not taken apart, as its own and only attachment.
+fn undivided(raw: &[u8]) -> Attachment {
+    Attachment {
+        name: "message.eml".to_owned(),
+        declared: "message/rfc822".to_owned(),
+        found: file_type::of(&raw[..raw.len().min(file_type::HEAD)]).unwrap_or_default().to_owned(),
+        size: raw.len() as u64,
+        part: Some(0),
+        ..Attachment::default()
+    }
+}
+
 /// The plain part, when the mail has one: the parser would make one of HTML, which we do ourselves.
 fn plain(message: &Message<'_>) -> Option<String> {
     let part = message.text_part(0).filter(|part| part.is_text() && !part.is_text_html())?;
@@ -82,8 +104,11 @@ fn media_type(content_type: &mail_parser::ContentType<'_>) -> String {
     }
 }
 
-/// The content of attachment `part` of a raw mail.
+/// The content of attachment `part` of a raw mail; of one that is not taken apart all of it.
 pub(super) fn part(raw: &[u8], part: u32) -> Option<Vec<u8>> {
+    if !mime_nesting::is_shallow(raw) {
+        return (part == 0).then(|| raw.to_vec());
+    }
     let message = MessageParser::default().parse(raw)?;
     Some(message.attachment(part)?.contents().to_vec())
 }
@@ -179,7 +204,18 @@ mod tests {
         let level = |n| format!("Content-Type: multipart/mixed; boundary=b{n}\r\n\r\n--b{n}\r\n");
         let raw = format!("From: a@b\r\n{}", (0..5_000).map(level).collect::<Vec<_>>().concat());
         let _ = mail::read(&form(&raw), &[]);
-        let nested = "Content-Type: message/rfc822\r\n\r\n".repeat(5_000);
-        let _ = mail::read(&form(&nested), &[]);
+    }
+
+    #[test]
+    fn a_mail_in_mails_without_end_is_shown_as_it_is() {
+        let level = "Content-Type: message/rfc822\r\n\r\n";
+        let nested = format!("From: Ann <a@b>\r\nSubject: Hi\r\n{}", level.repeat((4 << 20) / level.len()));
+        let parsed = mail::read(&form(&nested), &[]);
+        assert_eq!((parsed.subject.as_str(), parsed.from.expect("a sender").name.as_str()), ("Hi", "Ann"));
+        assert!(parsed.text.contains(level.trim()) && parsed.text.len() <= mail::MAX_TEXT + 1_000);
+        let [file] = &parsed.attachments[..] else { panic!("one file") };
+        assert_eq!((file.name.as_str(), file.size), ("message.eml", nested.len() as u64));
+        assert!(part(nested.as_bytes(), 0).is_some_and(|bytes| bytes == nested.as_bytes()));
+        assert_eq!(part(nested.as_bytes(), 1), None);
     }
 }

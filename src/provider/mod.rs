@@ -18,6 +18,7 @@ mod mail_headers;
 mod mailgun;
 mod mailgun_event;
 mod mime;
+mod mime_nesting;
 mod multipart;
 mod parameters;
 mod request;
