@@ -8,8 +8,10 @@ use super::{FormDecoder, FormError, PartHead, Piece, file_type};
 
 /// Bytes of one field that are kept with the form. Longer ones are a file, with their beginning here.
 const FIELD_KEPT: usize = 256 * 1024;
-/// Bytes of all fields together that are kept so.
+/// Bytes of all fields together that are kept so, beyond the first of each.
 const FIELDS_KEPT: usize = 1 << 20;
+/// Bytes of a field that are kept whatever came before it: what a form is signed with may stand at its end.
+const FIELD_SURE: usize = 4 * 1024;
 
 /// A form. As JSON this is what is stored of it, and what `events show --raw` prints.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -114,6 +116,8 @@ pub struct FormBuilder {
     form: Form,
     open: Option<Open>,
     held: usize,
+    /// What of it draws on [`FIELDS_KEPT`].
+    drawn: usize,
 }
 
 impl FormBuilder {
@@ -136,7 +140,8 @@ impl FormBuilder {
         let Some(open) = &mut self.open else { return Vec::new() };
         let mut to_file = Vec::new();
         open.size += bytes.len() as u64;
-        let room = FIELD_KEPT.min(FIELDS_KEPT.saturating_sub(self.held) + open.kept.len());
+        let drawn = open.kept.len().saturating_sub(FIELD_SURE);
+        let room = FIELD_KEPT.min(FIELD_SURE + drawn + FIELDS_KEPT.saturating_sub(self.drawn));
         if !open.is_file && open.kept.len() + bytes.len() > room {
             open.begin_file(&mut to_file);
         }
@@ -144,6 +149,9 @@ impl FormBuilder {
         let more = bytes.len().min(most.saturating_sub(open.kept.len()));
         open.kept.extend_from_slice(&bytes[..more]);
         self.held += more;
+        if open.head.file_name.is_none() {
+            self.drawn += open.kept.len().saturating_sub(FIELD_SURE) - drawn;
+        }
         if open.is_file {
             open.hash.update(&bytes);
             to_file.push(bytes);
@@ -252,7 +260,7 @@ mod tests {
                 for bytes in builder.take(piece) {
                     written.last_mut().expect("a part").extend_from_slice(&bytes);
                 }
-                assert!(builder.held() <= FIELDS_KEPT);
+                assert!(builder.held() <= FIELDS_KEPT + 40 * FIELD_SURE);
                 if ends && builder.form().fields.last().expect("a field").cut {
                     assert_eq!(written.last().expect("a part").len(), 200_000);
                 }
@@ -261,5 +269,19 @@ mod tests {
         let form = builder.finish();
         assert_eq!(form.fields.len(), 40);
         assert_eq!(form.fields.iter().filter(|field| field.cut).count(), 35);
+        assert!(form.fields.iter().all(|field| field.value.len() >= FIELD_SURE));
+    }
+
+    #[test]
+    fn short_fields_are_whole_before_and_after_any_number_of_long_ones() {
+        let long = "l".repeat(300_000);
+        let longs = format!("long={long}&").repeat(6);
+        let short = format!("token={}&", "t".repeat(FIELD_SURE));
+        for body in [format!("{longs}{short}"), format!("{short}{longs}")] {
+            let form = Form::decode(URLENCODED, body.as_bytes()).expect("reads");
+            let token = form.field("token").expect("a field");
+            assert_eq!((token.value.len(), token.cut), (FIELD_SURE, false));
+            assert!(form.fields.iter().map(|field| field.value.len()).sum::<usize>() <= FIELDS_KEPT + 7 * FIELD_SURE);
+        }
     }
 }

@@ -24,6 +24,8 @@ use super::{
 const OLDEST: SignedDuration = SignedDuration::from_hours(24);
 /// Clocks may differ.
 const NEWEST: SignedDuration = SignedDuration::from_mins(5);
+/// Seconds after which a delivery whose time is too far away may come again.
+const CLOCK_WRONG: u32 = 600;
 /// Longest token that is remembered; Mailgun's have 50 characters.
 const MAX_TOKEN: usize = 128;
 /// Longest key of an event that is kept as it is.
@@ -49,17 +51,22 @@ struct Signed {
 impl Signed {
     fn read(request: &RawRequest) -> Result<Self, Rejected> {
         let signed =
-            if is_form(request) { Self::of_form(form(request)?.as_ref()) } else { Self::of_json(&request.body)? };
+            if is_form(request) { Self::of_form(form(request)?.as_ref())? } else { Self::of_json(&request.body)? };
         signed
             .filter(|signed| !signed.timestamp.is_empty() && !signed.token.is_empty() && !signed.signatures.is_empty())
             .ok_or_else(|| Rejected::new(Reason::MissingHeader, "timestamp, token or signature is missing"))
     }
 
     /// User variables are fields too and come first, so the last of equal names is Mailgun's.
-    fn of_form(form: &Form) -> Option<Self> {
+    fn of_form(form: &Form) -> Result<Option<Self>, Rejected> {
+        let is_cut = |name: &&&str| form.field(name).is_some_and(|field| field.cut);
+        if let Some(name) = ["timestamp", "token"].iter().chain(&SIGNATURES).find(is_cut) {
+            return Err(Rejected::new(Reason::TooLarge, format!("field {name} is too long or no text")));
+        }
         let last = |name: &str| form.last(name).map(str::to_owned);
         let signatures = SIGNATURES.iter().filter_map(|name| last(name)).collect();
-        Some(Self { timestamp: last("timestamp")?, token: last("token")?, signatures })
+        let (Some(timestamp), Some(token)) = (last("timestamp"), last("token")) else { return Ok(None) };
+        Ok(Some(Self { timestamp, token, signatures }))
     }
 
     fn of_json(body: &[u8]) -> Result<Option<Self>, Rejected> {
@@ -196,7 +203,8 @@ impl Provider for Mailgun {
         mime::part(&mime::bytes(&form, file)?, part)
     }
 
-    /// 406 is the only refusal that Mailgun does not answer with another try, for eight hours.
+    /// 406 is the only refusal that Mailgun does not answer with another try, for eight hours. A time that is too far
+    /// away was signed by Mailgun: a clock may be wrong, and the mail must not be lost by it.
     fn answer(&self, outcome: Outcome) -> Answer {
         let usual = Answer::usual(outcome);
         match outcome {
@@ -204,6 +212,7 @@ impl Provider for Mailgun {
             Outcome::Refused(Reason::Conflict | Reason::Replay | Reason::UnknownPath) => {
                 Answer { status: 406, ..usual }
             }
+            Outcome::Refused(Reason::Stale) => Answer { status: 503, ..usual }.retry_after(CLOCK_WRONG),
             Outcome::Refused(_) if usual.status == 401 => Answer { status: 406, ..usual },
             _ => usual,
         }
@@ -220,6 +229,7 @@ impl Provider for Mailgun {
             ["To", "support@example.com"],
             ["Subject", text],
             ["X-Mailgun-Spf", "Pass"],
+            ["Received", "from mail.example.org by mail.example.com"],
         ])
         .to_string();
         let plain = format!("A sample from `aurora send-test`, {id}.\nThe file that came along holds one line.");
@@ -546,11 +556,12 @@ mod tests {
     fn answers_stop_or_keep_mailguns_tries() {
         let status = |outcome| Mailgun.answer(outcome).status;
         assert_eq!((status(Outcome::Stored), status(Outcome::Repeated)), (200, 200));
-        for reason in [Reason::Signature, Reason::Stale, Reason::Conflict, Reason::MissingHeader, Reason::UnknownPath] {
+        for reason in [Reason::Signature, Reason::Conflict, Reason::MissingHeader, Reason::UnknownPath] {
             assert_eq!(status(Outcome::Refused(reason)), 406, "{reason:?}");
         }
-        for reason in [Reason::StoreFailed, Reason::Overloaded] {
+        for reason in [Reason::StoreFailed, Reason::Overloaded, Reason::Stale] {
             assert_eq!(status(Outcome::Refused(reason)), 503, "{reason:?}");
+            assert!(Mailgun.answer(Outcome::Refused(reason)).retry_after.is_some());
         }
     }
 
@@ -574,6 +585,21 @@ mod tests {
     }
 
     #[test]
+    fn a_mail_of_many_long_fields_verifies_wherever_its_signature_stands() {
+        let long = "l".repeat(300_000);
+        let longs = ["body-plain", "body-html", "stripped-text", "stripped-html", "message-headers"];
+        let longs = longs.map(|name| (name, long.as_str()));
+        assert!(verify(&signed_form(&longs)).is_ok());
+        let timestamp = NOW.to_string();
+        let signature = sign("k", &timestamp, "t");
+        let first = [("timestamp", timestamp.as_str()), ("token", "t"), ("signature", &signature)];
+        assert!(verify(&form_request(&[&first[..], &longs[..]].concat())).is_ok());
+        let cut = [("timestamp", timestamp.as_str()), ("token", &long), ("signature", &signature)];
+        assert_eq!(verify(&form_request(&cut)), Err(Reason::TooLarge));
+        assert_eq!(Mailgun.answer(Outcome::Refused(Reason::TooLarge)).status, 413, "it may come again");
+    }
+
+    #[test]
     fn a_raw_mail_that_became_a_file_is_asked_for() {
         let raw = format!("From: a@b\r\nMessage-ID: <big@x>\r\n\r\n{}", "x".repeat(300_000));
         let request = signed_form(&[("recipient", "a@b"), ("body-mime", &raw)]);
@@ -583,6 +609,12 @@ mod tests {
         assert_eq!(Mailgun.file(&stored), Some(hex::encode(Sha256::digest(&raw))));
         let parsed = Mailgun.parse_with(&stored, raw.as_bytes());
         assert_eq!(parsed.attachments[0].name, "message.eml");
-        assert!(parsed.text.len() >= 300_000);
+        assert_eq!(
+            parsed.text.len(),
+            mail::MAX_TEXT
+                + "\n\n\nto: a@b\n".len()
+                + mail::NOTES.len()
+                + "not told: spf, dkim, spam, spam score".len()
+        );
     }
 }
