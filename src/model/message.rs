@@ -87,7 +87,8 @@ impl Attachment {
             .filter(|c| !hides(*c))
             .map(|c| if c.is_control() || matches!(c, ':' | '*' | '?' | '"' | '<' | '>' | '|') { '_' } else { c })
             .collect();
-        let plain = plain.trim().trim_start_matches(['.', '-']).trim_end_matches('.').trim();
+        let plain = plain.trim_start_matches(|c: char| c.is_whitespace() || matches!(c, '.' | '-'));
+        let plain = plain.trim_end_matches(|c: char| c.is_whitespace() || c == '.');
         if plain.is_empty() {
             return "attachment".to_owned();
         }
@@ -214,6 +215,8 @@ pub struct Contact {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn saved_as(name: &str) -> String {
@@ -236,6 +239,16 @@ mod tests {
         assert_eq!(lie, "a  1 B  application/x-executable, called application/pdf by its sender");
     }
 
+    proptest! {
+        #[test]
+        fn whatever_a_file_is_called_its_name_is_plain(name in "[-. \u{a0}\u{200b}/\\\\a\u{e4}]{0,20}|.{0,300}") {
+            let saved = saved_as(&name);
+            prop_assert!(!saved.starts_with(|c: char| c.is_whitespace() || matches!(c, '.' | '-')), "{saved:?}");
+            prop_assert!(!saved.is_empty() && saved.len() <= MAX_FILE_NAME);
+            prop_assert!(!saved.contains(['/', '\\']) && !saved.chars().any(char::is_control));
+        }
+    }
+
     #[test]
     fn names_of_files_lead_nowhere() {
         for (name, safe) in [
@@ -247,6 +260,9 @@ mod tests {
             (".bashrc", "bashrc"),
             ("..", "attachment"),
             ("-rf", "rf"),
+            (". .bash_profile", "bash_profile"),
+            ("- -rf", "rf"),
+            (".\u{a0}-\u{200b}.\u{3000}x. .", "x"),
             ("", "attachment"),
             ("a\u{1b}[2Jb\n.txt", "a_[2Jb_.txt"),
             ("invoice\u{202e}fdp.exe", "invoicefdp.exe"),
