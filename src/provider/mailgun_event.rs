@@ -1,8 +1,11 @@
 //! Mailgun's events about mail that was sent: delivered, opened, failed.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 use jiff::Timestamp;
 use serde_json::Value;
+use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
 use crate::model::{Parsed, Person, Report};
@@ -35,11 +38,19 @@ pub(super) fn identify(body: &Bytes, verified: &Verified) -> Envelope {
         time: data["timestamp"].as_f64().and_then(time).or(verified.time),
         key: key.or_else(|| verified.id.as_ref().map(|token| format!("token {token}"))),
         body_window: None,
-        data: body.clone(),
+        data: without_signature(body),
         // The signature is another at each try.
         content: Some(Sha256::digest(value.to_string()).into()),
         dead: dead.map(str::to_owned),
     }
+}
+
+/// The JSON without what a replay needs.
+fn without_signature(body: &Bytes) -> Bytes {
+    // The values stay as they came, to the last digit of a number.
+    let Ok(mut members) = serde_json::from_slice::<BTreeMap<String, Box<RawValue>>>(body) else { return body.clone() };
+    members.remove("signature");
+    serde_json::to_vec(&members).map_or_else(|_| body.clone(), Bytes::from)
 }
 
 fn is_word(text: &str) -> bool {
@@ -82,15 +93,23 @@ pub(super) fn read(stored: &Stored<'_>) -> Parsed {
         from,
         subject: format!("{what}: {about} to {to}"),
         text: lines.collect::<Vec<_>>().join("\n"),
-        thread: mail.unwrap_or(to).to_owned(),
+        thread: mail.map_or_else(|| to.to_owned(), |mail| super::mail::thread(to, mail)),
         refs: mail.map(str::to_owned).into_iter().collect(),
-        report: mail.map(|mail| report(data, mail, stored.kind)),
+        report: mail.map(|mail| report(data, about_one(mail, recipient), stored.kind)),
         ..Parsed::default()
     }
 }
 
+/// The mail `id` as `recipient` has it: one mail to two comes through to one and not to the other.
+fn about_one(id: &str, recipient: Option<&str>) -> String {
+    match recipient {
+        Some(recipient) => format!("{id} {}", recipient.to_lowercase()),
+        None => id.to_owned(),
+    }
+}
+
 /// What an event says about the mail `about`. Events come in any order; what is known to have happened later holds.
-fn report(data: &Value, about: &str, kind: &str) -> Report {
+fn report(data: &Value, about: String, kind: &str) -> Report {
     let status = kind.strip_prefix("mailgun.").unwrap_or(kind);
     let rank = match status {
         "failed.temporary" => 2,
@@ -104,7 +123,7 @@ fn report(data: &Value, about: &str, kind: &str) -> Report {
     let reason =
         reasons.iter().filter_map(|pointer| data.pointer(pointer)?.as_str()).find(|text| !text.trim().is_empty());
     Report {
-        about: about.to_owned(),
+        about,
         status: status.to_owned(),
         rank,
         detail: reason.unwrap_or_default().to_owned(),
@@ -142,8 +161,29 @@ mod tests {
         );
         assert_eq!(parsed.refs, ["m@x"]);
         let report = parsed.report.expect("a report");
-        assert_eq!((report.about.as_str(), report.status.as_str(), report.rank), ("m@x", "failed.permanent", 6));
+        assert_eq!(
+            (report.about.as_str(), report.status.as_str(), report.rank),
+            ("m@x bob@example.org", "failed.permanent", 6)
+        );
         assert_eq!((report.detail.as_str(), report.needs_somebody), ("no such user", true));
+    }
+
+    #[test]
+    fn the_signature_is_not_stored_and_nothing_else_is_changed() {
+        let body = r#"{"signature":{"timestamp":"1","token":"t","signature":"00"},"event-data":{"event":"x","id":"1","n":1.50}}"#;
+        assert_eq!(&identified(body).data[..], br#"{"event-data":{"event":"x","id":"1","n":1.50}}"#);
+    }
+
+    #[test]
+    fn each_recipient_of_a_mail_has_reports_of_his_own() {
+        let about = |recipient: &str| {
+            let data = serde_json::json!({"event-data": {"recipient": recipient, "message": {"headers": {"message-id": "m@x"}}}});
+            let data = data.to_string();
+            let stored = Stored { kind: "mailgun.delivered", key: "k", headers: &[], data: data.as_bytes() };
+            read(&stored).report.expect("a report").about
+        };
+        assert_ne!(about("ann@example.org"), about("bob@example.org"));
+        assert_eq!(about("Ann@example.org"), about("ann@example.org"));
     }
 
     #[test]
