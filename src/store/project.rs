@@ -254,15 +254,15 @@ fn project_one(connection: &Connection, projection: &Projection) -> rusqlite::Re
         }
     }
     let contact = contact(connection, event, parsed, *vip)?;
-    let conversation = match names::conversation(connection, event, parsed)? {
+    let contact_n = contact.as_ref().map(|contact| contact.n);
+    let conversation = match names::conversation(connection, event, contact_n, parsed)? {
         Some(known) => known,
         None => conversation(connection, event, parsed)?,
     };
-    names::remember(connection, event.channel_n, conversation, parsed)?;
+    names::remember(connection, event.channel_n, contact_n, conversation, parsed)?;
     let subject = listed_subject(parsed);
     let preview = cut(&one_line(cut(&parsed.text, 4 * PREVIEW)), PREVIEW).to_owned();
     let text = cut(&parsed.text, MAX_TEXT);
-    let contact_n = contact.as_ref().map(|contact| contact.n);
     let new = connection
         .prepare_cached(
             "INSERT OR IGNORE INTO message (seq, channel, conversation, contact, subject, preview, text)

@@ -205,6 +205,37 @@ async fn attachments_are_written_once_and_conversations_found_by_name() {
 }
 
 #[tokio::test]
+async fn a_name_joins_messages_of_one_contact_only_and_cannot_be_taken_away() {
+    let dir = tempfile::tempdir().expect("temp dir");
+    let store = open(&dir);
+    let (a, _) = channels(&store).await;
+    // Eve names a message of Ann before it came and one after.
+    let mails = [("e1", "eve", "m1"), ("m1", "ann", "m0"), ("e2", "eve", "m1"), ("m2", "ann", "m1"), ("m0", "ann", "")];
+    for (name, _, _) in mails {
+        record(&store, event(a, Some(name), name, 0)).await;
+    }
+    let pending = store.pending(10).expect("reads");
+    let ids: Vec<_> = pending.iter().map(|event| event.id).collect();
+    let read = |event: super::PendingEvent| {
+        let (name, from, answers) = mails.into_iter().find(|(name, ..)| *name == event.key).expect("a name");
+        let parsed = Parsed {
+            from: Some(crate::model::Person { address: from.into(), name: String::new() }),
+            thread: format!("{from} {name}"),
+            name: Some(name.to_owned()),
+            refs: if answers.is_empty() { Vec::new() } else { vec![answers.to_owned()] },
+            ..Parsed::default()
+        };
+        Projection { parsed: Some(parsed), vip: false, event }
+    };
+    store.project(pending.into_iter().map(read).collect(), true).await.expect("projects");
+    let found: Vec<_> =
+        ids.iter().map(|id| store.message((*id).into()).expect("reads").expect("a message").conversation).collect();
+    assert_eq!((found[1], found[1]), (found[3], found[4]), "Ann's are one, the first of them last");
+    assert_eq!(found[0], found[2]);
+    assert_ne!(found[0], found[1]);
+}
+
+#[tokio::test]
 async fn an_equal_body_is_a_replay_inside_its_window_filed_or_not() {
     for filed in [false, true] {
         let dir = tempfile::tempdir().expect("temp dir");
