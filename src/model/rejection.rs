@@ -50,6 +50,30 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// All of them.
+    pub const ALL: [Self; 20] = [
+        Self::UnknownPath,
+        Self::Method,
+        Self::ContentType,
+        Self::Address,
+        Self::MissingHeader,
+        Self::DoubledHeader,
+        Self::MalformedHeader,
+        Self::MalformedBody,
+        Self::Signature,
+        Self::Stale,
+        Self::SecretInQuery,
+        Self::Assurance,
+        Self::Conflict,
+        Self::Replay,
+        Self::TooLarge,
+        Self::BodyTimeout,
+        Self::RateLimited,
+        Self::Overloaded,
+        Self::StoreFailed,
+        Self::Connections,
+    ];
+
     /// The word kept in the store and in `--json`.
     #[must_use]
     pub fn as_str(self) -> &'static str {

@@ -263,6 +263,10 @@ mod tests {
 
     #[test]
     fn nothing_is_ever_answered_404_or_410() {
+        for reason in Reason::ALL {
+            let status = Typeform.answer(Outcome::Refused(reason)).status;
+            assert!(!matches!(status, 404 | 410), "{reason:?}");
+        }
         for reason in [Reason::UnknownPath, Reason::Method] {
             let answer = Typeform.answer(Outcome::Refused(reason));
             assert_eq!((answer.status, answer.retry_after), (503, Some(COME_BACK)));

@@ -229,6 +229,66 @@ fn events_and_what_is_set_up_wrongly_are_told_apart() {
 }
 
 #[test]
+fn a_mail_made_to_kill_its_reader_is_shown_and_the_next_one_too() {
+    let site = Site::served();
+    let level = "Content-Type: message/rfc822\r\n\r\n";
+    let raw = format!("From: eve@example.org\r\nSubject: deep\r\n{}", level.repeat((4 << 20) / level.len()));
+    let nested = vec![("recipient", "a@example.com".to_owned()), ("body-mime", raw.clone())];
+    assert_eq!(post(&site, &signed(&site, "t1", nested)), 200);
+    let mut bomb = signed(&site, "t2", mail("bomb", None, "[cid:a]"));
+    let map: Vec<String> =
+        ('a'..='z').zip(1..).map(|(id, number)| format!("\"<{id}>\":\"attachment-{number}\"")).collect();
+    bomb.push(("content-id-map", format!("{{{}}}", map.join(","))));
+    let file = |id: char, number: u32| {
+        let name = format!("[cid:{}]", char::from_u32(u32::from(id) + 1).expect("a letter")).repeat(140);
+        (format!("name=\"attachment-{number}\"; filename=\"{name}\""), &b"x"[..])
+    };
+    let files: Vec<(String, &[u8])> = ('a'..='z').zip(1..).map(|(id, number)| file(id, number)).collect();
+    let (content_type, body) = multipart(&bomb, &files);
+    assert_eq!(site.post("/hooks/mailgun", &[("content-type", &content_type)], &body).status, 200);
+    assert_eq!(post(&site, &signed(&site, "t3", mail("next", None, "Hello"))), 200);
+    site.projected(3);
+    let list = site.json(&["inbox", "list"]);
+    let id = list[2]["id"].as_str().expect("an id");
+    assert_eq!(list[2]["subject"], "deep");
+    let dir = site.path().join("saved");
+    site.ok(&["inbox", "show", id, "--save", dir.to_str().expect("text")]);
+    assert!(std::fs::read_to_string(dir.join("message.eml")).expect("saved") == raw, "the whole of it");
+}
+
+#[test]
+fn a_genuine_mail_of_many_long_fields_is_taken() {
+    let site = Site::served();
+    let mut fields = mail("large", None, &"p".repeat(300_000));
+    let long = ["body-html", "stripped-text", "stripped-html", "stripped-signature"];
+    fields.extend(long.map(|name| (name, "l".repeat(300_000))));
+    assert_eq!(post(&site, &signed(&site, "t1", fields)), 200);
+    assert_eq!(only_message(&site)["subject"], "Two pots");
+}
+
+#[test]
+fn nobody_joins_the_conversation_of_another_by_naming_it() {
+    let site = Site::served();
+    let from = |address: &str, mut fields: Vec<(&'static str, String)>| {
+        fields[2].1 = address.to_owned();
+        fields
+    };
+    for (token, address, id, answers) in [
+        ("a", "ann@example.org", "m1", None),
+        ("b", "eve@example.org", "e1", Some("m1")),
+        ("c", "ann@example.org", "m2", Some("m1")),
+    ] {
+        assert_eq!(post(&site, &signed(&site, token, from(address, mail(id, answers, id)))), 200);
+        site.projected(site.events("mailgun"));
+    }
+    let list = site.json(&["inbox", "list"]);
+    let conversation =
+        |row: usize| site.json(&["inbox", "show", list[row]["id"].as_str().expect("an id")])["conversation"].clone();
+    assert_eq!(conversation(2), conversation(0));
+    assert_ne!(conversation(2), conversation(1));
+}
+
+#[test]
 fn the_sample_is_a_mail_with_a_file() {
     let site = Site::served();
     site.ok(&["send-test", "mailgun"]);
