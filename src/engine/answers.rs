@@ -241,6 +241,7 @@ mod tests {
 
     use super::super::checks::{CheckSet, Checks};
     use super::super::projector::{Projector, Reading};
+    use super::super::reading_mark::ReadingMark;
     use super::super::supervisor::Supervisor;
     use super::*;
 
@@ -253,6 +254,7 @@ mod tests {
         let projector = Arc::new(Projector {
             store: Arc::clone(&store),
             blobs: Arc::new(Blobs::open(dir.path()).expect("a directory")),
+            mark: ReadingMark::open(dir.path()),
             reading: Swap::new(Reading { channels: std::collections::HashMap::new(), vip: config.vip.clone() }),
             inputs: inputs.clone(),
             projected: Notify::new(),

@@ -24,6 +24,7 @@ mod mint;
 mod pace;
 mod panels;
 mod projector;
+mod reading_mark;
 mod recent;
 mod reload;
 #[cfg(test)]

@@ -14,6 +14,7 @@ use crate::store::{Blobs, PendingEvent, Projected, Projection, Store, StoreError
 
 use super::doors::Channels;
 use super::pace::Pace;
+use super::reading_mark::ReadingMark;
 use super::supervisor::TaskContext;
 use super::{Input, files};
 
@@ -37,6 +38,7 @@ pub(super) struct Projector {
     pub store: Arc<Store>,
     pub blobs: Arc<Blobs>,
     pub reading: Swap<Reading>,
+    pub mark: ReadingMark,
     pub inputs: mpsc::Sender<Input>,
     /// Rung when there is something to index.
     pub projected: Notify,
@@ -153,12 +155,14 @@ impl Projector {
 
     fn parse_all(&self, events: Vec<PendingEvent>) -> Result<Vec<Projection>, StoreError> {
         let reading = self.reading.get();
-        events.into_iter().map(|event| reading.parse(event, &self.blobs)).collect()
+        let projections = events.into_iter().map(|event| reading.parse(event, &self.blobs, &self.mark)).collect();
+        self.mark.end();
+        projections
     }
 }
 
 impl Reading {
-    fn parse(&self, event: PendingEvent, blobs: &Blobs) -> Result<Projection, StoreError> {
+    fn parse(&self, event: PendingEvent, blobs: &Blobs, mark: &ReadingMark) -> Result<Projection, StoreError> {
         if event.dead.is_some() {
             return Ok(Projection { event, parsed: None, vip: false });
         }
@@ -173,8 +177,9 @@ impl Reading {
             }
             None => Ok(provider::parse_any(&stored)),
         });
-        let parsed: Result<Parsed, StoreError> = std::panic::catch_unwind(parse).unwrap_or_else(|_| {
-            tracing::error!(event = %event.id, "the parser panicked; the body is shown as it is");
+        let parsed = mark.begin(event.seq).then(|| std::panic::catch_unwind(parse));
+        let parsed: Result<Parsed, StoreError> = parsed.and_then(Result::ok).unwrap_or_else(|| {
+            tracing::error!(event = %event.id, "reading it panicked or ended aurora twice; the body is shown as it is");
             Ok(provider::parse_plain(&stored))
         });
         let parsed = parsed?;
@@ -246,6 +251,7 @@ mod tests {
         let projector = Arc::new(Projector {
             store,
             blobs,
+            mark: ReadingMark::open(dir.path()),
             reading: Swap::new(Reading { channels: HashMap::new(), vip: VipList::default() }),
             inputs: sender.clone(),
             projected: Notify::new(),

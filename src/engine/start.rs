@@ -25,6 +25,7 @@ use super::driver::Driver;
 use super::lifetime::see_through;
 use super::panels::Panels;
 use super::projector::{Projector, Reading};
+use super::reading_mark::ReadingMark;
 use super::reload::{Origin, Reloader};
 use super::state::{ACTIVITY, Beginning, Engine, INBOX};
 use super::supervisor::{Supervisor, TaskSpec};
@@ -125,6 +126,7 @@ pub async fn start(
     let projector = Arc::new(Projector {
         store: Arc::clone(&store),
         blobs: Arc::clone(&blobs),
+        mark: ReadingMark::open(&config.state_dir),
         reading: Swap::new(Reading { channels: channels.clone(), vip: config.vip.clone() }),
         inputs: inputs.clone(),
         projected: Notify::new(),

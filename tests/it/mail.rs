@@ -257,6 +257,30 @@ fn a_mail_made_to_kill_its_reader_is_shown_and_the_next_one_too() {
 }
 
 #[test]
+fn an_event_that_ended_two_runs_while_it_was_read_is_shown_as_it_is() {
+    let mut site = Site::served();
+    assert_eq!(post(&site, &signed(&site, "t1", mail("m1", None, "one"))), 200);
+    site.projected(1);
+    site.kill();
+    // What two runs that ended with the second event would have left.
+    let note = [&2_i64.to_le_bytes()[..], &2_u32.to_le_bytes()].concat();
+    std::fs::write(site.path().join("state/reading"), note).expect("writes");
+    site.serve();
+    for (token, id) in [("t2", "m2"), ("t3", "m3")] {
+        assert_eq!(post(&site, &signed(&site, token, mail(id, None, id))), 200);
+    }
+    site.projected(3);
+    let list = site.json(&["inbox", "list"]);
+    let subject = |row: usize| list[row]["subject"].as_str().expect("a subject");
+    assert_eq!((subject(0), subject(2)), ("Two pots", "Two pots"));
+    assert_ne!(subject(1), "Two pots", "its parser was not asked");
+    site.kill();
+    site.serve();
+    assert_eq!(site.ok(&["events", "replay"]), "3 events were read again");
+    assert_eq!(site.json(&["inbox", "list"])[1]["subject"], "Two pots", "a parser that was mended reads it");
+}
+
+#[test]
 fn a_genuine_mail_of_many_long_fields_is_taken() {
     let site = Site::served();
     let mut fields = mail("large", None, &"p".repeat(300_000));
