@@ -5,6 +5,7 @@ mod caller;
 mod metrics;
 mod openapi;
 mod problem;
+mod seats;
 mod socket;
 mod updates;
 

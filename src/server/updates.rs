@@ -4,7 +4,6 @@
 //! the client is. So a burst, a slow client and a line that broke cost time and no event.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
@@ -14,7 +13,6 @@ use axum::response::Response;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use jiff::Timestamp;
 use serde::Serialize;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -25,6 +23,7 @@ use crate::protocol::{Notice, Overall, Problem, Reply, Request, RequestId, Snaps
 
 use super::caller::{Caller, turned_away};
 use super::problem::{problem, problem_with, unavailable};
+use super::seats::{Full, Seat, Seats};
 
 /// What the `OpenAPI` description says about the stream.
 pub(super) const DESCRIPTION: &str = "Frames are JSON objects. `frame` is `system` or `event`: a sender chooses an \
@@ -36,8 +35,6 @@ pub(super) const DESCRIPTION: &str = "Frames are JSON objects. `frame` is `syste
 
 /// The subprotocol that is spoken.
 const PROTOCOL: &str = "aurora.v1";
-/// Streams open at once.
-const STREAMS: usize = 64;
 /// Events read at once.
 const PAGE: usize = 200;
 /// Events that are sent late. Whoever missed more begins anew.
@@ -58,13 +55,13 @@ const FAREWELL: Duration = Duration::from_secs(1);
 pub(super) struct Stream {
     handle: Handle,
     stop: CancellationToken,
-    permits: Arc<Semaphore>,
+    seats: Seats,
     open: TaskTracker,
 }
 
 impl Stream {
     pub(super) fn new(handle: Handle, stop: CancellationToken) -> Self {
-        Self { handle, stop, permits: Arc::new(Semaphore::new(STREAMS)), open: TaskTracker::new() }
+        Self { handle, stop, seats: Seats::default(), open: TaskTracker::new() }
     }
 
     /// Waits until the streams have ended; who does not listen is not waited for.
@@ -90,13 +87,15 @@ pub(super) async fn open(
         let websocket = HeaderValue::from_static("websocket");
         problem_with(StatusCode::UPGRADE_REQUIRED, "this path speaks WebSocket only", header::UPGRADE, websocket)
     })?;
-    let permit = Arc::clone(&stream.permits).try_acquire_owned();
-    let permit = permit.map_err(|_| unavailable(format!("{STREAMS} streams are open already")))?;
+    let seat = stream.seats.take(&caller.credential).map_err(|full| match full {
+        Full::All => unavailable(full.to_string()),
+        Full::Each => problem_with(StatusCode::TOO_MANY_REQUESTS, full.to_string(), header::RETRY_AFTER, 1),
+    })?;
     let joined = stream.handle.join(caller.credential, true, true).await.map_err(|why| turned_away(&why))?;
     let upgrade = upgrade.protocols([PROTOCOL]).max_message_size(FROM_CLIENT).max_frame_size(FROM_CLIENT);
     Ok(upgrade.on_upgrade(move |socket| async move {
         let follower = Follower { socket, joined, since, seq: None, hinted: 0, reading: None, asked: 0 };
-        stream.open.clone().track_future(follower.run(stream.stop.clone(), permit)).await;
+        stream.open.clone().track_future(follower.run(stream.stop.clone(), seat)).await;
     }))
 }
 
@@ -179,7 +178,7 @@ struct Follower {
 }
 
 impl Follower {
-    async fn run(mut self, stop: CancellationToken, _permit: OwnedSemaphorePermit) {
+    async fn run(mut self, stop: CancellationToken, _seat: Seat) {
         let Err(end) = self.follow(&stop).await else { return };
         if let End::Close(code, reason) = end {
             let frame = Message::Close(Some(CloseFrame { code, reason: reason.into() }));
