@@ -5,7 +5,7 @@ use std::io::Write;
 use jiff::Timestamp;
 
 use crate::config::Config;
-use crate::model::{Identity, RecognisedBy, Scope, Token, TokenWish, age};
+use crate::model::{Identity, RecognisedBy, Role, Scope, TokenRow, TokenWish, age};
 use crate::protocol::{Reply, Request};
 
 use super::args::{AccessCommand, Global, TokenCommand};
@@ -32,7 +32,7 @@ pub(super) async fn run(command: AccessCommand, config: &Config, global: &Global
                         "{}: {} as {}, {}, expires {}; this is the only time it is shown",
                         token.id,
                         token.operator,
-                        token.role,
+                        role_of(&token),
                         scopes_of(&token),
                         end(&token),
                     )?;
@@ -65,27 +65,31 @@ fn sentence(identity: &Identity) -> String {
     format!("{}  {}  recognised by {by}", identity.operator, identity.role)
 }
 
-fn scopes_of(token: &Token) -> String {
+fn role_of(token: &TokenRow) -> &'static str {
+    token.role.map_or("none", Role::as_str)
+}
+
+fn scopes_of(token: &TokenRow) -> String {
     match &token.scopes {
         None => "all scopes".to_owned(),
         Some(scopes) => scopes.iter().map(|scope: &Scope| scope.as_str()).collect::<Vec<_>>().join(", "),
     }
 }
 
-fn end(token: &Token) -> String {
+fn end(token: &TokenRow) -> String {
     token.expires.map_or_else(|| "never".to_owned(), |end| end.strftime("%Y-%m-%d").to_string())
 }
 
-fn table(tokens: &[Token]) -> Result<(), Failure> {
+fn table(tokens: &[TokenRow]) -> Result<(), Failure> {
     let now = Timestamp::now();
     let rows = tokens.iter().map(|token| {
         [
             token.id.to_string(),
             token.operator.to_string(),
-            token.role.to_string(),
+            role_of(token).to_owned(),
             scopes_of(token),
             age(token.created, now),
-            if token.is_active(now) { end(token) } else { "expired".to_owned() },
+            if token.expires.is_none_or(|end| now <= end) { end(token) } else { "expired".to_owned() },
             token.used.map_or_else(|| "never".to_owned(), |used| age(used, now)),
         ]
     });

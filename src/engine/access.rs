@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::config::Operators;
-use crate::model::{Identity, OperatorName, RecognisedBy, Role, Token, TokenHash, TokenId, TokenWish};
+use crate::model::{Identity, OperatorName, RecognisedBy, Role, Scope, Token, TokenHash, TokenId, TokenRow, TokenWish};
 use crate::policy;
 
 /// Tokens kept. More are a mistake of a script, not a need.
@@ -15,11 +15,11 @@ const USED: SignedDuration = SignedDuration::from_secs(60);
 /// Characters of a name from outside that a refusal repeats.
 const REPEATED: usize = 64;
 
-/// What the holder of a token that does not count is told; no more, so that nobody can tell the three apart.
-const NO_TOKEN: &str = "the token is unknown, expired or revoked";
+/// What the holder of a token that does not count is told; no more, so that nobody can tell which.
+const NO_TOKEN: &str = "the token is unknown, expired or revoked, or its operator is gone";
 
 /// What a client shows to be let in.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Credential {
     /// A process on this machine.
     Local {
@@ -46,6 +46,21 @@ pub enum TurnedAway {
     /// The engine has stopped.
     #[error("the engine has stopped")]
     Stopped,
+}
+
+/// A token that may be made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Grant {
+    /// Whose it is to be.
+    pub operator: OperatorName,
+    /// What it may do.
+    pub role: Role,
+    /// Whether its operator is in the configuration.
+    pub configured: bool,
+    /// Of what its role may, only this; everything when absent.
+    pub scopes: Option<Vec<Scope>>,
+    /// The moment after which it no longer counts.
+    pub expires: Option<Timestamp>,
 }
 
 /// Whoever owns the state directory.
@@ -130,14 +145,21 @@ impl Access {
     fn by_token(&self, hash: &TokenHash, now: Timestamp) -> Result<Identity, String> {
         let token = self.tokens.get(hash).filter(|token| token.is_active(now));
         let token = token.ok_or(NO_TOKEN)?;
-        // Whoever may less since the token was made may less by the token too.
-        let most = self.operators.get(&token.operator).map_or(token.role, |operator| operator.role);
         Ok(Identity {
             operator: token.operator.clone(),
-            role: token.role.min(most),
+            role: self.role_of(token).ok_or(NO_TOKEN)?,
             scopes: token.scopes.clone(),
             by: RecognisedBy::Token(token.id),
         })
+    }
+
+    /// What `token` may do by now. Whoever may less since it was made may less by it too, and whoever is no operator
+    /// any more may nothing.
+    fn role_of(&self, token: &Token) -> Option<Role> {
+        match self.operators.get(&token.operator) {
+            Some(operator) => Some(token.role.min(operator.role)),
+            None => (!token.configured).then_some(token.role),
+        }
     }
 
     /// Notes that the token behind `identity` is used; answers its id when that is worth keeping.
@@ -170,8 +192,8 @@ impl Access {
         self.operators = operators;
     }
 
-    /// Completes a wish for a token, or says why there cannot be such a token.
-    pub(super) fn grant(&self, wish: TokenWish, now: Timestamp) -> Result<TokenWish, String> {
+    /// Decides on a wish for a token, or says why there cannot be such a token.
+    pub(super) fn grant(&self, wish: TokenWish, now: Timestamp) -> Result<Grant, String> {
         let most = self.operators.get(&wish.operator).map(|operator| operator.role);
         let role = wish.role.or(most).unwrap_or(Role::Viewer);
         if let Some(most) = most.filter(|most| role > *most) {
@@ -183,7 +205,8 @@ impl Access {
         if self.tokens.len() >= TOKENS {
             return Err(format!("there are {TOKENS} tokens already; revoke some"));
         }
-        Ok(TokenWish { role: Some(role), ..wish })
+        let TokenWish { operator, scopes, expires, .. } = wish;
+        Ok(Grant { operator, role, configured: most.is_some(), scopes, expires })
     }
 
     pub(super) fn knows(&self, id: TokenId) -> bool {
@@ -199,17 +222,29 @@ impl Access {
     }
 
     /// All tokens, the oldest first.
-    pub(super) fn tokens(&self) -> Vec<Token> {
-        let mut tokens: Vec<Token> = self.tokens.values().cloned().collect();
+    pub(super) fn tokens(&self) -> Vec<TokenRow> {
+        let mut tokens: Vec<TokenRow> = self.tokens.values().map(|token| row(token, self.role_of(token))).collect();
         tokens.sort_by_key(|token| (token.created, token.id));
         tokens
+    }
+}
+
+/// `token` as it is told of.
+pub(super) fn row(token: &Token, role: Option<Role>) -> TokenRow {
+    TokenRow {
+        id: token.id,
+        operator: token.operator.clone(),
+        role,
+        scopes: token.scopes.clone(),
+        created: token.created,
+        expires: token.expires,
+        used: token.used,
     }
 }
 
 #[cfg(test)]
 mod tests {
     use crate::config;
-    use crate::model::Scope;
 
     use super::*;
 
@@ -239,6 +274,7 @@ mod tests {
             id,
             operator: name(operator),
             role,
+            configured: true,
             scopes: None,
             created: at(0),
             expires: Some(at(100)),
@@ -308,7 +344,30 @@ mod tests {
         }
         access.configure(operators(""));
         let roles = before.map(|who| access.again(&who, at(0)).map(|who| who.role).ok());
-        assert_eq!(roles, [None, None, Some(Role::Admin)], "a token has its own role");
+        assert_eq!(roles, [None, None, None], "nobody comes back with an older role");
+    }
+
+    #[test]
+    fn a_token_ends_with_its_operator_and_one_of_nobody_configured_has_its_own_role() {
+        let mut access = access("[operators.anna]\nrole = \"admin\"\n");
+        let operators = |text: &str| config::parse(text, None).expect("no mistake").operators;
+        let (hash, anna) = token(1, "anna", Role::Admin);
+        access.add(hash, anna);
+        let (other, script) = token(2, "script", Role::Operator);
+        access.add(other, Token { configured: false, ..script });
+        let roles = |access: &mut Access| {
+            let listed: Vec<_> = access.tokens().into_iter().map(|token| token.role).collect();
+            let counts = [hash, other].map(|hash| access.admit(&Credential::Token(hash), true, at(0)));
+            assert_eq!(listed, counts.map(|who| who.ok().map(|who| who.role)), "the list tells what counts");
+            listed
+        };
+        assert_eq!(roles(&mut access), [Some(Role::Admin), Some(Role::Operator)]);
+        access.configure(operators("[operators.anna]\nrole = \"viewer\"\n[operators.script]\nrole = \"viewer\"\n"));
+        assert_eq!(roles(&mut access), [Some(Role::Viewer), Some(Role::Viewer)], "demoted");
+        access.configure(operators(""));
+        assert_eq!(roles(&mut access), [None, Some(Role::Operator)], "removed");
+        access.configure(operators("[operators.anna]\nrole = \"approver\"\n"));
+        assert_eq!(roles(&mut access), [Some(Role::Approver), Some(Role::Operator)], "back");
     }
 
     #[test]
@@ -320,10 +379,10 @@ mod tests {
             scopes: Some(vec![Scope::Stats]),
             expires: Some(at(10)),
         };
-        let role = |wish| access.grant(wish, at(0)).map(|wish| wish.role);
-        assert_eq!(role(wish("anna", None)), Ok(Some(Role::Approver)));
-        assert_eq!(role(wish("ci", None)), Ok(Some(Role::Viewer)));
-        assert_eq!(role(wish("new", None)), Ok(Some(Role::Viewer)), "not configured");
+        let role = |wish| access.grant(wish, at(0)).map(|grant| (grant.role, grant.configured));
+        assert_eq!(role(wish("anna", None)), Ok((Role::Approver, true)));
+        assert_eq!(role(wish("ci", None)), Ok((Role::Viewer, true)));
+        assert_eq!(role(wish("new", None)), Ok((Role::Viewer, false)), "not configured");
         assert!(role(wish("ci", Some(Role::Admin))).expect_err("more").contains("ci has the role viewer"));
         assert!(access.grant(wish("ci", None), at(10)).expect_err("late").contains("expired"));
     }

@@ -8,6 +8,7 @@ use crate::model::{ContactId, Mark, MessageId, Rejection};
 use crate::protocol::{Bytes, ClientId, FullEvent, Refusal, Reply, Request, RequestId};
 use crate::store::{Store, StoreError};
 
+use super::access::row;
 use super::checks::history;
 use super::driver::Driver;
 use super::projector::blocking;
@@ -104,11 +105,11 @@ impl Driver {
     /// Does something about tokens.
     pub(super) fn token(&self, effect: TokenEffect) -> Vec<Input> {
         match effect {
-            TokenEffect::Add { client, id, wish } => {
+            TokenEffect::Add { client, id, grant } => {
                 let store = Arc::clone(&self.store);
                 self.answer(client, id, async move {
-                    let (hash, token, fresh) = mint::mint(&store, wish, Timestamp::now()).await.map_err(failed)?;
-                    let reply = Reply::TokenAdded(Box::new(token.clone()), fresh);
+                    let (hash, token, fresh) = mint::mint(&store, grant, Timestamp::now()).await.map_err(failed)?;
+                    let reply = Reply::TokenAdded(Box::new(row(&token, Some(token.role))), fresh);
                     Ok((reply, Some(Aftermath::TokenAdded(hash, token))))
                 })
             }

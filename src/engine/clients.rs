@@ -78,7 +78,7 @@ impl Engine {
             Request::WhoAmI => answer(Ok(Reply::Identity(identity.clone()))),
             Request::Tokens => answer(Ok(Reply::Tokens(self.access.tokens()))),
             Request::AddToken(wish) => match self.access.grant(wish, now) {
-                Ok(wish) => vec![Effect::Token(TokenEffect::Add { client, id, wish })],
+                Ok(grant) => vec![Effect::Token(TokenEffect::Add { client, id, grant })],
                 Err(why) => answer(Err(Refusal::Failed(why))),
             },
             Request::RevokeToken(token) if self.access.knows(token) => {

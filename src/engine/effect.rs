@@ -2,12 +2,11 @@
 
 use jiff::Timestamp;
 
-use crate::model::{
-    CheckId, ContactId, EventFilter, Identity, Mark, MessageId, OperatorName, Rejection, TokenId, TokenWish,
-};
+use crate::model::{CheckId, ContactId, EventFilter, Identity, Mark, MessageId, OperatorName, Rejection, TokenId};
 use crate::protocol::{ClientId, Figures, Notice, Request, RequestId, Update};
 
 use super::TurnedAway;
+use super::access::Grant;
 
 /// One thing to do. Those with a `client` and an `id` come back as [`super::Input::Answered`].
 #[derive(Debug)]
@@ -110,8 +109,8 @@ pub enum TokenEffect {
         client: ClientId,
         /// The number of the request.
         id: RequestId,
-        /// Which token; its role is decided.
-        wish: TokenWish,
+        /// Which token.
+        grant: Grant,
     },
     /// Let one no longer count.
     Revoke {

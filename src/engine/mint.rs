@@ -5,13 +5,15 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use crate::model::{FreshToken, Role, Token, TokenHash, TokenId, TokenWish};
+use crate::model::{FreshToken, Token, TokenHash, TokenId};
 use crate::store::{Store, StoreError};
 
-/// Makes the token of `wish` and keeps its hash.
+use super::access::Grant;
+
+/// Makes the token that is granted and keeps its hash.
 pub(super) async fn mint(
     store: &Store,
-    wish: TokenWish,
+    grant: Grant,
     now: Timestamp,
 ) -> Result<(TokenHash, Token, FreshToken), StoreError> {
     let bytes: [u8; 32] = rand::random();
@@ -19,11 +21,12 @@ pub(super) async fn mint(
     let hash = TokenHash::of(&fresh.0);
     let token = Token {
         id: TokenId::from_uuid(Uuid::now_v7()),
-        operator: wish.operator,
-        role: wish.role.unwrap_or(Role::Viewer),
-        scopes: wish.scopes,
+        operator: grant.operator,
+        role: grant.role,
+        configured: grant.configured,
+        scopes: grant.scopes,
         created: now,
-        expires: wish.expires,
+        expires: grant.expires,
         used: None,
     };
     store.add_token(hash, token.clone()).await?;

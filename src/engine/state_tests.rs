@@ -48,6 +48,7 @@ fn token() -> Token {
         id: TokenId::from_uuid(uuid::Uuid::from_u128(1)),
         operator: name("ci"),
         role: Role::Viewer,
+        configured: false,
         scopes: None,
         created: at(0),
         expires: Some(at(10)),

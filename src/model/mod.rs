@@ -48,5 +48,5 @@ pub use storage::{StoreFault, StoreTrouble};
 pub use strip::{Slot, Strip};
 pub use target::{Expected, HttpTarget, PRESETS, ProcessTarget, Target, TcpStep, TcpTarget, TlsTarget, preset};
 pub use task::{TaskState, TaskStatus};
-pub use token::{FreshToken, Scope, Token, TokenHash, TokenWish};
+pub use token::{FreshToken, Scope, Token, TokenHash, TokenRow, TokenWish};
 pub use value::{Value, short_bytes, short_duration};

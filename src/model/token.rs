@@ -89,7 +89,7 @@ impl fmt::Debug for FreshToken {
 }
 
 /// What is known about a token.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Token {
     /// Unique id.
     pub id: TokenId,
@@ -97,6 +97,8 @@ pub struct Token {
     pub operator: OperatorName,
     /// What it may do; less when its operator may less.
     pub role: Role,
+    /// Whether its operator was in the configuration when it was made. It counts only while they are, then.
+    pub configured: bool,
     /// Of what its role may, only this; everything when absent.
     pub scopes: Option<Vec<Scope>>,
     /// When it was made.
@@ -113,6 +115,25 @@ impl Token {
     pub fn is_active(&self, now: Timestamp) -> bool {
         self.expires.is_none_or(|end| now <= end)
     }
+}
+
+/// A token as it is told of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TokenRow {
+    /// Unique id.
+    pub id: TokenId,
+    /// Whose it is.
+    pub operator: OperatorName,
+    /// What it may do by now. `None`: nothing, its operator is no longer in the configuration.
+    pub role: Option<Role>,
+    /// Of what its role may, only this; everything when absent.
+    pub scopes: Option<Vec<Scope>>,
+    /// When it was made.
+    pub created: Timestamp,
+    /// The moment after which it no longer counts.
+    pub expires: Option<Timestamp>,
+    /// When it was last used, to the minute.
+    pub used: Option<Timestamp>,
 }
 
 /// A token somebody asks for.

@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::model::{
     ChannelStats, CheckHistory, CheckId, Contact, Event, FreshToken, Identity, Marks, Message, MessageRow, Observation,
-    Report, Token,
+    Report, TokenRow,
 };
 
 use super::{Figures, Overall, Snapshot};
@@ -54,9 +54,9 @@ pub enum Reply {
     /// Who the client is.
     Identity(Identity),
     /// Tokens, the oldest first.
-    Tokens(Vec<Token>),
+    Tokens(Vec<TokenRow>),
     /// A token was made; this is the only time its secret is seen.
-    TokenAdded(Box<Token>, FreshToken),
+    TokenAdded(Box<TokenRow>, FreshToken),
 }
 
 /// One event with everything that came along.

@@ -109,7 +109,11 @@ fn path(summary: &str, id: &str, scope: Option<&str>, answers: &[(&str, &str, Va
     }
     let mut fails = vec![("413", "The request has a body", None), ("429", "Too many requests", Some("Retry-After"))];
     if let Some(scope) = scope {
-        fails.push(("401", "The token is missing, unknown, expired or revoked", Some("WWW-Authenticate")));
+        fails.push((
+            "401",
+            "The token is missing, unknown, expired or revoked, or its operator is gone",
+            Some("WWW-Authenticate"),
+        ));
         fails.push(("503", "The engine stops or is too busy", Some("Retry-After")));
         if scope != "any" {
             fails.push(("403", "The token is limited to other scopes", None));

@@ -677,6 +677,7 @@ async fn tokens_are_kept_until_they_are_revoked() {
         id: TokenId::from_uuid(Uuid::from_u128(number)),
         operator: "anna".parse().expect("a name"),
         role: Role::Approver,
+        configured: scopes.is_some(),
         scopes,
         created: at(0),
         expires: Some(at(10)),

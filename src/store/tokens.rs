@@ -15,7 +15,8 @@ impl Store {
     /// When the store cannot read.
     pub fn tokens(&self) -> Result<Vec<(TokenHash, Token)>, StoreError> {
         self.read(|connection| {
-            let sql = "SELECT hash, id, operator, role, scopes, created, expires, used FROM token ORDER BY n";
+            let sql =
+                "SELECT hash, id, operator, role, scopes, created, expires, used, configured FROM token ORDER BY n";
             connection.prepare(sql)?.query_map([], token)?.collect()
         })
     }
@@ -29,8 +30,8 @@ impl Store {
             let scopes =
                 token.scopes.map(|scopes| scopes.iter().map(|scope| scope.as_str()).collect::<Vec<_>>().join(" "));
             connection.execute(
-                "INSERT INTO token (hash, id, operator, role, scopes, created, expires, used)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, NULL)",
+                "INSERT INTO token (hash, id, operator, role, scopes, created, expires, used, configured)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, NULL, ?8)",
                 params![
                     &hash.0[..],
                     &token.id.as_uuid().as_bytes()[..],
@@ -39,6 +40,7 @@ impl Store {
                     scopes,
                     token.created.as_microsecond(),
                     token.expires.map(Timestamp::as_microsecond),
+                    token.configured,
                 ],
             )?;
             Ok(())
@@ -81,6 +83,7 @@ fn token(row: &Row<'_>) -> rusqlite::Result<(TokenHash, Token)> {
             id: TokenId::from_uuid(uuid(row, 1)?),
             operator: row.get_ref(2)?.as_str()?.parse().map_err(|e| corrupt(2, e))?,
             role: role.parse::<Role>().map_err(|e| corrupt(3, std::io::Error::other(e)))?,
+            configured: row.get(8)?,
             scopes: scopes.transpose().map_err(|e| corrupt(4, std::io::Error::other(e)))?,
             created: timestamp(row.get(5)?),
             expires: row.get::<_, Option<i64>>(6)?.map(timestamp),

@@ -248,6 +248,23 @@ fn a_token_counts_for_its_scopes_until_it_ends() {
 }
 
 #[test]
+fn a_token_ends_with_its_operator() {
+    let (site, api) = served("[operators.anna]\nrole = \"admin\"\n");
+    let anna = site.ok(&["access", "token", "add", "anna"]);
+    let role = || site.json(&["access", "token", "list"])[0]["role"].clone();
+    assert_eq!((get(api, "/api/stats", Some(&anna)).status, role()), (200, json!("admin")));
+    let file = site.path().join("config.toml");
+    let text = std::fs::read_to_string(&file).expect("reads");
+    std::fs::write(&file, text.replace("role = \"admin\"", "role = \"viewer\"")).expect("writes");
+    eventually("she is a viewer", || role() == "viewer");
+    assert_eq!(get(api, "/api/stats", Some(&anna)).status, 200);
+    std::fs::write(&file, text.replace("[operators.anna]\nrole = \"admin\"\n", "")).expect("writes");
+    eventually("she is gone", || role() == Value::Null);
+    is_problem(&get(api, "/api/stats", Some(&anna)), 401);
+    assert!(site.ok(&["access", "token", "list"]).contains("none"));
+}
+
+#[test]
 fn limits_hold_and_are_said() {
     let (site, api) = served("[limits]\napi_per_minute = 20\n");
     let all = token(&site, &[]);
