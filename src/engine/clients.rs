@@ -72,7 +72,11 @@ impl Engine {
         }
         let identity = &follower.identity;
         match request {
-            Request::Overall => answer(Ok(Reply::Overall(self.snapshot(now).overall(now)))),
+            Request::Overall => {
+                let fresh = self.glance.fresh(now);
+                let overall = fresh.unwrap_or_else(|| self.glance.keep(self.snapshot(now).overall(now), now));
+                answer(Ok(Reply::Overall(overall)))
+            }
             Request::Health => answer(Ok(Reply::Health(self.checks.health()))),
             Request::Figures => vec![Effect::Figures { client, id, figures: Box::new(self.figures()) }],
             Request::WhoAmI => answer(Ok(Reply::Identity(identity.clone()))),

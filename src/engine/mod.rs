@@ -15,6 +15,7 @@ mod doors;
 mod driver;
 mod effect;
 mod files;
+mod glance;
 mod handle;
 mod input;
 mod lifetime;

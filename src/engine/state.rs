@@ -15,6 +15,7 @@ use crate::store::Projected;
 use super::access::Access;
 use super::checks::CheckBoard;
 use super::clients::Follower;
+use super::glance::Glance;
 use super::panels::Panels;
 use super::recent::Recent;
 use super::tasks::Tasks;
@@ -75,6 +76,7 @@ pub struct Engine {
     dead_letters: u64,
     up_to: i64,
     pub(super) access: Access,
+    pub(super) glance: Glance,
     pub(super) clients: HashMap<ClientId, Follower>,
     stopping: bool,
 }
@@ -110,6 +112,7 @@ impl Engine {
             dead_letters: beginning.dead_letters,
             up_to: beginning.up_to,
             access: beginning.access,
+            glance: Glance::default(),
             clients: HashMap::new(),
             stopping: false,
         }
