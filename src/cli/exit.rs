@@ -3,6 +3,7 @@
 use std::fmt;
 use std::process::ExitCode;
 
+use crate::client::AttachError;
 use crate::config::ConfigError;
 use crate::engine::{LockError, StartError, TurnedAway};
 use crate::protocol::Refusal;
@@ -60,11 +61,19 @@ impl From<Refusal> for Failure {
 
 impl From<TurnedAway> for Failure {
     fn from(turned_away: TurnedAway) -> Self {
-        let exit = match &turned_away {
-            TurnedAway::Unrecognised(_) | TurnedAway::Denied(_) => Exit::Denied,
-            TurnedAway::Stopped => Exit::Down,
-        };
+        let exit = if turned_away.is_denial() { Exit::Denied } else { Exit::Down };
         Self::new(exit, turned_away)
+    }
+}
+
+impl From<AttachError> for Failure {
+    fn from(error: AttachError) -> Self {
+        let exit = match &error {
+            AttachError::Denied(_) | AttachError::Far { denied: true, .. } => Exit::Denied,
+            AttachError::Unreachable { .. } | AttachError::Far { .. } => Exit::Down,
+            AttachError::Refused(_) => Exit::Failed,
+        };
+        Self::new(exit, error)
     }
 }
 
@@ -98,3 +107,30 @@ impl From<std::io::Error> for Failure {
 
 /// What a command answers.
 pub(super) type Outcome = Result<Exit, Failure>;
+
+#[cfg(test)]
+mod tests {
+    use crate::client::Target;
+
+    use super::*;
+
+    #[test]
+    fn who_is_denied_on_whatever_machine_hears_so() {
+        let far = |denied| {
+            let Ok(Target::Ssh(target)) = Target::parse("ssh://hub.example.org", None) else { panic!("a target") };
+            AttachError::Far { target, why: "why".to_owned(), denied }
+        };
+        let unreachable =
+            AttachError::Unreachable { path: "/nowhere".into(), source: std::io::ErrorKind::NotFound.into() };
+        for (error, exit) in [
+            (AttachError::Denied("why".to_owned()), Exit::Denied),
+            (far(true), Exit::Denied),
+            (far(false), Exit::Down),
+            (unreachable, Exit::Down),
+            (AttachError::Refused("another version".to_owned()), Exit::Failed),
+        ] {
+            let text = error.to_string();
+            assert_eq!(Failure::from(error).exit, exit, "{text}");
+        }
+    }
+}

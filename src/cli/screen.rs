@@ -69,7 +69,7 @@ pub(super) async fn attach(config: &Config, args: &AttachArgs, global: &Global) 
     refuse_without_terminal("`aurora status` and `aurora watch` tell in lines of text how a running engine is")?;
     let client = Client::attach(target, true, global.read_only).await;
     // The engine may have a configuration of its own; this screen has its own too.
-    show(client.map_err(|error| Failure::new(Exit::Down, error))?, look, |_: &str| None).await
+    show(client?, look, |_: &str| None).await
 }
 
 async fn show(mut client: Client, look: Look, look_of: impl Fn(&str) -> Option<Look>) -> Outcome {

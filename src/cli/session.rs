@@ -29,7 +29,7 @@ impl Session {
             match Client::attach(target.clone(), false, global.read_only).await {
                 Ok(client) => return Ok(Self { client, own: None }),
                 Err(AttachError::Unreachable { .. }) => {}
-                Err(error) => return Err(Failure::new(Exit::Failed, error)),
+                Err(error) => return Err(error.into()),
             }
             match start(config.clone(), Doors::Closed, None, None).await {
                 Ok(running) => {

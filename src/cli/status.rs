@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::client::{Client, Target};
+use crate::client::{AttachError, Client, Target};
 use crate::config::Config;
 use crate::model::{ChannelPanel, age};
 use crate::protocol::{Problem, Reply, Request, Severity, Snapshot, severity};
@@ -27,7 +27,10 @@ struct Status {
 pub(super) async fn snapshot(config: &Config) -> Result<Box<Snapshot>, Failure> {
     let target = Target::Unix(socket_path(&config.state_dir));
     let client = Client::attach(target, false, true).await;
-    let mut client = client.map_err(|error| Failure::new(Exit::Down, format!("down: {error}")))?;
+    let mut client = client.map_err(|error| match error {
+        error @ AttachError::Denied(_) => error.into(),
+        error => Failure::new(Exit::Down, format!("down: {error}")),
+    })?;
     match client.answer(Request::Snapshot).await? {
         Reply::Snapshot(snapshot) => Ok(snapshot),
         reply => Err(unexpected(&reply)),

@@ -2,7 +2,7 @@
 
 use std::io::IsTerminal;
 
-use crate::client::{AttachError, relay};
+use crate::client::relay;
 use crate::config::Config;
 use crate::server::socket_path;
 
@@ -19,7 +19,6 @@ pub(super) async fn run(config: &Config, key: Option<&str>, global: &Global) -> 
     let path = socket_path(&config.state_dir);
     match relay(&path, key, global.read_only, tokio::io::stdin(), tokio::io::stdout()).await {
         Ok(()) => Ok(Exit::Fine),
-        Err(error @ AttachError::Unreachable { .. }) => Err(Failure::new(Exit::Down, error)),
-        Err(error) => Err(Failure::new(Exit::Failed, error)),
+        Err(error) => Err(error.into()),
     }
 }

@@ -25,8 +25,7 @@ enum Line<'a> {
 
 pub(super) async fn run(config: &Config, json: bool, plain: bool, since: Option<EventId>) -> Outcome {
     let target = Target::Unix(socket_path(&config.state_dir));
-    let client = Client::attach(target, true, true).await;
-    let mut client = client.map_err(|error| Failure::new(Exit::Down, error))?;
+    let mut client = Client::attach(target, true, true).await?;
     let printer = Printer { json, plain };
     // Where the printed events end. A notice is only a hint to read on from there, so a line that broke or
     // a burst that was cut leaves nothing out.

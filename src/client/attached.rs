@@ -155,7 +155,7 @@ async fn talk(
                         return Ended::Because("the engine has stopped".to_owned());
                     }
                     Ok(Some(FromEngine::Welcome { .. })) => return Ended::Because("a second welcome".to_owned()),
-                    Ok(Some(FromEngine::Goodbye { reason })) => return Ended::Because(reason),
+                    Ok(Some(FromEngine::Goodbye { reason, .. })) => return Ended::Because(reason),
                     Ok(Some(FromEngine::Snapshot(snapshot))) => Update::Snapshot(snapshot),
                     Ok(Some(FromEngine::Notice(notice))) => Update::Notice(notice),
                     Ok(Some(FromEngine::Reply { id, reply })) => {

@@ -47,10 +47,15 @@ pub enum AttachError {
         target: SshTarget,
         /// What the engine or ssh says, as they say it; perhaps several lines.
         why: String,
+        /// Whether the engine there denies it, and nothing is wrong.
+        denied: bool,
     },
-    /// It listens on this machine and does not want this client.
+    /// It listens on this machine and cannot take this client.
     #[error("{0}")]
     Refused(String),
+    /// It listens on this machine and denies this client.
+    #[error("{0}")]
+    Denied(String),
 }
 
 impl AttachError {
@@ -59,7 +64,7 @@ impl AttachError {
         match self {
             Self::Unreachable { source, .. } => format!("no engine listens: {source}"),
             Self::Far { why, .. } => why,
-            Self::Refused(reason) => reason,
+            Self::Refused(reason) | Self::Denied(reason) => reason,
         }
     }
 }
@@ -127,7 +132,8 @@ pub(super) async fn connect(target: &Target, wish: Wish, prompts: Prompts) -> Re
                 let mut frames = framed(Line::unix(UnixStream::connect(path).await.map_err(unreachable)?));
                 match greet(&mut frames, wish).await.map_err(unreachable)? {
                     Greeting::Welcome => Ok(frames),
-                    Greeting::Goodbye(reason) => Err(AttachError::Refused(reason)),
+                    Greeting::Goodbye { reason, denied: true } => Err(AttachError::Denied(reason)),
+                    Greeting::Goodbye { reason, denied: false } => Err(AttachError::Refused(reason)),
                     Greeting::Nothing => Err(unreachable(io::ErrorKind::UnexpectedEof.into())),
                 }
             };
@@ -138,14 +144,16 @@ pub(super) async fn connect(target: &Target, wish: Wish, prompts: Prompts) -> Re
 }
 
 async fn connect_far(target: &SshTarget, wish: Wish, prompts: Prompts) -> Result<Frames, AttachError> {
-    let far = |why: String| AttachError::Far { target: target.clone(), why };
+    let far = |why: String| AttachError::Far { target: target.clone(), why, denied: false };
     let (ssh, pipes) = Ssh::start(target, prompts)
         .map_err(|error| far(format!("failed to run ssh: {error}; is the OpenSSH client installed?")))?;
     let mut frames = framed(Line { io: Either::Right(pipes), ssh: Some(ssh), heard: 0 });
     let patience = if prompts == Prompts::Allowed { GREETING_PERSON } else { GREETING_FAR };
     match tokio::time::timeout(patience, greet(&mut frames, wish)).await {
         Ok(Ok(Greeting::Welcome)) => Ok(frames),
-        Ok(Ok(Greeting::Goodbye(reason))) => Err(far(reason)),
+        Ok(Ok(Greeting::Goodbye { reason, denied })) => {
+            Err(AttachError::Far { target: target.clone(), why: reason, denied })
+        }
         Ok(Err(error)) if error.kind() == io::ErrorKind::InvalidData => Err(far(
             "what came back is not from aurora; a start-up file of the shell there may print something".to_owned(),
         )),
@@ -161,7 +169,10 @@ pub(super) fn framed(line: Line) -> Frames {
 
 enum Greeting {
     Welcome,
-    Goodbye(String),
+    Goodbye {
+        reason: String,
+        denied: bool,
+    },
     /// The line ended first.
     Nothing,
 }
@@ -172,7 +183,7 @@ async fn greet(frames: &mut Frames, wish: Wish) -> io::Result<Greeting> {
     send(frames, &ToEngine::Hello { version: VERSION, follow, read_only, ssh_key: None }).await?;
     Ok(match receive(frames).await? {
         Some(FromEngine::Welcome { .. }) => Greeting::Welcome,
-        Some(FromEngine::Goodbye { reason }) => Greeting::Goodbye(reason),
+        Some(FromEngine::Goodbye { reason, denied }) => Greeting::Goodbye { reason, denied },
         Some(_) => return Err(io::ErrorKind::InvalidData.into()),
         None => Greeting::Nothing,
     })

@@ -69,7 +69,7 @@ pub async fn relay(
 
 /// Tells the other side, and then this one.
 async fn refuse(output: &mut (impl AsyncWrite + Unpin), error: AttachError) -> Result<(), AttachError> {
-    let frame = serde_json::to_vec(&FromEngine::Goodbye { reason: error.to_string() });
+    let frame = serde_json::to_vec(&FromEngine::Goodbye { reason: error.to_string(), denied: false });
     if let Ok(frame) = frame {
         // Whoever is not there any more need not know.
         let _ = write_frame(output, &frame).await;

@@ -48,6 +48,14 @@ pub enum TurnedAway {
     Stopped,
 }
 
+impl TurnedAway {
+    /// Whether it is for who the client is, and not for how the engine is.
+    #[must_use]
+    pub fn is_denial(&self) -> bool {
+        matches!(self, Self::Unrecognised(_) | Self::Denied(_))
+    }
+}
+
 /// A token that may be made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Grant {

@@ -52,6 +52,9 @@ pub enum FromEngine {
     Goodbye {
         /// Why, and what to do.
         reason: String,
+        /// Whether it is known and may not, or is not known. Otherwise something is wrong.
+        #[serde(default)]
+        denied: bool,
     },
     /// The state to begin with.
     Snapshot(Box<Snapshot>),

@@ -97,7 +97,7 @@ async fn converse(stream: UnixStream, handle: &Handle, stop: CancellationToken) 
 async fn greet(frames: &mut Frames, uid: u32, handle: &Handle) -> std::io::Result<Joined> {
     let Some(frame) = frames.next().await else { return Err(std::io::ErrorKind::UnexpectedEof.into()) };
     let hello: Result<ToEngine, _> = serde_json::from_slice(&frame?);
-    let reason = match hello {
+    let (reason, denied) = match hello {
         Ok(ToEngine::Hello { version: VERSION, follow, read_only, ssh_key }) => {
             match handle.join(Credential::Local { uid, ssh_key }, follow, read_only).await {
                 Ok(joined) => {
@@ -106,17 +106,20 @@ async fn greet(frames: &mut Frames, uid: u32, handle: &Handle) -> std::io::Resul
                 }
                 Err(turned_away) => {
                     tracing::warn!(uid, %turned_away, "a client was turned away");
-                    turned_away.to_string()
+                    (turned_away.to_string(), turned_away.is_denial())
                 }
             }
         }
-        Ok(ToEngine::Hello { version, .. }) => format!(
-            "this engine (aurora {}) speaks protocol {VERSION}, the client {version}; use the same aurora on both sides",
-            env!("CARGO_PKG_VERSION")
-        ),
-        _ => "the first frame was no hello".to_owned(),
+        Ok(ToEngine::Hello { version, .. }) => {
+            let reason = format!(
+                "this engine (aurora {}) speaks protocol {VERSION}, the client {version}; use the same aurora on both sides",
+                env!("CARGO_PKG_VERSION")
+            );
+            (reason, false)
+        }
+        _ => ("the first frame was no hello".to_owned(), false),
     };
-    send(frames, &FromEngine::Goodbye { reason: reason.clone() }).await?;
+    send(frames, &FromEngine::Goodbye { reason: reason.clone(), denied }).await?;
     Err(std::io::Error::other(reason))
 }
 

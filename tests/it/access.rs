@@ -69,6 +69,7 @@ fn an_ssh_key_makes_an_operator_and_takes_the_owners_rights() {
     let denied = line.ask(&json!({"restart-task": "projector"}));
     assert_eq!(denied["Err"]["denied"], "this needs the role operator; vera has the role viewer", "{denied}");
     let (_, answer) = Line::hello(&site, Some("stolen\u{1b}[2J"));
+    assert_eq!(answer["goodbye"]["denied"], true, "{answer}");
     let reason = answer["goodbye"]["reason"].as_str().expect("a reason");
     assert!(reason.contains("no operator has the ssh key \"stolen\\u{1b}[2J\""), "{reason}");
     let (mut line, _) = Line::hello(&site, None);
