@@ -70,8 +70,7 @@ impl From<AttachError> for Failure {
     fn from(error: AttachError) -> Self {
         let exit = match &error {
             AttachError::Denied(_) | AttachError::Far { denied: true, .. } => Exit::Denied,
-            AttachError::Unreachable { .. } | AttachError::Far { .. } => Exit::Down,
-            AttachError::Refused(_) => Exit::Failed,
+            AttachError::Unreachable { .. } | AttachError::Far { .. } | AttachError::Refused(_) => Exit::Down,
         };
         Self::new(exit, error)
     }
@@ -127,7 +126,7 @@ mod tests {
             (far(true), Exit::Denied),
             (far(false), Exit::Down),
             (unreachable, Exit::Down),
-            (AttachError::Refused("another version".to_owned()), Exit::Failed),
+            (AttachError::Refused("another version".to_owned()), Exit::Down),
         ] {
             let text = error.to_string();
             assert_eq!(Failure::from(error).exit, exit, "{text}");
