@@ -1,7 +1,9 @@
 //! Processes of this machine.
 
+use std::collections::HashMap;
 use std::path::Path;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::sync::PoisonError;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use sysinfo::{Pid, Process, ProcessRefreshKind, ProcessesToUpdate, System, UpdateKind};
 
@@ -16,10 +18,30 @@ const PID_FILE_MAX: u64 = 64;
 /// A process may seem to begin this much after it wrote its file: start times are counted in seconds.
 const SLACK: Duration = Duration::from_secs(2);
 
+/// The processors' time that processes had used when they were last looked at, by target, number and start.
+///
+/// Kept here because a system that others refresh too compares times of different moments.
+#[derive(Debug, Default)]
+pub(super) struct CpuTimes(HashMap<ProcessTarget, (Instant, HashMap<(Pid, u64), Duration>)>);
+
+impl CpuTimes {
+    /// Percent of one processor that processes of `target` used together since the last look; one that was not there
+    /// then does not count. `None`: none of them was.
+    fn share(&mut self, target: &ProcessTarget, times: Vec<((Pid, u64), Duration)>, now: Instant) -> Option<f64> {
+        let times: HashMap<_, _> = times.into_iter().collect();
+        let (since, before) = self.0.insert(target.clone(), (now, times.clone()))?;
+        let passed = now.saturating_duration_since(since);
+        let used = times.iter().filter_map(|(process, time)| Some(time.saturating_sub(*before.get(process)?)));
+        let used: Vec<Duration> = used.collect();
+        let known = !used.is_empty() && !passed.is_zero();
+        known.then(|| used.iter().sum::<Duration>().as_secs_f64() / passed.as_secs_f64() * 100.0)
+    }
+}
+
 /// What is known of the processes that were found.
 struct Found {
     count: u32,
-    cpu: f32,
+    times: Vec<((Pid, u64), Duration)>,
     memory: u64,
     /// Of the one that runs for the shortest time.
     uptime: Option<u64>,
@@ -38,7 +60,11 @@ pub(super) async fn look(target: &ProcessTarget, tools: &Tools, record: &mut Rec
     };
     record.value("count", Value::Number(f64::from(found.count)));
     if let Some(uptime) = found.uptime {
-        record.value("cpu", Value::Percent(f64::from(found.cpu)));
+        let cpu = tools.cpu_times.lock().unwrap_or_else(PoisonError::into_inner).share(target, found.times, Instant::now());
+        // At the first look there is nothing to compare with.
+        if let Some(cpu) = cpu {
+            record.value("cpu", Value::Percent(cpu));
+        }
         record.value("memory", Value::Bytes(found.memory));
         record.value("uptime", Value::Duration(Duration::from_secs(uptime)));
     }
@@ -48,16 +74,19 @@ pub(super) async fn look(target: &ProcessTarget, tools: &Tools, record: &mut Rec
 
 impl Found {
     fn none() -> Self {
-        Self { count: 0, cpu: 0.0, memory: 0, uptime: None }
+        Self { count: 0, times: Vec::new(), memory: 0, uptime: None }
     }
 
     fn of<'a>(processes: impl Iterator<Item = &'a Process>) -> Self {
-        processes.fold(Self::none(), |sum, process| Self {
-            count: sum.count + 1,
-            cpu: sum.cpu + process.cpu_usage(),
-            memory: sum.memory.saturating_add(process.memory()),
-            uptime: Some(sum.uptime.map_or(process.run_time(), |least| least.min(process.run_time()))),
-        })
+        let mut found = Self::none();
+        for process in processes {
+            found.count += 1;
+            let time = Duration::from_millis(process.accumulated_cpu_time());
+            found.times.push(((process.pid(), process.start_time()), time));
+            found.memory = found.memory.saturating_add(process.memory());
+            found.uptime = Some(found.uptime.map_or(process.run_time(), |least| least.min(process.run_time())));
+        }
+        found
     }
 }
 
@@ -112,4 +141,22 @@ fn read_number(path: &Path) -> Result<Option<(Pid, SystemTime)>, Failure> {
     let number = text.trim().parse::<u32>().ok().filter(|number| *number > 0);
     let number = number.ok_or_else(|| Failure::critical(format!("{doing} holds no process number")))?;
     Ok(Some((Pid::from_u32(number), written)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_share_is_that_of_the_time_between_two_looks_whoever_else_looked() {
+        let (web, db) = (ProcessTarget::Name("web".into()), ProcessTarget::Name("db".into()));
+        let (began, mut times) = (Instant::now(), CpuTimes::default());
+        let at = |seconds| began + Duration::from_secs(seconds);
+        let used = |pid, start, ms| ((Pid::from_u32(pid), start), Duration::from_millis(ms));
+        assert_eq!(times.share(&web, vec![used(1, 5, 60_000)], at(0)), None, "there is nothing to compare with");
+        assert_eq!(times.share(&db, vec![used(1, 5, 63_900)], at(9)), None);
+        assert_eq!(times.share(&web, vec![used(1, 5, 64_000), used(2, 8, 900)], at(10)), Some(40.0));
+        assert_eq!(times.share(&web, vec![used(1, 5, 64_000), used(2, 8, 15_900)], at(20)), Some(150.0));
+        assert_eq!(times.share(&web, vec![used(1, 25, 100)], at(30)), None, "the number is another process's now");
+    }
 }

@@ -11,6 +11,7 @@ use tokio::sync::Semaphore;
 use crate::net::{ProbeTls, probe_tls};
 
 use super::failure::Failure;
+use super::process::CpuTimes;
 
 /// Names that are looked up at once. A lookup blocks a thread until the resolver gives up, whatever our timeout is.
 const LOOKUPS: usize = 64;
@@ -25,6 +26,7 @@ pub struct Tools {
     roots: tokio::sync::Mutex<Roots>,
     pub(super) lookups: Arc<Semaphore>,
     system: Arc<Mutex<Option<System>>>,
+    pub(super) cpu_times: Arc<Mutex<CpuTimes>>,
     /// One question at a time for each path.
     files: Mutex<HashMap<PathBuf, Arc<Semaphore>>>,
 }
@@ -35,6 +37,7 @@ impl Default for Tools {
             roots: tokio::sync::Mutex::default(),
             lookups: Arc::new(Semaphore::new(LOOKUPS)),
             system: Arc::default(),
+            cpu_times: Arc::default(),
             files: Mutex::default(),
         }
     }
