@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::{HeaderName, HeaderValue};
@@ -21,8 +22,8 @@ use super::{Config, ConfigError, ConfiguredSecret, check_defaults, check_schema}
 /// What is watched.
 #[derive(Debug, Clone, PartialEq)]
 pub struct HealthConfig {
-    /// The checks, in the order of the file.
-    pub checks: Vec<CheckConfig>,
+    /// The checks, in the order of the file. Shared: who watches and who compares need no copies.
+    pub checks: Vec<Arc<CheckConfig>>,
     /// Whether they are the built-in ones of this machine.
     pub default_checks: bool,
     /// Addresses that answer while this machine's own network works.
@@ -117,7 +118,7 @@ impl HealthConfig {
             if validated.len() >= MOST {
                 return Err(Mistake::at(&check.id, format!("a file may name at most {MOST} checks")));
             }
-            validated.push(config);
+            validated.push(Arc::new(config));
         }
         if default_checks {
             validated = of_this_machine(state_dir);
@@ -134,14 +135,15 @@ impl HealthConfig {
 }
 
 /// The checks of this machine, for a file that names none.
-fn of_this_machine(state_dir: &Path) -> Vec<CheckConfig> {
+fn of_this_machine(state_dir: &Path) -> Vec<Arc<CheckConfig>> {
     let targets = [
         ("disk", Target::Disk(PathBuf::from("/"))),
         ("state-disk", Target::Disk(state_dir.to_owned())),
         ("memory", Target::Memory),
         ("load", Target::Load),
     ];
-    targets.into_iter().filter_map(|(id, target)| CheckConfig::usual(id.parse().ok()?, target)).collect()
+    let usual = |(id, target): (&str, Target)| CheckConfig::usual(id.parse().ok()?, target).map(Arc::new);
+    targets.into_iter().filter_map(usual).collect()
 }
 
 /// What `kind` demands when nothing is written.
@@ -319,7 +321,7 @@ mod tests {
     use super::super::load::parse;
     use super::*;
 
-    fn one(text: &str) -> Result<CheckConfig, Box<ConfigError>> {
+    fn one(text: &str) -> Result<Arc<CheckConfig>, Box<ConfigError>> {
         parse(text, None).map(|config| config.health.checks.into_iter().next().expect("a check"))
     }
 
@@ -341,7 +343,7 @@ mod tests {
         assert_eq!((check.timeout, check.retry), (Duration::from_secs(4), Duration::from_secs(5)));
         let check =
             one("[[checks]]\nid = \"a\"\ntype = \"load\"\ninterval = \"1h\"\nwhen = \"cpu < 99%\"\n").expect("a check");
-        assert_eq!((check.timeout, check.warn), (Duration::from_secs(10), None));
+        assert_eq!((check.timeout, check.warn.is_none()), (Duration::from_secs(10), true));
     }
 
     #[test]

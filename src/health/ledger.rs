@@ -116,6 +116,14 @@ impl Ledger {
         }
     }
 
+    /// The clock was ahead and is at `now` again: what seems to be later is no longer shown.
+    pub fn forget_after(&mut self, now: Timestamp) {
+        let (slot, hour) = (now.as_second().div_euclid(MINUTE * self.step), now.as_second().div_euclid(HOUR));
+        self.strip.retain(|(known, _)| *known <= slot);
+        self.day.retain(|(known, _)| *known <= hour);
+        self.sum_past();
+    }
+
     fn sum_past(&mut self) {
         let newest = self.day.back().map_or(0, |(hour, _)| *hour);
         while self.day.front().is_some_and(|(hour, _)| *hour <= newest - DAY) {
@@ -245,6 +253,18 @@ mod tests {
         ledger.note(at(25 * 3_600), Verdict::Ok, MS);
         assert_eq!(ledger.figures(at(25 * 3_600)).uptime, Some(100.0));
         assert_eq!(ledger.figures(at(60 * 3_600)).uptime, None);
+    }
+
+    #[test]
+    fn a_clock_that_was_ahead_leaves_no_mark() {
+        let mut ledger = Ledger::new(Duration::from_mins(1));
+        ledger.note(at(90 * 3_600), Verdict::Critical, MS);
+        ledger.forget_after(at(10));
+        ledger.note(at(20), Verdict::Ok, MS);
+        ledger.note(at(3_620), Verdict::Ok, MS);
+        assert_eq!(ledger.figures(at(3_620)).uptime, Some(100.0));
+        assert_eq!(ledger.strip(at(3_620)).slots.iter().filter(|slot| slot.verdict.is_some()).count(), 2);
+        assert_eq!(ledger.take_minutes(i64::MAX).len(), 3, "all of it is still written down");
     }
 
     #[test]

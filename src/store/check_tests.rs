@@ -100,10 +100,44 @@ async fn minutes_are_read_by_check_and_late_ones_are_parts() {
     let ok = |rows: Vec<CheckCounts>| rows.iter().map(|row| row.counts[0]).collect::<Vec<_>>();
     assert_eq!(ok(store.check_counts(Span::Minute, 1, 0, minute + 9).expect("reads")), [2, 1, 3]);
     let mut newest = Vec::new();
-    store.each_check_counts(Span::Minute, minute, 2, |row| newest.push(row.at - minute)).expect("reads");
+    store.each_check_counts(Span::Minute, minute..i64::MAX, 2, |row| newest.push(row.at - minute)).expect("reads");
     assert_eq!(newest, [1, 0], "newest first, and no more than wanted");
-    assert_eq!(store.check_mark(Span::Minute).expect("reads"), minute + 2, "it never goes back");
+    let mark = |now: i64| store.check_mark(Span::Minute, at(now)).expect("reads");
+    assert_eq!(mark(600), minute + 2, "a late batch does not move it back");
+    assert_eq!(mark(60), minute + 1, "it is never later than now");
     assert_eq!(store.check_counts(Span::Hour, 1, 0, minute).expect("reads"), []);
+}
+
+#[tokio::test]
+async fn a_mark_that_was_set_while_the_clock_was_ahead_goes_back() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let store = open(&dir);
+    let (minute, hour) = (Span::Minute.of(at(0)), Span::Hour.of(at(0)));
+    for days in [10, 0] {
+        let (minute, hour) = (Some(minute + days * 1_440), Some(hour + days * 24));
+        keep(&store, CheckBatch { minute, hour, ..CheckBatch::default() }).await;
+    }
+    let later = at(20 * 86_400);
+    assert_eq!(store.check_mark(Span::Minute, later).expect("reads"), minute);
+    assert_eq!(store.check_mark(Span::Hour, later).expect("reads"), hour);
+}
+
+#[tokio::test]
+async fn results_from_while_the_clock_was_ahead_hold_up_no_others() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let store = open(&dir);
+    let day = 86_400;
+    let ahead = (0..25).map(|n| result(1, 90 * day + n));
+    let results: Vec<CheckResult> = ahead.chain((0..25).map(|n| result(1, n))).collect();
+    keep(&store, CheckBatch { results: results.clone(), ..CheckBatch::default() }).await;
+    while store.forget_checks(at(day), 10).await.expect("forgets") {}
+    assert_eq!(store.check_results(None, at(0), 100).expect("reads").len(), 50, "they are a day old");
+    while store.forget_checks(at(3 * day), 10).await.expect("forgets") {}
+    assert!(store.check_results(None, at(0), 100).expect("reads").is_empty());
+    // A clock that is behind forgets nothing.
+    keep(&store, CheckBatch { results, ..CheckBatch::default() }).await;
+    store.forget_checks(at(-900 * day), 10).await.expect("forgets");
+    assert_eq!(store.check_results(None, at(0), 100).expect("reads").len(), 50);
 }
 
 #[tokio::test]
@@ -128,7 +162,7 @@ async fn what_is_old_is_forgotten_in_slices() {
     assert_eq!(store.check_counts(Span::Hour, 1, hour, hour + 1).expect("reads").len(), 1, "hours stay longer");
     store.forget_checks(at(401 * day), 10).await.expect("forgets");
     let mut left = 0;
-    store.each_check_counts(Span::Hour, hour, 9, |_| left += 1).expect("reads");
+    store.each_check_counts(Span::Hour, hour..i64::MAX, 9, |_| left += 1).expect("reads");
     assert_eq!(left, 1);
 }
 

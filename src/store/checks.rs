@@ -1,5 +1,6 @@
 //! Results of checks: as they came, counted by minute and hour, failures in full.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -173,8 +174,11 @@ impl Store {
             {
                 keep_counts(transaction, span, counted)?;
                 if let Some(mark) = mark {
-                    let sql = "UPDATE watermark SET seq = max(seq, ?2) WHERE name = ?1";
-                    transaction.prepare_cached(sql)?.execute(params![span.watermark(), mark])?;
+                    // A little back is a late batch or a corrected clock; far back, the clock was ahead when it was set.
+                    let sql = "UPDATE watermark SET seq = CASE WHEN ?2 < seq - ?3 THEN ?2 ELSE max(seq, ?2) END
+                               WHERE name = ?1";
+                    let hour = 3_600 / span.seconds();
+                    transaction.prepare_cached(sql)?.execute(params![span.watermark(), mark, hour])?;
                 }
             }
             Ok(())
@@ -182,15 +186,17 @@ impl Store {
         .await
     }
 
-    /// The first `span` that is not counted in rows yet.
+    /// The first `span` that is not counted in rows yet, at most that of `now`: one beyond it was set while the clock
+    /// was ahead.
     ///
     /// # Errors
     /// When the store cannot read.
-    pub fn check_mark(&self, span: Span) -> Result<i64, StoreError> {
-        self.read(|connection| {
+    pub fn check_mark(&self, span: Span, now: Timestamp) -> Result<i64, StoreError> {
+        let mark: i64 = self.read(|connection| {
             let sql = "SELECT seq FROM watermark WHERE name = ?1";
             connection.query_row(sql, [span.watermark()], |row| row.get(0))
-        })
+        })?;
+        Ok(mark.min(span.of(now)))
     }
 
     /// The newest `limit` results that are not older than `since`, newest first; those of `check` alone when it
@@ -225,22 +231,22 @@ impl Store {
         })
     }
 
-    /// Hands out the counts of all checks from the minute or hour `from` on, newest first, at most `limit`.
+    /// Hands out the counts of all checks in the minutes or hours of `range`, newest first, at most `limit`.
     ///
     /// # Errors
     /// When the store cannot read.
     pub fn each_check_counts(
         &self,
         span: Span,
-        from: i64,
+        range: Range<i64>,
         limit: usize,
         mut take: impl FnMut(CheckCounts),
     ) -> Result<(), StoreError> {
         self.read(|connection| {
-            let sql = format!("SELECT {COUNTS} FROM {} WHERE at >= ?1 ORDER BY at DESC LIMIT ?2", span.table());
+            let sql = format!("SELECT {COUNTS} FROM {} WHERE at >= ?1 AND at < ?2 ORDER BY at DESC LIMIT ?3", span.table());
             let limit = i64::try_from(limit).unwrap_or(i64::MAX);
             let mut select = connection.prepare_cached(&sql)?;
-            for row in select.query_map(params![from, limit], counts)? {
+            for row in select.query_map(params![range.start, range.end, limit], counts)? {
                 take(row?);
             }
             Ok(())
@@ -293,13 +299,15 @@ impl Store {
         self.write(move |transaction| {
             let limit = i64::try_from(slice).unwrap_or(i64::MAX);
             let oldest = (now.as_second() - 2 * DAY) * 1_000_000;
+            // What was written while the clock was ahead is as old as the first row after it that it was not.
             let mut forgotten = vec![
                 transaction
                     .prepare_cached(
                         "DELETE FROM check_result WHERE seq IN
-                         (SELECT seq FROM (SELECT seq, at FROM check_result ORDER BY seq LIMIT ?2) WHERE at < ?1)",
+                         (SELECT seq FROM (SELECT seq, at FROM check_result ORDER BY seq LIMIT ?2) WHERE at < ?1
+                          OR at > ?3 AND (SELECT at FROM check_result WHERE at <= ?3 ORDER BY seq LIMIT 1) < ?1)",
                     )?
-                    .execute(params![oldest, limit])?,
+                    .execute(params![oldest, limit, now.as_microsecond()])?,
             ];
             for (span, days) in [(Span::Minute, 30), (Span::Hour, 400)] {
                 let sql = format!(

@@ -35,7 +35,7 @@ pub(in super::super) fn history(
     let step = step(now.duration_since(since), slots.clamp(1, SLOTS), span);
     let mut cut: BTreeMap<i64, Rollup> = BTreeMap::new();
     let mut add = |second: i64, part: &Rollup| cut.entry(second.div_euclid(step)).or_default().merge(part);
-    let (minute_mark, hour_mark) = (store.check_mark(Span::Minute)?, store.check_mark(Span::Hour)?);
+    let (minute_mark, hour_mark) = (store.check_mark(Span::Minute, now)?, store.check_mark(Span::Hour, now)?);
     let mut minutes_from = Span::Minute.of(since);
     if span == Span::Hour {
         let from = Span::Hour.of(since);
@@ -45,12 +45,12 @@ pub(in super::super) fn history(
         minutes_from = hour_mark.max(from) * 60;
     }
     // Late results make rows after the mark's minute too, so it is asked for up to now.
-    let minutes_to = minute_mark.max(Span::Minute.of(now) + 1);
-    for row in store.check_counts(Span::Minute, check, minutes_from, minutes_to)? {
+    for row in store.check_counts(Span::Minute, check, minutes_from, Span::Minute.of(now) + 1)? {
         add(row.at * 60, &rollup(&row));
     }
     let uncounted = Timestamp::from_second(minute_mark * 60).unwrap_or(now).max(since);
-    for result in store.check_results(Some(check), uncounted, RESULTS)? {
+    let results = store.check_results(Some(check), uncounted, RESULTS)?;
+    for result in results.iter().filter(|result| result.at <= now) {
         let mut one = Rollup::default();
         one.add(result.verdict, result.took);
         add(result.at.as_second(), &one);

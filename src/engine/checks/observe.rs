@@ -20,7 +20,7 @@ const WITNESS_TIMEOUT: Duration = Duration::from_secs(2);
 /// One look, whatever becomes of it.
 pub(super) async fn observe(plan: &Prepared, tools: &Tools) -> Observation {
     let (at, began, config) = (Timestamp::now(), Instant::now(), &plan.config);
-    let look = look(&plan.target, &config.when, config.warn.as_ref(), config.timeout, tools);
+    let look = look(plan.target(), &config.when, config.warn.as_ref(), config.timeout, tools);
     let cause = match tokio::time::timeout(config.timeout + GRACE, AssertUnwindSafe(look).catch_unwind()).await {
         Ok(Ok(observation)) => return observation,
         Ok(Err(_)) => "the probe panicked; this is a defect",

@@ -21,7 +21,7 @@ const STRIP_HOURS: i64 = 12;
 /// The checks of `set` with what is known of them, by the number the store gives them.
 pub(super) async fn restore(
     store: &Arc<Store>,
-    set: Vec<Prepared>,
+    set: Vec<Arc<Prepared>>,
     now: Duration,
     wall: Timestamp,
 ) -> Result<HashMap<i64, Watch>, StoreError> {
@@ -45,18 +45,19 @@ pub(super) async fn restore(
 /// The checks of `set` as they are shown before anybody looks.
 pub(super) async fn panels(
     store: &Arc<Store>,
-    set: Vec<Prepared>,
+    set: Vec<Arc<Prepared>>,
     wall: Timestamp,
 ) -> Result<Vec<CheckPanel>, StoreError> {
     let watches = restore(store, set, Duration::ZERO, wall).await?;
     Ok(watches.values().map(|watch| watch.panel(None, wall)).collect())
 }
 
-/// Lets `watches` know what is kept of them. Row by row: there may be many.
+/// Lets `watches` know what is kept of them. Row by row: there may be many. What is later than `wall` is of a clock that
+/// was ahead.
 fn recall(store: &Store, watches: &mut HashMap<i64, Watch>, wall: Timestamp) -> Result<(), StoreError> {
-    let (minute_mark, hour_mark) = (store.check_mark(Span::Minute)?, store.check_mark(Span::Hour)?);
+    let (minute_mark, hour_mark) = (store.check_mark(Span::Minute, wall)?, store.check_mark(Span::Hour, wall)?);
     let hour = Span::Hour.of(wall);
-    store.each_check_counts(Span::Hour, hour - 24, ROWS, |row| {
+    store.each_check_counts(Span::Hour, hour - 24..hour + 1, ROWS, |row| {
         let Some(watch) = watches.get_mut(&row.check) else { return };
         let rollup = rollup(&row);
         watch.ledger.recall_hour(row.at, &rollup);
@@ -66,7 +67,7 @@ fn recall(store: &Store, watches: &mut HashMap<i64, Watch>, wall: Timestamp) -> 
     })?;
     // Hours that are not counted yet are made of their minutes again, minutes of their results.
     let from = (hour_mark.max(hour - 24) * 60).min((hour - STRIP_HOURS) * 60);
-    store.each_check_counts(Span::Minute, from, ROWS, |row| {
+    store.each_check_counts(Span::Minute, from..Span::Minute.of(wall) + 1, ROWS, |row| {
         let Some(watch) = watches.get_mut(&row.check) else { return };
         let (rollup, hour) = (rollup(&row), row.at.div_euclid(60));
         if hour >= hour_mark {
@@ -79,7 +80,7 @@ fn recall(store: &Store, watches: &mut HashMap<i64, Watch>, wall: Timestamp) -> 
     })?;
     let mark = Timestamp::from_second(minute_mark * 60).unwrap_or(Timestamp::UNIX_EPOCH);
     let since = mark.max(wall.checked_sub(SignedDuration::from_hours(24)).unwrap_or(mark));
-    for result in store.check_results(None, since, ROWS)?.iter().rev() {
+    for result in store.check_results(None, since, ROWS)?.iter().rev().filter(|result| result.at <= wall) {
         let Some(watch) = watches.get_mut(&result.check) else { continue };
         watch.recall(result.at);
         watch.ledger.note(result.at, result.verdict, result.took);
@@ -139,28 +140,50 @@ mod tests {
         }
     }
 
-    fn plan() -> Vec<Prepared> {
+    fn plan() -> Vec<Arc<Prepared>> {
         let config =
             config::parse("[[checks]]\nid = \"a\"\ntype = \"load\"\ninterval = \"30s\"\n", None).expect("a check");
-        let config = config.health.checks[0].clone();
-        vec![Prepared { target: config.target.clone(), config }]
+        vec![Arc::new(Prepared { config: Arc::clone(&config.health.checks[0]), secret: None })]
     }
 
     /// Looks every 30 s from `from` to before `to`; everything is written as it comes, and then the process dies.
     async fn run(store: &Arc<Store>, from: i64, to: i64) {
+        steps(store, &[(from, to)]).await;
+    }
+
+    /// The same with a clock that goes from one stretch to the next.
+    async fn steps(store: &Arc<Store>, stretches: &[(i64, i64)]) {
+        let from = stretches[0].0;
         let mut watches = restore(store, plan(), since_1970(from), at(from)).await.expect("restores");
         let mut writer = Writer::new();
-        for second in (from..to).step_by(30) {
+        let seconds = stretches.iter().flat_map(|(from, to)| (*from..*to).step_by(30));
+        for (second, passed) in seconds.zip((from..).step_by(30)) {
             for (number, watch) in &mut watches {
                 let found = seen(second);
                 let settled = watch.settle(&found, at(second));
                 let result = CheckResult { check: *number, at: found.at, verdict: found.verdict, took: found.took };
                 writer.note(result, settled.failure, settled.state);
             }
-            let batch = writer.batch(&mut watches, since_1970(second), at(second)).expect("something");
+            let batch = writer.batch(&mut watches, since_1970(passed), at(second)).expect("something");
             store.keep_checks(Arc::clone(&batch)).await.expect("writes");
             writer.written(batch, Ok(()));
         }
+    }
+
+    #[tokio::test]
+    async fn a_clock_that_was_ahead_costs_no_results_of_before_or_after() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let store = Arc::new(Store::open(dir.path(), Options::default()).expect("opens"));
+        let ahead = 3 * 86_400;
+        // One engine sees the clock step forward and back again, the next one begins after that.
+        steps(&store, &[(0, 600), (ahead, ahead + 600), (600, 1_200)]).await;
+        run(&store, 1_200, 1_800).await;
+        let now = at(1_800);
+        let past = history(&store, &"a".parse().expect("an id"), at(0), 90, now).expect("reads").expect("known");
+        assert_eq!(past.total.ok + past.total.critical, 60, "{past:?}");
+        let watches = restore(&store, plan(), since_1970(1_800), now).await.expect("restores");
+        let panel = watches.values().next().expect("one").panel(None, now);
+        assert_eq!((panel.uptime_24h, panel.last), (past.total.uptime, Some(at(1_770))));
     }
 
     #[tokio::test]

@@ -30,6 +30,11 @@ const WITNESS_EVERY: Duration = Duration::from_secs(10);
 /// Their last answer counts for so long when there is bad news.
 const WITNESS_FRESH: Duration = Duration::from_secs(1);
 
+/// A set that could not be taken over is tried again after this time.
+const REPLACE_AGAIN: Duration = Duration::from_secs(5);
+/// Time a batch that is being written has when everything ends.
+const LAST_WRITE: Duration = Duration::from_secs(5);
+
 /// Something that went on beside the loop and is over.
 pub(super) enum Done {
     /// A look at a check, by the plan it was made with, counted at that host.
@@ -61,7 +66,9 @@ pub(super) struct Runner {
     asking: bool,
     answered: Option<Duration>,
     /// Bad news that waits for the witnesses.
-    held: Vec<(i64, Observation)>,
+    held: Vec<(i64, Arc<Prepared>, Observation)>,
+    /// When the set that is not watched yet is tried again, and why it is not.
+    unreplaced: Option<(Duration, String)>,
     writer: Writer,
     /// Panels to be shown at the next pulse.
     fresh: BTreeSet<i64>,
@@ -91,6 +98,7 @@ impl Runner {
             asking: false,
             answered: None,
             held: Vec::new(),
+            unreplaced: None,
             fresh: watches.keys().copied().collect(),
             watches,
             service,
@@ -147,20 +155,31 @@ impl Runner {
     }
 
     /// Another set is there.
-    pub(super) async fn replace(&mut self) -> Result<(), StoreError> {
+    ///
+    /// While the store cannot say what is known of those that are new, the checks of before are watched.
+    pub(super) async fn replace(&mut self) {
         let (set, now, wall) = (self.service.set(), self.now(), Timestamp::now());
         // One that has just gone may be back.
-        self.watches.extend(self.writer.take_leaving());
+        let watched = self.watches.iter().chain(self.writer.leaving());
         let mut known: HashMap<CheckId, i64> =
-            self.watches.iter().map(|(number, watch)| (watch.plan.config.id.clone(), *number)).collect();
+            watched.map(|(number, watch)| (watch.plan.config.id.clone(), *number)).collect();
         let new = set.checks.iter().filter(|plan| !known.contains_key(&plan.config.id)).cloned().collect();
-        // Nothing is lost when this fails: the task ends, and begins again with the new set.
-        let mut watches = restore(&self.service.store, new, now, wall).await?;
+        let mut watches = match restore(&self.service.store, new, now, wall).await {
+            Ok(watches) => watches,
+            Err(error) => {
+                tracing::warn!(%error, "the checks of the new configuration are not watched yet");
+                let why = format!("the checks of the new configuration are not watched yet: {error}");
+                self.unreplaced = Some((self.now() + REPLACE_AGAIN, why));
+                return;
+            }
+        };
+        self.unreplaced = None;
+        self.watches.extend(self.writer.take_leaving());
         for plan in &set.checks {
             let Some(number) = known.remove(&plan.config.id) else { continue };
             let Some(mut watch) = self.watches.remove(&number) else { continue };
             if !watch.plan.same(plan) {
-                watch.change(plan.clone(), now);
+                watch.change(Arc::clone(plan), now);
             }
             watches.insert(number, watch);
         }
@@ -174,7 +193,6 @@ impl Runner {
         self.set = set;
         let panels = self.watches.keys().filter_map(|number| self.panel(*number, wall)).collect();
         self.tell(Input::AllChecks(panels)).await;
-        Ok(())
     }
 
     /// What is due now, and at every pulse what was found meanwhile.
@@ -183,6 +201,7 @@ impl Runner {
         self.clock.pulse(now, wall);
         if let Some(what) = self.clock.news() {
             tracing::warn!("{what}; looks that were going on say nothing");
+            self.writer.doubt_the_clock(now);
             self.spread(now, wall);
         }
         while let Some(Reverse((at, number))) = self.due.peek().copied()
@@ -193,6 +212,9 @@ impl Runner {
         }
         if now >= self.pulse {
             self.pulse = now + PULSE;
+            if self.unreplaced.as_ref().is_some_and(|(again, _)| *again <= now) {
+                self.replace().await;
+            }
             self.pulse(now, wall).await;
         }
     }
@@ -281,7 +303,7 @@ impl Runner {
         }
         let fresh = self.answered.is_some_and(|answered| now.saturating_sub(answered) < WITNESS_FRESH);
         if watch.gated && self.gate.doubts(&observation) && !fresh {
-            self.held.push((number, observation));
+            self.held.push((number, Arc::clone(plan), observation));
             return self.ask_witnesses();
         }
         self.settle(number, observation);
@@ -307,8 +329,15 @@ impl Runner {
             }
             self.gate_moved = true;
         }
-        for (number, observation) in std::mem::take(&mut self.held) {
-            self.settle(number, observation);
+        self.settle_held();
+    }
+
+    /// Bad news counts, unless another plan is in force.
+    fn settle_held(&mut self) {
+        for (number, plan, observation) in std::mem::take(&mut self.held) {
+            if self.watches.get(&number).is_some_and(|watch| Arc::ptr_eq(&watch.plan, &plan)) {
+                self.settle(number, observation);
+            }
         }
     }
 
@@ -373,18 +402,25 @@ impl Runner {
 
     /// What is wrong while it works.
     pub(super) fn trouble(&self) -> Option<&str> {
-        self.writer.failed()
+        self.unreplaced.as_ref().map(|(_, why)| why.as_str()).or(self.writer.failed())
     }
 
     /// Writes down what is left.
     pub(super) async fn close(mut self) {
+        // What is being written is known to be, or is written with the rest.
+        let until = Instant::now() + LAST_WRITE;
+        while self.writer.is_writing()
+            && let Ok(done) = tokio::time::timeout_at(until, self.done()).await
+        {
+            if let Done::Written(batch, result) = done {
+                self.writer.written(batch, result);
+            }
+        }
         self.work.shutdown().await;
         let measures = &self.service.measures;
         let lag_p99_us = measures.lag().quantile(99.0).unwrap_or_default().as_micros();
         tracing::info!(looks = measures.looks(), skipped = measures.skipped(), lag_p99_us, "no more looks");
-        for (number, observation) in std::mem::take(&mut self.held) {
-            self.settle(number, observation);
-        }
+        self.settle_held();
         let batch = self.writer.last(&mut self.watches);
         if let Err(error) = self.service.store.keep_checks(Arc::new(batch)).await {
             tracing::warn!(%error, "failed to keep the last results of checks");
@@ -399,5 +435,93 @@ fn announce(check: &str, what: Announcement, cause: Option<&str>) {
         Announcement::State(state) => tracing::warn!(check, cause, "check is {}", state.as_str()),
         Announcement::FlappingBegan => tracing::warn!(check, cause, "check is flapping; its states are not told"),
         Announcement::FlappingEnded => tracing::info!(check, "check is no longer flapping"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::mpsc;
+
+    use crate::config;
+    use crate::store::{Options, Store};
+
+    use super::*;
+
+    fn set(ids: &[&str], more: &str) -> CheckSet {
+        let checks: String =
+            ids.iter().map(|id| format!("[[checks]]\nid = \"{id}\"\ntype = \"load\"\n{more}\n")).collect();
+        CheckSet::new(&config::parse(&checks, None).unwrap_or_else(|error| panic!("{error}"))).expect("no secrets")
+    }
+
+    async fn runner(store: &Arc<Store>, ids: &[&str]) -> (Runner, mpsc::Receiver<Input>) {
+        let (inputs, told) = mpsc::channel(64);
+        let checks = Arc::new(Checks::new(set(ids, ""), Arc::clone(store), inputs));
+        (Runner::new(checks).await.expect("begins"), told)
+    }
+
+    fn critical() -> Observation {
+        Observation {
+            at: Timestamp::now(),
+            took: Duration::from_millis(5),
+            verdict: Verdict::Critical,
+            cause: Some("connect: timed out".to_owned()),
+            phases: Vec::new(),
+            values: Vec::new(),
+            steps: Vec::new(),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_store_that_cannot_take_a_new_check_ends_none_that_is_watched() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let store = Arc::new(Store::open(dir.path(), Options::default()).expect("opens"));
+        let (mut runner, _told) = runner(&store, &["a"]).await;
+        let sql = |text: &'static str| {
+            let files = std::fs::read_dir(dir.path()).expect("reads").filter_map(Result::ok);
+            let file = files.map(|file| file.path()).find(|path| path.extension().is_some_and(|name| name == "db"));
+            rusqlite::Connection::open(file.expect("a database")).and_then(|db| db.execute_batch(text)).expect(text);
+        };
+        sql("CREATE TRIGGER refuse BEFORE INSERT ON check_name BEGIN SELECT RAISE(ABORT, 'no room'); END");
+        runner.service.replace(set(&["a", "b"], ""));
+        runner.replace().await;
+        assert!(runner.trouble().is_some_and(|why| why.contains("no room")), "{:?}", runner.trouble());
+        assert_eq!(runner.watches.len(), 1, "it is still watched");
+        sql("DROP TRIGGER refuse");
+        runner.replace().await;
+        assert_eq!((runner.trouble(), runner.watches.len()), (None, 2));
+        runner.close().await;
+    }
+
+    #[tokio::test]
+    async fn bad_news_of_a_plan_that_is_gone_is_none() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let store = Arc::new(Store::open(dir.path(), Options::default()).expect("opens"));
+        let (mut runner, _told) = runner(&store, &["a", "b"]).await;
+        for (number, watch) in &runner.watches {
+            runner.held.push((*number, Arc::clone(&watch.plan), critical()));
+        }
+        let changed = CheckSet { checks: vec![Arc::clone(&set(&["a"], "interval = \"7s\"").checks[0])], ..set(&["a"], "") };
+        runner.service.replace(changed);
+        runner.replace().await;
+        runner.settle_held();
+        let panel = runner.panel(*runner.watches.keys().next().expect("one"), Timestamp::now()).expect("a panel");
+        assert_eq!((panel.last, panel.soft), (None, None));
+        runner.close().await;
+    }
+
+    #[tokio::test]
+    async fn what_came_late_is_counted_after_a_restart() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let store = Arc::new(Store::open(dir.path(), Options::default()).expect("opens"));
+        let (mut runner, _told) = runner(&store, &["a"]).await;
+        let (number, wall) = (*runner.watches.keys().next().expect("one"), Timestamp::now());
+        runner.pulse(runner.now(), wall).await;
+        // It began three minutes ago; that minute is over.
+        let at = wall.checked_sub(SignedDuration::from_mins(3)).expect("in range");
+        runner.settle(number, Observation { at, ..critical() });
+        runner.close().await;
+        let (runner, _told) = self::runner(&store, &["a"]).await;
+        let panel = runner.panel(number, Timestamp::now()).expect("a panel");
+        assert_eq!(panel.uptime_24h, Some(0.0));
     }
 }

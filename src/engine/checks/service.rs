@@ -20,9 +20,9 @@ use super::watch::Prepared;
 const ORDERS: usize = 64;
 
 /// What is watched, with the secrets in it, and who is asked whether this machine is cut off.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct CheckSet {
-    pub(super) checks: Vec<Prepared>,
+    pub(super) checks: Vec<Arc<Prepared>>,
     pub(super) witnesses: Vec<Endpoint>,
     pub(super) need: usize,
 }
@@ -33,7 +33,13 @@ impl CheckSet {
     /// # Errors
     /// When a secret in a header cannot be read.
     pub fn new(config: &Config) -> Result<Self, Box<ConfigError>> {
-        let prepare = |check: &CheckConfig| Ok(Prepared { target: config.check_target(check)?, config: check.clone() });
+        let prepare = |check: &Arc<CheckConfig>| {
+            let secret = match check.secret_headers.as_slice() {
+                [] => None,
+                _ => Some(config.check_target(check)?),
+            };
+            Ok(Arc::new(Prepared { config: Arc::clone(check), secret }))
+        };
         Ok(Self {
             checks: config.health.checks.iter().map(prepare).collect::<Result<_, Box<ConfigError>>>()?,
             witnesses: config.health.witnesses.clone(),
@@ -137,7 +143,7 @@ impl Checks {
             let due = runner.next_wake();
             tokio::select! {
                 () = context.stop.cancelled() => break,
-                () = self.replaced.notified() => runner.replace().await.map_err(|error| error.to_string())?,
+                () = self.replaced.notified() => runner.replace().await,
                 Some(order) = received.recv() => runner.order(order),
                 done = runner.done() => runner.take(done),
                 () = tokio::time::sleep_until(due) => {}

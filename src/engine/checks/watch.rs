@@ -9,21 +9,35 @@ use tokio::sync::oneshot;
 
 use crate::config::{CheckConfig, target_line};
 use crate::health::{Announcement, Beat, Due, Ledger, Tracker};
-use crate::model::{CheckPanel, CheckState, Failure, Observation, Target, Verdict};
+use crate::model::{CheckPanel, CheckState, Failure, Observation, Phase, Target, Verdict};
 
-/// A check and its target with the secrets in it.
-#[derive(Debug, Clone)]
+/// A check and the secrets of its target.
+#[derive(Debug)]
 pub(super) struct Prepared {
-    pub config: CheckConfig,
-    pub target: Target,
+    pub config: Arc<CheckConfig>,
+    /// Its target with the secrets in it, when it has any.
+    pub secret: Option<Target>,
 }
 
 impl Prepared {
     /// Whether both are looked at alike. Where a secret stands in the file is no difference, its value is.
     pub(super) fn same(&self, other: &Self) -> bool {
-        let bare = |one: &Self| CheckConfig { secret_headers: Vec::new(), ..one.config.clone() };
-        self.target == other.target && bare(self) == bare(other)
+        let bare = |one: &Self| CheckConfig { secret_headers: Vec::new(), ..CheckConfig::clone(&one.config) };
+        self.target() == other.target() && bare(self) == bare(other)
     }
+
+    /// What is looked at, with the secrets in it.
+    pub(super) fn target(&self) -> &Target {
+        self.secret.as_ref().unwrap_or(&self.config.target)
+    }
+}
+
+/// What is shown of the last result.
+#[derive(Debug)]
+struct Last {
+    verdict: Verdict,
+    took: Duration,
+    phases: Box<[(Phase, Duration)]>,
 }
 
 /// What survives a restart.
@@ -59,7 +73,7 @@ pub(super) struct Watch {
     pub asked: Vec<oneshot::Sender<Observation>>,
     pub ledger: Ledger,
     tracker: Tracker,
-    last: Option<Observation>,
+    last: Option<Last>,
     last_at: Option<Timestamp>,
     cause: Option<String>,
     /// What was last kept.
@@ -77,7 +91,7 @@ pub(super) struct Settled {
 
 impl Watch {
     /// A check as `state` says it was, looked at from `now` on.
-    pub(super) fn new(plan: Prepared, state: Option<&str>, now: Duration, wall: Timestamp) -> Self {
+    pub(super) fn new(plan: Arc<Prepared>, state: Option<&str>, now: Duration, wall: Timestamp) -> Self {
         let kept: Option<Kept> = state.and_then(|state| serde_json::from_str(state).ok());
         let (tracker, last_at, cause) = match kept {
             Some(kept) => (kept.tracker, kept.last, kept.cause),
@@ -85,8 +99,8 @@ impl Watch {
         };
         let beat = Beat::new(&plan.config.id, plan.config.interval);
         Self {
-            host: host(&plan.target),
-            gated: is_gated(&plan.target),
+            host: host(plan.target()),
+            gated: is_gated(plan.target()),
             due: beat.first(now, None),
             beat,
             activity: Activity::Idle,
@@ -97,18 +111,18 @@ impl Watch {
             last: None,
             last_at,
             cause,
-            plan: Arc::new(plan),
+            plan,
         }
     }
 
     /// It is looked at otherwise from `now` on. What is known stays.
-    pub(super) fn change(&mut self, plan: Prepared, now: Duration) {
-        self.host = host(&plan.target);
-        self.gated = is_gated(&plan.target);
+    pub(super) fn change(&mut self, plan: Arc<Prepared>, now: Duration) {
+        self.host = host(plan.target());
+        self.gated = is_gated(plan.target());
         self.beat = Beat::new(&plan.config.id, plan.config.interval);
         self.due = self.beat.first(now, None);
         self.ledger.set_interval(plan.config.interval);
-        self.plan = Arc::new(plan);
+        self.plan = plan;
     }
 
     /// It is no longer watched; only what is to be written down is of interest.
@@ -140,7 +154,8 @@ impl Watch {
         if observation.cause.is_some() || after.0 == CheckState::Ok {
             self.cause.clone_from(&observation.cause);
         }
-        self.last = Some(Observation { values: Vec::new(), steps: Vec::new(), ..observation.clone() });
+        let phases = observation.phases.as_slice().into();
+        self.last = Some(Last { verdict: observation.verdict, took: observation.took, phases });
         let failed = matches!(observation.verdict, Verdict::Warn | Verdict::Critical);
         let failure = failed.then(|| Failure { state: after.0, observation: observation.clone() });
         let state = if before == after && told.is_empty() { None } else { self.keep() };
@@ -187,7 +202,7 @@ impl Watch {
             last: self.last_at,
             next: next.filter(|_| config.enabled),
             latency: known.map(|last| last.took),
-            phases: known.map(|last| last.phases.clone()).unwrap_or_default(),
+            phases: known.map(|last| last.phases.to_vec()).unwrap_or_default(),
             p50,
             p95,
             p99,
@@ -222,11 +237,10 @@ mod tests {
 
     use super::*;
 
-    fn prepared(url: &str, more: &str) -> Prepared {
+    fn prepared(url: &str, more: &str) -> Arc<Prepared> {
         let text = format!("[[checks]]\nid = \"web\"\ntype = \"http\"\nurl = \"{url}\"\n{more}");
         let config = config::parse(&text, None).unwrap_or_else(|error| panic!("{error}"));
-        let config = config.health.checks[0].clone();
-        Prepared { target: config.target.clone(), config }
+        Arc::new(Prepared { config: Arc::clone(&config.health.checks[0]), secret: None })
     }
 
     fn at(second: i64) -> Timestamp {
@@ -250,7 +264,7 @@ mod tests {
     #[test]
     fn a_restart_neither_forgets_nor_tells_again() {
         let plan = prepared("http://127.0.0.1/", "");
-        let mut watch = Watch::new(plan.clone(), None, NOW, at(0));
+        let mut watch = Watch::new(Arc::clone(&plan), None, NOW, at(0));
         let mut kept = None;
         for (n, verdict) in
             [Verdict::Ok, Verdict::Critical, Verdict::Critical, Verdict::Critical].into_iter().enumerate()
@@ -301,7 +315,7 @@ mod tests {
 
     #[test]
     fn loopback_needs_no_network() {
-        let gated = |url| is_gated(&prepared(url, "").target);
+        let gated = |url| is_gated(prepared(url, "").target());
         assert!(!gated("http://127.0.0.1:1/") && !gated("http://[::1]:1/") && !gated("http://localhost/"));
         assert!(gated("http://example.org/"));
         assert!(!is_gated(&Target::Memory));

@@ -20,6 +20,10 @@ const LATE: SignedDuration = SignedDuration::from_secs(15);
 const MOST: usize = 100_000;
 /// How often old rows are forgotten.
 const FORGET_EVERY: Duration = Duration::from_secs(10);
+/// Nothing is forgotten for so long after the clock has jumped: it may jump back.
+const UNSURE: Duration = Duration::from_mins(15);
+/// Minutes by which the clock is back before it was ahead; less is a correction.
+const BACK: i64 = 60;
 
 /// Results on their way into the store.
 #[derive(Debug)]
@@ -73,6 +77,13 @@ impl Writer {
         }
         self.next = now + EVERY;
         let over = wall.checked_sub(LATE).map_or(0, |wall| Span::Minute.of(wall));
+        if over < self.minute - BACK {
+            // What was counted meanwhile is handed out when its time comes, and no longer shown.
+            for watch in watches.values_mut() {
+                watch.ledger.forget_after(wall);
+            }
+            self.minute = 0;
+        }
         if over > self.minute {
             self.minute = over;
             self.close_minutes(watches, over);
@@ -86,6 +97,13 @@ impl Writer {
     }
 
     fn close_minutes(&mut self, watches: &mut HashMap<i64, Watch>, minute: i64) {
+        self.hand_out(watches, minute);
+        self.batch.minute = Some(minute);
+        self.batch.hour = Some(minute.div_euclid(60));
+    }
+
+    /// Minutes before `minute` are to be written, and the hours before that minute's.
+    fn hand_out(&mut self, watches: &mut HashMap<i64, Watch>, minute: i64) {
         let hour = minute.div_euclid(60);
         for (number, watch) in watches.iter_mut().chain(&mut self.leaving) {
             let minutes = watch.ledger.take_minutes(minute);
@@ -94,8 +112,6 @@ impl Writer {
             self.batch.hours.extend(hours.iter().map(|(at, rollup)| counts(*number, *at, rollup)));
         }
         self.leaving.retain(|_, watch| !watch.ledger.is_written());
-        self.batch.minute = Some(minute);
-        self.batch.hour = Some(hour);
     }
 
     /// Checks that are gone: they stay until the minutes and hours they were part of are written down.
@@ -109,6 +125,11 @@ impl Writer {
         }
     }
 
+    /// Checks that are gone and not written down.
+    pub(super) fn leaving(&self) -> impl Iterator<Item = (&i64, &Watch)> {
+        self.leaving.iter()
+    }
+
     /// Checks that are gone, should they be wanted again.
     pub(super) fn take_leaving(&mut self) -> HashMap<i64, Watch> {
         std::mem::take(&mut self.leaving)
@@ -116,11 +137,18 @@ impl Writer {
 
     /// What is left when the task ends.
     pub(super) fn last(&mut self, watches: &mut HashMap<i64, Watch>) -> CheckBatch {
-        for (number, watch) in watches {
+        for (number, watch) in &mut *watches {
             self.states.extend(watch.changed().map(|state| (*number, state)));
         }
         self.batch.states.extend(self.states.drain());
+        // What came after its minute was over: nobody would count it again.
+        self.hand_out(watches, self.minute);
         std::mem::take(&mut self.batch)
+    }
+
+    /// Whether a batch is being written.
+    pub(super) fn is_writing(&self) -> bool {
+        self.writing
     }
 
     /// A batch was written, or is to be written again.
@@ -157,11 +185,16 @@ impl Writer {
         may
     }
 
+    /// The clock has jumped: what is old by it may not be.
+    pub(super) fn doubt_the_clock(&mut self, now: Duration) {
+        self.next_forget = now + UNSURE;
+    }
+
     /// Old rows were forgotten; with `more` the next slice follows at once.
     pub(super) fn forgotten(&mut self, more: bool) {
         self.forgetting = false;
         if more {
-            self.next_forget = Duration::ZERO;
+            self.next_forget = self.next_forget.saturating_sub(FORGET_EVERY);
         }
     }
 }
@@ -210,5 +243,8 @@ mod tests {
         assert!(writer.may_forget(Duration::from_secs(2)));
         writer.forgotten(false);
         assert!(!writer.may_forget(Duration::from_secs(3)));
+        writer.doubt_the_clock(Duration::from_secs(20));
+        assert!(!writer.may_forget(Duration::from_mins(15)), "the clock has jumped");
+        assert!(writer.may_forget(Duration::from_mins(16)));
     }
 }
