@@ -1,7 +1,6 @@
 //! From a name to a connection, each part timed.
 
-use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
-use std::sync::Arc;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use tokio::net::TcpStream;
@@ -9,7 +8,7 @@ use tokio::net::TcpStream;
 use crate::model::{Endpoint, Family, Phase, Value};
 
 use super::Tools;
-use super::failure::{Failure, words};
+use super::failure::Failure;
 use super::record::Record;
 
 /// Addresses of one name that are tried.
@@ -66,21 +65,9 @@ async fn resolve(
         let found = family.allows(address).then(|| SocketAddr::new(address, endpoint.port));
         return Ok(found.into_iter().collect());
     }
-    record.begin(Phase::Dns, format!("looking up {}", endpoint.host));
-    let host = (endpoint.host.clone(), endpoint.port);
-    let permit = Arc::clone(&tools.lookups).acquire_owned().await;
-    // The permit goes with the thread that waits for the resolver, which outlives a look that gave up.
-    let looked_up = tokio::task::spawn_blocking(move || {
-        let _permit = permit;
-        host.to_socket_addrs().map(Iterator::collect::<Vec<_>>)
-    });
-    let found = looked_up.await.map_err(|error| Failure::unknown(format!("the lookup broke off: {error}")))?;
-    record.end();
-    let mut found = found.map_err(|error| {
-        let text = words(&error);
-        let text = text.trim_start_matches("failed to lookup address information: ");
-        Failure::critical(format!("looking up {}: {text}", endpoint.host))
-    })?;
+    let addresses = tools.lookups.addresses(&endpoint.host, record).await?;
+    let mut found: Vec<SocketAddr> =
+        addresses.into_iter().map(|address| SocketAddr::new(address, endpoint.port)).collect();
     found.retain(|address| family.allows(address.ip()));
     found.dedup();
     found.truncate(TRIED);

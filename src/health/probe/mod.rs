@@ -6,6 +6,7 @@ mod disk;
 mod failure;
 mod http;
 mod look;
+mod lookup;
 mod machine;
 mod process;
 mod record;

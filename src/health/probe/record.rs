@@ -22,6 +22,8 @@ pub(super) struct Record {
     started: Instant,
     /// What is being done, for a look that runs out of time.
     doing: Cow<'static, str>,
+    /// It is waited for something on our side.
+    ours: bool,
     phase: Option<(Phase, Instant)>,
     phases: Vec<(Phase, Duration)>,
     pub(super) values: Vec<(String, Value)>,
@@ -40,6 +42,7 @@ impl Record {
         Self {
             started: Instant::now(),
             doing: Cow::Borrowed("starting"),
+            ours: false,
             phase: None,
             phases: Vec::with_capacity(5),
             values: Vec::with_capacity(16),
@@ -58,7 +61,7 @@ impl Record {
     /// A phase begins, which also says what is being done: `connecting to 203.0.113.7:443`.
     pub(super) fn begin(&mut self, phase: Phase, doing: impl Into<Cow<'static, str>>) {
         self.end();
-        self.doing = doing.into();
+        self.doing(doing);
         self.phase = Some((phase, Instant::now()));
     }
 
@@ -79,13 +82,20 @@ impl Record {
 
     /// A phase begins that is counted from `start`.
     pub(super) fn begin_at(&mut self, phase: Phase, doing: &'static str, start: Instant) {
-        self.doing = Cow::Borrowed(doing);
+        self.doing(doing);
         self.phase = Some((phase, start));
     }
 
     /// What is being done, outside of phases.
     pub(super) fn doing(&mut self, doing: impl Into<Cow<'static, str>>) {
         self.doing = doing.into();
+        self.ours = false;
+    }
+
+    /// It is waited for something on our side: to run out of time now says nothing about the target.
+    pub(super) fn waiting(&mut self, doing: &'static str) {
+        self.doing(doing);
+        self.ours = true;
     }
 
     pub(super) fn step(&mut self, text: impl Into<String>) {
@@ -110,7 +120,8 @@ impl Record {
             [] => String::new(),
             heard => format!(", heard {}", shown(heard)),
         };
-        Failure::critical(format!("no result after {} while {}{heard}", short_duration(timeout), self.doing))
+        let cause = format!("no result after {} while {}{heard}", short_duration(timeout), self.doing);
+        if self.ours { Failure::unknown(cause) } else { Failure::critical(cause) }
     }
 
     /// The values for good: texts that are longer than a line are cut.

@@ -35,7 +35,7 @@ pub(super) async fn handshake(
     tools: &Tools,
     record: &mut Record,
 ) -> Result<(TlsStream<TcpStream>, Option<String>), Failure> {
-    record.doing("reading trusted roots");
+    record.waiting("waiting for trusted roots");
     let tls = tools.tls(roots).await?;
     record.begin(Phase::Tls, "shaking hands");
     let now = Timestamp::now();

@@ -11,36 +11,23 @@ use tokio::sync::Semaphore;
 use crate::net::{ProbeTls, probe_tls};
 
 use super::failure::Failure;
+use super::lookup::Lookups;
 use super::process::CpuTimes;
 
-/// Names that are looked up at once. A lookup blocks a thread until the resolver gives up, whatever our timeout is.
-const LOOKUPS: usize = 64;
 /// How long trusted roots are kept before they are read again.
 const ROOTS_AGE: Duration = Duration::from_hours(1);
 
 type Roots = HashMap<Vec<PathBuf>, (Instant, Arc<ProbeTls>)>;
 
 /// What looks share: trusted roots, the limit of lookups, what was last seen of this machine. One for all checks.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Tools {
     roots: tokio::sync::Mutex<Roots>,
-    pub(super) lookups: Arc<Semaphore>,
+    pub(super) lookups: Lookups,
     system: Arc<Mutex<Option<System>>>,
-    pub(super) cpu_times: Arc<Mutex<CpuTimes>>,
+    pub(super) cpu_times: Mutex<CpuTimes>,
     /// One question at a time for each path.
     files: Mutex<HashMap<PathBuf, Arc<Semaphore>>>,
-}
-
-impl Default for Tools {
-    fn default() -> Self {
-        Self {
-            roots: tokio::sync::Mutex::default(),
-            lookups: Arc::new(Semaphore::new(LOOKUPS)),
-            system: Arc::default(),
-            cpu_times: Arc::default(),
-            files: Mutex::default(),
-        }
-    }
 }
 
 impl Tools {
