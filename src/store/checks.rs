@@ -243,7 +243,8 @@ impl Store {
         mut take: impl FnMut(CheckCounts),
     ) -> Result<(), StoreError> {
         self.read(|connection| {
-            let sql = format!("SELECT {COUNTS} FROM {} WHERE at >= ?1 AND at < ?2 ORDER BY at DESC LIMIT ?3", span.table());
+            let sql =
+                format!("SELECT {COUNTS} FROM {} WHERE at >= ?1 AND at < ?2 ORDER BY at DESC LIMIT ?3", span.table());
             let limit = i64::try_from(limit).unwrap_or(i64::MAX);
             let mut select = connection.prepare_cached(&sql)?;
             for row in select.query_map(params![range.start, range.end, limit], counts)? {

@@ -3,7 +3,8 @@
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
-use futures_util::FutureExt;
+use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt, StreamExt};
 use jiff::Timestamp;
 use tokio::time::Instant;
 
@@ -38,11 +39,14 @@ pub(super) async fn observe(plan: &Prepared, tools: &Tools) -> Observation {
     }
 }
 
-/// How many of `witnesses` let themselves be connected to.
-pub(super) async fn answering(witnesses: &[Endpoint]) -> usize {
-    let asked = witnesses.iter().map(|witness| async move {
-        let connect = tokio::net::TcpStream::connect((witness.host.as_str(), witness.port));
-        tokio::time::timeout(WITNESS_TIMEOUT, connect).await.is_ok_and(|connected| connected.is_ok())
-    });
-    futures_util::future::join_all(asked).await.into_iter().filter(|answered| *answered).count()
+/// How many of `witnesses` let themselves be connected to; `need` are enough.
+pub(super) async fn answering(witnesses: &[Endpoint], need: usize) -> usize {
+    let asked: FuturesUnordered<_> = witnesses
+        .iter()
+        .map(|witness| async move {
+            let connect = tokio::net::TcpStream::connect((witness.host.as_str(), witness.port));
+            tokio::time::timeout(WITNESS_TIMEOUT, connect).await.is_ok_and(|connected| connected.is_ok())
+        })
+        .collect();
+    asked.filter(|answered| std::future::ready(*answered)).take(need).count().await
 }

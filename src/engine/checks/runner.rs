@@ -27,8 +27,8 @@ use super::writer::Writer;
 const FORGET: usize = 1_000;
 /// How often witnesses are asked.
 const WITNESS_EVERY: Duration = Duration::from_secs(10);
-/// Their last answer counts for so long when there is bad news.
-const WITNESS_FRESH: Duration = Duration::from_secs(1);
+/// How often at most, while bad news waits for them.
+const WITNESS_AGAIN: Duration = Duration::from_secs(1);
 
 /// A set that could not be taken over is tried again after this time.
 const REPLACE_AGAIN: Duration = Duration::from_secs(5);
@@ -39,8 +39,8 @@ const LAST_WRITE: Duration = Duration::from_secs(5);
 pub(super) enum Done {
     /// A look at a check, by the plan it was made with, counted at that host.
     Looked(i64, Arc<Prepared>, Arc<str>, Observation),
-    /// So many witnesses answered.
-    Witnessed(usize),
+    /// So many witnesses answered; when they were asked.
+    Witnessed(usize, Duration),
     /// A batch was written, or is to be written again.
     Written(Arc<CheckBatch>, Result<(), StoreError>),
     /// Old rows were forgotten; whether there are more.
@@ -62,11 +62,11 @@ pub(super) struct Runner {
     gate: Gate,
     /// It opened or closed, and nobody was told.
     gate_moved: bool,
-    /// Witnesses are being asked; when they last answered.
+    /// Witnesses are being asked; when those were asked that last counted.
     asking: bool,
     answered: Option<Duration>,
-    /// Bad news that waits for the witnesses.
-    held: Vec<(i64, Arc<Prepared>, Observation)>,
+    /// Bad news that waits for witnesses who are asked after it came.
+    held: Vec<(i64, Arc<Prepared>, Duration, Observation)>,
     /// When the set that is not watched yet is tried again, and why it is not.
     unreplaced: Option<(Duration, String)>,
     writer: Writer,
@@ -281,7 +281,7 @@ impl Runner {
                 self.end_turn(&host);
                 self.looked(number, &plan, observation);
             }
-            Done::Witnessed(answered) => self.witnessed(answered),
+            Done::Witnessed(answered, asked) => self.witnessed(answered, asked),
             Done::Written(batch, result) => self.writer.written(batch, result),
             Done::Forgotten(more) => self.writer.forgotten(more),
         }
@@ -301,26 +301,31 @@ impl Runner {
             observation.verdict = Verdict::Unknown;
             observation.cause = Some(what.to_owned());
         }
-        let fresh = self.answered.is_some_and(|answered| now.saturating_sub(answered) < WITNESS_FRESH);
-        if watch.gated && self.gate.doubts(&observation) && !fresh {
-            self.held.push((number, Arc::clone(plan), observation));
-            return self.ask_witnesses();
+        if watch.gated && self.gate.doubts(&observation) {
+            self.held.push((number, Arc::clone(plan), now, observation));
+            return self.ask_if_due(now);
         }
         self.settle(number, observation);
     }
 
-    fn ask_witnesses(&mut self) {
-        if std::mem::replace(&mut self.asking, true) {
-            return;
+    fn ask_if_due(&mut self, now: Duration) {
+        let every = if self.held.is_empty() { WITNESS_EVERY } else { WITNESS_AGAIN };
+        let due = self.answered.is_none_or(|answered| now.saturating_sub(answered) >= every);
+        if self.gate.is_watched() && due && !std::mem::replace(&mut self.asking, true) {
+            let (set, asked) = (Arc::clone(&self.set), self.now());
+            self.work.spawn(async move { Done::Witnessed(answering(&set.witnesses, set.need).await, asked) });
         }
-        let set = Arc::clone(&self.set);
-        self.work.spawn(async move { Done::Witnessed(answering(&set.witnesses).await) });
     }
 
-    fn witnessed(&mut self, answered: usize) {
+    fn witnessed(&mut self, answered: usize, asked: Duration) {
         self.asking = false;
-        self.answered = Some(self.now());
-        let wall = Timestamp::now();
+        let (now, wall) = (self.now(), Timestamp::now());
+        self.clock.pulse(now, wall);
+        if self.clock.spoils(asked, now).is_some() {
+            // They are asked again at the next pulse.
+            return;
+        }
+        self.answered = Some(asked);
         if self.gate.note(answered, wall) {
             let since = self.gate.closed_since();
             match since {
@@ -329,12 +334,13 @@ impl Runner {
             }
             self.gate_moved = true;
         }
-        self.settle_held();
+        self.settle_held(asked);
     }
 
-    /// Bad news counts, unless another plan is in force.
-    fn settle_held(&mut self) {
-        for (number, plan, observation) in std::mem::take(&mut self.held) {
+    /// Bad news that came before `asked` counts, unless another plan is in force.
+    fn settle_held(&mut self, asked: Duration) {
+        let held: Vec<_> = self.held.extract_if(.., |(_, _, came, _)| *came <= asked).collect();
+        for (number, plan, _, observation) in held {
             if self.watches.get(&number).is_some_and(|watch| Arc::ptr_eq(&watch.plan, &plan)) {
                 self.settle(number, observation);
             }
@@ -365,8 +371,10 @@ impl Runner {
     }
 
     async fn pulse(&mut self, now: Duration, wall: Timestamp) {
-        if self.gate.is_watched() && self.answered.is_none_or(|answered| now.saturating_sub(answered) > WITNESS_EVERY) {
-            self.ask_witnesses();
+        self.ask_if_due(now);
+        if !self.gate.is_watched() {
+            // There were witnesses until now.
+            self.settle_held(now);
         }
         if std::mem::take(&mut self.gate_moved) {
             self.tell(Input::Isolated(self.gate.closed_since())).await;
@@ -420,7 +428,7 @@ impl Runner {
         let measures = &self.service.measures;
         let lag_p99_us = measures.lag().quantile(99.0).unwrap_or_default().as_micros();
         tracing::info!(looks = measures.looks(), skipped = measures.skipped(), lag_p99_us, "no more looks");
-        self.settle_held();
+        self.settle_held(Duration::MAX);
         let batch = self.writer.last(&mut self.watches);
         if let Err(error) = self.service.store.keep_checks(Arc::new(batch)).await {
             tracing::warn!(%error, "failed to keep the last results of checks");
@@ -439,89 +447,5 @@ fn announce(check: &str, what: Announcement, cause: Option<&str>) {
 }
 
 #[cfg(test)]
-mod tests {
-    use tokio::sync::mpsc;
-
-    use crate::config;
-    use crate::store::{Options, Store};
-
-    use super::*;
-
-    fn set(ids: &[&str], more: &str) -> CheckSet {
-        let checks: String =
-            ids.iter().map(|id| format!("[[checks]]\nid = \"{id}\"\ntype = \"load\"\n{more}\n")).collect();
-        CheckSet::new(&config::parse(&checks, None).unwrap_or_else(|error| panic!("{error}"))).expect("no secrets")
-    }
-
-    async fn runner(store: &Arc<Store>, ids: &[&str]) -> (Runner, mpsc::Receiver<Input>) {
-        let (inputs, told) = mpsc::channel(64);
-        let checks = Arc::new(Checks::new(set(ids, ""), Arc::clone(store), inputs));
-        (Runner::new(checks).await.expect("begins"), told)
-    }
-
-    fn critical() -> Observation {
-        Observation {
-            at: Timestamp::now(),
-            took: Duration::from_millis(5),
-            verdict: Verdict::Critical,
-            cause: Some("connect: timed out".to_owned()),
-            phases: Vec::new(),
-            values: Vec::new(),
-            steps: Vec::new(),
-        }
-    }
-
-    #[tokio::test]
-    async fn a_store_that_cannot_take_a_new_check_ends_none_that_is_watched() {
-        let dir = tempfile::tempdir().expect("a directory");
-        let store = Arc::new(Store::open(dir.path(), Options::default()).expect("opens"));
-        let (mut runner, _told) = runner(&store, &["a"]).await;
-        let sql = |text: &'static str| {
-            let files = std::fs::read_dir(dir.path()).expect("reads").filter_map(Result::ok);
-            let file = files.map(|file| file.path()).find(|path| path.extension().is_some_and(|name| name == "db"));
-            rusqlite::Connection::open(file.expect("a database")).and_then(|db| db.execute_batch(text)).expect(text);
-        };
-        sql("CREATE TRIGGER refuse BEFORE INSERT ON check_name BEGIN SELECT RAISE(ABORT, 'no room'); END");
-        runner.service.replace(set(&["a", "b"], ""));
-        runner.replace().await;
-        assert!(runner.trouble().is_some_and(|why| why.contains("no room")), "{:?}", runner.trouble());
-        assert_eq!(runner.watches.len(), 1, "it is still watched");
-        sql("DROP TRIGGER refuse");
-        runner.replace().await;
-        assert_eq!((runner.trouble(), runner.watches.len()), (None, 2));
-        runner.close().await;
-    }
-
-    #[tokio::test]
-    async fn bad_news_of_a_plan_that_is_gone_is_none() {
-        let dir = tempfile::tempdir().expect("a directory");
-        let store = Arc::new(Store::open(dir.path(), Options::default()).expect("opens"));
-        let (mut runner, _told) = runner(&store, &["a", "b"]).await;
-        for (number, watch) in &runner.watches {
-            runner.held.push((*number, Arc::clone(&watch.plan), critical()));
-        }
-        let changed = CheckSet { checks: vec![Arc::clone(&set(&["a"], "interval = \"7s\"").checks[0])], ..set(&["a"], "") };
-        runner.service.replace(changed);
-        runner.replace().await;
-        runner.settle_held();
-        let panel = runner.panel(*runner.watches.keys().next().expect("one"), Timestamp::now()).expect("a panel");
-        assert_eq!((panel.last, panel.soft), (None, None));
-        runner.close().await;
-    }
-
-    #[tokio::test]
-    async fn what_came_late_is_counted_after_a_restart() {
-        let dir = tempfile::tempdir().expect("a directory");
-        let store = Arc::new(Store::open(dir.path(), Options::default()).expect("opens"));
-        let (mut runner, _told) = runner(&store, &["a"]).await;
-        let (number, wall) = (*runner.watches.keys().next().expect("one"), Timestamp::now());
-        runner.pulse(runner.now(), wall).await;
-        // It began three minutes ago; that minute is over.
-        let at = wall.checked_sub(SignedDuration::from_mins(3)).expect("in range");
-        runner.settle(number, Observation { at, ..critical() });
-        runner.close().await;
-        let (runner, _told) = self::runner(&store, &["a"]).await;
-        let panel = runner.panel(number, Timestamp::now()).expect("a panel");
-        assert_eq!(panel.uptime_24h, Some(0.0));
-    }
-}
+#[path = "runner_tests.rs"]
+mod tests;

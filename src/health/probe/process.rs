@@ -60,7 +60,8 @@ pub(super) async fn look(target: &ProcessTarget, tools: &Tools, record: &mut Rec
     };
     record.value("count", Value::Number(f64::from(found.count)));
     if let Some(uptime) = found.uptime {
-        let cpu = tools.cpu_times.lock().unwrap_or_else(PoisonError::into_inner).share(target, found.times, Instant::now());
+        let cpu =
+            tools.cpu_times.lock().unwrap_or_else(PoisonError::into_inner).share(target, found.times, Instant::now());
         // At the first look there is nothing to compare with.
         if let Some(cpu) = cpu {
             record.value("cpu", Value::Percent(cpu));
