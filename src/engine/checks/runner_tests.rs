@@ -8,9 +8,9 @@ use crate::store::{Options, Store};
 use super::*;
 
 fn set(ids: &[&str], more: &str) -> CheckSet {
-    let checks: String =
+    let checks: Vec<String> =
         ids.iter().map(|id| format!("[[checks]]\nid = \"{id}\"\ntype = \"load\"\n{more}\n")).collect();
-    CheckSet::new(&config::parse(&checks, None).unwrap_or_else(|error| panic!("{error}"))).expect("no secrets")
+    CheckSet::new(&config::parse(&checks.concat(), None).unwrap_or_else(|error| panic!("{error}"))).expect("no secrets")
 }
 
 async fn runner(store: &Arc<Store>, ids: &[&str]) -> (Runner, mpsc::Receiver<Input>) {
@@ -60,8 +60,7 @@ async fn bad_news_of_a_plan_that_is_gone_is_none() {
     for (number, watch) in &runner.watches {
         runner.held.push((*number, Arc::clone(&watch.plan), Duration::ZERO, critical()));
     }
-    let changed =
-        CheckSet { checks: vec![Arc::clone(&set(&["a"], "interval = \"7s\"").checks[0])], ..set(&["a"], "") };
+    let changed = CheckSet { checks: vec![Arc::clone(&set(&["a"], "interval = \"7s\"").checks[0])], ..set(&["a"], "") };
     runner.service.replace(changed);
     runner.replace().await;
     runner.settle_held(Duration::ZERO);

@@ -22,13 +22,16 @@ const SLACK: Duration = Duration::from_secs(2);
 ///
 /// Kept here because a system that others refresh too compares times of different moments.
 #[derive(Debug, Default)]
-pub(super) struct CpuTimes(HashMap<ProcessTarget, (Instant, HashMap<(Pid, u64), Duration>)>);
+pub(super) struct CpuTimes(HashMap<ProcessTarget, (Instant, Times)>);
+
+/// By number and start.
+type Times = HashMap<(Pid, u64), Duration>;
 
 impl CpuTimes {
     /// Percent of one processor that processes of `target` used together since the last look; one that was not there
     /// then does not count. `None`: none of them was.
     fn share(&mut self, target: &ProcessTarget, times: Vec<((Pid, u64), Duration)>, now: Instant) -> Option<f64> {
-        let times: HashMap<_, _> = times.into_iter().collect();
+        let times: Times = times.into_iter().collect();
         let (since, before) = self.0.insert(target.clone(), (now, times.clone()))?;
         let passed = now.saturating_duration_since(since);
         let used = times.iter().filter_map(|(process, time)| Some(time.saturating_sub(*before.get(process)?)));
