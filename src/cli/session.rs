@@ -21,21 +21,8 @@ pub(super) struct Session {
 }
 
 impl Session {
-    /// Opens one to read. A state directory that is not there is not made: there is nothing to read in it, and perhaps
-    /// another one was meant.
-    pub(super) async fn open(config: &Config, global: &Global) -> Result<Self, Failure> {
-        if let Ok(false) = config.state_dir.try_exists() {
-            let dir = config.state_dir.display();
-            return Err(Failure::new(
-                Exit::Failed,
-                format!("there is no state directory {dir}; `aurora serve` makes it"),
-            ));
-        }
-        Self::enter(config, global).await
-    }
-
     /// Attaches to the running engine, or opens the state directory when none runs.
-    async fn enter(config: &Config, global: &Global) -> Result<Self, Failure> {
+    pub(super) async fn open(config: &Config, global: &Global) -> Result<Self, Failure> {
         let target = Target::Unix(socket_path(&config.state_dir));
         let started = Instant::now();
         loop {
@@ -75,9 +62,7 @@ impl Session {
 
 /// Asks one thing and closes.
 pub(super) async fn ask(config: &Config, global: &Global, request: Request) -> Result<Reply, Failure> {
-    let opened =
-        if request.writes() { Session::enter(config, global).await } else { Session::open(config, global).await };
-    let mut session = opened?;
+    let mut session = Session::open(config, global).await?;
     let reply = session.ask(request).await;
     session.close().await;
     reply

@@ -65,20 +65,6 @@ fn json_fields_are_stable() {
 }
 
 #[test]
-fn reading_makes_no_state_directory() {
-    let site = Site::new();
-    let dir = site.path().join("state");
-    std::fs::remove_dir_all(&dir).expect("removes");
-    for args in [&["inbox", "list"][..], &["events", "list"], &["channel", "list"], &["access", "whoami"]] {
-        let output = site.aurora(args);
-        let text = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert_eq!(output.status.code(), Some(1), "{args:?}: {text}");
-        assert!(text.contains("there is no state directory"), "{text}");
-        assert!(!dir.exists(), "{args:?}");
-    }
-}
-
-#[test]
 fn raw_bytes_come_back_exactly() {
     let site = Site::served();
     let body = b"\x00\xff\x1b[2J\r\nend";
