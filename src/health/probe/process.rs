@@ -50,22 +50,23 @@ struct Found {
     uptime: Option<u64>,
 }
 
+/// Time between the two readings that make a share when there is no look to compare with.
+const APART: Duration = Duration::from_millis(250);
+
 /// Counts the processes and what they use together.
 pub(super) async fn look(target: &ProcessTarget, tools: &Tools, record: &mut Record) -> Result<(), Failure> {
     record.doing("reading the list of processes");
-    let wanted = target.clone();
-    let found = match target {
-        ProcessTarget::Name(_) => tools.ask_system(move |system| by_name(system, &wanted)).await??,
-        ProcessTarget::PidFile(path) => match tools.ask_files(path, read_number).await?? {
-            Some((pid, written)) => tools.ask_system(move |system| by_number(system, pid, written)).await??,
-            None => Found::none(),
-        },
-    };
+    let mut found = find(target, tools).await?;
+    let mut cpu = found.share(target, tools);
+    if cpu.is_none() && found.count > 0 {
+        record.doing("measuring what the processes use");
+        tokio::time::sleep(APART).await;
+        found = find(target, tools).await?;
+        cpu = found.share(target, tools);
+    }
     record.value("count", Value::Number(f64::from(found.count)));
     if let Some(uptime) = found.uptime {
-        let cpu =
-            tools.cpu_times.lock().unwrap_or_else(PoisonError::into_inner).share(target, found.times, Instant::now());
-        // At the first look there is nothing to compare with.
+        // They may all have been started again meanwhile.
         if let Some(cpu) = cpu {
             record.value("cpu", Value::Percent(cpu));
         }
@@ -76,9 +77,26 @@ pub(super) async fn look(target: &ProcessTarget, tools: &Tools, record: &mut Rec
     Ok(())
 }
 
+async fn find(target: &ProcessTarget, tools: &Tools) -> Result<Found, Failure> {
+    let wanted = target.clone();
+    match target {
+        ProcessTarget::Name(_) => tools.ask_system(move |system| by_name(system, &wanted)).await?,
+        ProcessTarget::PidFile(path) => match tools.ask_files(path, read_number).await?? {
+            Some((pid, written)) => tools.ask_system(move |system| by_number(system, pid, written)).await?,
+            None => Ok(Found::none()),
+        },
+    }
+}
+
 impl Found {
     fn none() -> Self {
         Self { count: 0, times: Vec::new(), memory: 0, uptime: None }
+    }
+
+    /// Percent of one processor since the last reading.
+    fn share(&mut self, target: &ProcessTarget, tools: &Tools) -> Option<f64> {
+        let times = std::mem::take(&mut self.times);
+        tools.cpu_times.lock().unwrap_or_else(PoisonError::into_inner).share(target, times, Instant::now())
     }
 
     fn of<'a>(processes: impl Iterator<Item = &'a Process>) -> Self {
