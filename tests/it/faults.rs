@@ -211,13 +211,14 @@ fn load_until_refused(site: &Site, secret: &str, name: &str) -> BTreeSet<String>
 #[ignore = "needs a tmpfs"]
 fn a_disk_that_fills_under_load_loses_nothing_and_recovers() {
     let mut site = Site::new();
-    let tmpfs = Tmpfs::mount(&site, "size=10m");
-    let ballast = |name: &str| {
+    let tmpfs = Tmpfs::mount(&site, "size=13m");
+    let ballast = |name: &str, mebibytes: usize| {
         let path = tmpfs.0.join(name);
-        std::fs::write(&path, vec![1u8; 3 << 20]).expect("writes");
+        std::fs::write(&path, vec![1u8; mebibytes << 20]).expect("writes");
         path
     };
-    let (first, second) = (ballast("first"), ballast("second"));
+    // What is freed has to hold what projection and the index catch up with, and leave room besides.
+    let (first, second) = (ballast("first", 6), ballast("second", 3));
     site.serve();
     let secret = site.secret("standard");
     let mut accepted = load_until_refused(&site, &secret, "load");
