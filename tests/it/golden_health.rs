@@ -181,3 +181,10 @@ fn next_goes_through_every_critical_check() {
     let commands = stage.key(KeyCode::Char('n'));
     assert!(matches!(commands[..], [Cmd::Ask(Purpose::Next, _)]), "{commands:?}");
 }
+
+#[test]
+fn a_check_nobody_has_looked_at_promises_nothing() {
+    let text = Stage::new((80, 24), ColourMode::Sixteen, false).keys("5jj").draw().backend().to_string();
+    assert!(text.contains("nobody has looked yet"), "{text}");
+    assert!(!text.contains("everything that must hold holds"), "{text}");
+}

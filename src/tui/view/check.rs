@@ -7,7 +7,7 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Paragraph;
 
-use crate::model::{CheckHistory, CheckPanel, Failure, HistorySlot, Phase, age, short_duration};
+use crate::model::{CheckHistory, CheckPanel, CheckState, Failure, HistorySlot, Phase, age, short_duration};
 use crate::screen;
 
 use super::super::app::App;
@@ -67,6 +67,11 @@ pub(super) fn summary(app: &App, check: &CheckPanel, width: usize) -> Vec<Line<'
     let next = check.next.map_or_else(String::new, |next| format!(", next {}", age(app.now, next)));
     let last = check.last.map_or_else(|| "never looked".to_owned(), |last| format!("looked {}", age(last, app.now)));
     let cause = check.cause.as_deref().map(screen::line);
+    let without_cause = match (check.last, check.state) {
+        (None, _) => "nobody has looked yet",
+        (Some(_), CheckState::Ok) => "everything that must hold holds",
+        _ => "-",
+    };
     let known = |value: Option<Duration>| value.map_or_else(|| "-".to_owned(), short_duration);
     let figures = format!(
         "p50 {}  p95 {}  p99 {}  uptime {}  {last}{next}",
@@ -89,7 +94,7 @@ pub(super) fn summary(app: &App, check: &CheckPanel, width: usize) -> Vec<Line<'
         ]),
         Line::from(vec![
             label("cause"),
-            Span::styled(fit(look, cause.as_deref().unwrap_or("everything that must hold holds"), room), look.text),
+            Span::styled(fit(look, cause.as_deref().unwrap_or(without_cause), room), look.text),
         ]),
         Line::from([vec![label("time")], bar(look, check)].concat()),
         Line::from(vec![label(""), Span::styled(fit(look, &phases(check), room), look.muted)]),
