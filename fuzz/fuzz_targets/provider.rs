@@ -18,7 +18,7 @@ fuzz_target!(|input: (&[u8], &str, bool)| {
         }
     }
     let stored_headers = vec![("content-type".to_owned(), content_type.to_owned())];
-    let request = RawRequest { method: http::Method::POST, address: "https://hub.example.org/x".into(), query: event.to_owned(), headers, body: body.to_vec().into() };
+    let request = RawRequest { method: http::Method::POST, address: "https://hub.example.org/x".into(), query: event.to_owned(), headers, body: body.to_vec().into(), form: None };
     let secrets = [Secret::new("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw".into(), None)];
     for content_type in [content_type, "multipart/form-data; boundary=b"] {
         let _ = Form::decode(content_type, body);
@@ -28,7 +28,7 @@ fuzz_target!(|input: (&[u8], &str, bool)| {
         value: String::from_utf8_lossy(body).into_owned(),
         cut: false,
     });
-    let mail = Form { fields: fields.to_vec(), files: Vec::new() }.to_bytes();
+    let mail = Form { fields: fields.to_vec(), files: Vec::new() }.to_bytes(&[]);
     build(ProviderKind::Mailgun, Options::default()).parse(&Stored { kind: "mail.received", key: "k", headers: &[], data: &mail });
     for kind in ProviderKind::ALL {
         let provider = build(kind, Options { dedupe_window: 600, dedupe_pointer: Some("/data/id".into()) });

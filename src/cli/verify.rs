@@ -33,8 +33,8 @@ pub(super) fn run(config: &Config, id: &ChannelId, file: &Path, at: Option<Times
     if channel.provider.takes_forms() && FormDecoder::reads(request.media_type().as_deref()) {
         let content_type = request.one("content-type").ok().flatten().unwrap_or_default();
         let form = Form::decode(content_type, &request.body);
-        request.body =
-            form.map_err(|why| Failure::new(Exit::Failed, format!("refused (malformed-body): {why}")))?.to_bytes();
+        let form = form.map_err(|why| Failure::new(Exit::Failed, format!("refused (malformed-body): {why}")))?;
+        request.form = Some(form);
     }
     let now = at.unwrap_or_else(Timestamp::now);
     match channel.provider.verify(&channel.secrets, &request, now) {

@@ -88,7 +88,7 @@ mod tests {
             size: 9,
             sha256: sha256.clone(),
         };
-        let data = Form { fields: vec![field], files: vec![file] }.to_bytes();
+        let data = Form { fields: vec![field], files: vec![file] }.to_bytes(&[]);
         let stored = Stored { kind: "mail.received", key: "k", headers: &[], data: &data };
         assert_eq!(beginning(&blobs, &channel, &stored).expect("goes on"), b"", "it is gone");
         let path = dir.path().join("blobs/aa").join(&sha256);

@@ -209,8 +209,8 @@ impl Door {
             let content_type = content_type.map_err(|rejected| Refused::new(rejected.reason, rejected.detail))?;
             let disk = Share::of(&self.spool.disk, source);
             let read = form::read(body, content_type.unwrap_or_default(), max, memory, disk, &self.spool).await;
-            let (form, body, spooled) = read.map_err(|unread| Refused::new(unread.reason, unread.detail))?;
-            (raw.body, raw.form) = (body, Some(form));
+            let (form, spooled) = read.map_err(|unread| Refused::new(unread.reason, unread.detail))?;
+            raw.form = Some(form);
             return Ok((None, Some(spooled)));
         }
         let max = if takes_forms { max.min(BESIDE_FORMS) } else { max };

@@ -114,7 +114,7 @@ impl SpooledForm {
     }
 }
 
-/// Reads `body`, at most `max` bytes of it, as a form of this `Content-Type`. Answers it, also as JSON, and its files.
+/// Reads `body`, at most `max` bytes of it, as a form of this `Content-Type`. Answers it and its files.
 pub(super) async fn read(
     mut body: Incoming,
     content_type: &str,
@@ -122,7 +122,7 @@ pub(super) async fn read(
     memory: Share,
     disk: Share,
     spool: &Spool,
-) -> Result<(Form, Bytes, SpooledForm), Unread> {
+) -> Result<(Form, SpooledForm), Unread> {
     let too_large = || Unread::new(Reason::TooLarge, format!("the body is larger than {max} bytes"));
     let broken = || Unread::new(Reason::BodyTimeout, "the body broke off or took too long");
     if body.size_hint().lower() > max {
@@ -157,12 +157,11 @@ pub(super) async fn read(
     reader.take_pieces().await?;
     let Reader { builder, files, mut memory, disk, .. } = reader;
     let form = builder.finish();
-    let json = form.to_bytes();
-    // Its JSON can be several times as long as the form was: control characters are written as six.
-    if !memory.reach(2 * json.len() as u64) {
+    // As it is stored it is there beside the form.
+    if !memory.reach(2 * form.stored_len() as u64) {
         return Err(Unread::new(Reason::Overloaded, "too many large bodies at once"));
     }
-    Ok((form, json, SpooledForm { files, kept: Vec::new(), _memory: memory, _disk: disk }))
+    Ok((form, SpooledForm { files, kept: Vec::new(), _memory: memory, _disk: disk }))
 }
 
 /// Until when the next bytes of a form must come that began at `started`.

@@ -70,10 +70,42 @@ impl Form {
         Ok(builder.form)
     }
 
-    /// The form as it is stored.
+    /// The form as it is stored, without its fields of these names.
     #[must_use]
-    pub fn to_bytes(&self) -> Bytes {
-        serde_json::to_vec(self).unwrap_or_default().into()
+    pub fn to_bytes(&self, without: &[&str]) -> Bytes {
+        #[derive(Serialize)]
+        struct Stored<'a> {
+            fields: Vec<&'a FormField>,
+            files: &'a [FormFile],
+        }
+        let fields = self.fields.iter().filter(|field| !without.contains(&field.name.as_str())).collect();
+        let mut bytes = Vec::with_capacity(self.stored_len());
+        // Writing to memory does not fail.
+        let _ = serde_json::to_writer(&mut bytes, &Stored { fields, files: &self.files });
+        bytes.into()
+    }
+
+    /// How many bytes [`Form::to_bytes`] takes at most. Control characters are written as six, so it can be several
+    /// times as long as the form was.
+    #[must_use]
+    pub fn stored_len(&self) -> usize {
+        /// What stands around a field, and around a file with its size and its hash.
+        const FIELD: usize = 40;
+        const FILE: usize = 200;
+        let text = |text: &str| {
+            let more = |byte: &u8| match byte {
+                0..0x20 => 5,
+                b'"' | b'\\' => 1,
+                _ => 0,
+            };
+            text.len() + text.as_bytes().iter().map(more).sum::<usize>()
+        };
+        let fields = self.fields.iter().map(|field| FIELD + text(&field.name) + text(&field.value));
+        let files = self.files.iter().map(|file| {
+            let told = [&file.name, &file.declared, &file.found];
+            FILE + text(&file.field) + told.into_iter().flatten().map(|told| text(told)).sum::<usize>()
+        });
+        fields.chain(files).sum::<usize>() + FIELD
     }
 
     /// The last value of field `name`.
@@ -167,7 +199,11 @@ impl FormBuilder {
             open.begin_file(&mut to_file);
         }
         if open.head.file_name.is_none() {
-            let value = String::from_utf8_lossy(&open.kept).into_owned();
+            let value = if open.is_file {
+                String::from_utf8_lossy(&open.kept).into_owned()
+            } else {
+                String::from_utf8(std::mem::take(&mut open.kept)).unwrap_or_default()
+            };
             self.form.fields.push(FormField { name: open.head.name.clone(), value, cut: open.is_file });
         } else {
             self.held -= open.kept.len();
@@ -219,7 +255,8 @@ mod tests {
         assert_eq!((file.name.as_deref(), file.size), (Some("a.pdf"), 8));
         assert_eq!((file.declared.as_deref(), file.found.as_deref()), (Some("text/html"), Some("application/pdf")));
         assert_eq!(file.sha256, hex::encode(Sha256::digest(b"%PDF-1.7")));
-        assert_eq!(serde_json::from_slice::<Form>(&form.to_bytes()).expect("reads"), form);
+        assert!(!form.to_bytes(&["subject"]).windows(7).any(|bytes| bytes == b"subject"));
+        assert_eq!(serde_json::from_slice::<Form>(&form.to_bytes(&[])).expect("reads"), form);
     }
 
     #[test]

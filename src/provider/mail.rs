@@ -31,8 +31,8 @@ pub(super) const NOTES: &str = "──── from Mailgun ────";
 const RULE: &str = "────";
 
 /// What a mail consists of, wherever it was found.
-pub(super) struct Mail {
-    pub headers: MailHeaders,
+pub(super) struct Mail<'a> {
+    pub headers: MailHeaders<'a>,
     /// The sender and recipient of the envelope.
     pub envelope: (Option<String>, Option<String>),
     pub plain: Option<String>,
@@ -54,7 +54,7 @@ pub(super) fn read(form: &Form, file: &[u8]) -> Parsed {
     parsed
 }
 
-fn from_fields(form: &Form) -> Mail {
+fn from_fields(form: &Form) -> Mail<'_> {
     let some = |names: &[&str]| {
         let found = names.iter().filter_map(|name| form.last(name)).find(|value| !value.trim().is_empty());
         found.map(str::to_owned)
@@ -97,7 +97,7 @@ pub(super) fn files(form: &Form) -> Vec<Attachment> {
     form.files.iter().map(attachment).collect()
 }
 
-fn message(mail: Mail) -> Parsed {
+fn message(mail: Mail<'_>) -> Parsed {
     let Mail { headers, envelope: (sender, recipient), plain, html, mut attachments } = mail;
     for attachment in &mut attachments {
         attachment.name.truncate(attachment.name.floor_char_boundary(MAX_NAME));
@@ -176,7 +176,7 @@ fn without_rules(text: &str) -> String {
 }
 
 /// To whom it went and what was checked, below the text.
-fn notes(headers: &MailHeaders, recipient: Option<&str>) -> String {
+fn notes(headers: &MailHeaders<'_>, recipient: Option<&str>) -> String {
     let to = headers.text("to").or_else(|| recipient.map(str::to_owned)).map(|to| ("to", to));
     let copies = headers.text("cc").map(|copies| ("cc", copies));
     let verdicts = VERDICTS.map(|(name, header)| (name, headers.stamped(header)));
@@ -271,7 +271,7 @@ mod tests {
         let file = |id: &str, name: String| Attachment { name, content_id: Some(id.into()), ..Attachment::default() };
         let read = |plain: &str, attachments: &[Attachment]| {
             message(Mail {
-                headers: MailHeaders::of_form(&Form::default()),
+                headers: MailHeaders::default(),
                 envelope: (None, None),
                 plain: Some(plain.to_owned()),
                 html: None,

@@ -1,5 +1,7 @@
 //! The headers of a mail: addresses, encoded words (RFC 2047), message ids.
 
+use std::borrow::Cow;
+
 use mail_parser::{Message, MessageParser};
 
 use crate::model::Person;
@@ -15,27 +17,27 @@ const MAX_ID: usize = 512;
 
 /// Headers in order, as they came.
 #[derive(Debug, Default)]
-pub(super) struct MailHeaders {
-    all: Vec<(String, String)>,
+pub(super) struct MailHeaders<'a> {
+    all: Vec<(Cow<'a, str>, Cow<'a, str>)>,
     /// How many of them are the mail's own, from its top; the others are fields beside it.
     own: usize,
 }
 
-impl MailHeaders {
+impl<'a> MailHeaders<'a> {
     /// Those in a form: `message-headers`, a JSON array of pairs, and the fields beside it.
-    pub(super) fn of_form(form: &Form) -> Self {
+    pub(super) fn of_form(form: &'a Form) -> Self {
         let listed = form.last("message-headers").and_then(|json| serde_json::from_str(json).ok());
-        let listed: Vec<(String, String)> = listed.unwrap_or_default();
-        let fields = form.fields.iter().map(|field| (field.name.clone(), field.value.clone()));
+        let listed: Vec<(Cow<'a, str>, Cow<'a, str>)> = listed.unwrap_or_default();
+        let fields = form.fields.iter().map(|field| (field.name.as_str().into(), field.value.as_str().into()));
         let own = listed.len().min(MAX_HEADERS);
         Self { all: listed.into_iter().take(MAX_HEADERS).chain(fields).collect(), own }
     }
 
     /// Those of a raw mail.
-    pub(super) fn of_message(message: &Message<'_>) -> Self {
-        let pairs = message.headers_raw().map(|(name, value)| (name.to_owned(), value.trim().to_owned()));
+    pub(super) fn of_message(message: &Message<'_>) -> MailHeaders<'static> {
+        let pairs = message.headers_raw().map(|(name, value)| (name.to_owned().into(), value.trim().to_owned().into()));
         let all: Vec<_> = pairs.take(MAX_HEADERS).collect();
-        Self { own: all.len(), all }
+        MailHeaders { own: all.len(), all }
     }
 
     /// The first header `name`, with something in it, on one line.

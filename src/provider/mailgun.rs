@@ -4,8 +4,6 @@
 //! The signature is the hexadecimal HMAC-SHA256 of timestamp and token, with no separator, under the *HTTP webhook
 //! signing key*. It does not cover the body. So a token that comes again with another body is refused and alarmed.
 
-use std::borrow::Cow;
-
 use http::{HeaderMap, HeaderValue};
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
@@ -50,8 +48,10 @@ struct Signed {
 
 impl Signed {
     fn read(request: &RawRequest) -> Result<Self, Rejected> {
-        let signed =
-            if is_form(request) { Self::of_form(form(request)?.as_ref())? } else { Self::of_json(&request.body)? };
+        let signed = match &request.form {
+            Some(form) => Self::of_form(form)?,
+            None => Self::of_json(&request.body)?,
+        };
         signed
             .filter(|signed| !signed.timestamp.is_empty() && !signed.token.is_empty() && !signed.signatures.is_empty())
             .ok_or_else(|| Rejected::new(Reason::MissingHeader, "timestamp, token or signature is missing"))
@@ -99,19 +99,6 @@ impl Signed {
             signatures: signature.signature.into_iter().chain(signature.parent).collect(),
         }))
     }
-}
-
-fn is_form(request: &RawRequest) -> bool {
-    FormDecoder::reads(request.media_type().as_deref())
-}
-
-fn form(request: &RawRequest) -> Result<Cow<'_, Form>, Rejected> {
-    if let Some(form) = &request.form {
-        return Ok(Cow::Borrowed(form));
-    }
-    serde_json::from_slice(&request.body)
-        .map(Cow::Owned)
-        .map_err(|error| Rejected::new(Reason::MalformedBody, format!("the form cannot be read: {error}")))
 }
 
 impl Provider for Mailgun {
@@ -162,20 +149,18 @@ impl Provider for Mailgun {
     }
 
     fn identify(&self, request: &RawRequest, verified: &Verified) -> Vec<Envelope> {
-        if !is_form(request) {
+        let Some(form) = &request.form else {
             return vec![mailgun_event::identify(&request.body, verified)];
-        }
-        let mut form = form(request).unwrap_or_default().into_owned();
-        form.fields.retain(|field| !SIGNATURES.contains(&field.name.as_str()));
-        let dead = misconfigured(&form);
+        };
+        let dead = misconfigured(form);
         let kind = if form.field("event").is_some() && dead.is_some() { "mailgun.legacy" } else { RECEIVED };
         vec![Envelope {
             kind: kind.to_owned(),
             time: verified.time,
-            key: Some(key(&form, verified)),
+            key: Some(key(form, verified)),
             body_window: None,
-            data: form.to_bytes(),
-            content: Some(content(&form)),
+            data: form.to_bytes(&SIGNATURES),
+            content: Some(content(form)),
             dead,
         }]
     }
@@ -325,9 +310,11 @@ fn content(form: &Form) -> [u8; 32] {
     };
     let last = |name: &str| form.fields.iter().rposition(|field| field.name == name);
     let signed = [last("timestamp"), last("token")];
-    for (_, field) in form.fields.iter().enumerate().filter(|(number, _)| !signed.contains(&Some(*number))) {
-        add(&field.name);
-        add(&field.value);
+    for (number, field) in form.fields.iter().enumerate() {
+        if !signed.contains(&Some(number)) && !SIGNATURES.contains(&field.name.as_str()) {
+            add(&field.name);
+            add(&field.value);
+        }
     }
     for file in &form.files {
         add(&file.field);
@@ -370,11 +357,15 @@ mod tests {
         }
     }
 
+    fn of(form: Form) -> RawRequest {
+        RawRequest { form: Some(form), ..request("application/x-www-form-urlencoded", b"") }
+    }
+
     /// A form as the door hands it over.
     fn form_request(fields: &[(&str, &str)]) -> RawRequest {
         let text: String = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
         let form = Form::decode("application/x-www-form-urlencoded", text.as_bytes()).expect("a form");
-        request("application/x-www-form-urlencoded", &form.to_bytes())
+        of(form)
     }
 
     fn sign(key: &str, timestamp: &str, token: &str) -> String {
@@ -570,7 +561,7 @@ mod tests {
         let sample = Mailgun.sample(&secrets(&["k"]), at(NOW), "0123", "Hello", "").expect("signs");
         let content_type = sample.headers["content-type"].to_str().expect("text").to_owned();
         let form = Form::decode(&content_type, &sample.body).expect("a form");
-        let request = request(&content_type, &form.to_bytes());
+        let request = of(form);
         let envelope = identified(&request);
         let stored = Stored { kind: &envelope.kind, key: "k", headers: &[], data: &envelope.data };
         let parsed = Mailgun.parse(&stored);
@@ -581,7 +572,7 @@ mod tests {
         );
         assert_eq!(Mailgun.file(&stored), None);
         let forged = Form::decode(&content_type, &Mailgun.forge(sample).body).expect("a form");
-        assert_eq!(verify(&super::tests::request(&content_type, &forged.to_bytes())), Err(Reason::Signature));
+        assert_eq!(verify(&of(forged)), Err(Reason::Signature));
     }
 
     #[test]

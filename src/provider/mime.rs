@@ -30,7 +30,7 @@ pub(super) fn bytes<'a>(form: &'a Form, file: &'a [u8]) -> Option<Cow<'a, [u8]>>
 }
 
 /// What a raw mail consists of; `None` when it is none.
-pub(super) fn read(form: &Form, raw: &[u8]) -> Option<Mail> {
+pub(super) fn read(form: &Form, raw: &[u8]) -> Option<Mail<'static>> {
     let is_cut = form.field(FIELD).is_some_and(|field| field.cut);
     let mut attachments = if is_cut { super::mail::files(form) } else { Vec::new() };
     let envelope = |name: &str| form.last(name).map(str::to_owned);

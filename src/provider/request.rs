@@ -1,5 +1,6 @@
 //! A delivery as it came off the wire.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -21,10 +22,10 @@ pub struct RawRequest {
     pub query: String,
     /// The headers.
     pub headers: HeaderMap,
-    /// The exact bytes of the body: signatures cover these and nothing derived from them. Where the provider takes
-    /// forms apart it is the [`Form`] as JSON: no signature covers its bytes.
+    /// The exact bytes of the body: signatures cover these and nothing derived from them. Empty where the provider takes
+    /// forms apart, as no signature covers the bytes of one.
     pub body: Bytes,
-    /// The form that the body is, where it was taken apart already.
+    /// The form that the body was, where it was taken apart on its way in.
     pub form: Option<Form>,
 }
 
@@ -56,8 +57,10 @@ impl RawRequest {
 
     /// The media type without its parameters, in lower case.
     #[must_use]
-    pub fn media_type(&self) -> Option<String> {
+    pub fn media_type(&self) -> Option<Cow<'_, str>> {
         let value = self.headers.get(http::header::CONTENT_TYPE)?.to_str().ok()?;
-        Some(value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase())
+        let media_type = value.split(';').next().unwrap_or_default().trim();
+        let is_lower = !media_type.bytes().any(|byte| byte.is_ascii_uppercase());
+        Some(if is_lower { media_type.into() } else { media_type.to_ascii_lowercase().into() })
     }
 }

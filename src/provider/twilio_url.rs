@@ -3,25 +3,33 @@
 //! Its signers do not agree on ports and queries, so its own libraries try several forms (twilio-node, `webhooks.ts`;
 //! twilio-python, `request_validator.py`). All of them come from the configured address, never from the header `Host`.
 
-use percent_encoding::percent_decode;
+use super::urlencoded::unescape;
 
 /// One address that may have been signed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Candidate {
     /// The address.
     pub url: String,
+    /// What was done to its port, and what to its query.
+    how: [&'static str; 2],
+}
+
+impl Candidate {
     /// How it was made: `default port added, ' as %27`.
-    pub how: String,
+    pub(super) fn how(&self) -> String {
+        self.how.join(", ")
+    }
 }
 
 /// Every form of `address` with `query`, each once; the form as it came is the first.
 pub(super) fn candidates(address: &str, query: &str) -> Vec<Candidate> {
     let mut candidates: Vec<Candidate> = Vec::new();
+    let queries = queries(query);
     for (address, port) in addresses(address) {
-        for (query, form) in queries(query) {
+        for (query, form) in &queries {
             let url = if query.is_empty() { address.clone() } else { format!("{address}?{query}") };
             if candidates.iter().all(|candidate| candidate.url != url) {
-                candidates.push(Candidate { url, how: format!("{port}, {form}") });
+                candidates.push(Candidate { url, how: [port, form] });
             }
         }
     }
@@ -47,7 +55,11 @@ fn addresses(address: &str) -> Vec<(String, &'static str)> {
 }
 
 /// The query as it is, as browsers write it, and taken apart and written again in the two usual ways.
-fn queries(query: &str) -> [(String, &'static str); 4] {
+fn queries(query: &str) -> Vec<(String, &'static str)> {
+    const AS_IT_CAME: &str = "query as it came";
+    if query.is_empty() {
+        return vec![(String::new(), AS_IT_CAME)];
+    }
     let mut browser = query.to_owned();
     for (plain, encoded) in [('\'', "%27"), ('"', "%22"), ('<', "%3C"), ('>', "%3E")] {
         browser = browser.replace(plain, encoded);
@@ -57,8 +69,8 @@ fn queries(query: &str) -> [(String, &'static str); 4] {
     for (encoded, plain) in [("%21", "!"), ("%27", "'"), ("%28", "("), ("%29", ")"), ("%7E", "~")] {
         legacy = legacy.replace(encoded, plain);
     }
-    [
-        (query.to_owned(), "query as it came"),
+    vec![
+        (query.to_owned(), AS_IT_CAME),
         (browser, "' as %27"),
         (form, "query written again with +"),
         (legacy, "query written again with %20"),
@@ -75,14 +87,10 @@ fn written_again(query: &str) -> String {
 
 /// Names and values of a form, decoded to their exact bytes: what is not UTF-8 is not replaced.
 pub(super) fn pairs(form: &[u8]) -> impl Iterator<Item = (Vec<u8>, Vec<u8>)> {
-    let decode = |bytes: &[u8]| {
-        let spaced: Vec<u8> = bytes.iter().map(|byte| if *byte == b'+' { b' ' } else { *byte }).collect();
-        percent_decode(&spaced).collect::<Vec<u8>>()
-    };
-    form.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()).map(move |pair| {
-        let middle = pair.iter().position(|byte| *byte == b'=');
+    form.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()).map(|pair| {
+        let middle = memchr::memchr(b'=', pair);
         let (name, value) = middle.map_or((pair, &[][..]), |middle| (&pair[..middle], &pair[middle + 1..]));
-        (decode(name), decode(value))
+        (unescape(name, true), unescape(value, true))
     })
 }
 

@@ -75,17 +75,21 @@ impl Urlencoded {
 
 /// Resolves `%XX`, and `+` where `plus`; what is no escape stays as it is.
 pub(super) fn unescape(text: &[u8], plus: bool) -> Vec<u8> {
+    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
     let mut bytes = Vec::with_capacity(text.len());
-    let mut at = 0;
-    while let Some(byte) = text.get(at) {
-        let mut escaped = [0];
-        let is_escape = *byte == b'%'
-            && text.get(at + 1..at + 3).is_some_and(|digits| hex::decode_to_slice(digits, &mut escaped).is_ok());
-        at += if is_escape { 3 } else { 1 };
-        bytes.push(match byte {
-            _ if is_escape => escaped[0],
-            b'+' if plus => b' ',
-            other => *other,
+    let mut rest = text;
+    while let [first, after @ ..] = rest {
+        rest = after;
+        bytes.push(match (first, after) {
+            (b'%', [high, low, behind @ ..]) => match digit(*high).zip(digit(*low)) {
+                Some((high, low)) => {
+                    rest = behind;
+                    high << 4 | low
+                }
+                None => b'%',
+            },
+            (b'+', _) if plus => b' ',
+            (other, _) => *other,
         });
     }
     bytes

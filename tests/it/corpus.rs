@@ -23,7 +23,7 @@ fn exercise_mail(body: &[u8]) {
     let names = ["from", "subject", "body-html", "body-mime", "message-headers", "content-id-map"];
     for name in names {
         let field = FormField { name: name.to_owned(), value: value.clone(), cut: false };
-        let data = Form { fields: vec![field], files: Vec::new() }.to_bytes();
+        let data = Form { fields: vec![field], files: Vec::new() }.to_bytes(&[]);
         let provider = build(ProviderKind::Mailgun, Options::default());
         provider.parse(&Stored { kind: "mail.received", key: "k", headers: &[], data: &data });
     }

@@ -121,7 +121,7 @@ fn mailgun_form(timestamp: &str, token: &str, signature: &str) -> RawRequest {
     let fields = [("timestamp", timestamp), ("token", token), ("signature", signature), ("recipient", "a@example.org")];
     let text: String = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
     let form = Form::decode("application/x-www-form-urlencoded", text.as_bytes()).expect("a form");
-    request(&[("content-type", "application/x-www-form-urlencoded")], &form.to_bytes())
+    RawRequest { form: Some(form), ..request(&[("content-type", "application/x-www-form-urlencoded")], b"") }
 }
 
 #[test]
