@@ -93,12 +93,9 @@ impl Form {
         const FIELD: usize = 40;
         const FILE: usize = 200;
         let text = |text: &str| {
-            let more = |byte: &u8| match byte {
-                0..0x20 => 5,
-                b'"' | b'\\' => 1,
-                _ => 0,
-            };
-            text.len() + text.as_bytes().iter().map(more).sum::<usize>()
+            let controls = text.bytes().filter(|byte| *byte < 0x20).count();
+            let escaped = text.bytes().filter(|byte| matches!(byte, b'"' | b'\\')).count();
+            text.len() + 5 * controls + escaped
         };
         let fields = self.fields.iter().map(|field| FIELD + text(&field.name) + text(&field.value));
         let files = self.files.iter().map(|file| {

@@ -75,25 +75,42 @@ impl Urlencoded {
 
 /// Resolves `%XX`, and `+` where `plus`; what is no escape stays as it is.
 pub(super) fn unescape(text: &[u8], plus: bool) -> Vec<u8> {
-    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
-    let mut bytes = Vec::with_capacity(text.len());
+    let mut bytes = vec![0; text.len()];
+    let mut len = 0;
     let mut rest = text;
-    while let [first, after @ ..] = rest {
+    for byte in &mut bytes {
+        let [first, after @ ..] = rest else { break };
         rest = after;
-        bytes.push(match (first, after) {
-            (b'%', [high, low, behind @ ..]) => match digit(*high).zip(digit(*low)) {
-                Some((high, low)) => {
+        *byte = match (first, after) {
+            (b'%', [high, low, behind @ ..]) => match DIGITS[usize::from(*high)] << 4 | DIGITS[usize::from(*low)] {
+                NO_DIGIT.. => b'%',
+                escaped => {
                     rest = behind;
-                    high << 4 | low
+                    u8::try_from(escaped).unwrap_or_default()
                 }
-                None => b'%',
             },
             (b'+', _) if plus => b' ',
             (other, _) => *other,
-        });
+        };
+        len += 1;
     }
+    bytes.truncate(len);
     bytes
 }
+
+/// More than any two digits are worth.
+const NO_DIGIT: u16 = 0x100;
+/// What each byte is worth as a hexadecimal digit.
+static DIGITS: [u16; 256] = {
+    let mut digits = [NO_DIGIT; 256];
+    let mut worth = 0;
+    while worth < 16 {
+        digits[b"0123456789abcdef"[worth as usize] as usize] = worth;
+        digits[b"0123456789ABCDEF"[worth as usize] as usize] = worth;
+        worth += 1;
+    }
+    digits
+};
 
 #[cfg(test)]
 mod tests {
