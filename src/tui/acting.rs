@@ -270,19 +270,17 @@ impl App {
                 let size = self.size;
                 if let Some(open) = &mut self.inbox.open {
                     let body = view::message::body_area(size);
-                    let lines = view::message::lines(open, body.width).len();
-                    let last = (lines + 1).saturating_sub(usize::from(body.height).max(1));
-                    let page = usize::from(body.height);
-                    open.scroll = moved(action, open.scroll, last.max(1), page).unwrap_or(open.scroll);
+                    let (len, page) = (open.last(body.height) + 1, usize::from(body.height));
+                    open.scroll = moved(action, open.scroll, len, page).unwrap_or(open.scroll);
                     return Vec::new();
                 }
-                let to = moved(action, self.inbox.index(), self.inbox.rows.len(), height);
-                if let Some(to) = to {
-                    self.inbox.select(to);
+                let list = &mut self.inbox.list;
+                if let Some(to) = moved(action, list.index(), list.rows().len(), height) {
+                    list.select(to);
                 }
                 if action == Action::First && self.inbox.search.is_none() {
-                    // New rows may wait above.
-                    let request = self.inbox.refresh();
+                    // New rows may wait above, and some that are here may no longer belong to the list.
+                    let request = self.inbox.request();
                     return self.rows(request);
                 }
                 self.older()

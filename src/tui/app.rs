@@ -10,9 +10,10 @@ use crate::protocol::{Link, Notice, Refusal, Reply, Request, Severity, Snapshot,
 use super::action::{Action, View};
 use super::activity::{Activity, ActivityTab};
 use super::health::Health;
-use super::inbox::{Inbox, OpenMessage};
+use super::inbox::Inbox;
 use super::keymap::{self, Context};
 use super::list::moved;
+use super::opened::OpenMessage;
 use super::palette::{self, Palette};
 use super::saving::{Save, Saving};
 use super::styles::Look;
@@ -169,6 +170,16 @@ impl App {
     /// Takes a message at `now`.
     pub fn update(&mut self, msg: Msg, now: Timestamp) -> Vec<Cmd> {
         self.now = now;
+        let commands = self.take(msg);
+        self.inbox.list.looked_at(self.view == View::Inbox);
+        if let Some(open) = &mut self.inbox.open {
+            let body = view::message::body_area(self.size);
+            open.wrap((body.width, body.height));
+        }
+        commands
+    }
+
+    fn take(&mut self, msg: Msg) -> Vec<Cmd> {
         match msg {
             Msg::Key(key) if key.kind == KeyEventKind::Release => Vec::new(),
             Msg::Key(key) => {
@@ -244,9 +255,10 @@ impl App {
             snapshot.apply(notice);
         }
         match notice {
-            Notice::Arrived { rows, omitted, .. } if self.inbox.arrived(rows, *omitted) => {
-                let request = self.inbox.refresh();
-                return self.rows(request);
+            Notice::Arrived { rows, omitted, .. } => {
+                if let Some(request) = self.inbox.arrived(rows, *omitted) {
+                    return self.rows(Some(request));
+                }
             }
             Notice::Marked(marked) => self.inbox.marked(marked),
             Notice::Vip { contact, vip } => self.inbox.vip_changed(*contact, *vip),
@@ -286,7 +298,9 @@ impl App {
                 return Vec::new();
             }
             Err(refusal) => {
-                self.inbox.loading &= !matches!(purpose, Purpose::Rows(_) | Purpose::Older(_));
+                if matches!(purpose, Purpose::Rows(asked) | Purpose::Older(asked) if asked == self.generation) {
+                    self.inbox.list.failed();
+                }
                 let what = if let Purpose::Change(what) = purpose { what } else { "the engine could not answer" };
                 self.toast(Severity::Crit, format!("{what}: {refusal}"));
                 return Vec::new();
@@ -294,13 +308,13 @@ impl App {
         };
         match (purpose, reply) {
             (Purpose::Rows(generation), Reply::Messages(rows)) if generation == self.generation => {
-                self.inbox.replace(rows);
+                self.inbox.list.take_first(rows);
                 if let Some(request) = self.inbox.catch_up() {
                     return self.rows(Some(request));
                 }
             }
             (Purpose::Older(generation), Reply::Messages(rows)) if generation == self.generation => {
-                self.inbox.extend(rows);
+                self.inbox.list.take_older(rows);
                 if let Some(request) = self.inbox.catch_up() {
                     return self.rows(Some(request));
                 }
@@ -313,7 +327,7 @@ impl App {
             (Purpose::Open(id), Reply::Message(Some(message))) => {
                 self.opening = None;
                 let unread = message.row.marks.read.is_none();
-                self.inbox.select_message(id);
+                self.inbox.list.select_where(|row| row.id == id);
                 self.inbox.open = Some(OpenMessage::new(message));
                 if unread && !self.read_only {
                     return self.mark(Mark::Read);
@@ -323,7 +337,7 @@ impl App {
                 Some(row) => {
                     self.going = false;
                     self.go(View::Inbox);
-                    self.inbox.select_message(row.id);
+                    self.inbox.list.select_where(|known| known.id == row.id);
                     return self.open_message(row.id);
                 }
                 None => self.toast(Severity::Info, "nothing needs you"),
@@ -446,9 +460,6 @@ impl App {
                     return Some(Vec::new());
                 }
                 let request = self.inbox.request();
-                if request.is_none() {
-                    self.inbox.replace(Vec::new());
-                }
                 Some(self.rows(request))
             }
         }

@@ -18,6 +18,7 @@ mod health;
 mod inbox;
 mod keymap;
 mod list;
+mod opened;
 mod output;
 mod palette;
 mod run;
@@ -25,6 +26,7 @@ mod saving;
 mod styles;
 mod terminal;
 mod view;
+mod window;
 
 pub use action::{Action, View};
 pub use app::{App, Cmd, Msg, Purpose, Quit};

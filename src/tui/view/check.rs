@@ -14,7 +14,7 @@ use super::super::app::App;
 use super::super::health::OpenCheck;
 use super::super::styles::Look;
 use super::health::{percent, state_glyph, state_word, strip};
-use super::parts::{fit, heading, wrap};
+use super::parts::{fit, heading};
 
 /// Columns of the bar of phases.
 const BAR: u128 = 50;
@@ -182,7 +182,7 @@ fn in_full(app: &App, failure: &Failure, width: usize) -> Vec<Line<'static>> {
     let cause = seen.cause.as_deref().map(screen::line).unwrap_or_default();
     let mut lines = vec![Line::styled(head, look.muted)];
     let mut tell = |indent: usize, text: &str, style| {
-        let wrapped = wrap(text, width.saturating_sub(indent).max(1));
+        let wrapped = screen::wrap(text, width.saturating_sub(indent).max(1));
         lines.extend(wrapped.into_iter().map(|line| Line::styled(format!("{}{line}", " ".repeat(indent)), style)));
     };
     tell(2, &cause, look.check(failure.state));

@@ -20,16 +20,18 @@ pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
     }
     let area = if app.inbox.open.is_some() { listed } else { area };
     let rows = heading(title(app), frame, area);
-    if app.inbox.rows.is_empty() {
+    let messages = &app.inbox.list;
+    if messages.rows().is_empty() {
         let text = match &app.inbox.search {
             Some(search) if search.query().trim().is_empty() => "type words; the last may be unfinished",
             Some(_) => "no message holds all these words",
-            None if app.inbox.loading => "reading",
+            None if messages.is_waiting() => "reading",
+            None if messages.has_newer() => "not read: g asks again",
             None => "no messages",
         };
         return frame.render_widget(Paragraph::new(Span::styled(format!("  {text}"), app.look.muted)), rows);
     }
-    list(&app.look, &app.inbox.rows, app.inbox.index(), frame, rows, |row, width| message_row(app, row, width));
+    list(&app.look, messages.rows(), messages.index(), frame, rows, |row, width| message_row(app, row, width));
 }
 
 fn title(app: &App) -> Line<'static> {
@@ -42,16 +44,20 @@ fn title(app: &App) -> Line<'static> {
         if search.typing {
             spans.push(Span::styled(" ", look.selected));
         }
-        let more = if inbox.complete { "" } else { "+" };
-        spans.push(Span::styled(format!("   {}{more} found", inbox.rows.len()), look.muted));
+        let more = if inbox.list.is_complete() { "" } else { "+" };
+        spans.push(Span::styled(format!("   {}{more} found", inbox.list.rows().len()), look.muted));
         return Line::from(spans);
     }
     spans.push(Span::styled(format!("   {}", inbox.shown.name()), look.text));
     if let Some(channel) = &inbox.channel {
         spans.push(Span::styled(format!(" on {channel}"), look.text));
     }
-    let position = if inbox.rows.is_empty() { 0 } else { inbox.index() + 1 };
-    let more = if inbox.complete { "" } else { "+" };
-    spans.push(Span::styled(format!("   {position} of {}{more}", inbox.rows.len()), look.muted));
+    let held = inbox.list.rows().len();
+    let position = if held == 0 { 0 } else { inbox.list.index() + 1 };
+    let more = if inbox.list.is_complete() { "" } else { "+" };
+    spans.push(Span::styled(format!("   {position} of {held}{more}"), look.muted));
+    if inbox.list.has_newer() {
+        spans.push(Span::styled("   newer above: g", look.warn));
+    }
     Line::from(spans)
 }

@@ -5,12 +5,11 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Paragraph;
 
-use crate::model::Message;
 use crate::screen;
 
 use super::super::app::App;
-use super::super::inbox::{OpenMessage, Tab};
-use super::parts::{fit, wrap};
+use super::super::opened::{OpenMessage, Tab};
+use super::parts::fit;
 
 /// Rows above the body: subject, sender, state, tabs.
 const HEAD: u16 = 4;
@@ -66,46 +65,12 @@ pub(super) fn draw(app: &App, open: &OpenMessage, frame: &mut Frame<'_>, area: R
     ];
     let [top, body] = Layout::vertical([Constraint::Length(HEAD), Constraint::Min(0)]).areas(area);
     frame.render_widget(Paragraph::new(head), top);
-    let shown: Vec<Line<'static>> = lines(open, body.width)
-        .into_iter()
+    let shown: Vec<Line<'_>> = open
+        .lines()
+        .iter()
         .skip(open.scroll)
         .take(usize::from(body.height))
-        .map(|line| Line::styled(line, look.text))
+        .map(|line| Line::styled(line.as_str(), look.text))
         .collect();
     frame.render_widget(Paragraph::new(shown), body);
-}
-
-/// The lines of the open tab, sanitised and wrapped.
-pub(in crate::tui) fn lines(open: &OpenMessage, width: u16) -> Vec<String> {
-    let message = &open.message;
-    let text = match open.tab {
-        Tab::Text => with_files(message),
-        Tab::Headers => {
-            message.headers.iter().map(|(name, value)| format!("{name}: {value}")).collect::<Vec<_>>().join("\n")
-        }
-        Tab::Raw => {
-            let shown = message.raw.len() as u64;
-            let rest = message.raw_len.saturating_sub(shown);
-            if rest > 0 {
-                format!("{}\n({rest} more bytes: aurora events show)", message.raw)
-            } else {
-                message.raw.clone()
-            }
-        }
-        Tab::Json => match serde_json::from_str::<serde_json::Value>(&message.raw) {
-            Ok(value) => serde_json::to_string_pretty(&value).unwrap_or_default(),
-            Err(_) => "the body is not JSON".to_owned(),
-        },
-    };
-    screen::lines(&text).split('\n').flat_map(|line| wrap(line, usize::from(width.max(1)))).collect()
-}
-
-/// The text, and below it the files that came along.
-fn with_files(message: &Message) -> String {
-    let files: Vec<String> =
-        (1..).zip(&message.attachments).map(|(number, file)| format!("file {number}: {}", file.described())).collect();
-    if files.is_empty() {
-        return message.text.clone();
-    }
-    format!("{}\n\n{}", message.text, files.join("\n"))
 }
