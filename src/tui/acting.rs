@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::model::{CheckId, CheckPanel, CheckState, Mark, Marks, MessageId, TaskState};
+use crate::model::{CheckId, CheckPanel, CheckState, MessageId, TaskState};
 use crate::protocol::{Link, Request, Severity};
 
 use super::action::{Action, View};
@@ -16,6 +16,10 @@ use super::view;
 impl App {
     /// Does `action`, as a key or the palette asked for it.
     pub(super) fn act(&mut self, action: Action) -> Vec<Cmd> {
+        if let Some(why) = self.why_not(action) {
+            self.toast(Severity::Info, why);
+            return Vec::new();
+        }
         let stays = matches!(
             action,
             Action::Ack
@@ -33,10 +37,6 @@ impl App {
         }
         match action {
             Action::Go(view) => {
-                if let Some(why) = view.missing() {
-                    self.toast(Severity::Info, format!("{}: {why}", view.name()));
-                    return Vec::new();
-                }
                 let leaving_channel = view == View::Inbox && self.inbox.channel.take().is_some();
                 self.go(view);
                 if leaving_channel {
@@ -71,9 +71,18 @@ impl App {
                 }
                 Vec::new()
             }
-            Action::Ack => self.toggle(|marks| if marks.acked.is_some() { Mark::Unack } else { Mark::Ack }),
-            Action::ToggleRead => self.toggle(|marks| if marks.read.is_some() { Mark::Unread } else { Mark::Read }),
-            Action::ToggleVip => self.toggle_vip(),
+            Action::Ack
+            | Action::ToggleRead
+            | Action::ToggleVip
+            | Action::RestartTask
+            | Action::Reload
+            | Action::CheckNow => {
+                let order = self.order(action);
+                if let Some((Purpose::Look(id), _)) = &order {
+                    self.toast(Severity::Info, format!("looking at {id}"));
+                }
+                order.map(|(purpose, request)| Cmd::Ask(purpose, request)).into_iter().collect()
+            }
             Action::Save => self.save(),
             Action::Filter => {
                 self.inbox.shown = self.inbox.shown.next();
@@ -81,9 +90,6 @@ impl App {
                 let request = self.inbox.request();
                 self.rows(request)
             }
-            Action::RestartTask => self.restart_task(),
-            Action::Reload => vec![Cmd::Ask(Purpose::Reload, Request::Reload)],
-            Action::CheckNow => self.check_now(),
             Action::ProblemsOnly => {
                 self.health.problems_only = !self.health.problems_only;
                 Vec::new()
@@ -120,6 +126,16 @@ impl App {
         Vec::new()
     }
 
+    /// Whether there is nothing above what is shown, and nothing before it.
+    pub(super) fn is_top(&self) -> bool {
+        let inner = match self.view {
+            View::Inbox => self.inbox.open.is_some() || self.inbox.search.is_some() || self.inbox.channel.is_some(),
+            View::Health => self.health.open.is_some(),
+            _ => false,
+        };
+        !inner && self.back.is_empty()
+    }
+
     fn quit(&mut self) -> Vec<Cmd> {
         if self.link != Link::Embedded {
             return vec![Cmd::Quit(Quit::Leave)];
@@ -132,7 +148,7 @@ impl App {
         Vec::new()
     }
 
-    fn checks(&self) -> &[CheckPanel] {
+    pub(super) fn checks(&self) -> &[CheckPanel] {
         self.snapshot.as_ref().map(|snapshot| snapshot.checks.as_slice()).unwrap_or_default()
     }
 
@@ -142,12 +158,6 @@ impl App {
         let since = self.now.checked_sub(SignedDuration::from_hours(24)).unwrap_or(Timestamp::UNIX_EPOCH);
         let request = Request::CheckHistory { id: open.id.clone(), since, slots: 24 };
         vec![Cmd::Ask(Purpose::CheckHistory(open.id.clone()), request)]
-    }
-
-    fn check_now(&mut self) -> Vec<Cmd> {
-        let Some(id) = self.health.target(self.checks()) else { return Vec::new() };
-        self.toast(Severity::Info, format!("looking at {id}"));
-        vec![Cmd::Ask(Purpose::Look(id.clone()), Request::CheckNow(id))]
     }
 
     /// Broken tasks, then critical checks, then messages. Whoever looks at one of them goes on from there.
@@ -217,50 +227,16 @@ impl App {
             View::Activity if self.activity.tab == ActivityTab::Events => {
                 let event = self.snapshot.as_ref().and_then(|snapshot| snapshot.events.get(self.activity.index()));
                 match event {
-                    Some(event) if event.cause.is_none() => {
+                    Some(event) => {
                         let id = MessageId::from(event.id);
                         self.go(View::Inbox);
                         self.open_message(id)
-                    }
-                    Some(event) => {
-                        let text = format!("a dead letter has no message; aurora events show {}", event.id);
-                        self.toast(Severity::Info, text);
-                        Vec::new()
                     }
                     None => Vec::new(),
                 }
             }
             _ => Vec::new(),
         }
-    }
-
-    fn toggle(&mut self, choose: impl FnOnce(&Marks) -> Mark) -> Vec<Cmd> {
-        match self.inbox.target().map(|row| choose(&row.marks)) {
-            Some(mark) => self.mark(mark),
-            None => Vec::new(),
-        }
-    }
-
-    pub(super) fn mark(&mut self, mark: Mark) -> Vec<Cmd> {
-        let Some(row) = self.inbox.target() else { return Vec::new() };
-        vec![Cmd::Ask(Purpose::Change("not marked"), Request::Mark { ids: vec![row.id], mark })]
-    }
-
-    fn toggle_vip(&mut self) -> Vec<Cmd> {
-        let Some(row) = self.inbox.target() else { return Vec::new() };
-        match row.contact {
-            Some(id) => vec![Cmd::Ask(Purpose::Change("not changed"), Request::SetVip { id, vip: !row.vip })],
-            None => {
-                self.toast(Severity::Info, "nobody is known to have written this");
-                Vec::new()
-            }
-        }
-    }
-
-    fn restart_task(&mut self) -> Vec<Cmd> {
-        let task = self.snapshot.as_ref().and_then(|snapshot| snapshot.tasks.get(self.activity.index()));
-        let name = task.map(|task| task.name.clone());
-        name.map(|name| Cmd::Ask(Purpose::Change("not restarted"), Request::RestartTask(name))).into_iter().collect()
     }
 
     fn scroll(&mut self, action: Action) -> Vec<Cmd> {

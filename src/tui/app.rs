@@ -4,7 +4,7 @@ use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use jiff::Timestamp;
 use tui_textarea::TextArea;
 
-use crate::model::{CheckId, Mark, MessageId, short_duration};
+use crate::model::{CheckId, Identity, Mark, MessageId, short_duration};
 use crate::protocol::{Link, Notice, Refusal, Reply, Request, Severity, Snapshot, Update};
 
 use super::action::{Action, View};
@@ -59,6 +59,8 @@ pub enum Purpose {
     Save,
     /// Something was changed; this says what in case it failed.
     Change(&'static str),
+    /// Who this screen is to the engine.
+    Who,
 }
 
 /// What the screen wants done.
@@ -110,6 +112,8 @@ pub struct App {
     pub(super) now: Timestamp,
     pub(super) link: Link,
     pub(super) read_only: bool,
+    /// Who this screen is to the engine, and so what it may; known shortly after every snapshot.
+    pub(super) identity: Option<Identity>,
     pub(super) snapshot: Option<Box<Snapshot>>,
     /// When something last came from the engine: what is shown is not newer.
     pub(super) heard: Timestamp,
@@ -140,6 +144,7 @@ impl App {
             now,
             link,
             read_only,
+            identity: None,
             snapshot: None,
             heard: now,
             view: View::Overview,
@@ -239,7 +244,10 @@ impl App {
                 self.heard = self.now;
                 let request = self.inbox.refreshed(&snapshot.inbox);
                 self.snapshot = Some(snapshot);
-                self.rows(request)
+                // A snapshot follows every greeting and every reload; either may have changed it.
+                let mut commands = vec![Cmd::Ask(Purpose::Who, Request::WhoAmI)];
+                commands.extend(self.rows(request));
+                commands
             }
             Update::Notice(notice) => {
                 self.heard = self.now;
@@ -319,6 +327,7 @@ impl App {
                     return self.rows(Some(request));
                 }
             }
+            (Purpose::Who, Reply::Identity(identity)) => self.identity = Some(identity),
             (Purpose::Save, Reply::Attachment(part)) => return self.part(part),
             (Purpose::Reload, _) => self.toast(Severity::Info, "the configuration was read again"),
             (Purpose::Open(id), _) if self.opening != Some(id) => {}
@@ -329,8 +338,9 @@ impl App {
                 let unread = message.row.marks.read.is_none();
                 self.inbox.list.select_where(|row| row.id == id);
                 self.inbox.open = Some(OpenMessage::new(message));
-                if unread && !self.read_only {
-                    return self.mark(Mark::Read);
+                if unread && self.marks_read(id) {
+                    let request = Request::Mark { ids: vec![id], mark: Mark::Read };
+                    return vec![Cmd::Ask(Purpose::Change("not marked"), request)];
                 }
             }
             (Purpose::Next, Reply::Messages(rows)) => match rows.into_iter().next() {

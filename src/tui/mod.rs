@@ -13,6 +13,7 @@
 mod acting;
 mod action;
 mod activity;
+mod allowed;
 mod app;
 mod health;
 mod inbox;
@@ -22,6 +23,8 @@ mod opened;
 mod output;
 mod palette;
 mod run;
+#[cfg(test)]
+mod sample;
 mod saving;
 mod styles;
 mod terminal;

@@ -41,14 +41,7 @@ impl App {
     pub(super) fn save(&mut self) -> Vec<Cmd> {
         let Some(open) = &self.inbox.open else { return Vec::new() };
         let names: Vec<String> = open.message.attachments.iter().map(crate::model::Attachment::file_name).collect();
-        let Some(first) = names.first().cloned() else {
-            self.toast(Severity::Info, "no files came with this message");
-            return Vec::new();
-        };
-        if self.saving.is_some() {
-            self.toast(Severity::Info, "files are still being saved");
-            return Vec::new();
-        }
+        let Some(first) = names.first().cloned() else { return Vec::new() };
         let saving = Saving { message: open.message.row.id, names, number: 1, offset: 0 };
         let ask = saving.ask();
         self.saving = Some(saving);

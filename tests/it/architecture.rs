@@ -19,7 +19,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("engine", &["model", "config", "protocol", "net", "store", "provider", "ingress", "health", "policy"]),
     ("server", &["model", "config", "protocol", "net", "engine"]),
     ("client", &["model", "config", "protocol", "net", "engine"]),
-    ("tui", &["model", "config", "protocol", "screen", "client"]),
+    ("tui", &["model", "config", "protocol", "policy", "screen", "client"]),
 ];
 
 fn sources(dir: &Path, found: &mut Vec<PathBuf>) {

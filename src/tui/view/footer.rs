@@ -45,13 +45,13 @@ pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
         used += screen::width(&why) + 2;
         spans.push(Span::styled(format!("{why}  "), look.warn));
     }
-    for (key, hint) in hints(app) {
+    for (key, hint, is_possible) in hints(app) {
         let takes = screen::width(&key) + hint.len() + 3;
         if used + takes > width {
             break;
         }
         used += takes;
-        spans.push(Span::styled(key, look.key));
+        spans.push(Span::styled(key, if is_possible { look.key } else { look.muted }));
         spans.push(Span::styled(format!(" {hint}  "), look.muted));
     }
     frame.render_widget(Paragraph::new(Line::from(spans)), area);
@@ -73,16 +73,20 @@ fn inner_hints(app: &App) -> Option<Vec<(String, &'static str)>> {
 }
 
 /// The keys worth naming, from the live map; help comes first, as it leads to all others.
-fn hints(app: &App) -> Vec<(String, &'static str)> {
+/// What cannot be done now keeps its place, so that nothing jumps as the selection moves.
+fn hints(app: &App) -> Vec<(String, &'static str, bool)> {
     if let Some(hints) = inner_hints(app) {
-        return hints;
+        return hints.into_iter().map(|(key, hint)| (key, hint, true)).collect();
     }
     let entries = palette::entries(&app.contexts());
-    let mut hints: Vec<(String, &'static str)> = entries
+    let mut hints: Vec<(String, &'static str, bool)> = entries
         .iter()
         .filter(|entry| !entry.action.hint().is_empty())
-        .map(|entry| (entry.keys.split(' ').next().unwrap_or_default().to_owned(), entry.action.hint()))
+        .map(|entry| {
+            let key = entry.keys.split(' ').next().unwrap_or_default().to_owned();
+            (key, entry.action.hint(), app.why_not(entry.action).is_none())
+        })
         .collect();
-    hints.sort_by_key(|(_, hint)| *hint != Action::Help.hint());
+    hints.sort_by_key(|(_, hint, _)| *hint != Action::Help.hint());
     hints
 }

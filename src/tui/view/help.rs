@@ -17,10 +17,11 @@ pub(super) fn draw(app: &App, first: usize, frame: &mut Frame<'_>, area: Rect) {
         .iter()
         .skip(first)
         .map(|entry| {
-            Line::from(vec![
-                Span::styled(fit(&app.look, &entry.keys, 17), app.look.key),
-                Span::styled(entry.words.clone(), app.look.text),
-            ])
+            let keys = fit(&app.look, &entry.keys, 17);
+            Line::from(match app.why_not(entry.action) {
+                None => vec![Span::styled(keys, app.look.key), Span::styled(entry.words.clone(), app.look.text)],
+                Some(why) => vec![Span::styled(format!("{keys}{} ({why})", entry.words), app.look.muted)],
+            })
         })
         .collect();
     frame.render_widget(Paragraph::new(lines), inside);

@@ -1,0 +1,234 @@
+//! Why an action cannot be done now: the one answer for keys, palette, help and footer.
+
+use crate::model::{Mark, MessageId};
+use crate::policy;
+use crate::protocol::Request;
+
+use super::action::{Action, View};
+use super::activity::ActivityTab;
+use super::app::{App, Purpose};
+
+impl App {
+    /// Why `action` cannot be done now; `None` when it can. [`App::act`] asks here before it does anything, so what
+    /// is greyed out in a list is exactly what a key would refuse.
+    pub(super) fn why_not(&self, action: Action) -> Option<String> {
+        let missing = match action {
+            Action::Go(view) => view.missing().map(str::to_owned),
+            Action::Ack | Action::ToggleRead => self.no_message(),
+            Action::ToggleVip => self.no_message().or_else(|| {
+                let known = self.inbox.target().is_some_and(|row| row.contact.is_some());
+                (!known).then(|| "nobody is known to have written this".to_owned())
+            }),
+            Action::Save => self.nothing_to_save(),
+            Action::RestartTask => self.selected_task().is_none().then(|| "no task is selected".to_owned()),
+            Action::CheckNow => self.health.target(self.checks()).is_none().then(|| "no check is selected".to_owned()),
+            Action::Open => self.nothing_to_open(),
+            Action::NextTab | Action::PreviousTab => {
+                let tabs = self.view == View::Activity || self.view == View::Inbox && self.inbox.open.is_some();
+                (!tabs).then(|| "nothing here has tabs".to_owned())
+            }
+            Action::Back => self.is_top().then(|| "there is nothing to leave here; Q quits".to_owned()),
+            Action::Filter => (self.view != View::Inbox || self.inbox.open.is_some())
+                .then(|| "this filters the list of messages; go to Inbox".to_owned()),
+            Action::ProblemsOnly => (self.view != View::Health || self.health.open.is_some())
+                .then(|| "this filters the list of checks; go to Health".to_owned()),
+            Action::Down | Action::Up | Action::PageDown | Action::PageUp | Action::First | Action::Last => {
+                (self.view == View::Overview).then(|| "nothing here can be moved through".to_owned())
+            }
+            Action::Next
+            | Action::Search
+            | Action::Palette
+            | Action::Help
+            | Action::Quit
+            | Action::Suspend
+            | Action::Redraw
+            | Action::Reload => None,
+        };
+        missing.or_else(|| self.denied(&self.order(action)?.1))
+    }
+
+    /// What `action` asks of the engine when it changes something there.
+    pub(super) fn order(&self, action: Action) -> Option<(Purpose, Request)> {
+        let mark = |mark| {
+            let row = self.inbox.target()?;
+            Some((Purpose::Change("not marked"), Request::Mark { ids: vec![row.id], mark }))
+        };
+        match action {
+            Action::Ack => mark(if self.inbox.target()?.marks.acked.is_some() { Mark::Unack } else { Mark::Ack }),
+            Action::ToggleRead => {
+                mark(if self.inbox.target()?.marks.read.is_some() { Mark::Unread } else { Mark::Read })
+            }
+            Action::ToggleVip => {
+                let row = self.inbox.target()?;
+                Some((Purpose::Change("not changed"), Request::SetVip { id: row.contact?, vip: !row.vip }))
+            }
+            Action::RestartTask => {
+                let name = self.selected_task()?.to_owned();
+                Some((Purpose::Change("not restarted"), Request::RestartTask(name)))
+            }
+            Action::Reload => Some((Purpose::Reload, Request::Reload)),
+            Action::CheckNow => {
+                let id = self.health.target(self.checks())?;
+                Some((Purpose::Look(id.clone()), Request::CheckNow(id)))
+            }
+            _ => None,
+        }
+    }
+
+    /// Why the engine would refuse `request` from this screen, as far as the screen knows who it is.
+    pub(super) fn denied(&self, request: &Request) -> Option<String> {
+        if self.read_only && request.writes() {
+            return Some("this screen is read-only".to_owned());
+        }
+        policy::may(self.identity.as_ref()?, request).err()
+    }
+
+    /// Whether the message that is opened may be marked read on the way.
+    pub(super) fn marks_read(&self, id: MessageId) -> bool {
+        self.denied(&Request::Mark { ids: vec![id], mark: Mark::Read }).is_none()
+    }
+
+    fn no_message(&self) -> Option<String> {
+        let here = self.view == View::Inbox && self.inbox.target().is_some();
+        (!here).then(|| "no message is selected".to_owned())
+    }
+
+    fn nothing_to_save(&self) -> Option<String> {
+        let Some(open) = &self.inbox.open else { return Some("no message is open".to_owned()) };
+        if open.message.attachments.is_empty() {
+            return Some("no files came with this message".to_owned());
+        }
+        self.saving.is_some().then(|| "files are still being saved".to_owned())
+    }
+
+    fn nothing_to_open(&self) -> Option<String> {
+        let snapshot = self.snapshot.as_ref();
+        match self.view {
+            View::Inbox => match &self.inbox.open {
+                Some(_) => Some("the message is open already".to_owned()),
+                None => self.no_message(),
+            },
+            View::Channels => {
+                let selected = snapshot.and_then(|snapshot| snapshot.channels.get(self.channel));
+                selected.is_none().then(|| "no channel is selected".to_owned())
+            }
+            View::Health => match &self.health.open {
+                Some(_) => Some("the check is open already".to_owned()),
+                None => self.health.target(self.checks()).is_none().then(|| "no check is selected".to_owned()),
+            },
+            View::Activity if self.activity.tab == ActivityTab::Events => {
+                match snapshot.and_then(|snapshot| snapshot.events.get(self.activity.index())) {
+                    None => Some("no event is selected".to_owned()),
+                    Some(event) if event.cause.is_some() => {
+                        Some(format!("a dead letter has no message; aurora events show {}", event.id))
+                    }
+                    Some(_) => None,
+                }
+            }
+            View::Activity => Some("only events can be opened, as their messages".to_owned()),
+            _ => Some("nothing is selected".to_owned()),
+        }
+    }
+
+    fn selected_task(&self) -> Option<&str> {
+        if self.view != View::Activity || self.activity.tab != ActivityTab::Tasks {
+            return None;
+        }
+        let tasks = &self.snapshot.as_ref()?.tasks;
+        tasks.get(self.activity.index()).map(|task| task.name.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+    use proptest::prelude::*;
+
+    use crate::model::Role;
+    use crate::protocol::Reply;
+
+    use super::super::app::{Cmd, Msg};
+    use super::super::{keymap, sample};
+    use super::*;
+
+    /// The screen after `keys`, where the engine answers what opens a message.
+    fn after(keys: &[char], full: bool, role: Role, read_only: bool) -> App {
+        let snapshot = if full { sample::snapshot() } else { sample::empty() };
+        let rows = snapshot.inbox.clone();
+        let mut app = sample::app(snapshot, role, read_only);
+        for key in keys {
+            let code = if *key == '\n' { KeyCode::Enter } else { KeyCode::Char(*key) };
+            let asked = app.update(Msg::Key(KeyEvent::new(code, KeyModifiers::NONE)), sample::at(0));
+            for command in asked {
+                if let Cmd::Ask(Purpose::Open(id), _) = command {
+                    let message = rows.iter().find(|row| row.id == id).cloned().map(sample::message);
+                    app.update(Msg::Reply(Purpose::Open(id), Ok(Reply::Message(message))), sample::at(0));
+                }
+            }
+        }
+        app
+    }
+
+    fn is_move(action: Action) -> bool {
+        use Action::{Down, First, Last, PageDown, PageUp, Up};
+        matches!(action, Down | Up | PageDown | PageUp | First | Last)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(96))]
+        /// Every action in every state that keys lead to: a reason is all that is said and done, or something is done.
+        #[test]
+        fn what_is_allowed_does_something_and_what_is_not_says_why(
+            keys in proptest::collection::vec(prop::sample::select("123458jkG\n!aqr".chars().collect::<Vec<_>>()), 0..7),
+            full: bool,
+            role in prop::sample::select(Role::ALL.to_vec()),
+            read_only: bool,
+        ) {
+            for binding in keymap::BINDINGS {
+                let action = binding.action;
+                let mut app = after(&keys, full, role, read_only);
+                app.toast = None;
+                let before = format!("{app:?}");
+                let why = app.why_not(action);
+                let commands = app.act(action);
+                match why {
+                    Some(why) => {
+                        prop_assert!(commands.is_empty(), "{action:?} is refused and asks {commands:?}");
+                        prop_assert_eq!(app.toast.take().map(|toast| toast.text), Some(why));
+                        prop_assert_eq!(format!("{app:?}"), before, "{:?} is refused and does something", action);
+                    }
+                    // At the end of a list there is nowhere to move; saying so at every key would be noise.
+                    None if is_move(action) || action == Action::Go(app.view) => {}
+                    None => prop_assert!(
+                        !commands.is_empty() || format!("{app:?}") != before,
+                        "{action:?} is allowed and does nothing after {keys:?}"
+                    ),
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn roles_and_read_only_screens_have_their_reasons() {
+        let why = |role, read_only, action| after(&['3'], true, role, read_only).why_not(action);
+        assert_eq!(why(Role::Operator, false, Action::Ack), None);
+        let role = why(Role::Viewer, false, Action::Ack);
+        assert_eq!(role.as_deref(), Some("this needs the role operator; anna has the role viewer"));
+        assert_eq!(why(Role::Admin, true, Action::Reload).as_deref(), Some("this screen is read-only"));
+        assert_eq!(why(Role::Viewer, true, Action::Search), None, "looking is open to everybody");
+        let nothing = after(&['3'], false, Role::Admin, false).why_not(Action::Ack);
+        assert_eq!(nothing.as_deref(), Some("no message is selected"));
+    }
+
+    #[test]
+    fn a_viewer_opens_a_message_without_marking_it() {
+        let asked = |role| {
+            let mut app = after(&['3'], true, role, false);
+            let row = sample::row(3, false);
+            app.act(Action::Open);
+            app.update(Msg::Reply(Purpose::Open(row.id), Ok(Reply::Message(Some(sample::message(row))))), sample::at(0))
+        };
+        assert_eq!(asked(Role::Viewer), []);
+        assert_eq!(asked(Role::Operator).len(), 1);
+    }
+}
