@@ -1,6 +1,6 @@
 //! The state of the screen, and what changes it.
 
-use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
+use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers, MouseEvent};
 use jiff::Timestamp;
 use tui_textarea::TextArea;
 
@@ -11,6 +11,7 @@ use super::action::{Action, View};
 use super::activity::{Activity, ActivityTab};
 use super::health::Health;
 use super::inbox::Inbox;
+use super::input::{Answer, PASTE_MAX};
 use super::keymap::{self, Context};
 use super::list::moved;
 use super::opened::OpenMessage;
@@ -26,6 +27,12 @@ pub enum Msg {
     Key(KeyEvent),
     /// Text was pasted; it is text and never keys.
     Paste(String),
+    /// So many bytes were pasted, which is too much.
+    PasteTooLong(usize),
+    /// The mouse did something; columns and rows count from 0.
+    Mouse(MouseEvent),
+    /// The terminal answers what it was asked.
+    Terminal(Answer),
     /// The terminal has another size: columns and rows.
     Resize(u16, u16),
     /// The engine says something.
@@ -192,6 +199,11 @@ impl App {
                 self.key(key)
             }
             Msg::Paste(text) => self.paste(&text),
+            Msg::PasteTooLong(bytes) => {
+                let most = PASTE_MAX >> 10;
+                self.toast(Severity::Warn, format!("{} KiB were pasted and at most {most} are taken", bytes >> 10));
+                Vec::new()
+            }
             Msg::Resize(columns, rows) => {
                 self.size = (columns, rows);
                 Vec::new()
@@ -202,7 +214,8 @@ impl App {
                 self.saved(&result);
                 Vec::new()
             }
-            Msg::Tick => Vec::new(),
+            // What the pointer does, and what the terminal says of itself, changes nothing yet.
+            Msg::Mouse(_) | Msg::Terminal(_) | Msg::Tick => Vec::new(),
         }
     }
 

@@ -15,8 +15,10 @@ mod action;
 mod activity;
 mod allowed;
 mod app;
+mod encode;
 mod health;
 mod inbox;
+pub mod input;
 mod keymap;
 mod list;
 mod opened;
@@ -26,6 +28,7 @@ mod run;
 #[cfg(test)]
 mod sample;
 mod saving;
+mod screen;
 mod styles;
 mod terminal;
 mod view;

@@ -3,34 +3,11 @@
 //! A terminal that does not read blocks a thread of its own. While it does, frames are not made at all;
 //! when it reads again, the next frame shows the newest state.
 
-use std::cell::RefCell;
-use std::io::{self, Write};
-use std::rc::Rc;
+use std::io;
 use std::sync::mpsc as std_mpsc;
 use std::thread::JoinHandle;
 
 use tokio::sync::mpsc;
-
-/// Where a frame's bytes are gathered. Shared, as the backend owns one end and lends it to nobody.
-#[derive(Debug, Default, Clone)]
-pub(super) struct FrameBytes(Rc<RefCell<Vec<u8>>>);
-
-impl FrameBytes {
-    pub(super) fn take(&self) -> Vec<u8> {
-        self.0.take()
-    }
-}
-
-impl Write for FrameBytes {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.borrow_mut().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
 
 /// The thread that writes frames.
 #[derive(Debug)]

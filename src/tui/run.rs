@@ -1,15 +1,11 @@
 //! The loop of the screen: keys, updates, signals in; frames out.
 
 use std::collections::HashMap;
-use std::io::{self, Write};
+use std::io;
 use std::time::Duration;
 
-use crossterm::event::{Event, EventStream};
 use crossterm::terminal;
-use futures_util::StreamExt;
 use jiff::Timestamp;
-use ratatui::Terminal;
-use ratatui::backend::CrosstermBackend;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::MissedTickBehavior;
 
@@ -17,8 +13,10 @@ use crate::client::{Client, Download};
 use crate::protocol::{RequestId, Update};
 
 use super::app::{App, Cmd, Msg, Purpose, Quit};
-use super::output::{FrameBytes, Output};
+use super::input::{Input, Reader};
+use super::output::Output;
 use super::saving::Save;
+use super::screen::Screen;
 use super::styles::Look;
 use super::terminal::TerminalGuard;
 
@@ -26,9 +24,6 @@ use super::terminal::TerminalGuard;
 const TICK: Duration = Duration::from_secs(5);
 /// How often a suspended screen looks whether the terminal is its own again.
 const FOREGROUND: Duration = Duration::from_millis(500);
-/// Around a frame, so that a terminal that knows it shows the frame at once; others ignore it.
-const BEGIN_FRAME: &[u8] = b"\x1b[?2026h";
-const END_FRAME: &[u8] = b"\x1b[?2026l";
 
 /// How the screen ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,12 +38,6 @@ pub enum Ended {
     EngineEnded,
 }
 
-/// The terminal as ratatui draws it, and the bytes that come of it.
-struct Screen {
-    terminal: Terminal<CrosstermBackend<FrameBytes>>,
-    bytes: FrameBytes,
-}
-
 /// Runs the screen on this process's terminal until it ends. `look_of` has the look of a theme, for when the
 /// engine's configuration names another one; where it has none the look stays.
 ///
@@ -56,10 +45,11 @@ struct Screen {
 /// When standard output is no terminal.
 pub async fn run(client: &mut Client, look: Look, look_of: impl Fn(&str) -> Option<Look>) -> io::Result<Ended> {
     let mut guard = Some(TerminalGuard::take()?);
-    let mut screen = Screen::new()?;
+    let size = terminal::size()?;
+    let mut screen = Screen::new(size, true);
     let mut output = Output::start()?;
-    let mut events = Some(EventStream::new());
-    let mut app = App::new(look, terminal::size()?, client.link(), client.is_read_only(), Timestamp::now());
+    let mut reader = Some(Reader::open()?);
+    let mut app = App::new(look, size, client.link(), client.is_read_only(), Timestamp::now());
     let mut asked: HashMap<RequestId, Purpose> = HashMap::new();
     let mut ticks = tokio::time::interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -67,6 +57,7 @@ pub async fn run(client: &mut Client, look: Look, look_of: impl Fn(&str) -> Opti
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut hangup = signal(SignalKind::hangup())?;
     let mut resume = signal(SignalKind::from_raw(rustix::process::Signal::CONT.as_raw()))?;
+    let mut resized = signal(SignalKind::window_change())?;
     let mut theme: Option<String> = None;
     let mut saving: Option<Download> = None;
     let mut dirty = true;
@@ -74,7 +65,7 @@ pub async fn run(client: &mut Client, look: Look, look_of: impl Fn(&str) -> Opti
     let ended = 'screen: loop {
         if dirty && guard.is_some() && !output.is_busy() {
             dirty = false;
-            let bytes = screen.frame(&app)?;
+            let bytes = screen.frame(&app);
             if !bytes.is_empty() {
                 output.write(bytes);
             }
@@ -87,17 +78,19 @@ pub async fn run(client: &mut Client, look: Look, look_of: impl Fn(&str) -> Opti
             _ = hangup.recv() => break Ended::Hangup,
             () = foreground(&mut resume), if guard.is_none() => {
                 guard = Some(TerminalGuard::take()?);
-                screen = Screen::new()?;
-                events = Some(EventStream::new());
-                let (columns, rows) = terminal::size()?;
-                Msg::Resize(columns, rows)
+                reader = Some(Reader::open()?);
+                screen.forget();
+                resize(&mut screen)?
             }
-            event = next_event(&mut events) => match event {
-                Some(Ok(Event::Key(key))) => Msg::Key(key),
-                Some(Ok(Event::Paste(text))) => Msg::Paste(text),
-                Some(Ok(Event::Resize(columns, rows))) => Msg::Resize(columns, rows),
-                Some(Ok(_)) => continue,
-                Some(Err(_)) | None => break Ended::Hangup,
+            _ = resized.recv(), if guard.is_some() => resize(&mut screen)?,
+            input = next_input(&mut reader) => match input {
+                Some(Input::Key(key)) => Msg::Key(key),
+                Some(Input::Paste(text)) => Msg::Paste(text),
+                Some(Input::PasteTooLong(bytes)) => Msg::PasteTooLong(bytes),
+                Some(Input::Mouse(mouse)) => Msg::Mouse(mouse),
+                Some(Input::Answer(answer)) => Msg::Terminal(answer),
+                Some(Input::Focus(_)) => continue,
+                None => break Ended::Hangup,
             },
             written = output.written(), if output.is_busy() => match written {
                 Ok(()) => continue,
@@ -135,10 +128,10 @@ pub async fn run(client: &mut Client, look: Look, look_of: impl Fn(&str) -> Opti
                         app.update(Msg::Saved(result), Timestamp::now());
                     }
                 }
-                Cmd::Redraw => screen = Screen::new()?,
+                Cmd::Redraw => screen.forget(),
                 Cmd::Suspend => {
                     // No reader of keys may be left, or it would take the shell's.
-                    events = None;
+                    reader = None;
                     if output.is_busy() && output.written().await.is_err() {
                         break 'screen Ended::Hangup;
                     }
@@ -150,11 +143,14 @@ pub async fn run(client: &mut Client, look: Look, look_of: impl Fn(&str) -> Opti
     };
     output.stop();
     drop(guard);
-    drop(events);
-    if ended == Ended::Hangup {
-        silence_input()?;
-    }
     Ok(ended)
+}
+
+/// Asks the terminal for its size.
+fn resize(screen: &mut Screen) -> io::Result<Msg> {
+    let (columns, rows) = terminal::size()?;
+    screen.resize((columns, rows));
+    Ok(Msg::Resize(columns, rows))
 }
 
 /// Takes one step of saving; answers what is to be said when it was the last.
@@ -177,19 +173,6 @@ fn save(saving: &mut Option<Download>, step: Save) -> Option<Result<String, Stri
     })
 }
 
-/// Puts a pipe nobody writes to in the place of standard input.
-///
-/// crossterm's reader takes the end of a terminal that is gone for "nothing yet" and asks again at once, for
-/// as long as the process lives; an engine that outlives its screen would burn a core.
-fn silence_input() -> io::Result<()> {
-    let (quiet, writer) =
-        rustix::pipe::pipe_with(rustix::pipe::PipeFlags::NONBLOCK | rustix::pipe::PipeFlags::CLOEXEC)?;
-    rustix::stdio::dup2_stdin(&quiet)?;
-    // Without a writer the pipe would read as ended, which is what it is here against.
-    std::mem::forget(writer);
-    Ok(())
-}
-
 /// Resolves when the shell has given the terminal back. Not every shell says so to a job that runs already.
 async fn foreground(resume: &mut Signal) {
     while !is_foreground() {
@@ -200,58 +183,14 @@ async fn foreground(resume: &mut Signal) {
     }
 }
 
-async fn next_event(events: &mut Option<EventStream>) -> Option<io::Result<Event>> {
-    match events {
-        Some(events) => events.next().await,
+async fn next_input(reader: &mut Option<Reader>) -> Option<Input> {
+    match reader {
+        Some(reader) => reader.next().await,
         None => std::future::pending().await,
     }
-}
-
-impl Screen {
-    /// An empty screen. `Terminal::clear` would ask the terminal where its cursor is and wait for an answer
-    /// that some never give, so the first frame erases by itself.
-    fn new() -> io::Result<Self> {
-        let mut bytes = FrameBytes::default();
-        bytes.write_all(b"\x1b[2J")?;
-        let terminal = Terminal::new(CrosstermBackend::new(bytes.clone()))?;
-        Ok(Self { terminal, bytes })
-    }
-
-    /// The bytes of the next frame; none when nothing has changed.
-    fn frame(&mut self, app: &App) -> io::Result<Vec<u8>> {
-        self.terminal.draw(|frame| app.draw(frame))?;
-        let bytes = self.bytes.take();
-        if !changes_the_screen(&bytes) {
-            return Ok(Vec::new());
-        }
-        Ok([BEGIN_FRAME, &bytes, END_FRAME].concat())
-    }
-}
-
-/// Whether a frame does more than hide the cursor, which is hidden already, and reset colours.
-fn changes_the_screen(bytes: &[u8]) -> bool {
-    const IDLE: [&[u8]; 2] = [b"\x1b[?25l", b"\x1b[39m\x1b[49m\x1b[59m\x1b[0m"];
-    let mut rest = bytes;
-    while let Some(after) = IDLE.iter().find_map(|idle| rest.strip_prefix(*idle)) {
-        rest = after;
-    }
-    !rest.is_empty()
 }
 
 /// Whether the shell has given the terminal to this process.
 fn is_foreground() -> bool {
     rustix::termios::tcgetpgrp(io::stdin()).is_ok_and(|group| group == rustix::process::getpgrp())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_idle_frame_is_not_written() {
-        assert!(!changes_the_screen(b""));
-        assert!(!changes_the_screen(b"\x1b[?25l"));
-        assert!(!changes_the_screen(b"\x1b[39m\x1b[49m\x1b[59m\x1b[0m\x1b[?25l"));
-        assert!(changes_the_screen(b"\x1b[1;1Hx\x1b[?25l"));
-    }
 }

@@ -36,15 +36,15 @@ fn foreign(bytes: &[u8]) -> Vec<String> {
                                 break;
                             }
                         }
-                        // Cursor placement, colours, modes of ours, erasing when a screen begins.
+                        // Cursor moves, colours, modes of ours, erasing when a screen begins and to the end of a line.
                         let last = sequence.chars().next_back();
                         let mode = sequence.starts_with("?25")
                             || sequence.starts_with("?1049")
                             || sequence.starts_with("?2004")
                             || sequence.starts_with("?2026");
-                        let own = matches!(last, Some('H' | 'm'))
+                        let own = matches!(last, Some('H' | 'C' | 'D' | 'm'))
                             || (matches!(last, Some('h' | 'l')) && mode)
-                            || sequence == "2J";
+                            || matches!(sequence.as_str(), "2J" | "K");
                         if !own {
                             foreign.push(format!("CSI {sequence}"));
                         }
