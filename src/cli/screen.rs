@@ -3,7 +3,7 @@
 use std::io::IsTerminal;
 
 use crate::client::{Client, Target};
-use crate::config::{Config, Theme};
+use crate::config::{Config, KeyMap, Theme};
 use crate::engine::{Doors, Running};
 use crate::server::socket_path;
 use crate::tui::{self, ColourMode, Ended, Look, Quit};
@@ -18,18 +18,18 @@ pub(super) async fn run(config: Config, global: &Global) -> Outcome {
     refuse_without_terminal("`aurora serve` runs the engine without a screen")?;
     let target = Target::Unix(socket_path(&config.state_dir));
     if let Ok(client) = Client::attach(target.clone(), true, global.read_only).await {
-        return show(client, look, look_of).await;
+        return show(client, look, look_of, None).await;
     }
     let (running, _log) = match serve::engine(&config, global, Doors::Open, false).await {
         Ok(started) => started,
         Err(failure) => match wait_for(&target, global).await {
             // It started while we looked.
-            Some(client) => return show(client, look, look_of).await,
+            Some(client) => return show(client, look, look_of, None).await,
             None => return Err(failure),
         },
     };
     let mut client = Client::embedded(&running.handle, true, global.read_only).await?;
-    let ended = tui::run(&mut client, look, look_of).await?;
+    let ended = tui::run(&mut client, look, look_of, None).await?;
     drop(client);
     match ended {
         Ended::Quit(Quit::KeepEngine) => {
@@ -67,13 +67,23 @@ pub(super) async fn attach(config: &Config, args: &AttachArgs, global: &Global) 
         Some(target) => Target::parse(target, args.remote.as_deref()).map_err(Failure::usage)?,
     };
     refuse_without_terminal("`aurora status` and `aurora watch` tell in lines of text how a running engine is")?;
+    // Keys belong to the hands: who sits at another machine than the engine's keeps the keys they have there.
+    let keys = match &target {
+        Target::Ssh(_) => Some(&config.keys).filter(|keys| !keys.overrides().is_empty()),
+        Target::Unix(_) => None,
+    };
     let client = Client::attach(target, true, global.read_only).await;
     // The engine may have a configuration of its own; this screen has its own too.
-    show(client?, look, |_: &str| None).await
+    show(client?, look, |_: &str| None, keys).await
 }
 
-async fn show(mut client: Client, look: Look, look_of: impl Fn(&str) -> Option<Look>) -> Outcome {
-    tui::run(&mut client, look, look_of).await?;
+async fn show(
+    mut client: Client,
+    look: Look,
+    look_of: impl Fn(&str) -> Option<Look>,
+    keys: Option<&KeyMap>,
+) -> Outcome {
+    tui::run(&mut client, look, look_of, keys).await?;
     Ok(Exit::Fine)
 }
 

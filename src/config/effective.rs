@@ -98,6 +98,7 @@ impl Config {
             },
             "checks": shown_checks(&self.health),
             "tui": { "theme": self.theme },
+            "keys": self.keys.effective(),
             "operators": operators,
             "channels": channels,
         })

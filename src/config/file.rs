@@ -35,6 +35,50 @@ pub struct ConfigFile {
     pub store: StoreFile,
     /// The screen.
     pub tui: TuiFile,
+    /// What keys do, by context and action.
+    #[schemars(with = "BTreeMap<String, BTreeMap<String, KeysFile>>")]
+    pub keys: KeysTable,
+}
+
+/// `[keys.<context>]`
+pub type KeysTable = BTreeMap<Spanned<String>, BTreeMap<Spanned<String>, Spanned<KeysFile>>>;
+
+/// The keys of one action: `"a"`, `"ctrl-x s"`, `["j", "down"]`, or `[]` for none.
+#[derive(Debug, JsonSchema)]
+#[schemars(untagged)]
+pub enum KeysFile {
+    /// One key or chord.
+    One(String),
+    /// Each of these.
+    Several(#[schemars(with = "Vec<String>")] Vec<Spanned<String>>),
+}
+
+impl<'de> Deserialize<'de> for KeysFile {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+
+        impl<'de> serde::de::Visitor<'de> for Visitor {
+            type Value = KeysFile;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a key like \"ctrl-r\", or a list of keys")
+            }
+
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<KeysFile, E> {
+                Ok(KeysFile::One(text.to_owned()))
+            }
+
+            fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut seq: A) -> Result<KeysFile, A::Error> {
+                let mut keys = Vec::new();
+                while let Some(key) = seq.next_element()? {
+                    keys.push(key);
+                }
+                Ok(KeysFile::Several(keys))
+            }
+        }
+
+        deserializer.deserialize_any(Visitor)
+    }
 }
 
 /// `[node]`

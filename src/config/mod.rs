@@ -13,6 +13,9 @@ mod difference;
 mod effective;
 mod error;
 mod file;
+mod key;
+mod key_context;
+mod key_map;
 mod listeners;
 mod load;
 mod mistake;
@@ -33,9 +36,12 @@ pub use cidr::Cidr;
 pub use difference::{Difference, difference};
 pub use error::ConfigError;
 pub use file::{
-    ChannelFile, ConfigFile, ContactsFile, LimitsFile, ListenFile, NodeFile, OperatorFile, SecretFile, StoreFile,
-    TlsFile, TuiFile,
+    ChannelFile, ConfigFile, ContactsFile, KeysFile, KeysTable, LimitsFile, ListenFile, NodeFile, OperatorFile,
+    SecretFile, StoreFile, TlsFile, TuiFile,
 };
+pub use key::{Chord, Held, Key, KeyCap};
+pub use key_context::Context;
+pub use key_map::{KeyBinding, KeyMap};
 pub use listeners::{Exposure, TlsFiles};
 pub use load::{EXAMPLE, default_config_path, load, parse, state_dir};
 pub use operators::{OperatorConfig, Operators};

@@ -15,7 +15,7 @@ use super::listeners::{self, Exposure, TlsFiles};
 use super::mistake::{Mistake, Source};
 use super::operators::operators;
 use super::public::public_url;
-use super::{ByteSize, Cidr, ConfigError, HealthConfig, Operators, SecretRef, Theme, VipList};
+use super::{ByteSize, Cidr, ConfigError, HealthConfig, KeyMap, Operators, SecretRef, Theme, VipList};
 
 /// A validated configuration.
 #[derive(Debug, Clone)]
@@ -52,6 +52,8 @@ pub struct Config {
     pub health: HealthConfig,
     /// Name of the theme.
     pub theme: String,
+    /// What keys do.
+    pub keys: KeyMap,
     pub(super) source: Source,
 }
 
@@ -174,6 +176,7 @@ impl Config {
             commit_batch: at_least(file.store.commit_batch.as_ref(), 1, 256)? as usize,
             health,
             theme,
+            keys: KeyMap::from_file(&file.keys, &source)?,
             source,
         })
     }

@@ -258,6 +258,7 @@ fn beginning(config: &Config, store: &Store, checks: Vec<CheckPanel>) -> Result<
         now: Timestamp::now(),
         source: config.source().to_owned(),
         theme: config.theme.clone(),
+        keys: config.keys.overrides().clone(),
         panels: Panels::new(config, &store.channel_counts()?),
         checks,
         inbox: store.inbox(&InboxFilter::default(), None, INBOX)?,

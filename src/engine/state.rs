@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::sync::mpsc;
 use tokio::time::{Interval, MissedTickBehavior};
 
-use crate::model::{CheckPanel, Event, LogLine, MessageRow, Rejection, StoreTrouble};
+use crate::model::{CheckPanel, Event, KeyOverrides, LogLine, MessageRow, Rejection, StoreTrouble};
 use crate::protocol::{
     ClientId, ConfigFault, ConfigStatus, Figures, LookFigures, Notice, Snapshot, StoreFigures, Update,
 };
@@ -41,6 +41,7 @@ pub(super) struct Beginning {
     pub now: Timestamp,
     pub source: String,
     pub theme: String,
+    pub keys: KeyOverrides,
     pub panels: Panels,
     pub checks: Vec<CheckPanel>,
     pub inbox: Vec<MessageRow>,
@@ -95,6 +96,7 @@ impl Engine {
                 loaded: beginning.now,
                 source: beginning.source,
                 theme: beginning.theme,
+                keys: beginning.keys,
                 last_change: Vec::new(),
                 last_error: None,
             },
@@ -266,6 +268,7 @@ impl Engine {
                 self.config.source = config.source().to_owned();
                 self.node = config.node;
                 self.config.theme = config.theme;
+                self.config.keys = config.keys.overrides().clone();
                 self.config.loaded = now;
                 self.config.last_error = None;
                 self.refused = None;

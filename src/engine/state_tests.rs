@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use tokio::sync::mpsc;
 
 use crate::config;
-use crate::model::{Mark, Marks, MessageRow, Role, StoreTrouble, TaskStatus, Token, TokenHash, TokenId};
+use crate::model::{KeyOverrides, Mark, Marks, MessageRow, Role, StoreTrouble, TaskStatus, Token, TokenHash, TokenId};
 use crate::protocol::{ClientId, ConfigFault, Notice, Refusal, Reply, Request, RequestId, Snapshot, Update};
 use crate::store::{Projected, Unread};
 
@@ -69,6 +69,7 @@ fn engine() -> Engine {
             now: at(0),
             source: "test.toml".into(),
             theme: "terminal".into(),
+            keys: KeyOverrides::new(),
             panels,
             checks: Vec::new(),
             inbox: vec![row(1)],

@@ -3,6 +3,8 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::model::KeyOverrides;
+
 /// Which configuration is in force, and what became of the last one that was read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ConfigStatus {
@@ -12,6 +14,8 @@ pub struct ConfigStatus {
     pub source: String,
     /// Name of the theme a screen on this node uses.
     pub theme: String,
+    /// Keys that are not the default ones, for a screen without keys of its own.
+    pub keys: KeyOverrides,
     /// What it changed, a line each; empty since the start.
     pub last_change: Vec<String>,
     /// Why a newer one was not taken; until one is.

@@ -51,7 +51,7 @@ impl App {
                 if self.inbox.begin_search() { self.rows(None) } else { Vec::new() }
             }
             Action::Palette => {
-                self.overlay = Some(Overlay::Palette(Box::new(Palette::new(&self.contexts()))));
+                self.overlay = Some(Overlay::Palette(Box::new(Palette::new(&self.keymap, &self.contexts()))));
                 Vec::new()
             }
             Action::Help => {

@@ -49,6 +49,21 @@ impl View {
         }
     }
 
+    /// The action that goes there: its name, its words, and no hint.
+    fn going(self) -> (&'static str, &'static str, &'static str) {
+        let (name, words) = match self {
+            Self::Overview => ("go_overview", "go to Overview"),
+            Self::Channels => ("go_channels", "go to Channels"),
+            Self::Inbox => ("go_inbox", "go to Inbox"),
+            Self::Nodes => ("go_nodes", "go to Nodes"),
+            Self::Health => ("go_health", "go to Health"),
+            Self::Bridge => ("go_bridge", "go to Bridge"),
+            Self::Approvals => ("go_approvals", "go to Approvals"),
+            Self::Activity => ("go_activity", "go to Activity"),
+        };
+        (name, words, "")
+    }
+
     /// Why the view cannot be opened, when it cannot.
     #[must_use]
     pub fn missing(self) -> Option<&'static str> {
@@ -61,122 +76,104 @@ impl View {
     }
 }
 
-/// One thing the operator can do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Action {
-    /// Open a view.
-    Go(View),
-    /// Go to whatever needs a person next.
-    Next,
-    /// Search messages.
-    Search,
-    /// Open the palette.
-    Palette,
-    /// Show what keys do now.
-    Help,
-    /// Leave what is open.
-    Back,
-    /// Leave aurora.
-    Quit,
-    /// Give the terminal back to the shell for a while.
-    Suspend,
-    /// Draw everything again.
-    Redraw,
-    /// One down.
-    Down,
-    /// One up.
-    Up,
-    /// A page down.
-    PageDown,
-    /// A page up.
-    PageUp,
-    /// To the first.
-    First,
-    /// To the last.
-    Last,
-    /// Open what is selected.
-    Open,
-    /// The next tab.
-    NextTab,
-    /// The tab before.
-    PreviousTab,
-    /// Take the message, or give it back.
-    Ack,
-    /// Mark the message read, or new again.
-    ToggleRead,
-    /// Make the sender a VIP, or not.
-    ToggleVip,
-    /// Save the files that came with the message.
-    Save,
-    /// Show all, new, VIP or open messages.
-    Filter,
-    /// Start the selected task again.
-    RestartTask,
-    /// Let the engine read its configuration again.
-    Reload,
-    /// Look at the check now.
-    CheckNow,
-    /// Show only checks that are not ok, or all.
-    ProblemsOnly,
+macro_rules! actions {
+    ($($action:ident = $name:literal, $words:literal, $hint:literal;)+) => {
+        /// One thing the operator can do.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum Action {
+            /// Open a view.
+            Go(View),
+            $(#[doc = concat!($words, ".")] $action,)+
+        }
+
+        impl Action {
+            /// The actions that stand for themselves.
+            const PLAIN: &[Self] = &[$(Self::$action),+];
+
+            fn row(self) -> (&'static str, &'static str, &'static str) {
+                match self {
+                    Self::Go(view) => view.going(),
+                    $(Self::$action => ($name, $words, $hint),)+
+                }
+            }
+        }
+    };
+}
+
+// The name, which is stable and used in `[keys.<context>]`; what it does, in plain words, for help and palette; one or two
+// words for the footer, or none.
+actions! {
+    Next = "next_urgent", "next that needs somebody: problem, VIP, unread", "next";
+    Search = "search", "search messages", "search";
+    Palette = "palette", "palette: everything by name", "palette";
+    Help = "help", "help: what keys do now", "help";
+    Back = "back", "back", "back";
+    Quit = "quit", "quit", "quit";
+    Suspend = "suspend", "suspend to the shell", "";
+    Redraw = "redraw", "draw the screen again", "";
+    Down = "down", "down", "";
+    Up = "up", "up", "";
+    PageDown = "page_down", "a page down", "";
+    PageUp = "page_up", "a page up", "";
+    First = "first", "to the first", "";
+    Last = "last", "to the last", "";
+    Open = "open", "open", "open";
+    NextTab = "next_tab", "next tab", "turn";
+    PreviousTab = "previous_tab", "previous tab", "";
+    Ack = "ack", "ack: take the message, or give it back", "ack";
+    ToggleRead = "toggle_read", "mark read, or new again", "read";
+    ToggleVip = "toggle_vip", "make the sender a VIP, or not", "vip";
+    Save = "save", "save the files that came with the message", "save";
+    Filter = "filter", "filter: all, new, VIP, open", "filter";
+    RestartTask = "restart_task", "restart the task", "restart";
+    Reload = "reload", "reload configuration", "";
+    CheckNow = "check_now", "look at the check now", "look now";
+    ProblemsOnly = "problems_only", "only checks that are not ok, or all", "problems";
 }
 
 impl Action {
-    /// What it does, in plain words: for the help list and the palette.
-    #[must_use]
-    pub fn words(self) -> String {
-        match self {
-            Self::Go(view) => return format!("go to {}", view.name()),
-            Self::Next => "next that needs somebody: problem, VIP, unread",
-            Self::Search => "search messages",
-            Self::Palette => "palette: everything by name",
-            Self::Help => "help: what keys do now",
-            Self::Back => "back",
-            Self::Quit => "quit",
-            Self::Suspend => "suspend to the shell",
-            Self::Redraw => "draw the screen again",
-            Self::Down => "down",
-            Self::Up => "up",
-            Self::PageDown => "a page down",
-            Self::PageUp => "a page up",
-            Self::First => "to the first",
-            Self::Last => "to the last",
-            Self::Open => "open",
-            Self::NextTab => "next tab",
-            Self::PreviousTab => "previous tab",
-            Self::Ack => "ack: take the message, or give it back",
-            Self::ToggleRead => "mark read, or new again",
-            Self::ToggleVip => "make the sender a VIP, or not",
-            Self::Save => "save the files that came with the message",
-            Self::Filter => "filter: all, new, VIP, open",
-            Self::RestartTask => "restart the task",
-            Self::Reload => "reload configuration",
-            Self::CheckNow => "look at the check now",
-            Self::ProblemsOnly => "only checks that are not ok, or all",
-        }
-        .to_owned()
+    /// Every action.
+    pub fn all() -> impl Iterator<Item = Self> {
+        Self::PLAIN.iter().copied().chain(View::ALL.into_iter().map(Self::Go))
     }
 
-    /// One word for the footer.
+    /// The action called `name`.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::all().find(|action| action.name() == name)
+    }
+
+    /// Its stable name: in the configuration, in help, and on the command line.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        self.row().0
+    }
+
+    /// What it does, in plain words: for help and the palette.
+    #[must_use]
+    pub fn words(self) -> &'static str {
+        self.row().1
+    }
+
+    /// A word or two for the footer; empty where it is not worth the room.
     #[must_use]
     pub fn hint(self) -> &'static str {
-        match self {
-            Self::Next => "next",
-            Self::Search => "search",
-            Self::Palette => "palette",
-            Self::Help => "help",
-            Self::Back => "back",
-            Self::Quit => "quit",
-            Self::Open => "open",
-            Self::NextTab => "turn",
-            Self::Ack => "ack",
-            Self::ToggleRead => "read",
-            Self::ToggleVip => "vip",
-            Self::Save => "save",
-            Self::Filter => "filter",
-            Self::RestartTask => "restart",
-            Self::CheckNow => "look now",
-            Self::ProblemsOnly => "problems",
-            _ => "",
+        self.row().2
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_action_has_a_name_of_its_own_and_words() {
+        for action in Action::all() {
+            assert_eq!(Action::named(action.name()), Some(action), "two actions are called {}", action.name());
+            assert!(action.name().chars().all(|c| c.is_ascii_lowercase() || c == '_'), "{}", action.name());
+            assert!(!action.words().is_empty(), "{}", action.name());
         }
+        assert_eq!(Action::named("next_urgent"), Some(Action::Next));
+        assert_eq!(Action::named("Next"), None);
     }
 }

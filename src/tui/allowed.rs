@@ -148,7 +148,7 @@ mod tests {
     use crate::protocol::Reply;
 
     use super::super::app::{Cmd, Msg};
-    use super::super::{keymap, sample};
+    use super::super::sample;
     use super::*;
 
     /// The screen after `keys`, where the engine answers what opens a message.
@@ -184,8 +184,7 @@ mod tests {
             role in prop::sample::select(Role::ALL.to_vec()),
             read_only: bool,
         ) {
-            for binding in keymap::BINDINGS {
-                let action = binding.action;
+            for action in Action::all() {
                 let mut app = after(&keys, full, role, read_only);
                 app.toast = None;
                 let before = format!("{app:?}");

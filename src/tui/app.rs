@@ -4,7 +4,8 @@ use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers, MouseEvent
 use jiff::Timestamp;
 use tui_textarea::TextArea;
 
-use crate::model::{CheckId, Identity, Mark, MessageId, short_duration};
+use crate::config::{Context, KeyMap};
+use crate::model::{CheckId, Identity, KeyOverrides, Mark, MessageId, short_duration};
 use crate::protocol::{Link, Notice, Refusal, Reply, Request, Severity, Snapshot, Update};
 
 use super::action::{Action, View};
@@ -12,10 +13,12 @@ use super::activity::{Activity, ActivityTab};
 use super::health::Health;
 use super::inbox::Inbox;
 use super::input::{Answer, PASTE_MAX};
-use super::keymap::{self, Context};
+use super::keymap::{Found, Keymap};
+use super::keys;
 use super::list::moved;
 use super::opened::OpenMessage;
 use super::palette::{self, Palette};
+use super::pressing::Pending;
 use super::saving::{Save, Saving};
 use super::styles::Look;
 use super::view;
@@ -115,6 +118,11 @@ pub(super) struct Toast {
 #[derive(Debug)]
 pub struct App {
     pub(super) look: Look,
+    pub(super) keymap: Keymap,
+    /// Whether the keys are this machine's own; otherwise they are the engine's.
+    own_keys: bool,
+    /// A chord that was begun.
+    pub(super) pending: Option<Pending>,
     pub(super) size: (u16, u16),
     pub(super) now: Timestamp,
     pub(super) link: Link,
@@ -147,6 +155,9 @@ impl App {
     pub fn new(look: Look, size: (u16, u16), link: Link, read_only: bool, now: Timestamp) -> Self {
         Self {
             look,
+            keymap: Keymap::new(&KeyMap::default()),
+            own_keys: false,
+            pending: None,
             size,
             now,
             link,
@@ -172,6 +183,12 @@ impl App {
     /// Draws with another look from now on.
     pub fn set_look(&mut self, look: Look) {
         self.look = look;
+    }
+
+    /// Takes these keys from now on, whatever the engine's configuration says.
+    pub fn set_keys(&mut self, keys: &KeyMap) {
+        self.keymap = Keymap::new(keys);
+        self.own_keys = true;
     }
 
     /// Draws the screen. Only looks.
@@ -255,6 +272,7 @@ impl App {
             }
             Update::Snapshot(snapshot) => {
                 self.heard = self.now;
+                self.take_keys(&snapshot.config.keys);
                 let request = self.inbox.refreshed(&snapshot.inbox);
                 self.snapshot = Some(snapshot);
                 // A snapshot follows every greeting and every reload; either may have changed it.
@@ -268,6 +286,20 @@ impl App {
             }
             // The driver of the screen turns these into `Msg::Reply`, as it knows their purpose.
             Update::Reply { .. } => Vec::new(),
+        }
+    }
+
+    /// Takes the keys of the engine's configuration, unless this screen has its own.
+    fn take_keys(&mut self, overrides: &KeyOverrides) {
+        if self.own_keys || self.keymap.overrides() == overrides {
+            return;
+        }
+        match KeyMap::with(overrides) {
+            Ok(keys) => {
+                self.keymap = Keymap::new(&keys);
+                self.pending = None;
+            }
+            Err(why) => self.toast(Severity::Warn, format!("the engine's keys are not in use: {why}")),
         }
     }
 
@@ -397,10 +429,7 @@ impl App {
                 {
                     return commands;
                 }
-                match keymap::action(&self.contexts(), key) {
-                    Some(action) => self.act(action),
-                    None => Vec::new(),
-                }
+                self.press(key)
             }
         }
     }
@@ -433,11 +462,12 @@ impl App {
     }
 
     fn key_in_help(&mut self, key: KeyEvent, first: usize) -> Vec<Cmd> {
-        let action = keymap::action(&[Context::List, Context::Global], key);
+        let found = keys::key(key).map(|key| self.keymap.found(&[Context::List, Context::Global], &[key]));
+        let action = if let Some(Found::Action(action)) = found { Some(action) } else { None };
         if matches!(action, Some(Action::Help | Action::Back | Action::Quit)) || key.code == KeyCode::Enter {
             return Vec::new();
         }
-        let len = palette::entries(&self.contexts()).len();
+        let len = palette::entries(&self.keymap, &self.contexts()).len();
         let first = action.and_then(|action| moved(action, first, len, self.list_height())).unwrap_or(first);
         self.overlay = Some(Overlay::Help { first });
         Vec::new()

@@ -1,179 +1,180 @@
 //! Keys to actions: the one table that dispatches, and from which help, palette and hints are made.
 
-use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use crate::config::{Chord, Context, Key, KeyMap};
+use crate::model::KeyOverrides;
 
-use super::action::{Action, View};
-
-/// Where a binding counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Context {
-    /// Everywhere.
-    Global,
-    /// In any list or text that can be moved through.
-    List,
-    /// In the list of messages.
-    Inbox,
-    /// In an open message.
-    Message,
-    /// Under Activity.
-    Activity,
-    /// In the list of tasks.
-    Tasks,
-    /// On the panels of channels.
-    Channels,
-    /// In the list of checks.
-    Health,
-    /// In a check that is shown in full.
-    Check,
-}
-
-/// One key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Key {
-    code: KeyCode,
-    control: bool,
-}
-
-const fn key(c: char) -> Key {
-    Key { code: KeyCode::Char(c), control: false }
-}
-
-const fn ctrl(c: char) -> Key {
-    Key { code: KeyCode::Char(c), control: true }
-}
-
-const fn named(code: KeyCode) -> Key {
-    Key { code, control: false }
-}
-
-impl Key {
-    fn matches(self, event: KeyEvent) -> bool {
-        // Shift is part of the character already.
-        self.code == event.code && self.control == event.modifiers.contains(KeyModifiers::CONTROL)
-    }
-
-    /// The key as it is written in help and hints.
-    pub(super) fn name(self) -> String {
-        let name = match self.code {
-            KeyCode::Char(' ') => "space".to_owned(),
-            KeyCode::Char(c) => c.to_string(),
-            KeyCode::PageDown => "pgdn".to_owned(),
-            KeyCode::PageUp => "pgup".to_owned(),
-            KeyCode::BackTab => "shift-tab".to_owned(),
-            code => code.to_string().to_lowercase(),
-        };
-        if self.control { format!("ctrl-{name}") } else { name }
-    }
-}
+use super::action::Action;
 
 /// One row of the table.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Binding {
-    pub context: Context,
-    pub keys: &'static [Key],
+#[derive(Debug, Clone)]
+struct Binding {
+    context: Context,
+    action: Action,
+    chords: Vec<Chord>,
+}
+
+/// The keys of a screen.
+#[derive(Debug, Clone)]
+pub(super) struct Keymap {
+    bindings: Vec<Binding>,
+    overrides: KeyOverrides,
+}
+
+/// What keys that were pressed one after the other come to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Found {
+    /// This.
+    Action(Action),
+    /// More keys are to come.
+    Pending,
+    /// Nothing.
+    Nothing,
+}
+
+/// What can be done now, and the keys that do it now; none where palette and help are the only way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Valid {
     pub action: Action,
+    pub chords: Vec<Chord>,
 }
 
-macro_rules! bindings {
-    ($($context:ident { $([$($key:expr),+] => $action:expr;)+ })+) => {
-        &[$($(Binding { context: Context::$context, keys: &[$($key),+], action: $action },)+)+]
-    };
+impl Valid {
+    /// The keys as they are written.
+    pub(super) fn keys(&self) -> String {
+        self.chords.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+    }
 }
 
-const ESC: Key = named(KeyCode::Esc);
-const ENTER: Key = named(KeyCode::Enter);
+impl Keymap {
+    /// The keys of `map`.
+    pub(super) fn new(map: &KeyMap) -> Self {
+        let row = |binding: &crate::config::KeyBinding| {
+            let action = Action::named(&binding.action)?;
+            Some(Binding { context: binding.context, action, chords: binding.chords.clone() })
+        };
+        Self { bindings: map.bindings().iter().filter_map(row).collect(), overrides: map.overrides().clone() }
+    }
 
-/// Every binding. The first match in the innermost context wins.
-pub(super) const BINDINGS: &[Binding] = bindings! {
-    Message {
-        [key('a')] => Action::Ack;
-        [key('m')] => Action::ToggleRead;
-        [key('V')] => Action::ToggleVip;
-        [key('s')] => Action::Save;
-        [named(KeyCode::Tab), named(KeyCode::Right)] => Action::NextTab;
-        [named(KeyCode::BackTab), named(KeyCode::Left)] => Action::PreviousTab;
+    /// What is different from the defaults.
+    pub(super) fn overrides(&self) -> &KeyOverrides {
+        &self.overrides
     }
-    Inbox {
-        [ENTER] => Action::Open;
-        [key('a')] => Action::Ack;
-        [key('m')] => Action::ToggleRead;
-        [key('V')] => Action::ToggleVip;
-        [key('f')] => Action::Filter;
-    }
-    Tasks {
-        [key('R')] => Action::RestartTask;
-    }
-    Activity {
-        [ENTER] => Action::Open;
-        [named(KeyCode::Tab), named(KeyCode::Right)] => Action::NextTab;
-        [named(KeyCode::BackTab), named(KeyCode::Left)] => Action::PreviousTab;
-    }
-    Channels {
-        [ENTER] => Action::Open;
-    }
-    Check {
-        [key('r')] => Action::CheckNow;
-    }
-    Health {
-        [ENTER] => Action::Open;
-        [key('r')] => Action::CheckNow;
-        [key('!')] => Action::ProblemsOnly;
-    }
-    List {
-        [key('j'), named(KeyCode::Down)] => Action::Down;
-        [key('k'), named(KeyCode::Up)] => Action::Up;
-        [ctrl('d'), named(KeyCode::PageDown)] => Action::PageDown;
-        [ctrl('u'), named(KeyCode::PageUp)] => Action::PageUp;
-        [key('g'), named(KeyCode::Home)] => Action::First;
-        [key('G'), named(KeyCode::End)] => Action::Last;
-    }
-    Global {
-        [key('n')] => Action::Next;
-        [key('/')] => Action::Search;
-        [key(':')] => Action::Palette;
-        [key('?')] => Action::Help;
-        [ESC, key('q')] => Action::Back;
-        [ctrl('r')] => Action::Reload;
-        [key('Q'), ctrl('c')] => Action::Quit;
-        [key('1')] => Action::Go(View::Overview);
-        [key('2')] => Action::Go(View::Channels);
-        [key('3')] => Action::Go(View::Inbox);
-        [key('4')] => Action::Go(View::Nodes);
-        [key('5')] => Action::Go(View::Health);
-        [key('6')] => Action::Go(View::Bridge);
-        [key('7')] => Action::Go(View::Approvals);
-        [key('8')] => Action::Go(View::Activity);
-        [ctrl('l')] => Action::Redraw;
-        [ctrl('z')] => Action::Suspend;
-    }
-};
 
-/// The action of `event` where `contexts` count, innermost first.
-pub(super) fn action(contexts: &[Context], event: KeyEvent) -> Option<Action> {
-    valid(contexts).find(|binding| binding.keys.iter().any(|key| key.matches(event))).map(|binding| binding.action)
-}
+    fn of(&self, context: Context) -> impl Iterator<Item = &Binding> {
+        self.bindings.iter().filter(move |binding| binding.context == context)
+    }
 
-/// The bindings that count in `contexts`, innermost first.
-pub(super) fn valid(contexts: &[Context]) -> impl Iterator<Item = &'static Binding> {
-    contexts.iter().flat_map(|context| BINDINGS.iter().filter(move |binding| binding.context == *context))
-}
+    /// What `keys` do where `contexts` count, innermost first. The first context that knows them decides.
+    pub(super) fn found(&self, contexts: &[Context], keys: &[Key]) -> Found {
+        for context in contexts {
+            let mut pending = false;
+            for binding in self.of(*context) {
+                for chord in &binding.chords {
+                    if chord.keys() == keys {
+                        return Found::Action(binding.action);
+                    }
+                    pending |= chord.keys().starts_with(keys);
+                }
+            }
+            if pending {
+                return Found::Pending;
+            }
+        }
+        Found::Nothing
+    }
 
-/// How the keys of `binding` are written.
-pub(super) fn written(binding: &Binding) -> String {
-    binding.keys.iter().map(|key| key.name()).collect::<Vec<_>>().join(" ")
+    /// Whether `chord` does `action` in `contexts`; an inner context may have another use for its keys.
+    fn does(&self, contexts: &[Context], chord: &Chord, action: Action) -> bool {
+        let keys = chord.keys();
+        (1..keys.len()).all(|begun| self.found(contexts, &keys[..begun]) == Found::Pending)
+            && self.found(contexts, keys) == Found::Action(action)
+    }
+
+    /// Everything that can be done in `contexts`, the innermost first, each once.
+    pub(super) fn valid(&self, contexts: &[Context]) -> Vec<Valid> {
+        let mut valid: Vec<Valid> = Vec::new();
+        for binding in contexts.iter().flat_map(|context| self.of(*context)) {
+            let chords = binding.chords.iter().filter(|chord| self.does(contexts, chord, binding.action));
+            match valid.iter_mut().find(|known| known.action == binding.action) {
+                Some(known) => {
+                    for chord in chords {
+                        if !known.chords.contains(chord) {
+                            known.chords.push(chord.clone());
+                        }
+                    }
+                }
+                None => valid.push(Valid { action: binding.action, chords: chords.cloned().collect() }),
+            }
+        }
+        valid
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
+    fn chord(text: &str) -> Chord {
+        text.parse().expect("a chord")
+    }
+
+    fn with(lines: &[(&str, &str, &[&str])]) -> Keymap {
+        let mut overrides = KeyOverrides::new();
+        for (context, action, keys) in lines {
+            let keys = keys.iter().map(ToString::to_string).collect();
+            overrides.entry((*context).to_owned()).or_default().insert((*action).to_owned(), keys);
+        }
+        Keymap::new(&KeyMap::with(&overrides).expect("a map"))
+    }
+
     #[test]
-    fn no_key_means_two_things_in_one_context() {
-        for (index, binding) in BINDINGS.iter().enumerate() {
-            for other in &BINDINGS[index + 1..] {
-                if binding.context == other.context {
-                    let shared = binding.keys.iter().find(|key| other.keys.contains(key));
-                    assert_eq!(shared, None, "{:?} and {:?}", binding.action, other.action);
+    fn every_action_is_in_the_default_map_and_the_map_names_only_actions() {
+        let named: BTreeSet<String> =
+            KeyMap::default().bindings().iter().map(|binding| binding.action.clone()).collect();
+        let known: BTreeSet<String> = Action::all().map(|action| action.name().to_owned()).collect();
+        assert_eq!(named, known, "config.example.toml and tui/action.rs");
+    }
+
+    #[test]
+    fn every_action_has_a_key_or_is_known_to_have_none() {
+        let without: Vec<&str> = Action::all()
+            .filter(|action| {
+                let map = KeyMap::default();
+                !map.bindings().iter().any(|binding| binding.action == action.name() && !binding.chords.is_empty())
+            })
+            .map(Action::name)
+            .collect();
+        assert_eq!(without, [""; 0]);
+    }
+
+    #[test]
+    fn in_every_context_every_key_of_the_map_does_its_action() {
+        for map in [
+            with(&[]),
+            with(&[
+                ("inbox", "ack", &["x x", "ctrl-x s"]),
+                ("global", "go_inbox", &["g i", "3"]),
+                ("list", "first", &["g g"]),
+            ]),
+        ] {
+            for context in Context::ALL {
+                let contexts: Vec<Context> = context.outwards().collect();
+                for binding in map.bindings.iter().filter(|binding| contexts.contains(&binding.context)) {
+                    for chord in &binding.chords {
+                        let inner = contexts.iter().take_while(|inner| **inner != binding.context);
+                        let mut hidden = inner.flat_map(|inner| map.of(*inner)).flat_map(|inner| &inner.chords);
+                        if hidden.any(|inner| inner.excludes(chord)) {
+                            continue;
+                        }
+                        assert!(map.does(&contexts, chord, binding.action), "{chord} in {}", context.name());
+                    }
+                }
+                for valid in map.valid(&contexts) {
+                    for chord in &valid.chords {
+                        assert!(map.does(&contexts, chord, valid.action), "{chord} in {}", context.name());
+                    }
                 }
             }
         }
@@ -181,17 +182,35 @@ mod tests {
 
     #[test]
     fn the_innermost_context_wins() {
-        let event = KeyEvent::new(KeyCode::Char('a'), KeyModifiers::NONE);
-        assert_eq!(action(&[Context::Inbox, Context::Global], event), Some(Action::Ack));
-        assert_eq!(action(&[Context::Global], event), None);
-        let shifted = KeyEvent::new(KeyCode::Char('Q'), KeyModifiers::SHIFT);
-        assert_eq!(action(&[Context::Global], shifted), Some(Action::Quit));
+        let map = with(&[]);
+        let a = chord("a");
+        assert_eq!(map.found(&[Context::Inbox, Context::Global], a.keys()), Found::Action(Action::Ack));
+        assert_eq!(map.found(&[Context::Global], a.keys()), Found::Nothing);
+        assert_eq!(map.found(&[Context::Global], chord("Q").keys()), Found::Action(Action::Quit));
     }
 
     #[test]
-    fn keys_are_written_as_people_say_them() {
-        assert_eq!(ctrl('z').name(), "ctrl-z");
-        assert_eq!(named(KeyCode::PageDown).name(), "pgdn");
-        assert_eq!(ESC.name(), "esc");
+    fn what_an_inner_context_uses_otherwise_is_no_key_of_the_outer_action() {
+        let map = with(&[("inbox", "ack", &["n"]), ("message", "ack", &["/ x"])]);
+        let keys = |context: Context, action| {
+            let contexts: Vec<Context> = context.outwards().collect();
+            map.valid(&contexts).into_iter().find(|valid| valid.action == action).expect("is valid").keys()
+        };
+        assert_eq!(keys(Context::Inbox, Action::Next), "", "the action is there all the same, for the palette");
+        assert_eq!(keys(Context::Health, Action::Next), "n");
+        assert_eq!(keys(Context::Message, Action::Search), "", "a chord begins with its key");
+        assert_eq!(keys(Context::Message, Action::Ack), "/ x");
+        assert_eq!(keys(Context::List, Action::Down), "j, down");
+    }
+
+    #[test]
+    fn a_chord_waits_for_its_end() {
+        let map = with(&[("list", "first", &["g g"]), ("global", "go_inbox", &["g i", "3"])]);
+        let contexts = [Context::Inbox, Context::List, Context::Global];
+        let found = |text: &str| map.found(&contexts, chord(text).keys());
+        assert_eq!(found("g"), Found::Pending);
+        assert_eq!(found("g g"), Found::Action(Action::First));
+        assert_eq!(found("g i"), Found::Action(Action::Go(crate::tui::View::Inbox)), "of an outer context");
+        assert_eq!(found("g x"), Found::Nothing);
     }
 }

@@ -20,10 +20,12 @@ mod health;
 mod inbox;
 pub mod input;
 mod keymap;
+mod keys;
 mod list;
 mod opened;
 mod output;
 mod palette;
+mod pressing;
 mod run;
 #[cfg(test)]
 mod sample;

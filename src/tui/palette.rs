@@ -2,14 +2,16 @@
 
 use tui_textarea::TextArea;
 
+use crate::config::Context;
+
 use super::action::Action;
-use super::keymap::{self, Context};
+use super::keymap::{Keymap, Valid};
 
 /// One entry: what it does, and the keys that do it without the palette.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Entry {
     pub action: Action,
-    pub words: String,
+    pub words: &'static str,
     pub keys: String,
 }
 
@@ -23,30 +25,24 @@ pub(super) struct Palette {
 
 impl Palette {
     /// The palette over what can be done in `contexts`.
-    pub(super) fn new(contexts: &[Context]) -> Self {
-        Self { field: TextArea::default(), selected: 0, entries: entries(contexts) }
+    pub(super) fn new(keymap: &Keymap, contexts: &[Context]) -> Self {
+        Self { field: TextArea::default(), selected: 0, entries: entries(keymap, contexts) }
     }
 
     /// The entries that match what was typed, best first.
     pub(super) fn matches(&self) -> Vec<&Entry> {
         let typed = self.field.lines().first().map_or("", String::as_str).to_lowercase();
         let mut scored: Vec<(usize, &Entry)> =
-            self.entries.iter().filter_map(|entry| Some((score(&typed, &entry.words)?, entry))).collect();
+            self.entries.iter().filter_map(|entry| Some((score(&typed, entry.words)?, entry))).collect();
         scored.sort_by_key(|(score, _)| *score);
         scored.into_iter().map(|(_, entry)| entry).collect()
     }
 }
 
 /// Everything that can be done in `contexts`, each once.
-pub(super) fn entries(contexts: &[Context]) -> Vec<Entry> {
-    let mut entries: Vec<Entry> = Vec::new();
-    for binding in keymap::valid(contexts) {
-        if !entries.iter().any(|entry| entry.action == binding.action) {
-            let keys = keymap::written(binding);
-            entries.push(Entry { action: binding.action, words: binding.action.words(), keys });
-        }
-    }
-    entries
+pub(super) fn entries(keymap: &Keymap, contexts: &[Context]) -> Vec<Entry> {
+    let entry = |valid: &Valid| Entry { action: valid.action, words: valid.action.words(), keys: valid.keys() };
+    keymap.valid(contexts).iter().map(entry).collect()
 }
 
 /// How far `typed` is from `words`: 0 where words begin with it, then where they hold it, then where its
@@ -63,6 +59,8 @@ fn score(typed: &str, words: &str) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
+    use crate::config::KeyMap;
+
     use super::*;
 
     #[test]
@@ -76,7 +74,7 @@ mod tests {
 
     #[test]
     fn every_entry_has_its_key() {
-        let entries = entries(&[Context::Inbox, Context::Global]);
+        let entries = entries(&Keymap::new(&KeyMap::default()), &[Context::Inbox, Context::Global]);
         assert!(entries.iter().all(|entry| !entry.keys.is_empty()));
         assert!(entries.iter().any(|entry| entry.action == Action::Ack && entry.keys == "a"));
     }

@@ -10,6 +10,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::MissedTickBehavior;
 
 use crate::client::{Client, Download};
+use crate::config::KeyMap;
 use crate::protocol::{RequestId, Update};
 
 use super::app::{App, Cmd, Msg, Purpose, Quit};
@@ -39,17 +40,26 @@ pub enum Ended {
 }
 
 /// Runs the screen on this process's terminal until it ends. `look_of` has the look of a theme, for when the
-/// engine's configuration names another one; where it has none the look stays.
+/// engine's configuration names another one; where it has none the look stays. `keys` are this machine's own, in place
+/// of those of the engine's configuration.
 ///
 /// # Errors
 /// When standard output is no terminal.
-pub async fn run(client: &mut Client, look: Look, look_of: impl Fn(&str) -> Option<Look>) -> io::Result<Ended> {
+pub async fn run(
+    client: &mut Client,
+    look: Look,
+    look_of: impl Fn(&str) -> Option<Look>,
+    keys: Option<&KeyMap>,
+) -> io::Result<Ended> {
     let mut guard = Some(TerminalGuard::take()?);
     let size = terminal::size()?;
     let mut screen = Screen::new(size, true);
     let mut output = Output::start()?;
     let mut reader = Some(Reader::open()?);
     let mut app = App::new(look, size, client.link(), client.is_read_only(), Timestamp::now());
+    if let Some(keys) = keys {
+        app.set_keys(keys);
+    }
     let mut asked: HashMap<RequestId, Purpose> = HashMap::new();
     let mut ticks = tokio::time::interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -102,18 +112,16 @@ pub async fn run(client: &mut Client, look: Look, look_of: impl Fn(&str) -> Opti
                     None => continue,
                 },
                 Some(update) => {
-                    if let Update::Snapshot(snapshot) = &update {
-                        let now = &snapshot.config.theme;
-                        if theme.replace(now.clone()).is_some_and(|before| before != *now)
-                            && let Some(look) = look_of(now)
-                        {
-                            app.set_look(look);
-                        }
+                    if let Update::Snapshot(snapshot) = &update
+                        && let Some(look) = another(&mut theme, &snapshot.config.theme).and_then(&look_of)
+                    {
+                        app.set_look(look);
                     }
                     Msg::Update(update)
                 }
                 None => break Ended::EngineEnded,
             },
+            () = wake(app.wakes_at()) => Msg::Tick,
             _ = ticks.tick() => Msg::Tick,
         };
         dirty = true;
@@ -153,6 +161,11 @@ fn resize(screen: &mut Screen) -> io::Result<Msg> {
     Ok(Msg::Resize(columns, rows))
 }
 
+/// The name of the theme, when it is not the one that was in force.
+fn another<'a>(theme: &mut Option<String>, now: &'a str) -> Option<&'a str> {
+    theme.replace(now.to_owned()).is_some_and(|before| before != now).then_some(now)
+}
+
 /// Takes one step of saving; answers what is to be said when it was the last.
 fn save(saving: &mut Option<Download>, step: Save) -> Option<Result<String, String>> {
     let dir = Download::dir();
@@ -180,6 +193,18 @@ async fn foreground(resume: &mut Signal) {
             _ = resume.recv() => {}
             () = tokio::time::sleep(FOREGROUND) => {}
         }
+    }
+}
+
+/// Resolves at `moment`; nothing wakes up before.
+async fn wake(moment: Option<Timestamp>) {
+    match moment {
+        // In the past is at once.
+        Some(moment) => {
+            let left = Duration::try_from(moment.duration_since(Timestamp::now())).unwrap_or_default();
+            tokio::time::sleep(left).await;
+        }
+        None => std::future::pending().await,
     }
 }
 

@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use crate::config::Theme;
 use crate::model::{
     Assurance, Attachment, ChannelPanel, ChannelState, CheckKind, CheckPanel, CheckState, ContactId, ConversationId,
-    Event, EventId, EventState, Identity, Marks, Message, MessageId, MessageRow, ProviderKind, RecognisedBy, Role,
-    Strip, TaskState, TaskStatus,
+    Event, EventId, EventState, Identity, KeyOverrides, Marks, Message, MessageId, MessageRow, ProviderKind,
+    RecognisedBy, Role, Strip, TaskState, TaskStatus,
 };
 use crate::protocol::{ConfigStatus, Link, Reply, Snapshot, Update};
 
@@ -120,6 +120,7 @@ pub(super) fn empty() -> Snapshot {
             loaded: at(-7_200),
             source: "<defaults>".into(),
             theme: "terminal".into(),
+            keys: KeyOverrides::new(),
             last_change: Vec::new(),
             last_error: None,
         },

@@ -2,8 +2,8 @@
 
 use aurora::config::Theme;
 use aurora::model::{
-    Assurance, Attachment, ChannelPanel, ChannelState, Event, EventId, EventState, LogLevel, LogLine, Marks, Message,
-    MessageId, MessageRow, ProviderKind, Rejection, TaskState, TaskStatus,
+    Assurance, Attachment, ChannelPanel, ChannelState, Event, EventId, EventState, KeyOverrides, LogLevel, LogLine,
+    Marks, Message, MessageId, MessageRow, ProviderKind, Rejection, TaskState, TaskStatus,
 };
 use aurora::protocol::{Bytes, ConfigStatus, Link, Reply, Request, Snapshot, Update};
 use aurora::tui::{App, Cmd, ColourMode, Look, Msg, Purpose, Save};
@@ -102,6 +102,7 @@ pub fn snapshot() -> Snapshot {
             loaded: at(-7_200),
             source: "/etc/aurora/config.toml".into(),
             theme: "terminal".into(),
+            keys: KeyOverrides::new(),
             last_change: Vec::new(),
             last_error: None,
         },

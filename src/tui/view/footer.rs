@@ -11,7 +11,7 @@ use crate::screen;
 
 use super::super::action::{Action, View};
 use super::super::app::{App, Overlay};
-use super::super::palette;
+use super::super::keymap::Valid;
 use super::parts::fit;
 
 pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
@@ -78,15 +78,11 @@ fn hints(app: &App) -> Vec<(String, &'static str, bool)> {
     if let Some(hints) = inner_hints(app) {
         return hints.into_iter().map(|(key, hint)| (key, hint, true)).collect();
     }
-    let entries = palette::entries(&app.contexts());
-    let mut hints: Vec<(String, &'static str, bool)> = entries
-        .iter()
-        .filter(|entry| !entry.action.hint().is_empty())
-        .map(|entry| {
-            let key = entry.keys.split(' ').next().unwrap_or_default().to_owned();
-            (key, entry.action.hint(), app.why_not(entry.action).is_none())
-        })
-        .collect();
+    let named = |valid: &Valid| {
+        let hint = valid.action.hint();
+        (!hint.is_empty()).then_some((valid.chords.first()?.to_string(), hint, app.why_not(valid.action).is_none()))
+    };
+    let mut hints: Vec<_> = app.keymap.valid(&app.contexts()).iter().filter_map(named).collect();
     hints.sort_by_key(|(_, hint, _)| *hint != Action::Help.hint());
     hints
 }

@@ -10,7 +10,7 @@ use super::super::palette;
 use super::parts::{fit, overlay};
 
 pub(super) fn draw(app: &App, first: usize, frame: &mut Frame<'_>, area: Rect) {
-    let entries = palette::entries(&app.contexts());
+    let entries = palette::entries(&app.keymap, &app.contexts());
     let height = u16::try_from(entries.len()).unwrap_or(u16::MAX).saturating_add(2);
     let inside = overlay(&app.look, "Keys now: j k move, esc closes", (76, height), frame, area);
     let lines: Vec<Line<'_>> = entries
@@ -19,7 +19,7 @@ pub(super) fn draw(app: &App, first: usize, frame: &mut Frame<'_>, area: Rect) {
         .map(|entry| {
             let keys = fit(&app.look, &entry.keys, 17);
             Line::from(match app.why_not(entry.action) {
-                None => vec![Span::styled(keys, app.look.key), Span::styled(entry.words.clone(), app.look.text)],
+                None => vec![Span::styled(keys, app.look.key), Span::styled(entry.words, app.look.text)],
                 Some(why) => vec![Span::styled(format!("{keys}{} ({why})", entry.words), app.look.muted)],
             })
         })

@@ -28,7 +28,7 @@ pub(super) fn draw(app: &App, palette: &Palette, frame: &mut Frame<'_>, area: Re
     }
     list(look, &matches, palette.selected, frame, rows, |entry, width| {
         let why = app.why_not(entry.action);
-        let words = why.as_ref().map_or_else(|| entry.words.clone(), |why| format!("{} ({why})", entry.words));
+        let words = why.as_ref().map_or_else(|| entry.words.to_owned(), |why| format!("{} ({why})", entry.words));
         let words = fit(look, &words, width.saturating_sub(18));
         let style = if why.is_some() { look.muted } else { look.text };
         Line::from(vec![Span::styled(words, style), Span::styled(format!("  {}", entry.keys), look.key)])

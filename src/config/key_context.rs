@@ -1,0 +1,92 @@
+//! Where a key counts: `[keys.<context>]`.
+
+/// A part of the screen with keys of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Context {
+    /// Everywhere.
+    Global,
+    /// In any list or text that can be moved through.
+    List,
+    /// In the list of messages.
+    Inbox,
+    /// In an open message.
+    Message,
+    /// On the panels of channels.
+    Channels,
+    /// In the list of checks.
+    Health,
+    /// In a check that is shown in full.
+    Check,
+    /// Under Activity.
+    Activity,
+    /// In the list of tasks.
+    Tasks,
+}
+
+impl Context {
+    /// Every context; an outer one comes before those within it.
+    pub const ALL: [Self; 9] = [
+        Self::Global,
+        Self::List,
+        Self::Inbox,
+        Self::Message,
+        Self::Channels,
+        Self::Health,
+        Self::Check,
+        Self::Activity,
+        Self::Tasks,
+    ];
+
+    /// The name in the configuration.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Global => "global",
+            Self::List => "list",
+            Self::Inbox => "inbox",
+            Self::Message => "message",
+            Self::Channels => "channels",
+            Self::Health => "health",
+            Self::Check => "check",
+            Self::Activity => "activity",
+            Self::Tasks => "tasks",
+        }
+    }
+
+    /// The context called `name`.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|context| context.name() == name)
+    }
+
+    /// The context around this one, whose keys count here too where this one has no other use for them.
+    #[must_use]
+    pub fn within(self) -> Option<Self> {
+        match self {
+            Self::Global => None,
+            Self::List => Some(Self::Global),
+            Self::Tasks => Some(Self::Activity),
+            Self::Inbox | Self::Message | Self::Channels | Self::Health | Self::Check | Self::Activity => {
+                Some(Self::List)
+            }
+        }
+    }
+
+    /// This context and those around it, innermost first.
+    pub fn outwards(self) -> impl Iterator<Item = Self> {
+        std::iter::successors(Some(self), |context| context.within())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_context_has_a_name_of_its_own_and_ends_in_global() {
+        for context in Context::ALL {
+            assert_eq!(Context::named(context.name()), Some(context));
+            assert_eq!(context.outwards().last(), Some(Context::Global));
+        }
+    }
+}
