@@ -4,6 +4,7 @@ pub mod cli;
 pub mod client;
 pub mod condition;
 pub mod config;
+pub mod demo;
 pub mod engine;
 pub mod health;
 pub mod ingress;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
 
+use crate::demo::Scene;
 use crate::model::{
     ChannelId, CheckId, ContactId, EventFilter, EventId, InboxFilter, MessageId, OperatorName, Role, Scope, TokenId,
 };
@@ -74,6 +75,15 @@ pub(super) enum Command {
     Attach(AttachArgs),
     /// Tell how things are; the exit code says it too
     Status(Json),
+    /// A made-up world to try everything in; needs no network and no configuration
+    Demo {
+        /// What decides everything that chance would
+        #[arg(long, value_name = "N", default_value_t = 1)]
+        seed: u64,
+        /// What goes on: lively, still (nothing changes) or busy (40 checks, new figures every second)
+        #[arg(long, value_name = "NAME", default_value_t)]
+        scene: Scene,
+    },
     /// Print what happens, one line an event
     Watch {
         #[command(flatten)]

@@ -1,6 +1,7 @@
 //! aurora's own log: a file a day in the state directory, and the newest lines on the screen.
 
 use std::fmt::Write;
+use std::path::Path;
 
 use jiff::Timestamp;
 use tracing::field::{Field, Visit};
@@ -11,7 +12,6 @@ use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 
-use crate::config::Config;
 use crate::engine::LogSink;
 use crate::model::{LogLevel, LogLine};
 
@@ -21,13 +21,13 @@ use super::exit::Failure;
 const FILES: usize = 30;
 
 /// Starts logging. `to_stderr` is for an engine without a screen. The guard writes what is left as it is dropped.
-pub(super) fn start(config: &Config, verbose: u8, to_stderr: bool, sink: LogSink) -> Result<WorkerGuard, Failure> {
+pub(super) fn start(state_dir: &Path, verbose: u8, to_stderr: bool, sink: LogSink) -> Result<WorkerGuard, Failure> {
     let level = match verbose {
         0 => LevelFilter::INFO,
         1 => LevelFilter::DEBUG,
         _ => LevelFilter::TRACE,
     };
-    let dir = config.state_dir.join("logs");
+    let dir = state_dir.join("logs");
     let file = RollingFileAppender::builder()
         .rotation(Rotation::DAILY)
         .filename_prefix("aurora")

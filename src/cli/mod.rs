@@ -6,6 +6,7 @@ mod channels;
 mod checks;
 mod config_command;
 mod contacts;
+mod demo;
 mod events;
 mod exit;
 mod inbox;

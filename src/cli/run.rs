@@ -12,7 +12,8 @@ use super::args::{Cli, Command};
 use super::exit::{Exit, Failure, Outcome};
 use super::load::{load, load_to_ask};
 use super::{
-    access, channels, checks, config_command, contacts, events, inbox, send_test, serve, status, stdio, tasks, watch,
+    access, channels, checks, config_command, contacts, demo, events, inbox, send_test, serve, status, stdio, tasks,
+    watch,
 };
 
 /// Runs the command line of this process.
@@ -45,14 +46,16 @@ fn run(cli: Cli) -> Outcome {
     if let Some(Command::Config(command)) = cli.command {
         return config_command::run(command, &global);
     }
+    if let Some(Command::Demo { seed, scene }) = cli.command {
+        return on_runtime(demo::run(scene, seed, &global));
+    }
     let config = match &cli.command {
         Some(Command::Attach(_) | Command::Status(_) | Command::Watch { .. } | Command::Task(_)) => {
             load_to_ask(&global)?
         }
         _ => load(&global)?,
     };
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let outcome = runtime.block_on(async {
+    on_runtime(async {
         match cli.command {
             None => super::screen::run(config, &global).await,
             Some(Command::Attach(args)) if args.stdio => stdio::run(&config, args.key.as_deref(), &global).await,
@@ -68,9 +71,17 @@ fn run(cli: Cli) -> Outcome {
             Some(Command::Check(command)) => checks::run(command, &config, &global).await,
             Some(Command::Access(command)) => access::run(command, &config, &global).await,
             Some(Command::SendTest { channel, count, text }) => send_test::run(&config, &channel, count, &text).await,
-            Some(Command::Config(_)) => unreachable!("it needs no runtime and was answered above"),
+            Some(Command::Config(_) | Command::Demo { .. }) => {
+                unreachable!("they need no configuration and were answered above")
+            }
         }
-    });
+    })
+}
+
+/// Runs `command` to its end.
+fn on_runtime(command: impl Future<Output = Outcome>) -> Outcome {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let outcome = runtime.block_on(command);
     // Standard input may be blocked in a read that nothing can end.
     runtime.shutdown_background();
     outcome

@@ -87,7 +87,7 @@ async fn show(
     Ok(Exit::Fine)
 }
 
-fn refuse_without_terminal(instead: &str) -> Result<(), Failure> {
+pub(super) fn refuse_without_terminal(instead: &str) -> Result<(), Failure> {
     if std::io::stdin().is_terminal() && std::io::stdout().is_terminal() {
         return Ok(());
     }
@@ -99,7 +99,8 @@ fn follow(theme: &str, global: &Global) -> Option<Look> {
     if global.theme.is_none() { look(theme, global).ok() } else { None }
 }
 
-fn look(theme: &str, global: &Global) -> Result<Look, Failure> {
+/// The look of `theme` in this terminal.
+pub(super) fn look(theme: &str, global: &Global) -> Result<Look, Failure> {
     let env = |name: &str| std::env::var(name).unwrap_or_default();
     let mode = match global.color {
         When::Never => ColourMode::None,

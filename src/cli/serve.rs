@@ -26,7 +26,7 @@ pub(super) async fn engine(
     let api = api_settings(config)?;
     let (sink, logs) = LogSink::new();
     let running = start(config.clone(), doors, Some(logs), Some(origin(global))).await?;
-    let guard = logging::start(config, global.verbose, to_stderr, sink)?;
+    let guard = logging::start(&config.state_dir, global.verbose, to_stderr, sink)?;
     running.handle.supervise(unix_socket(socket_path(&config.state_dir), running.handle.clone()));
     if let Some(settings) = api {
         running.handle.supervise(server::api(settings, running.handle.clone()));

@@ -31,6 +31,7 @@ mod reload;
 #[cfg(test)]
 mod reload_tests;
 mod service;
+mod staged;
 mod start;
 mod state;
 #[cfg(test)]
@@ -41,7 +42,7 @@ mod watch;
 mod watchdog;
 
 pub use access::{Credential, TurnedAway};
-pub use checks::{CheckMeasures, CheckSet, Checks};
+pub use checks::{CheckMeasures, CheckSet, Checks, Script};
 pub use doors::certificates;
 pub use effect::{Effect, Occasion, TokenEffect};
 pub use handle::{Handle, Joined};
@@ -51,6 +52,7 @@ pub use lock::{Lock, LockError};
 pub use log_sink::LogSink;
 pub use reload::Origin;
 pub use service::{Tell, is_managed, tell};
+pub use staged::{Delivery, Scenery, Stage, stage};
 pub use start::{Doors, Running, StartError, start};
 pub use state::Engine;
 pub use supervisor::{TaskContext, TaskSpec};

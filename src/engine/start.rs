@@ -27,6 +27,7 @@ use super::panels::Panels;
 use super::projector::{Projector, Reading};
 use super::reading_mark::ReadingMark;
 use super::reload::{Origin, Reloader};
+use super::staged::{FIGURES_A_SECOND, Scenery};
 use super::state::{ACTIVITY, Beginning, Engine, INBOX};
 use super::supervisor::{Supervisor, TaskSpec};
 use super::watch::watch_task;
@@ -44,6 +45,8 @@ pub enum Doors {
     IngestOnly,
     /// Only the store: for a command on a state directory no engine runs on.
     Closed,
+    /// Background tasks, and nobody from outside: no listeners, and a script in place of looks.
+    Staged,
 }
 
 /// Why an engine did not start.
@@ -105,6 +108,24 @@ pub async fn start(
     logs: Option<mpsc::Receiver<LogLine>>,
     origin: Option<Origin>,
 ) -> Result<Running, StartError> {
+    begin(config, doors, logs, origin, None).await.map(|begun| begun.running)
+}
+
+/// An engine that has just been started, and what is needed to play deliveries to it.
+pub(super) struct Begun {
+    pub running: Running,
+    pub store: Arc<Store>,
+    pub channels: Channels,
+}
+
+/// Starts an engine, perhaps in a made-up world.
+pub(super) async fn begin(
+    config: Config,
+    doors: Doors,
+    logs: Option<mpsc::Receiver<LogLine>>,
+    origin: Option<Origin>,
+    scenery: Option<Scenery>,
+) -> Result<Begun, StartError> {
     prepare(&config)?;
     let lock = Lock::take(&config.state_dir)?;
     let configured = config.channels.values();
@@ -135,9 +156,13 @@ pub async fn start(
     if doors == Doors::Closed {
         projector.catch_up().await?;
     }
-    let checks = Arc::new(Checks::new(CheckSet::new(&config)?, Arc::clone(&store), inputs.clone()));
-    let shown = checks.panels().await?;
-    let engine = Engine::new(received, beginning(&config, &store, shown)?);
+    let checks = Checks::new(CheckSet::new(&config)?, Arc::clone(&store), inputs.clone());
+    let checks = Arc::new(checks.scripted(scenery.as_ref().map(|scenery| Arc::clone(&scenery.script))));
+    let shown = match &scenery {
+        Some(scenery) => scenery.happen(&config, &store, &channels, &projector).await?,
+        None => checks.panels().await?,
+    };
+    let mut engine = Engine::new(received, beginning(&config, &store, shown.clone())?);
     let supervisor = Arc::new(Supervisor::new(inputs.clone(), stop.clone()));
     let handle = Handle {
         inputs: inputs.clone(),
@@ -145,13 +170,20 @@ pub async fn start(
         next_client: Arc::new(AtomicU64::new(1)),
         stop: stop.clone(),
     };
-    if doors == Doors::Open {
+    if matches!(doors, Doors::Open | Doors::Staged) {
         follow(&handle, &projector);
-        let looking = Arc::clone(&checks);
-        handle.supervise(TaskSpec::new("checks", move |context| Arc::clone(&looking).run(context)));
+        let looking = match &scenery {
+            Some(scenery) => scenery.looking(&checks, shown, inputs.clone()),
+            None => Checks::task(&checks),
+        };
+        handle.supervise(looking);
+    }
+    if doors == Doors::Staged {
+        engine.checks.send_figures(FIGURES_A_SECOND);
     }
     let mut reloader = None;
-    if doors != Doors::Closed {
+    let (begun_store, begun_channels) = (Arc::clone(&store), channels.clone());
+    if matches!(doors, Doors::Open | Doors::IngestOnly) {
         let ingress = listen(&handle, &config, &channels, certificates, &store, &blobs);
         if let Some(origin) = origin {
             if let Some(path) = origin.path.clone() {
@@ -182,7 +214,7 @@ pub async fn start(
         drop(lock);
         ended
     });
-    Ok(Running { handle, pulse, ended })
+    Ok(Begun { running: Running { handle, pulse, ended }, store: begun_store, channels: begun_channels })
 }
 
 /// Numbers `channels` as the store does; those that are new to it get a number.

@@ -295,7 +295,9 @@ fn slot(channel: Option<&Channel>) -> usize {
     channel.map_or(0, |channel| usize::try_from(channel.number).unwrap_or(0))
 }
 
-fn events(channel: &Channel, raw: &RawRequest, verified: &Verified, now: Timestamp) -> Vec<NewEvent> {
+/// The events of a delivery on `channel` that verified, as they are stored.
+#[must_use]
+pub fn events(channel: &Channel, raw: &RawRequest, verified: &Verified, now: Timestamp) -> Vec<NewEvent> {
     let assurance: Assurance = verified.assurance;
     let head = stored_head(&raw.headers);
     channel

@@ -11,7 +11,7 @@ mod refusals;
 
 pub use budget::BodyBudget;
 pub use channel::Channel;
-pub use door::Door;
+pub use door::{Door, events};
 pub use form::Spool;
 pub use limit::FailureLimit;
 pub use receiving::{Certificates, Receiving, Route, Routes, Swap};

@@ -17,6 +17,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("ingress", &["model", "config", "net", "provider", "store"]),
     ("health", &["model", "condition", "config", "net"]),
     ("engine", &["model", "config", "protocol", "net", "store", "provider", "ingress", "health", "policy"]),
+    ("demo", &["model", "config", "provider", "engine"]),
     ("server", &["model", "config", "protocol", "net", "engine"]),
     ("client", &["model", "config", "protocol", "net", "engine"]),
     ("tui", &["model", "config", "protocol", "policy", "screen", "client"]),

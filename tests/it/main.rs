@@ -16,6 +16,7 @@ mod commands;
 mod corpus;
 mod crash;
 mod deliveries;
+mod demo;
 mod faults;
 mod frames;
 mod golden;

@@ -74,6 +74,11 @@ impl CheckBoard {
         board
     }
 
+    /// Sends so many panels with new figures in one second.
+    pub(in super::super) fn send_figures(&mut self, a_second: usize) {
+        self.figures = Waiting::new(a_second);
+    }
+
     /// All panels, by id.
     pub(in super::super) fn all(&self) -> Vec<CheckPanel> {
         self.entries.values().map(|entry| self.shown(entry)).collect()

@@ -82,7 +82,7 @@ fn recall(store: &Store, watches: &mut HashMap<i64, Watch>, wall: Timestamp) -> 
     let since = mark.max(wall.checked_sub(SignedDuration::from_hours(24)).unwrap_or(mark));
     for result in store.check_results(None, since, ROWS)?.iter().rev().filter(|result| result.at <= wall) {
         let Some(watch) = watches.get_mut(&result.check) else { continue };
-        watch.recall(result.at);
+        watch.recall(result);
         watch.ledger.note(result.at, result.verdict, result.took);
     }
     Ok(())

@@ -262,8 +262,9 @@ impl Runner {
             self.service.measures.began(now.saturating_sub(due));
         }
         let (plan, tools) = (Arc::clone(&watch.plan), Arc::clone(&self.tools));
+        let script = self.service.script.clone();
         self.work.spawn(async move {
-            let observation = observe(&plan, &tools).await;
+            let observation = observe(&plan, &tools, script.as_deref()).await;
             Done::Looked(number, plan, host, observation)
         });
     }

@@ -11,8 +11,9 @@ use crate::protocol::Refusal;
 use crate::store::{Store, StoreError};
 
 use super::super::Input;
-use super::super::supervisor::TaskContext;
+use super::super::supervisor::{TaskContext, TaskSpec};
 use super::measure::CheckMeasures;
+use super::observe::Script;
 use super::runner::Runner;
 use super::watch::Prepared;
 
@@ -61,6 +62,8 @@ pub struct Checks {
     pub(super) store: Arc<Store>,
     pub(super) inputs: mpsc::Sender<Input>,
     pub(super) measures: Arc<CheckMeasures>,
+    /// What looks find, where nothing is looked at.
+    pub(super) script: Option<Arc<dyn Script>>,
     set: Mutex<Arc<CheckSet>>,
     /// Rung when there is another set.
     replaced: Notify,
@@ -78,11 +81,18 @@ impl Checks {
             store,
             inputs,
             measures: Arc::default(),
+            script: None,
             set: Mutex::new(Arc::new(set)),
             replaced: Notify::new(),
             orders,
             received: tokio::sync::Mutex::new(received),
         }
+    }
+
+    /// Looks at nothing from now on: `script` says what is found.
+    #[must_use]
+    pub(in super::super) fn scripted(self, script: Option<Arc<dyn Script>>) -> Self {
+        Self { script, ..self }
     }
 
     /// Watches `set` from now on. A check that is the same keeps its schedule, one that has changed its state and
@@ -123,6 +133,12 @@ impl Checks {
 
     pub(super) fn set(&self) -> Arc<CheckSet> {
         Arc::clone(&self.set.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The task that looks.
+    pub(in super::super) fn task(this: &Arc<Self>) -> TaskSpec {
+        let looking = Arc::clone(this);
+        TaskSpec::new("checks", move |context| Arc::clone(&looking).run(context))
     }
 
     /// Looks until it is stopped.

@@ -10,6 +10,7 @@ use tokio::sync::oneshot;
 use crate::config::{CheckConfig, target_line};
 use crate::health::{Announcement, Beat, Due, Ledger, Tracker};
 use crate::model::{CheckPanel, CheckState, Failure, Observation, Phase, Target, Verdict};
+use crate::store::CheckResult;
 
 /// A check and the secrets of its target.
 #[derive(Debug)]
@@ -131,9 +132,12 @@ impl Watch {
         self.asked.clear();
     }
 
-    /// A result from before the start that the kept state may not know.
-    pub(super) fn recall(&mut self, at: Timestamp) {
-        self.last_at = self.last_at.max(Some(at));
+    /// A result from before the start. The kept state may not know it, and does not say how long it took.
+    pub(super) fn recall(&mut self, result: &CheckResult) {
+        if self.last_at <= Some(result.at) {
+            self.last_at = Some(result.at);
+            self.last = Some(Last { verdict: result.verdict, took: result.took, phases: Box::default() });
+        }
     }
 
     /// Plans the first look at `now`, knowing how old the last result is.

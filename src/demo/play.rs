@@ -1,0 +1,121 @@
+//! Playing a world: an engine on a directory of its own, and what happens there in time.
+
+use std::fs::{DirBuilder, File};
+use std::io::Write;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::Path;
+
+use jiff::Timestamp;
+use tempfile::TempDir;
+use tokio::task::JoinHandle;
+
+use crate::config::ConfigError;
+use crate::engine::{Handle, LogSink, Running, Stage, StartError, stage};
+use crate::model::ProviderKind;
+
+use super::World;
+use super::letter;
+use super::world::Happening;
+
+/// Why a world could not be played.
+#[derive(Debug, thiserror::Error)]
+pub enum DemoError {
+    /// There is no place for its files.
+    #[error("failed to make a temporary directory: {0}")]
+    Directory(#[from] std::io::Error),
+    /// What is configured in it holds a mistake.
+    #[error(transparent)]
+    Config(#[from] Box<ConfigError>),
+    /// Its engine did not start.
+    #[error(transparent)]
+    Engine(#[from] StartError),
+}
+
+/// A world that is being played. Its directory goes with it.
+#[derive(Debug)]
+pub struct Demo {
+    running: Running,
+    /// What happens there.
+    happening: JoinHandle<()>,
+    dir: TempDir,
+}
+
+impl Demo {
+    /// Begins to play `world`. Log lines come to its engine through what is answered beside it.
+    ///
+    /// # Errors
+    /// When there is no place for its files, or its engine does not start.
+    pub async fn begin(world: World) -> Result<(Self, LogSink), DemoError> {
+        let dir = tempfile::Builder::new().prefix("aurora-demo-").tempdir()?;
+        let mut config = world.config()?;
+        config.move_to(dir.path());
+        write_secrets(dir.path())?;
+        let (sink, logs) = LogSink::new();
+        for line in world.logs() {
+            sink.put(line);
+        }
+        let (running, stage) = stage(config, logs, world.scenery()).await?;
+        let happening = tokio::spawn(happen(world, stage, running.handle.clone()));
+        Ok((Self { running, happening, dir }, sink))
+    }
+
+    /// The way to its engine.
+    #[must_use]
+    pub fn handle(&self) -> &Handle {
+        &self.running.handle
+    }
+
+    /// Where its files are until it ends.
+    #[must_use]
+    pub fn dir(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// Ends it, and leaves nothing behind.
+    ///
+    /// # Errors
+    /// When the directory cannot be removed.
+    pub async fn end(self) -> std::io::Result<()> {
+        self.running.handle.stop();
+        // Whatever became of either: all of it is thrown away.
+        let _ = self.happening.await;
+        let _ = self.running.ended().await;
+        self.dir.close()
+    }
+}
+
+/// Lets things happen until the engine stops.
+async fn happen(world: World, stage: Stage, engine: Handle) {
+    for number in 0.. {
+        tokio::select! {
+            () = engine.stopped() => return,
+            () = tokio::time::sleep(world.pause(number)) => {}
+        }
+        match world.next(number, Timestamp::now()) {
+            None => return,
+            Some(Happening::Refused(rejection)) => stage.refuse(vec![rejection]).await,
+            Some(Happening::Delivered(delivery)) => {
+                if let Err(error) = stage.deliver(&delivery).await {
+                    tracing::warn!(%error, "what was to come in could not be stored");
+                }
+            }
+        }
+    }
+}
+
+/// Channels have secrets, and nobody will ever sign with these.
+fn write_secrets(dir: &Path) -> std::io::Result<()> {
+    let secrets = dir.join("secrets");
+    DirBuilder::new().mode(0o700).create(&secrets)?;
+    for provider in ProviderKind::ALL {
+        let secret = match provider {
+            ProviderKind::Standard => "whsec_bm8gc2VjcmV0IGF0IGFsbCwgYSBkZW1v",
+            ProviderKind::Twilio => "00000000000000000000000000000000",
+            _ => "no secret at all, a demo",
+        };
+        let path = secrets.join(letter::channel(provider));
+        let mut file = File::options().write(true).create_new(true).mode(0o600).open(path)?;
+        writeln!(file, "{secret}")?;
+    }
+    Ok(())
+}

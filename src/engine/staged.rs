@@ -1,0 +1,174 @@
+//! An engine for a made-up world: nobody connects and nothing is looked at; what would come from outside is played.
+//!
+//! Everything behind the doors is real: events are stored, projected and indexed, results of checks settle, and every
+//! request of a client is answered as ever.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::sync::mpsc;
+
+use crate::config::Config;
+use crate::ingress;
+use crate::model::{ChannelId, CheckPanel, EventId, LogLine, Mark, OperatorName, Rejection};
+use crate::provider::{RawRequest, Verified};
+use crate::store::{Store, StoreError};
+
+use super::checks::{CheckSet, Checks, Script, rehearse};
+use super::doors::{Channels, addresses, listener_task};
+use super::projector::Projector;
+use super::start::{Begun, begin};
+use super::supervisor::TaskSpec;
+use super::{Doors, Input, Running, StartError};
+
+/// Panels with new figures that are sent in one second: every one of a large screen.
+pub(super) const FIGURES_A_SECOND: usize = 64;
+/// How often checks that stand still say so: well before they would count as stale.
+const STILL: Duration = Duration::from_secs(25);
+
+/// A delivery as a provider would send it, taken for verified.
+#[derive(Debug, Clone)]
+pub struct Delivery {
+    /// Its channel.
+    pub channel: ChannelId,
+    /// The id of its event.
+    pub id: EventId,
+    /// When it is received.
+    pub at: Timestamp,
+    /// What came.
+    pub request: RawRequest,
+    /// What its signature would prove.
+    pub verified: Verified,
+}
+
+/// What a made-up world is when it begins.
+#[derive(Debug)]
+pub struct Scenery {
+    /// What was delivered, oldest first.
+    pub deliveries: Vec<Delivery>,
+    /// Marks that were put on messages: which, what, by whom, when.
+    pub marks: Vec<(EventId, Mark, OperatorName, Timestamp)>,
+    /// What was refused.
+    pub rejections: Vec<Rejection>,
+    /// What looks find.
+    pub script: Arc<dyn Script>,
+    /// From when to when checks were looked at, and how often.
+    pub looked: (Timestamp, Timestamp, Duration),
+    /// Whether checks stay as they are from now on.
+    pub still: bool,
+    /// What the task of the first listener has to complain about.
+    pub trouble: Option<String>,
+}
+
+impl Scenery {
+    /// Lets everything have happened; answers how the checks stand.
+    pub(super) async fn happen(
+        &self,
+        config: &Config,
+        store: &Arc<Store>,
+        channels: &Channels,
+        projector: &Arc<Projector>,
+    ) -> Result<Vec<CheckPanel>, StartError> {
+        for delivery in &self.deliveries {
+            deliver(store, channels, delivery).await?;
+        }
+        projector.catch_up().await?;
+        for (id, mark, who, at) in &self.marks {
+            store.mark(vec![(*id).into()], *mark, who.as_str().to_owned(), *at).await?;
+        }
+        store.keep_rejections(self.rejections.clone()).await?;
+        let (from, to, every) = self.looked;
+        Ok(rehearse(store, &CheckSet::new(config)?, &*self.script, every, from, to).await?)
+    }
+
+    /// The task that looks at `checks`, or that repeats `shown` while they stand still.
+    pub(super) fn looking(
+        &self,
+        checks: &Arc<Checks>,
+        shown: Vec<CheckPanel>,
+        inputs: mpsc::Sender<Input>,
+    ) -> TaskSpec {
+        if !self.still {
+            return Checks::task(checks);
+        }
+        TaskSpec::new("checks", move |context| {
+            let (mut shown, inputs) = (shown.clone(), inputs.clone());
+            async move {
+                context.running();
+                loop {
+                    tokio::select! {
+                        () = context.stop.cancelled() => return Ok(()),
+                        () = tokio::time::sleep(STILL) => {}
+                    }
+                    for panel in &mut shown {
+                        panel.last = Some(Timestamp::now());
+                    }
+                    // The engine is gone only when everything ends.
+                    let _ = inputs.send(Input::Checks(shown.clone())).await;
+                }
+            }
+        })
+    }
+}
+
+/// The way to let something happen in a made-up world.
+#[derive(Debug, Clone)]
+pub struct Stage {
+    store: Arc<Store>,
+    channels: Channels,
+    inputs: mpsc::Sender<Input>,
+}
+
+impl Stage {
+    /// Lets a delivery come in.
+    ///
+    /// # Errors
+    /// When it cannot be stored.
+    pub async fn deliver(&self, delivery: &Delivery) -> Result<(), StoreError> {
+        deliver(&self.store, &self.channels, delivery).await
+    }
+
+    /// Lets deliveries be refused.
+    pub async fn refuse(&self, rejections: Vec<Rejection>) {
+        // The engine is gone only when everything ends.
+        let _ = self.inputs.send(Input::Rejected(rejections)).await;
+    }
+}
+
+async fn deliver(store: &Store, channels: &Channels, delivery: &Delivery) -> Result<(), StoreError> {
+    let Some(channel) = channels.get(&delivery.channel) else { return Ok(()) };
+    let mut events = ingress::events(channel, &delivery.request, &delivery.verified, delivery.at);
+    for event in &mut events {
+        event.id = delivery.id;
+    }
+    store.record(events).await.map(drop)
+}
+
+/// Starts an engine on `config` with `scenery` around it.
+///
+/// # Errors
+/// As [`super::start`].
+pub async fn stage(
+    config: Config,
+    logs: mpsc::Receiver<LogLine>,
+    scenery: Scenery,
+) -> Result<(Running, Stage), StartError> {
+    let addresses = addresses(&config);
+    let mut trouble = scenery.trouble.clone();
+    let Begun { running, store, channels } = begin(config, Doors::Staged, Some(logs), None, Some(scenery)).await?;
+    for address in addresses {
+        let trouble = trouble.take();
+        running.handle.supervise(TaskSpec::new(listener_task(address), move |context| {
+            let trouble = trouble.clone();
+            async move {
+                context.running();
+                context.trouble(trouble);
+                context.stop.cancelled().await;
+                Ok(())
+            }
+        }));
+    }
+    let inputs = running.handle.inputs.clone();
+    Ok((running, Stage { store, channels, inputs }))
+}
