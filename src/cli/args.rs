@@ -233,6 +233,9 @@ pub(super) enum EventsCommand {
 
 #[derive(Debug, Clone, Args)]
 pub(super) struct InboxArgs {
+    /// Which: conditions and words, as `from:stripe unread channel:mail late`
+    #[arg(value_parser = query)]
+    pub query: Option<InboxFilter>,
     /// Only of this channel
     #[arg(long, value_name = "ID")]
     pub channel: Option<ChannelId>,
@@ -252,8 +255,21 @@ pub(super) struct InboxArgs {
 
 impl From<InboxArgs> for InboxFilter {
     fn from(args: InboxArgs) -> Self {
-        Self { channel: args.channel, contact: args.contact, unread: args.unread, vip: args.vip, open: args.open }
+        let query = args.query.unwrap_or_default();
+        Self {
+            channel: args.channel.or(query.channel),
+            contact: args.contact.or(query.contact),
+            unread: args.unread || query.unread,
+            vip: args.vip || query.vip,
+            open: args.open || query.open,
+            ..query
+        }
     }
+}
+
+/// Reads a query. On a command line every word is finished.
+pub(super) fn query(text: &str) -> Result<InboxFilter, String> {
+    format!("{text} ").parse::<InboxFilter>().map_err(|error| error.to_string())
 }
 
 #[derive(Debug, Subcommand)]
@@ -280,9 +296,12 @@ pub(super) enum InboxCommand {
     },
     /// Find messages that hold every word, newest first
     Search {
-        /// The words
+        /// The words, and conditions as in `from:stripe unread late`
         #[arg(required = true)]
         words: Vec<String>,
+        /// What fits best first, of the newest that match
+        #[arg(long)]
+        best: bool,
         /// How many at most
         #[arg(long, default_value_t = 100)]
         limit: usize,

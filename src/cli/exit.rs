@@ -53,7 +53,7 @@ impl From<Refusal> for Failure {
         let exit = match &refusal {
             Refusal::Denied(_) => Exit::Denied,
             Refusal::Unanswered => Exit::Down,
-            Refusal::Unknown(_) | Refusal::Failed(_) => Exit::Failed,
+            Refusal::Unknown(_) | Refusal::Failed(_) | Refusal::Superseded => Exit::Failed,
         };
         Self::new(exit, refusal)
     }

@@ -3,23 +3,28 @@
 use jiff::Timestamp;
 
 use crate::config::Config;
-use crate::model::{Mark, Message, MessageRow, age};
+use crate::model::{Mark, Message, MessageRow, Order, age};
 use crate::protocol::{Reply, Request};
 
-use super::args::{Global, InboxCommand};
+use super::args::{self, Global, InboxCommand};
 use super::exit::{Exit, Failure, Outcome};
-use super::session::{ask, unexpected};
+use super::session::{Session, ask, unexpected};
 use super::{output, save};
 
 pub(super) async fn run(command: InboxCommand, config: &Config, global: &Global) -> Outcome {
     match command {
         InboxCommand::List { filter, limit, json } => {
             let request = Request::Inbox { filter: filter.into(), before: None, limit };
-            rows(ask(config, global, request).await?, json.json)?;
+            list(config, global, request, limit, json.json).await?;
         }
-        InboxCommand::Search { words, limit, json } => {
-            let request = Request::Search { query: words.join(" ") + " ", before: None, limit };
-            rows(ask(config, global, request).await?, json.json)?;
+        InboxCommand::Search { words, best, limit, json } => {
+            let filter = args::query(&words.join(" ")).map_err(Failure::usage)?;
+            if filter.text.is_none() && filter.from.is_none() {
+                return Err(Failure::usage("a search needs a word; `aurora inbox list` takes conditions alone"));
+            }
+            let order = if best { Order::Best } else { Order::Newest };
+            let request = Request::Search { filter, order, before: None, limit };
+            list(config, global, request, limit, json.json).await?;
         }
         InboxCommand::Show { id, save: Some(dir), json } => save::run(config, global, id, &dir, json.json).await?,
         InboxCommand::Show { id, save: None, json } => match ask(config, global, Request::Message(id)).await? {
@@ -51,8 +56,12 @@ pub(super) async fn run(command: InboxCommand, config: &Config, global: &Global)
     Ok(Exit::Fine)
 }
 
-fn rows(reply: Reply, json: bool) -> Result<(), Failure> {
-    let Reply::Messages(rows) = reply else { return Err(unexpected(&reply)) };
+/// Asks until `limit` messages are here or no more match, and prints them.
+async fn list(config: &Config, global: &Global, first: Request, limit: usize, json: bool) -> Result<(), Failure> {
+    let mut session = Session::open(config, global).await?;
+    let rows = pages(&mut session, first, limit).await;
+    session.close().await;
+    let rows = rows?;
     if json {
         return Ok(output::json(&rows)?);
     }
@@ -62,6 +71,27 @@ fn rows(reply: Reply, json: bool) -> Result<(), Failure> {
         [row.id.to_string(), row.channel.to_string(), age(row.received, now), state, row.from, row.subject]
     });
     Ok(output::table(["ID", "CHANNEL", "AGE", "STATE", "FROM", "SUBJECT"], cells)?)
+}
+
+async fn pages(session: &mut Session, mut request: Request, most: usize) -> Result<Vec<MessageRow>, Failure> {
+    let mut rows = Vec::new();
+    loop {
+        let page = match session.ask(request.clone()).await? {
+            Reply::Page(page) => page,
+            reply => return Err(unexpected(&reply)),
+        };
+        rows.extend(page.rows);
+        match &mut request {
+            Request::Inbox { before, limit, .. } | Request::Search { order: Order::Newest, before, limit, .. }
+                if page.next.is_some() && rows.len() < most =>
+            {
+                *before = page.next;
+                *limit = most - rows.len();
+            }
+            // What fits best is asked for once: older ones would not be compared with these.
+            _ => return Ok(rows),
+        }
+    }
 }
 
 fn state(row: &MessageRow) -> String {

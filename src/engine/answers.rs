@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::model::{ContactId, Mark, MessageId, Rejection};
+use crate::model::{ContactId, Mark, MessageId, Order, Rejection};
 use crate::protocol::{Bytes, ClientId, FullEvent, Refusal, Reply, Request, RequestId};
 use crate::store::{Store, StoreError};
 
@@ -196,13 +196,13 @@ fn read(store: &Store, request: Request) -> Result<Reply, StoreError> {
         Request::Event(id) => Reply::Event(store.event(id)?.map(|raw| {
             Box::new(FullEvent { event: raw.event, headers: raw.headers, body: raw.body, report: raw.report })
         })),
-        Request::Inbox { filter, before, limit } => {
-            Reply::Messages(store.inbox(&filter, before, limit.min(PAGE_MAX))?)
+        Request::Inbox { filter, before, limit } | Request::Search { filter, order: Order::Newest, before, limit } => {
+            Reply::Page(store.inbox(&filter, before, limit.min(PAGE_MAX))?)
         }
         Request::InboxCount(filter) => Reply::Count(store.inbox_count(&filter)?),
         Request::NextUnread => Reply::Messages(store.next_unread()?.into_iter().collect()),
-        Request::Search { query, before, limit } => {
-            Reply::Messages(store.search(&query, before, limit.min(PAGE_MAX))?)
+        Request::Search { filter, order: Order::Best, before, limit } => {
+            Reply::Page(store.best(&filter, before, limit.min(PAGE_MAX))?)
         }
         Request::Message(id) => Reply::Message(store.message(id)?.map(Box::new)),
         Request::Contacts { filter, limit } => Reply::Contacts(store.contacts(&filter, limit.min(PAGE_MAX))?),

@@ -71,6 +71,10 @@ impl Engine {
             return answer(Err(Refusal::Denied(why)));
         }
         let identity = &follower.identity;
+        let mut request = request;
+        if let Some(Err(why)) = request.filter_mut().map(|filter| filter.answer(&self.node, &identity.operator)) {
+            return answer(Err(Refusal::Unknown(why)));
+        }
         match request {
             Request::Overall => {
                 let fresh = self.glance.fresh(now);

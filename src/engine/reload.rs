@@ -150,7 +150,8 @@ impl Reloader {
         let store = Arc::clone(&self.ingress.store);
         let (counts, inbox) = blocking(move || {
             let counts = if comes || vips { store.channel_counts()? } else { HashMap::new() };
-            let inbox = vips.then(|| store.inbox(&InboxFilter::default(), None, INBOX)).transpose()?;
+            let inbox =
+                vips.then(|| store.inbox(&InboxFilter::default(), None, INBOX)).transpose()?.map(|page| page.rows);
             Ok((counts, inbox))
         })
         .await?;

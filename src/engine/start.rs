@@ -293,7 +293,7 @@ fn beginning(config: &Config, store: &Store, checks: Vec<CheckPanel>) -> Result<
         keys: config.keys.overrides().clone(),
         panels: Panels::new(config, &store.channel_counts()?),
         checks,
-        inbox: store.inbox(&InboxFilter::default(), None, INBOX)?,
+        inbox: store.inbox(&InboxFilter::default(), None, INBOX)?.rows,
         events: store.events(&EventFilter::default(), Some(up_to + 1), ACTIVITY)?,
         rejections: store.rejections(None, ACTIVITY)?,
         dead_letters: store.dead_letters(up_to)?,

@@ -57,7 +57,7 @@ pub(super) struct Beginning {
 pub struct Engine {
     inputs: mpsc::Receiver<Input>,
     ticks: Interval,
-    node: String,
+    pub(super) node: String,
     state_dir: String,
     started: Timestamp,
     config: ConfigStatus,

@@ -10,6 +10,7 @@ mod check_panel;
 mod event;
 mod filter;
 mod id;
+mod inbox_query;
 mod key_overrides;
 mod log;
 mod message;
@@ -35,8 +36,9 @@ pub use check::{BadCheckId, CheckId, CheckKind, Observation, Phase, Step, Verdic
 pub use check_history::{CheckHistory, Failure, HistorySlot};
 pub use check_panel::{CheckPanel, CheckState, Soft};
 pub use event::{Event, EventState};
-pub use filter::{ContactFilter, EventFilter, InboxFilter};
+pub use filter::{Assignee, ContactFilter, EventFilter, InboxFilter, MessagePage, Order};
 pub use id::{BadId, ContactId, ConversationId, EventId, MessageId, TokenId};
+pub use inbox_query::BadQuery;
 pub use key_overrides::KeyOverrides;
 pub use log::{LogLevel, LogLine};
 pub use message::{Attachment, Contact, Mark, Marks, Message, MessageRow, Parsed, Person, Report};

@@ -113,7 +113,8 @@ fn is_open(identity: &Identity, opens: Opens) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use crate::model::{
-        ContactFilter, ContactId, EventFilter, EventId, InboxFilter, Mark, MessageId, RecognisedBy, TokenId, TokenWish,
+        ContactFilter, ContactId, EventFilter, EventId, InboxFilter, Mark, MessageId, Order, RecognisedBy, TokenId,
+        TokenWish,
     };
 
     use super::*;
@@ -146,7 +147,7 @@ mod tests {
             Viewer, Opens::Unlimited;
         Request::InboxCount(_) => Request::InboxCount(InboxFilter::default()), Viewer, Opens::Unlimited;
         Request::NextUnread => Request::NextUnread, Viewer, Opens::Unlimited;
-        Request::Search { .. } => Request::Search { query: "x".into(), before: None, limit: 1 },
+        Request::Search { .. } => Request::Search { filter: InboxFilter::default(), order: Order::Best, before: None, limit: 1 },
             Viewer, Opens::Unlimited;
         Request::Message(_) => Request::Message(id(MessageId::from_uuid)), Viewer, Opens::Unlimited;
         Request::Attachment { .. } => Request::Attachment { message: id(MessageId::from_uuid), number: 1, offset: 0 },

@@ -7,8 +7,8 @@ use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::model::{
-    ChannelStats, CheckHistory, CheckId, Contact, Event, FreshToken, Identity, Marks, Message, MessageRow, Observation,
-    Report, TokenRow,
+    ChannelStats, CheckHistory, CheckId, Contact, Event, FreshToken, Identity, Marks, Message, MessagePage, MessageRow,
+    Observation, Report, TokenRow,
 };
 
 use super::{Figures, Overall, Snapshot};
@@ -29,6 +29,8 @@ pub enum Reply {
     Count(u64),
     /// Messages.
     Messages(Vec<MessageRow>),
+    /// A part of a list of messages.
+    Page(MessagePage),
     /// One message, when it is known.
     Message(Option<Box<Message>>),
     /// Bytes of an attachment, when it is known; none at its end.
@@ -96,6 +98,9 @@ pub enum Refusal {
     /// The line broke before the answer came, and asking again could do it twice.
     #[error("the connection broke before the answer came; it may or may not have happened")]
     Unanswered,
+    /// The same client has asked for something newer.
+    #[error("a newer search took its place")]
+    Superseded,
 }
 
 fn to_base64<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {

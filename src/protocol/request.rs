@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
-    CheckId, ContactFilter, ContactId, EventFilter, EventId, InboxFilter, Mark, MessageId, TokenId, TokenWish,
+    CheckId, ContactFilter, ContactId, EventFilter, EventId, InboxFilter, Mark, MessageId, Order, TokenId, TokenWish,
 };
 
 /// The number a client gives its request; the reply carries it.
@@ -38,7 +38,7 @@ pub enum Request {
     Event(EventId),
     /// Project events again.
     Replay(EventFilter),
-    /// Messages, newest first.
+    /// Messages, newest first. An answer takes a bounded time: it says where the list goes on.
     Inbox {
         /// Which.
         filter: InboxFilter,
@@ -51,10 +51,12 @@ pub enum Request {
     InboxCount(InboxFilter),
     /// The unread message that should be read next.
     NextUnread,
-    /// Messages that hold every word, newest first.
+    /// The same for a search box: a newer one of the same client ends the one before, which is answered as superseded.
     Search {
-        /// The words; the last may be unfinished.
-        query: String,
+        /// Which.
+        filter: InboxFilter,
+        /// What comes first.
+        order: Order,
         /// Only older ones.
         before: Option<i64>,
         /// How many at most.
@@ -159,6 +161,14 @@ impl Request {
             | Self::Reload
             | Self::AddToken(_)
             | Self::RevokeToken(_) => true,
+        }
+    }
+
+    /// The filter of messages it comes with, if it has one.
+    pub fn filter_mut(&mut self) -> Option<&mut InboxFilter> {
+        match self {
+            Self::Inbox { filter, .. } | Self::InboxCount(filter) | Self::Search { filter, .. } => Some(filter),
+            _ => None,
         }
     }
 

@@ -64,7 +64,7 @@ fn refused(refusal: &Refusal) -> Response {
     match refusal {
         Refusal::Denied(why) => problem(StatusCode::FORBIDDEN, why.clone()),
         Refusal::Unknown(what) => problem(StatusCode::NOT_FOUND, what.clone()),
-        Refusal::Failed(_) | Refusal::Unanswered => unavailable(refusal.to_string()),
+        Refusal::Failed(_) | Refusal::Unanswered | Refusal::Superseded => unavailable(refusal.to_string()),
     }
 }
 

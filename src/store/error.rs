@@ -50,6 +50,9 @@ pub enum StoreError {
         /// What the database says.
         detail: String,
     },
+    /// A filter asks for what the store does not keep.
+    #[error("{0} are not kept yet, so nothing can be found by them")]
+    NotKept(&'static str),
     /// `SQLite` failed otherwise: a defect.
     #[error("database: {0}")]
     Database(String),

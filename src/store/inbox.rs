@@ -6,10 +6,10 @@ use jiff::Timestamp;
 use rusqlite::types::Value;
 use rusqlite::{Connection, Row, params_from_iter};
 
-use crate::model::{ChannelId, ContactId, InboxFilter, Marks, MessageRow};
+use crate::model::{ChannelId, ContactId, InboxFilter, Marks, MessagePage, MessageRow};
 
 use super::events::{channel_id, event_id, timestamp, uuid};
-use super::{Store, StoreError};
+use super::{Store, StoreError, search};
 
 /// What a channel's panel counts.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -34,19 +34,16 @@ impl Store {
     /// The newest matching messages before `before`, newest first.
     ///
     /// # Errors
-    /// When the store cannot read.
-    pub fn inbox(
-        &self,
-        filter: &InboxFilter,
-        before: Option<i64>,
-        limit: usize,
-    ) -> Result<Vec<MessageRow>, StoreError> {
-        let (source, conditions, mut values) = conditions(filter);
-        let sql =
-            format!("SELECT {ROW} FROM {source} {JOINS} WHERE {conditions} AND m.seq < ? ORDER BY m.seq DESC LIMIT ?");
+    /// When the store cannot read, or does not keep what the filter asks for.
+    pub fn inbox(&self, filter: &InboxFilter, before: Option<i64>, limit: usize) -> Result<MessagePage, StoreError> {
+        let Conditions { source, sql, mut values } = conditions(filter)?;
+        let sql = format!("SELECT {ROW} FROM {source} {JOINS} WHERE {sql} AND m.seq < ? ORDER BY m.seq DESC LIMIT ?");
         values.push(before.unwrap_or(i64::MAX).into());
         values.push(i64::try_from(limit).unwrap_or(i64::MAX).into());
-        self.read(|connection| connection.prepare_cached(&sql)?.query_map(params_from_iter(values), row)?.collect())
+        let rows: Vec<MessageRow> = self
+            .read(|connection| connection.prepare_cached(&sql)?.query_map(params_from_iter(values), row)?.collect())?;
+        let next = rows.last().filter(|_| rows.len() == limit).map(|row| row.seq);
+        Ok(MessagePage { rows, next })
     }
 
     /// The oldest message nobody has read, VIPs first.
@@ -65,9 +62,9 @@ impl Store {
     /// # Errors
     /// When the store cannot read.
     pub fn inbox_count(&self, filter: &InboxFilter) -> Result<u64, StoreError> {
-        let (source, conditions, values) = conditions(filter);
+        let Conditions { source, sql, values } = conditions(filter)?;
         let joins = if *filter == InboxFilter::default() { "" } else { JOINS };
-        let sql = format!("SELECT count(*) FROM {source} {joins} WHERE {conditions}");
+        let sql = format!("SELECT count(*) FROM {source} {joins} WHERE {sql}");
         self.read(|connection| connection.query_row(&sql, params_from_iter(values), |row| row.get(0)))
     }
 
@@ -115,21 +112,50 @@ fn each(connection: &Connection, sql: &str, mut take: impl FnMut(i64, u64, bool)
     Ok(())
 }
 
-/// The table to walk, the conditions and their values.
-fn conditions(filter: &InboxFilter) -> (&'static str, String, Vec<Value>) {
+/// What a filter is in SQL.
+pub(super) struct Conditions {
+    /// The table to walk.
+    pub source: &'static str,
+    /// What must hold.
+    pub sql: String,
+    /// The values of its parameters.
+    pub values: Vec<Value>,
+}
+
+pub(super) fn conditions(filter: &InboxFilter) -> Result<Conditions, StoreError> {
+    let kept_elsewhere = [
+        (filter.label.is_some(), "labels"),
+        (filter.assignee.is_some(), "assignees"),
+        (filter.snoozed, "snoozed messages"),
+    ];
+    if let Some((_, what)) = kept_elsewhere.into_iter().find(|(is_asked, _)| *is_asked) {
+        return Err(StoreError::NotKept(what));
+    }
     let mut conditions = vec!["1"];
     let mut values = Vec::new();
-    let source = if filter.unread {
-        if filter.vip {
-            conditions.push("u.vip");
-        }
-        "unread u JOIN message m ON m.seq = u.seq"
-    } else {
-        if filter.vip {
-            conditions.push("c.vip");
-        }
-        "message m"
+    let expression = search::expression(filter);
+    let source = match (&expression, filter.unread) {
+        (Some(_), _) => "message_search s JOIN message m ON m.seq = s.rowid",
+        (None, true) => "unread u JOIN message m ON m.seq = u.seq",
+        (None, false) => "message m",
     };
+    if let Some(expression) = expression {
+        conditions.push("message_search MATCH ?");
+        values.push(expression.into());
+        if filter.unread {
+            conditions.push("k.read_at IS NULL");
+        }
+    } else if filter.text.is_some() || filter.from.is_some() {
+        // Nothing in it can be a word, so nothing can hold it.
+        conditions.push("0");
+    }
+    if filter.vip {
+        conditions.push("c.vip");
+    }
+    if filter.node.is_some() {
+        // The engine answers for its own node before it asks; no other has messages here.
+        conditions.push("0");
+    }
     if let Some(channel) = &filter.channel {
         conditions.push("m.channel = (SELECT n FROM channel WHERE id = ?)");
         values.push(channel.as_str().to_owned().into());
@@ -141,7 +167,7 @@ fn conditions(filter: &InboxFilter) -> (&'static str, String, Vec<Value>) {
     if filter.open {
         conditions.push("k.acked_at IS NULL");
     }
-    (source, conditions.join(" AND "), values)
+    Ok(Conditions { source, sql: conditions.join(" AND "), values })
 }
 
 pub(super) fn row(row: &Row<'_>) -> rusqlite::Result<MessageRow> {

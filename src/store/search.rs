@@ -1,49 +1,67 @@
-//! Full-text search, newest first.
+//! Full-text search.
 
-use rusqlite::params;
+use rusqlite::{OptionalExtension, params, params_from_iter};
 
-use crate::model::MessageRow;
+use crate::model::{InboxFilter, MessagePage};
 
-use super::inbox::{JOINS, ROW, row};
+use super::inbox::{Conditions, JOINS, ROW, conditions, row};
 use super::{Store, StoreError};
 
 /// Words of a query that are looked at; more only cost time.
 const MAX_WORDS: usize = 16;
 
+/// Newest hits that are ranked; older ones are not looked at.
+const RANKED: i64 = 2_000;
+
 impl Store {
-    /// The newest messages before `before` that hold every word of `query`; the last word may be unfinished.
-    ///
-    /// Newest first needs no ranking, so a common word costs no more than a rare one.
+    /// The messages before `before` that match `filter` best, of the newest 2,000 that hold its words. How rare the words
+    /// are and where they stand decides (BM25); `next` is where the ranked ones end.
     ///
     /// # Errors
     /// When the store cannot read.
-    pub fn search(&self, query: &str, before: Option<i64>, limit: usize) -> Result<Vec<MessageRow>, StoreError> {
-        let Some(expression) = expression(query) else { return Ok(Vec::new()) };
+    pub fn best(&self, filter: &InboxFilter, before: Option<i64>, limit: usize) -> Result<MessagePage, StoreError> {
+        let Some(expression) = expression(filter) else { return self.inbox(filter, before, limit) };
+        let Conditions { sql, mut values, .. } = conditions(filter)?;
+        let before = before.unwrap_or(i64::MAX);
         self.read(|connection| {
-            let sql = format!(
-                "SELECT {ROW} FROM (SELECT rowid FROM message_search WHERE message_search MATCH ?1 AND rowid < ?2
-                 ORDER BY rowid DESC LIMIT ?3) s JOIN message m ON m.seq = s.rowid {JOINS} ORDER BY m.seq DESC"
+            let oldest: Option<i64> = connection
+                .prepare_cached(
+                    "SELECT rowid FROM message_search WHERE message_search MATCH ?1 AND rowid < ?2
+                     ORDER BY rowid DESC LIMIT 1 OFFSET ?3",
+                )?
+                .query_row(params![expression, before, RANKED - 1], |row| row.get(0))
+                .optional()?;
+            let ranked = format!(
+                "SELECT {ROW} FROM message_search s JOIN message m ON m.seq = s.rowid {JOINS}
+                 WHERE {sql} AND s.rowid < ? AND s.rowid >= ? ORDER BY s.rank, m.seq DESC LIMIT ?"
             );
-            let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-            connection
-                .prepare_cached(&sql)?
-                .query_map(params![expression, before.unwrap_or(i64::MAX), limit], row)?
-                .collect()
+            values.extend([before.into(), oldest.unwrap_or(0).into(), i64::try_from(limit).unwrap_or(i64::MAX).into()]);
+            let mut statement = connection.prepare_cached(&ranked)?;
+            let rows = statement.query_map(params_from_iter(values), row)?.collect::<Result<_, _>>()?;
+            Ok(MessagePage { rows, next: oldest })
         })
     }
 }
 
-/// The FTS5 expression for what was typed: every word quoted, so that none is an operator.
-fn expression(query: &str) -> Option<String> {
-    let finished = query.ends_with(char::is_whitespace);
+/// The FTS5 expression for the words of a filter: each in quotation marks, so that none is an operator. `None` when it
+/// has none.
+pub(super) fn expression(filter: &InboxFilter) -> Option<String> {
+    let from = filter.from.as_deref().map(|from| words(from, "sender : "));
+    let text = filter.text.as_deref().map(|text| words(text, ""));
+    let words: Vec<String> = from.into_iter().chain(text).flatten().collect();
+    (!words.is_empty()).then(|| words.join(" AND "))
+}
+
+fn words(typed: &str, column: &str) -> Vec<String> {
+    let finished = typed.ends_with(char::is_whitespace);
     let words: Vec<&str> =
-        query.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).take(MAX_WORDS).collect();
-    let last = words.len().checked_sub(1)?;
+        typed.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).take(MAX_WORDS).collect();
+    let last = words.len().saturating_sub(1);
     let quoted = words.iter().enumerate().map(|(index, word)| {
         let star = if index == last && !finished { "*" } else { "" };
-        format!("\"{word}\"{star}")
+        format!("{column}\"{word}\"{star}")
     });
-    Some(quoted.collect::<Vec<_>>().join(" "))
+    quoted.collect()
 }
 
 #[cfg(test)]
@@ -52,11 +70,12 @@ mod tests {
 
     #[test]
     fn words_are_never_operators() {
-        assert_eq!(expression("late orde").as_deref(), Some("\"late\" \"orde\"*"));
-        assert_eq!(expression("late order ").as_deref(), Some("\"late\" \"order\""));
+        let expression = |text: &str| expression(&InboxFilter { text: Some(text.into()), ..InboxFilter::default() });
+        assert_eq!(expression("late orde").as_deref(), Some("\"late\" AND \"orde\"*"));
+        assert_eq!(expression("late order ").as_deref(), Some("\"late\" AND \"order\""));
         assert_eq!(
             expression("a\" OR NEAR(b) subject:c*").as_deref(),
-            Some("\"a\" \"OR\" \"NEAR\" \"b\" \"subject\" \"c\"*")
+            Some("\"a\" AND \"OR\" AND \"NEAR\" AND \"b\" AND \"subject\" AND \"c\"*")
         );
         assert_eq!(expression("  \"*- "), None);
     }

@@ -297,7 +297,7 @@ async fn projection_makes_messages_and_marks_outlive_a_replay() {
     let everything = InboxFilter::default();
     assert_eq!(store.inbox_count(&everything).expect("counts"), 0);
     project(&store).await;
-    let rows = store.inbox(&everything, None, 10).expect("lists");
+    let rows = store.inbox(&everything, None, 10).expect("lists").rows;
     assert_eq!(rows.iter().map(|row| row.from.as_str()).collect::<Vec<_>>(), ["ann", "bob", "ann"]);
     let (changed, unread) = store.mark(vec![rows[0].id], Mark::Ack, "op".into(), at(9)).await.expect("marks");
     assert_eq!(changed[0].1.acked_by.as_deref(), Some("op"));
@@ -321,7 +321,7 @@ async fn projection_makes_messages_and_marks_outlive_a_replay() {
         .collect();
     let projected = store.project(batch, false).await.expect("projects again");
     assert!(projected.rows.is_empty(), "nothing is new");
-    let row = &store.inbox(&everything, None, 1).expect("lists")[0];
+    let row = &store.inbox(&everything, None, 1).expect("lists").rows[0];
     assert_eq!(row.subject, "new reading");
     assert_eq!(row.marks.acked_by.as_deref(), Some("op"), "the first ack stands");
     assert_eq!(store.inbox_count(&everything).expect("counts"), 3);
@@ -344,14 +344,23 @@ async fn search_finds_words_accents_and_beginnings_newest_first() {
     }
     project(&store).await;
     while store.index(2).await.expect("indexes") > 0 {}
-    let hits =
-        |query: &str| store.search(query, None, 10).expect("searches").iter().map(|row| row.seq).collect::<Vec<_>>();
+    let hits = |query: &str| {
+        let page = store.inbox(&query.parse().expect("a query"), None, 10).expect("searches");
+        page.rows.iter().map(|row| row.seq).collect::<Vec<_>>()
+    };
     assert_eq!(hits("order"), [3, 1], "an unfinished word");
     assert_eq!(hits("order "), [1], "a finished word");
     assert_eq!(hits("CAFE"), [2]);
     assert_eq!(hits("ann late"), [1]);
     assert_eq!(hits("nothing"), Vec::<i64>::new());
-    assert_eq!(hits("\" NEAR *"), Vec::<i64>::new(), "operators are words");
+    assert_eq!(hits("NEAR * OR-"), Vec::<i64>::new(), "operators are words");
+    assert_eq!(hits("* -"), Vec::<i64>::new(), "what holds no letter is nowhere");
+    assert_eq!(hits("from:ann"), [3, 1]);
+    assert_eq!(hits("from:ann late "), [1]);
+    assert_eq!(hits("from:late"), Vec::<i64>::new());
+    assert_eq!(hits("channel:b ann"), Vec::<i64>::new());
+    let refused = store.inbox(&"label:x".parse().expect("a query"), None, 10).expect_err("nobody keeps labels");
+    assert!(matches!(refused, StoreError::NotKept("labels")), "{refused}");
 }
 
 #[tokio::test]
@@ -636,7 +645,7 @@ async fn a_report_is_listed_and_only_one_that_needs_somebody_is_a_message() {
         .map(|event| event.subject)
         .collect();
     assert_eq!(subjects, [Some("failed: a message".to_owned()), Some("sent: a message".to_owned())]);
-    let rows = store.inbox(&InboxFilter::default(), None, 10).expect("lists");
+    let rows = store.inbox(&InboxFilter::default(), None, 10).expect("lists").rows;
     assert_eq!(rows.iter().map(|row| row.subject.as_str()).collect::<Vec<_>>(), ["failed: a message"]);
     assert_eq!(
         store.event(failed).expect("reads").and_then(|event| event.report).map(|r| r.needs_somebody),
@@ -661,7 +670,7 @@ async fn stats_count_by_channel_and_day() {
     record(&store, event(b, Some("3"), "bob: new", 0)).await;
     project(&store).await;
     refresh_vips(&store, |address| address.starts_with("ann")).await;
-    let read = store.inbox(&InboxFilter::default(), None, 1).expect("lists")[0].id;
+    let read = store.inbox(&InboxFilter::default(), None, 1).expect("lists").rows[0].id;
     store.mark(vec![read], Mark::Read, "anna".into(), at(1)).await.expect("marks");
     let today = Timestamp::now() - SignedDuration::from_secs(60);
     let counts: Vec<_> = store.channel_stats(today).expect("counts");

@@ -350,6 +350,7 @@ impl App {
                 self.saved(&Err(refusal.to_string()));
                 return Vec::new();
             }
+            Err(Refusal::Superseded) => return Vec::new(),
             Err(refusal) => {
                 if matches!(purpose, Purpose::Rows(asked) | Purpose::Older(asked) if asked == self.generation) {
                     self.inbox.list.failed();
@@ -360,14 +361,18 @@ impl App {
             }
         };
         match (purpose, reply) {
-            (Purpose::Rows(generation), Reply::Messages(rows)) if generation == self.generation => {
-                self.inbox.list.take_first(rows);
-                if let Some(request) = self.inbox.catch_up() {
-                    return self.rows(Some(request));
+            (purpose @ (Purpose::Rows(generation) | Purpose::Older(generation)), Reply::Page(part))
+                if generation == self.generation =>
+            {
+                if let Some(rest) = self.inbox.gather(part) {
+                    return vec![Cmd::Ask(purpose, rest)];
                 }
-            }
-            (Purpose::Older(generation), Reply::Messages(rows)) if generation == self.generation => {
-                self.inbox.list.take_older(rows);
+                let rows = self.inbox.gathered();
+                if matches!(purpose, Purpose::Rows(_)) {
+                    self.inbox.list.take_first(rows);
+                } else {
+                    self.inbox.list.take_older(rows);
+                }
                 if let Some(request) = self.inbox.catch_up() {
                     return self.rows(Some(request));
                 }

@@ -2,7 +2,7 @@
 
 use tui_textarea::TextArea;
 
-use crate::model::{ChannelId, ContactId, InboxFilter, Marks, MessageId, MessageRow};
+use crate::model::{ChannelId, ContactId, InboxFilter, Marks, MessageId, MessagePage, MessageRow, Order};
 use crate::protocol::Request;
 
 use super::opened::OpenMessage;
@@ -82,6 +82,8 @@ pub(super) struct Inbox {
     pub channel: Option<ChannelId>,
     pub search: Option<Search>,
     pub open: Option<OpenMessage>,
+    /// Parts of a page that is not whole yet.
+    gathered: Vec<MessageRow>,
 }
 
 impl Inbox {
@@ -123,10 +125,31 @@ impl Inbox {
         Some(request)
     }
 
-    fn page(&self, before: Option<i64>) -> Option<Request> {
+    fn page(&mut self, before: Option<i64>) -> Option<Request> {
+        self.gathered.clear();
+        self.ask(before)
+    }
+
+    /// Takes a part of a page. Answers what to ask for the rest of it, `None` when it is whole.
+    pub(super) fn gather(&mut self, part: MessagePage) -> Option<Request> {
+        self.gathered.extend(part.rows);
+        let before = part.next.filter(|_| self.gathered.len() < PAGE)?;
+        self.ask(Some(before))
+    }
+
+    /// The page that was gathered.
+    pub(super) fn gathered(&mut self) -> Vec<MessageRow> {
+        std::mem::take(&mut self.gathered)
+    }
+
+    fn ask(&self, before: Option<i64>) -> Option<Request> {
         match &self.search {
             Some(search) if search.query().trim().is_empty() => None,
-            Some(search) => Some(Request::Search { query: search.query().to_owned(), before, limit: PAGE }),
+            // While a condition is being typed there is nothing to ask.
+            Some(search) => {
+                let filter = search.query().parse().ok()?;
+                Some(Request::Search { filter, order: Order::Newest, before, limit: PAGE })
+            }
             None => Some(Request::Inbox { filter: self.filter(), before, limit: PAGE }),
         }
     }
@@ -134,10 +157,10 @@ impl Inbox {
     fn filter(&self) -> InboxFilter {
         InboxFilter {
             channel: self.channel.clone(),
-            contact: None,
             unread: self.shown == Shown::New,
             vip: self.shown == Shown::Vip,
             open: self.shown == Shown::Open,
+            ..InboxFilter::default()
         }
     }
 
