@@ -95,6 +95,17 @@ pub(super) enum Command {
         #[arg(long, value_name = "EVENT")]
         since: Option<EventId>,
     },
+    /// Do what the palette does, on the running engine: `aurora do restart search`
+    Do {
+        /// A line as it is typed after `:`
+        #[arg(required_unless_present = "list", value_name = "LINE")]
+        line: Vec<String>,
+        /// List what can be done
+        #[arg(long, conflicts_with = "line")]
+        list: bool,
+        #[command(flatten)]
+        json: Json,
+    },
     /// The engine's background tasks
     #[command(subcommand)]
     Task(TaskCommand),

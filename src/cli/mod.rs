@@ -14,6 +14,7 @@ mod load;
 mod logging;
 mod managed;
 mod moment;
+mod orders;
 mod output;
 mod run;
 mod save;

@@ -12,8 +12,8 @@ use super::args::{Cli, Command};
 use super::exit::{Exit, Failure, Outcome};
 use super::load::{load, load_to_ask};
 use super::{
-    access, channels, checks, config_command, contacts, demo, events, inbox, send_test, serve, status, stdio, tasks,
-    watch,
+    access, channels, checks, config_command, contacts, demo, events, inbox, orders, send_test, serve, status, stdio,
+    tasks, watch,
 };
 
 /// Runs the command line of this process.
@@ -50,9 +50,9 @@ fn run(cli: Cli) -> Outcome {
         return on_runtime(demo::run(scene, seed, &global));
     }
     let config = match &cli.command {
-        Some(Command::Attach(_) | Command::Status(_) | Command::Watch { .. } | Command::Task(_)) => {
-            load_to_ask(&global)?
-        }
+        Some(
+            Command::Attach(_) | Command::Status(_) | Command::Watch { .. } | Command::Do { .. } | Command::Task(_),
+        ) => load_to_ask(&global)?,
         _ => load(&global)?,
     };
     on_runtime(async {
@@ -63,6 +63,8 @@ fn run(cli: Cli) -> Outcome {
             Some(Command::Serve { strict, ingest_only }) => serve::run(config, strict, ingest_only, &global).await,
             Some(Command::Status(json)) => status::run(&config, json.json).await,
             Some(Command::Watch { json, plain, since }) => watch::run(&config, json.json, plain, since).await,
+            Some(Command::Do { list: true, json, .. }) => orders::list(json.json),
+            Some(Command::Do { line, json, .. }) => orders::run(&config, &global, &line.join(" "), json.json).await,
             Some(Command::Task(command)) => tasks::run(command, &config, &global).await,
             Some(Command::Events(command)) => events::run(command, &config, &global).await,
             Some(Command::Inbox(command)) => inbox::run(command, &config, &global).await,

@@ -46,12 +46,12 @@ mod tests {
     #[test]
     fn only_what_is_safe_is_asked_again() {
         let mut open = Open::default();
-        open.asked(RequestId(2), Request::NextUnread);
+        open.asked(RequestId(2), Request::Unread { limit: 1 });
         open.asked(RequestId(1), Request::RestartTask("t".into()));
         open.asked(RequestId(3), Request::Snapshot);
         open.answered(RequestId(3));
         let (again, lost) = open.after_break();
-        assert_eq!(again, [(RequestId(2), Request::NextUnread)]);
+        assert_eq!(again, [(RequestId(2), Request::Unread { limit: 1 })]);
         assert_eq!(lost, [RequestId(1)]);
         assert!(open.after_break().1.is_empty(), "lost once");
     }

@@ -200,7 +200,7 @@ fn read(store: &Store, request: Request) -> Result<Reply, StoreError> {
             Reply::Page(store.inbox(&filter, before, limit.min(PAGE_MAX))?)
         }
         Request::InboxCount(filter) => Reply::Count(store.inbox_count(&filter)?),
-        Request::NextUnread => Reply::Messages(store.next_unread()?.into_iter().collect()),
+        Request::Unread { limit } => Reply::Messages(store.unread(limit.min(PAGE_MAX))?),
         Request::Search { filter, order: Order::Best, before, limit } => {
             Reply::Page(store.best(&filter, before, limit.min(PAGE_MAX))?)
         }

@@ -154,7 +154,7 @@ async fn a_read_only_client_is_refused_every_write() {
     let effects = ask(&mut engine, 1, Request::Mark { ids: vec![row(1).id], mark: Mark::Read });
     let [Effect::Send(_, update)] = &effects[..] else { panic!("{effects:?}") };
     assert!(matches!(&**update, Update::Reply { reply: Err(Refusal::Denied(_)), .. }));
-    assert!(matches!(ask(&mut engine, 1, Request::NextUnread)[..], [Effect::Read { .. }]));
+    assert!(matches!(ask(&mut engine, 1, Request::Unread { limit: 1 })[..], [Effect::Read { .. }]));
 }
 
 #[tokio::test]

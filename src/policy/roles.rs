@@ -13,7 +13,7 @@ pub fn needed(request: &Request) -> Role {
         | Request::Event(_)
         | Request::Inbox { .. }
         | Request::InboxCount(_)
-        | Request::NextUnread
+        | Request::Unread { .. }
         | Request::Search { .. }
         | Request::Message(_)
         | Request::Contacts { .. }
@@ -57,7 +57,7 @@ fn opens(request: &Request) -> Opens {
         | Request::Event(_)
         | Request::Inbox { .. }
         | Request::InboxCount(_)
-        | Request::NextUnread
+        | Request::Unread { .. }
         | Request::Search { .. }
         | Request::Message(_)
         | Request::Contacts { .. }
@@ -146,7 +146,7 @@ mod tests {
         Request::Inbox { .. } => Request::Inbox { filter: InboxFilter::default(), before: None, limit: 1 },
             Viewer, Opens::Unlimited;
         Request::InboxCount(_) => Request::InboxCount(InboxFilter::default()), Viewer, Opens::Unlimited;
-        Request::NextUnread => Request::NextUnread, Viewer, Opens::Unlimited;
+        Request::Unread { .. } => Request::Unread { limit: 1 }, Viewer, Opens::Unlimited;
         Request::Search { .. } => Request::Search { filter: InboxFilter::default(), order: Order::Best, before: None, limit: 1 },
             Viewer, Opens::Unlimited;
         Request::Message(_) => Request::Message(id(MessageId::from_uuid)), Viewer, Opens::Unlimited;

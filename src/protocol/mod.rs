@@ -10,6 +10,8 @@ mod problems;
 mod reply;
 mod request;
 mod snapshot;
+mod urgent;
+mod verbs;
 
 pub use config_status::{ConfigFault, ConfigStatus};
 pub use figures::{CheckFigures, Figures, LookFigures, Overall, StoreFigures};
@@ -18,3 +20,5 @@ pub use problems::{Problem, Severity, severity};
 pub use reply::{Bytes, FullEvent, Refusal, Reply};
 pub use request::{ClientId, Request, RequestId};
 pub use snapshot::{Link, Notice, Snapshot, Update};
+pub use urgent::{Need, ORDER, Urgent};
+pub use verbs::{BadLine, Order, Takes, Told, VERBS, Verb};

@@ -3,9 +3,9 @@
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::model::{CheckPanel, CheckState, EventState, StoreFault, TaskState, age};
+use crate::model::{CheckPanel, CheckState, EventState, Rejection, StoreFault, TaskState, age};
 
-use super::Snapshot;
+use super::{Need, Snapshot};
 
 /// How much a problem matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -42,6 +42,19 @@ pub struct Problem {
     pub next: String,
 }
 
+/// A problem, what it is about, and since when it is one.
+pub(super) struct Trouble {
+    pub need: Need,
+    pub since: Timestamp,
+    pub problem: Problem,
+}
+
+impl Trouble {
+    fn new(need: Need, since: Timestamp, severity: Severity, what: String, next: impl Into<String>) -> Self {
+        Self { need, since, problem: Problem { severity, what, next: next.into() } }
+    }
+}
+
 /// How long refusals stay on the list.
 const RECENT: SignedDuration = SignedDuration::from_mins(60);
 
@@ -49,22 +62,26 @@ impl Snapshot {
     /// What is wrong at `now`, worst first.
     #[must_use]
     pub fn problems(&self, now: Timestamp) -> Vec<Problem> {
-        let mut problems = Vec::new();
+        let mut problems: Vec<Problem> = self.troubles(now).into_iter().map(|trouble| trouble.problem).collect();
+        problems.sort_by_key(|problem| std::cmp::Reverse(problem.severity));
+        problems
+    }
+
+    /// The same in no order, with what each is about.
+    pub(super) fn troubles(&self, now: Timestamp) -> Vec<Trouble> {
+        let mut troubles = Vec::new();
         for task in &self.tasks {
+            let need = || Need::Task(task.name.clone());
             if task.state == TaskState::Waiting {
                 let cause = task.last_error.as_deref().unwrap_or("it ended");
-                problems.push(Problem {
-                    severity: Severity::Crit,
-                    what: format!("{} is not running: {cause}", task.name),
-                    next: "it is tried again by itself; `aurora task restart` tries now".to_owned(),
-                });
+                let what = format!("{} is not running: {cause}", task.name);
+                let next = "it is tried again by itself; `aurora task restart` tries now";
+                troubles.push(Trouble::new(need(), task.since, Severity::Crit, what, next));
             }
             if let Some(trouble) = &task.trouble {
-                problems.push(Problem {
-                    severity: Severity::Warn,
-                    what: format!("{}: {trouble}", task.name),
-                    next: "it goes on as before; this ends by itself when the cause is gone".to_owned(),
-                });
+                let next = "it goes on as before; this ends by itself when the cause is gone";
+                let what = format!("{}: {trouble}", task.name);
+                troubles.push(Trouble::new(need(), task.since, Severity::Warn, what, next));
             }
         }
         if let Some(trouble) = &self.store {
@@ -72,16 +89,13 @@ impl Snapshot {
                 StoreFault::Corrupt => ("read", "deliveries that need what is broken get 503"),
                 _ => ("write", "senders get 503"),
             };
-            problems.push(Problem {
-                severity: Severity::Crit,
-                what: format!(
-                    "the store cannot {cannot}: {} on {}; {refused}, {}",
-                    trouble.fault,
-                    self.state_dir,
-                    age(trouble.since, now)
-                ),
-                next: trouble.fault.advice().to_owned(),
-            });
+            let what = format!(
+                "the store cannot {cannot}: {} on {}; {refused}, {}",
+                trouble.fault,
+                self.state_dir,
+                age(trouble.since, now)
+            );
+            troubles.push(Trouble::new(Need::Store, trouble.since, Severity::Crit, what, trouble.fault.advice()));
         }
         if let Some(fault) = &self.config.last_error {
             let (what, next) = match &fault.place {
@@ -94,56 +108,57 @@ impl Snapshot {
                     "it is tried again by itself; what ran before goes on",
                 ),
             };
-            problems.push(Problem { severity: Severity::Warn, what, next: next.to_owned() });
+            troubles.push(Trouble::new(Need::Configuration, fault.at, Severity::Warn, what, next));
         }
-        problems.extend(unhealthy(&self.checks, self.isolated, now));
+        troubles.extend(unhealthy(&self.checks, self.isolated, now));
         if self.dead_letters > 0 {
             // Kept for good, but news for a day only.
-            let fresh = self.events.iter().any(|event| {
-                event.state == EventState::Dead && now.duration_since(event.received) <= SignedDuration::from_hours(24)
-            });
-            problems.push(Problem {
-                severity: if fresh { Severity::Warn } else { Severity::Info },
-                what: format!("dead letters, verified and kept but not understood: {}", self.dead_letters),
-                next: "aurora events list --dead".to_owned(),
-            });
+            let newest = self.events.iter().filter(|event| event.state == EventState::Dead).map(|event| event.received);
+            let newest = newest.max();
+            let fresh = newest.is_some_and(|newest| now.duration_since(newest) <= SignedDuration::from_hours(24));
+            troubles.push(Trouble::new(
+                Need::DeadLetters,
+                newest.unwrap_or(self.started),
+                if fresh { Severity::Warn } else { Severity::Info },
+                format!("dead letters, verified and kept but not understood: {}", self.dead_letters),
+                "aurora events list --dead",
+            ));
         }
-        problems.extend(self.refused(now));
-        problems.sort_by_key(|problem| std::cmp::Reverse(problem.severity));
-        problems
+        troubles.extend(self.refused(now));
+        troubles
     }
 
     /// Recent refusals, summed by channel and reason.
-    fn refused(&self, now: Timestamp) -> Vec<Problem> {
-        let mut sums: Vec<(Option<&str>, &str, bool, u64, Timestamp)> = Vec::new();
+    fn refused(&self, now: Timestamp) -> Vec<Trouble> {
+        let mut sums: Vec<Rejection> = Vec::new();
         for rejection in self.rejections.iter().filter(|rejection| now.duration_since(rejection.last) <= RECENT) {
-            let key = (rejection.channel.as_deref(), rejection.reason.as_str());
-            match sums.iter_mut().find(|(channel, reason, ..)| (*channel, *reason) == key) {
-                Some((_, _, _, count, last)) => {
-                    *count += rejection.count;
-                    *last = (*last).max(rejection.last);
+            match sums.iter_mut().find(|sum| (&sum.channel, &sum.reason) == (&rejection.channel, &rejection.reason)) {
+                Some(sum) => {
+                    sum.count += rejection.count;
+                    sum.first = sum.first.min(rejection.first);
+                    sum.last = sum.last.max(rejection.last);
                 }
-                None => sums.push((key.0, key.1, rejection.alarm, rejection.count, rejection.last)),
+                None => sums.push(rejection.clone()),
             }
         }
-        let problem = |(channel, reason, alarm, count, last): (Option<&str>, &str, bool, u64, Timestamp)| Problem {
-            severity: if alarm { Severity::Warn } else { Severity::Info },
-            what: format!("{count} refused on {} ({reason}), last {}", channel.unwrap_or("no channel"), age(last, now)),
-            next: "see Activity, refusals".to_owned(),
+        let trouble = |sum: Rejection| {
+            let severity = if sum.alarm { Severity::Warn } else { Severity::Info };
+            let channel = sum.channel.as_deref().unwrap_or("no channel");
+            let what = format!("{} refused on {channel} ({}), last {}", sum.count, sum.reason, age(sum.last, now));
+            let need = Need::Refused(sum.channel, sum.reason);
+            Trouble::new(need, sum.first, severity, what, "see Activity, refusals")
         };
-        sums.into_iter().map(problem).collect()
+        sums.into_iter().map(trouble).collect()
     }
 }
 
 /// Checks that are not ok, and the observer itself.
-fn unhealthy(checks: &[CheckPanel], isolated: Option<Timestamp>, now: Timestamp) -> Vec<Problem> {
-    let observer = isolated.map(|since| Problem {
-        severity: Severity::Crit,
-        what: format!(
-            "observer isolated ({}): no witness answers, checks over the network say nothing",
-            age(since, now)
-        ),
-        next: "look at this machine's own network, then at `[health] witnesses`".to_owned(),
+fn unhealthy(checks: &[CheckPanel], isolated: Option<Timestamp>, now: Timestamp) -> Vec<Trouble> {
+    let observer = isolated.map(|since| {
+        let what =
+            format!("observer isolated ({}): no witness answers, checks over the network say nothing", age(since, now));
+        let next = "look at this machine's own network, then at `[health] witnesses`";
+        Trouble::new(Need::Isolation, since, Severity::Crit, what, next)
     });
     let one = |check: &CheckPanel| {
         let severity = match check.state {
@@ -161,11 +176,9 @@ fn unhealthy(checks: &[CheckPanel], isolated: Option<Timestamp>, now: Timestamp)
         // What a cause belongs to when it is not what the state says.
         let soft = check.soft.map(|soft| format!(", {} of {} say {}", soft.count, soft.of, soft.state.as_str()));
         let soft = soft.unwrap_or_default();
-        Some(Problem {
-            severity,
-            what: format!("check {} is {state} ({}){soft}{cause}", check.id, age(check.since, now)),
-            next: format!("aurora check run {} --explain", check.id),
-        })
+        let what = format!("check {} is {state} ({}){soft}{cause}", check.id, age(check.since, now));
+        let next = format!("aurora check run {} --explain", check.id);
+        Some(Trouble::new(Need::Check(check.id.clone()), check.since, severity, what, next))
     };
     observer.into_iter().chain(checks.iter().filter(|check| check.enabled).filter_map(one)).collect()
 }
@@ -214,8 +227,8 @@ mod tests {
 
     fn problems(checks: &[CheckPanel], isolated: Option<Timestamp>) -> Vec<(Severity, String)> {
         let mut found = unhealthy(checks, isolated, at(0));
-        found.sort_by_key(|problem| std::cmp::Reverse(problem.severity));
-        found.into_iter().map(|problem| (problem.severity, problem.what)).collect()
+        found.sort_by_key(|trouble| std::cmp::Reverse(trouble.problem.severity));
+        found.into_iter().map(|trouble| (trouble.problem.severity, trouble.problem.what)).collect()
     }
 
     #[test]

@@ -49,9 +49,12 @@ pub enum Request {
     },
     /// How many messages match.
     InboxCount(InboxFilter),
-    /// The unread message that should be read next.
-    NextUnread,
-    /// The same for a search box: a newer one of the same client ends the one before, which is answered as superseded.
+    /// Messages nobody has read: VIPs first, among each the longest waiting first.
+    Unread {
+        /// How many at most.
+        limit: usize,
+    },
+    /// The same as [`Request::Inbox`] for a search box: a newer one of the same client ends the one before, which is answered as superseded.
     Search {
         /// Which.
         filter: InboxFilter,
@@ -140,7 +143,7 @@ impl Request {
             | Self::Event(_)
             | Self::Inbox { .. }
             | Self::InboxCount(_)
-            | Self::NextUnread
+            | Self::Unread { .. }
             | Self::Search { .. }
             | Self::Message(_)
             | Self::Attachment { .. }

@@ -46,15 +46,17 @@ impl Store {
         Ok(MessagePage { rows, next })
     }
 
-    /// The oldest message nobody has read, VIPs first.
+    /// Messages nobody has read, VIPs first, and among each the oldest first.
     ///
     /// # Errors
     /// When the store cannot read.
-    pub fn next_unread(&self) -> Result<Option<MessageRow>, StoreError> {
+    pub fn unread(&self, limit: usize) -> Result<Vec<MessageRow>, StoreError> {
         let sql = format!(
-            "SELECT {ROW} FROM (SELECT seq FROM unread ORDER BY vip DESC, seq LIMIT 1) u JOIN message m ON m.seq = u.seq {JOINS}"
+            "SELECT {ROW} FROM (SELECT seq, vip FROM unread ORDER BY vip DESC, seq LIMIT ?) u
+                JOIN message m ON m.seq = u.seq {JOINS} ORDER BY u.vip DESC, u.seq"
         );
-        self.read(|connection| connection.prepare_cached(&sql)?.query_map([], row)?.next().transpose())
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        self.read(|connection| connection.prepare_cached(&sql)?.query_map([limit], row)?.collect())
     }
 
     /// How many messages match.

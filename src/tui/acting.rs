@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::model::{CheckId, CheckPanel, CheckState, MessageId, TaskState};
+use crate::model::{CheckPanel, MessageId};
 use crate::protocol::{Link, Request, Severity};
 
 use super::action::{Action, View};
@@ -46,6 +46,7 @@ impl App {
                 Vec::new()
             }
             Action::Next => self.next_urgent(),
+            Action::PreviousUrgent => self.previous_urgent(),
             Action::Search => {
                 self.go(View::Inbox);
                 if self.inbox.begin_search() { self.rows(None) } else { Vec::new() }
@@ -158,44 +159,6 @@ impl App {
         let since = self.now.checked_sub(SignedDuration::from_hours(24)).unwrap_or(Timestamp::UNIX_EPOCH);
         let request = Request::CheckHistory { id: open.id.clone(), since, slots: 24 };
         vec![Cmd::Ask(Purpose::CheckHistory(open.id.clone()), request)]
-    }
-
-    /// Broken tasks, then critical checks, then messages. Whoever looks at one of them goes on from there.
-    fn next_urgent(&mut self) -> Vec<Cmd> {
-        let at_tasks = self.view == View::Activity && self.activity.tab == ActivityTab::Tasks;
-        let at_checks = self.view == View::Health;
-        let at_messages = self.view == View::Inbox && self.inbox.open.is_some();
-        let tasks = self.snapshot.as_ref().map(|snapshot| snapshot.tasks.as_slice()).unwrap_or_default();
-        let broken = tasks.iter().position(|task| task.state == TaskState::Waiting);
-        if let Some(index) = broken
-            && !(at_tasks || at_checks || at_messages)
-        {
-            self.go(View::Activity);
-            self.activity.tab = ActivityTab::Tasks;
-            self.activity.select(index);
-            return Vec::new();
-        }
-        if !at_messages && let Some(id) = self.next_critical(at_checks) {
-            self.go(View::Health);
-            self.health.open = None;
-            self.health.select_check(id);
-            return Vec::new();
-        }
-        self.going = true;
-        vec![Cmd::Ask(Purpose::Next, Request::NextUnread)]
-    }
-
-    /// The critical check after the one that is looked at, or the first; `None` after the last.
-    fn next_critical(&self, at_checks: bool) -> Option<CheckId> {
-        let critical: Vec<&CheckId> = self
-            .checks()
-            .iter()
-            .filter(|check| check.state == CheckState::Critical && check.enabled)
-            .map(|check| &check.id)
-            .collect();
-        let target = self.health.target(self.checks());
-        let seen = critical.iter().position(|id| at_checks && Some(*id) == target.as_ref());
-        critical.get(seen.map_or(0, |seen| seen + 1)).map(|id| (*id).clone())
     }
 
     pub(super) fn open_message(&mut self, id: MessageId) -> Vec<Cmd> {

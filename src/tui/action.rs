@@ -103,7 +103,8 @@ macro_rules! actions {
 // The name, which is stable and used in `[keys.<context>]`; what it does, in plain words, for help and palette; one or two
 // words for the footer, or none.
 actions! {
-    Next = "next_urgent", "next that needs somebody: problem, VIP, unread", "next";
+    Next = "next_urgent", "next that needs somebody: broken, critical, VIP waiting, warning, unread", "next";
+    PreviousUrgent = "previous_urgent", "back to what needed somebody before", "";
     Search = "search", "search messages", "search";
     Palette = "palette", "palette: everything by name", "palette";
     Help = "help", "help: what keys do now", "help";

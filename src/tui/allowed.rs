@@ -35,6 +35,7 @@ impl App {
             Action::Down | Action::Up | Action::PageDown | Action::PageUp | Action::First | Action::Last => {
                 (self.view == View::Overview).then(|| "nothing here can be moved through".to_owned())
             }
+            Action::PreviousUrgent => (!self.was_urgent()).then(|| "nothing came before in this round".to_owned()),
             Action::Next
             | Action::Search
             | Action::Palette

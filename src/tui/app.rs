@@ -21,6 +21,7 @@ use super::palette::{self, Palette};
 use super::pressing::Pending;
 use super::saving::{Save, Saving};
 use super::styles::Look;
+use super::urgent::Round;
 use super::view;
 
 /// What reaches the screen.
@@ -146,6 +147,8 @@ pub struct App {
     /// Files on their way to the disk.
     pub(super) saving: Option<Saving>,
     pub(super) back: Vec<View>,
+    /// What needs somebody, one after the other.
+    pub(super) round: Round,
     generation: u64,
 }
 
@@ -176,6 +179,7 @@ impl App {
             going: false,
             saving: None,
             back: Vec::new(),
+            round: Round::default(),
             generation: 0,
         }
     }
@@ -393,15 +397,7 @@ impl App {
                     return vec![Cmd::Ask(Purpose::Change("not marked"), request)];
                 }
             }
-            (Purpose::Next, Reply::Messages(rows)) => match rows.into_iter().next() {
-                Some(row) => {
-                    self.going = false;
-                    self.go(View::Inbox);
-                    self.inbox.list.select_where(|known| known.id == row.id);
-                    return self.open_message(row.id);
-                }
-                None => self.toast(Severity::Info, "nothing needs you"),
-            },
+            (Purpose::Next, Reply::Messages(rows)) => return self.go_on(rows),
             (Purpose::CheckHistory(id), Reply::CheckHistory(Some(history))) => {
                 if let Some(open) = self.health.open.as_mut().filter(|open| open.id == id) {
                     open.history = Some(history);

@@ -33,6 +33,7 @@ mod saving;
 mod screen;
 mod styles;
 mod terminal;
+mod urgent;
 mod view;
 mod window;
 

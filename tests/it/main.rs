@@ -28,6 +28,7 @@ mod link;
 mod mail;
 mod mail_limits;
 mod nginx;
+mod orders;
 mod probes;
 mod pty;
 mod reload;

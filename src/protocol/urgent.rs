@@ -1,0 +1,220 @@
+//! What needs a person next, over everything, in one order.
+
+use jiff::Timestamp;
+
+use crate::model::{CheckId, MessageId, MessageRow, age};
+
+use super::problems::Trouble;
+use super::{Severity, Snapshot};
+
+/// The order, as it is told to people.
+pub const ORDER: &str = "what is broken, then critical checks, VIPs who wait, warnings, others who wait";
+
+/// What something is about, and so where a person looks at it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Need {
+    /// The store cannot read or write.
+    Store,
+    /// A background task does not run, or not as it should.
+    Task(String),
+    /// This machine is cut off.
+    Isolation,
+    /// A check is not as it should be.
+    Check(CheckId),
+    /// The newest configuration is not in force.
+    Configuration,
+    /// Deliveries were kept and not understood.
+    DeadLetters,
+    /// Deliveries were refused on this channel, for this reason.
+    Refused(Option<String>, String),
+    /// A message nobody has read.
+    Message(MessageId),
+}
+
+/// One thing that needs a person.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Urgent {
+    /// What it is about.
+    pub need: Need,
+    /// Since when. The same trouble that began anew is another thing.
+    pub since: Timestamp,
+    /// How much it matters, for its colour.
+    pub severity: Severity,
+    /// Why it is on the list, in one line. It may hold text from outside.
+    pub reason: String,
+}
+
+impl Urgent {
+    /// Where it stands in the order: the lower, the earlier.
+    fn rank(&self) -> u8 {
+        match (&self.need, self.severity) {
+            (Need::Message(_), Severity::Info) => 6,
+            (Need::Message(_), _) => 4,
+            (Need::Store, _) => 0,
+            (Need::Task(_), Severity::Crit) => 1,
+            (Need::Isolation, _) => 2,
+            (_, Severity::Crit) => 3,
+            _ => 5,
+        }
+    }
+}
+
+impl Snapshot {
+    /// What needs a person at `now`, the most urgent first: [`ORDER`]. Among equals comes first what waits longest.
+    /// `unread` are the messages nobody has read, as far as they are known.
+    #[must_use]
+    pub fn urgent(&self, unread: &[MessageRow], now: Timestamp) -> Vec<Urgent> {
+        let problems = self.troubles(now).into_iter().filter(|trouble| trouble.problem.severity > Severity::Info);
+        let unread = unread.iter().filter(|row| row.marks.read.is_none());
+        let mut urgent: Vec<Urgent> = problems.map(Urgent::from).chain(unread.map(|row| waiting(row, now))).collect();
+        // Stable: what begins at the same moment stays in the order it was found in.
+        urgent.sort_by_key(|urgent| (urgent.rank(), urgent.since));
+        urgent
+    }
+}
+
+impl From<Trouble> for Urgent {
+    fn from(Trouble { need, since, problem }: Trouble) -> Self {
+        Self { need, since, severity: problem.severity, reason: problem.what }
+    }
+}
+
+fn waiting(row: &MessageRow, now: Timestamp) -> Urgent {
+    let (who, severity) = if row.vip { ("VIP waiting", Severity::Warn) } else { ("waiting", Severity::Info) };
+    let from = if row.from.is_empty() { row.channel.as_str() } else { &row.from };
+    let reason = format!("{who} {}: {from}: {}", age(row.received, now), row.subject);
+    Urgent { need: Need::Message(row.id), since: row.received, severity, reason }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use crate::model::{
+        ChannelId, CheckKind, CheckPanel, CheckState, Marks, StoreFault, StoreTrouble, Strip, TaskState, TaskStatus,
+    };
+
+    use super::super::ConfigStatus;
+    use super::*;
+
+    fn at(minute: i64) -> Timestamp {
+        Timestamp::from_second(1_800_000_000 + 60 * minute).expect("in range")
+    }
+
+    fn row(n: i64, vip: bool) -> MessageRow {
+        let channel: ChannelId = "mail".parse().expect("an id");
+        MessageRow {
+            seq: n,
+            id: MessageId::from_uuid(uuid::Uuid::from_u128(n.unsigned_abs().into())),
+            channel,
+            kind: String::new(),
+            contact: None,
+            from: "Ann".into(),
+            vip,
+            subject: "Where?".into(),
+            preview: String::new(),
+            received: at(n),
+            marks: Marks::default(),
+        }
+    }
+
+    fn check(id: &str, state: CheckState, since: i64) -> CheckPanel {
+        CheckPanel {
+            id: id.parse().expect("an id"),
+            kind: CheckKind::Http,
+            target: String::new(),
+            state,
+            since: at(since),
+            cause: None,
+            soft: None,
+            flapping: false,
+            last: Some(at(0)),
+            next: None,
+            latency: None,
+            phases: Vec::new(),
+            p50: None,
+            p95: None,
+            p99: None,
+            uptime_24h: None,
+            strip: Strip::default(),
+            interval: std::time::Duration::from_secs(30),
+            enabled: true,
+        }
+    }
+
+    fn snapshot() -> Snapshot {
+        Snapshot {
+            node: "hub-1".into(),
+            version: String::new(),
+            state_dir: "/d".into(),
+            started: at(0),
+            at: at(0),
+            config: ConfigStatus {
+                loaded: at(0),
+                source: String::new(),
+                theme: String::new(),
+                keys: crate::model::KeyOverrides::default(),
+                last_change: Vec::new(),
+                last_error: None,
+            },
+            store: Some(StoreTrouble { since: at(90), fault: StoreFault::DiskFull, detail: String::new() }),
+            clients: 1,
+            channels: Vec::new(),
+            checks: vec![
+                check("fine", CheckState::Ok, 0),
+                check("late", CheckState::Critical, 80),
+                check("long", CheckState::Critical, 10),
+                check("soso", CheckState::Warn, 0),
+                check("what", CheckState::Unknown, 0),
+            ],
+            isolated: None,
+            tasks: vec![TaskStatus {
+                name: "search".into(),
+                state: TaskState::Waiting,
+                since: at(95),
+                restarts: 0,
+                last_error: None,
+                next_try: None,
+                trouble: None,
+            }],
+            inbox: Vec::new(),
+            events: Vec::new(),
+            rejections: Vec::new(),
+            logs: Vec::new(),
+            dead_letters: 0,
+            up_to: 0,
+        }
+    }
+
+    #[test]
+    fn the_order_is_the_one_that_is_told() {
+        let mut read = row(1, true);
+        read.marks.read = Some(at(2));
+        let rows = [row(3, false), row(50, true), read, row(86, true), row(2, false)];
+        let queue = snapshot().urgent(&rows, at(100));
+        let shown: Vec<String> = queue.iter().map(|urgent| urgent.reason.chars().take(24).collect()).collect();
+        let expected = [
+            "the store cannot write: ",
+            "search is not running: i",
+            "check long is critical (",
+            "check late is critical (",
+            "VIP waiting 50m: Ann: Wh",
+            "VIP waiting 14m: Ann: Wh",
+            "check soso is warn (1h)",
+            "waiting 1h: Ann: Where?",
+            "waiting 1h: Ann: Where?",
+        ];
+        assert_eq!(shown, expected);
+        assert_eq!(queue[7].need, Need::Message(row(2, false).id), "the longest waiting first");
+        assert_eq!(queue[2].need, Need::Check("long".parse().expect("an id")));
+    }
+
+    proptest! {
+        #[test]
+        fn the_order_does_not_depend_on_how_messages_come(mut rows in Just((0..20).map(|n| row(n, n % 3 == 0)).collect::<Vec<_>>()).prop_shuffle()) {
+            let shuffled = snapshot().urgent(&rows, at(100));
+            rows.sort_by_key(|row| row.seq);
+            prop_assert_eq!(shuffled, snapshot().urgent(&rows, at(100)));
+        }
+    }
+}

@@ -1,0 +1,263 @@
+//! Going through what needs a person, one after the other, and back.
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::model::MessageRow;
+use crate::protocol::{Link, Need, Request, Severity, Urgent};
+
+use super::action::View;
+use super::activity::ActivityTab;
+use super::app::{App, Cmd, Purpose};
+
+/// Unread messages that are asked for; more are counted as "and more".
+const LIMIT: usize = 200;
+/// A round that nobody goes on with for so long is over: what was seen in it may have been forgotten.
+const FORGOTTEN: SignedDuration = SignedDuration::from_mins(10);
+
+/// One round: what was looked at, in order, and which of it is looked at now.
+#[derive(Debug, Default)]
+pub(super) struct Round {
+    trail: Vec<Urgent>,
+    at: usize,
+    last: Option<Timestamp>,
+    /// What the engine last said of unread messages.
+    unread: Vec<MessageRow>,
+}
+
+/// Where a step leads.
+#[derive(Debug, PartialEq, Eq)]
+struct Step {
+    urgent: Urgent,
+    /// Its number in the round, from 1, and how many there are.
+    number: usize,
+    of: usize,
+    /// Everything was seen, and this is the first again.
+    is_again: bool,
+}
+
+impl Round {
+    /// The next of `queue`: the one after where somebody went back from, else the most urgent that was not looked at in
+    /// this round. What arrives meanwhile is not skipped, however urgent what was looked at before it.
+    fn next(&mut self, queue: &[Urgent], now: Timestamp) -> Option<Step> {
+        if self.last.is_some_and(|last| now.duration_since(last) > FORGOTTEN) {
+            self.start_again();
+        }
+        self.last = Some(now);
+        let mut is_again = false;
+        if self.at + 1 < self.trail.len() {
+            self.at += 1;
+        } else {
+            if self.unseen(queue).next().is_none() {
+                is_again = !self.trail.is_empty();
+                self.start_again();
+            }
+            let first = self.unseen(queue).next()?.clone();
+            self.trail.push(first);
+            self.at = self.trail.len() - 1;
+        }
+        self.step(queue, is_again)
+    }
+
+    fn back(&mut self, queue: &[Urgent], now: Timestamp) -> Option<Step> {
+        self.at = self.at.checked_sub(1)?;
+        self.last = Some(now);
+        self.step(queue, false)
+    }
+
+    fn start_again(&mut self) {
+        self.trail.clear();
+        self.at = 0;
+    }
+
+    fn step(&self, queue: &[Urgent], is_again: bool) -> Option<Step> {
+        let seen = self.trail.get(self.at)?;
+        // As it stands now, if it still does.
+        let urgent = queue.iter().find(|urgent| is_same(urgent, seen)).unwrap_or(seen).clone();
+        let of = self.trail.len() + self.unseen(queue).count();
+        Some(Step { urgent, number: self.at + 1, of, is_again })
+    }
+
+    fn unseen<'a>(&'a self, queue: &'a [Urgent]) -> impl Iterator<Item = &'a Urgent> {
+        queue.iter().filter(|urgent| !self.trail.iter().any(|seen| is_same(seen, urgent)))
+    }
+}
+
+/// Whether both are the same trouble; one that ended and began anew is another.
+fn is_same(a: &Urgent, b: &Urgent) -> bool {
+    a.need == b.need && a.since == b.since
+}
+
+impl App {
+    /// Asks who waits, then goes on. A broken line would keep the answer back, so then what is known must do.
+    pub(super) fn next_urgent(&mut self) -> Vec<Cmd> {
+        if matches!(self.link, Link::Reconnecting { .. }) {
+            let known = self.snapshot.as_ref().map(|snapshot| snapshot.inbox.clone()).unwrap_or_default();
+            return self.go_on(known);
+        }
+        self.going = true;
+        vec![Cmd::Ask(Purpose::Next, Request::Unread { limit: LIMIT })]
+    }
+
+    /// Goes to the next thing that needs a person, now that `unread` are known.
+    pub(super) fn go_on(&mut self, unread: Vec<MessageRow>) -> Vec<Cmd> {
+        self.going = false;
+        self.round.unread = unread;
+        let queue = self.queue();
+        match self.round.next(&queue, self.now) {
+            Some(step) => self.land(step),
+            None => {
+                self.toast(Severity::Info, "nothing needs you");
+                Vec::new()
+            }
+        }
+    }
+
+    /// Goes back to what was looked at before.
+    pub(super) fn previous_urgent(&mut self) -> Vec<Cmd> {
+        let queue = self.queue();
+        self.round.back(&queue, self.now).map_or_else(Vec::new, |step| self.land(step))
+    }
+
+    /// Whether [`App::previous_urgent`] would lead anywhere.
+    pub(super) fn was_urgent(&self) -> bool {
+        self.round.at > 0
+    }
+
+    fn queue(&self) -> Vec<Urgent> {
+        let snapshot = self.snapshot.as_ref();
+        snapshot.map(|snapshot| snapshot.urgent(&self.round.unread, self.now)).unwrap_or_default()
+    }
+
+    fn land(&mut self, step: Step) -> Vec<Cmd> {
+        let Step { urgent, number, of, is_again } = step;
+        let more = if self.round.unread.len() >= LIMIT { "+" } else { "" };
+        let again = if is_again { "all seen, from the first again: " } else { "" };
+        let commands = self.look_at(urgent.need);
+        self.toast(urgent.severity, format!("{again}{number} of {of}{more}: {}", urgent.reason));
+        commands
+    }
+
+    /// Goes to where a person sees what `need` is about.
+    fn look_at(&mut self, need: Need) -> Vec<Cmd> {
+        match need {
+            Need::Message(id) => {
+                self.go(View::Inbox);
+                self.inbox.list.select_where(|row| row.id == id);
+                return self.open_message(id);
+            }
+            Need::Check(id) => {
+                self.go(View::Health);
+                self.health.open = None;
+                self.health.select_check(id);
+            }
+            Need::Task(name) => {
+                let tasks = self.snapshot.as_ref().map(|snapshot| snapshot.tasks.as_slice()).unwrap_or_default();
+                let index = tasks.iter().position(|task| task.name == name).unwrap_or(0);
+                self.look_at_list(ActivityTab::Tasks, index);
+            }
+            Need::DeadLetters => {
+                let events = self.snapshot.as_ref().map(|snapshot| snapshot.events.as_slice()).unwrap_or_default();
+                let index = events.iter().position(|event| event.cause.is_some()).unwrap_or(0);
+                self.look_at_list(ActivityTab::Events, index);
+            }
+            Need::Refused(channel, reason) => {
+                let refused = self.snapshot.as_ref().map(|snapshot| snapshot.rejections.as_slice());
+                let is_it = |refused: &crate::model::Rejection| refused.channel == channel && refused.reason == reason;
+                let index = refused.unwrap_or_default().iter().position(is_it).unwrap_or(0);
+                self.look_at_list(ActivityTab::Refusals, index);
+            }
+            Need::Store | Need::Isolation | Need::Configuration => self.go(View::Overview),
+        }
+        Vec::new()
+    }
+
+    fn look_at_list(&mut self, tab: ActivityTab, index: usize) {
+        self.go(View::Activity);
+        self.activity.tab = tab;
+        self.activity.select(index);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::model::{CheckState, Role};
+    use crate::protocol::Notice;
+
+    use super::super::action::Action;
+    use super::super::{app::Msg, sample};
+    use super::*;
+    use crate::protocol::{Reply, Update};
+
+    /// Presses `n` and answers as an engine that knows `rows`.
+    fn next(app: &mut App, rows: &[MessageRow]) -> String {
+        let asked = app.act(Action::Next);
+        assert_eq!(asked, [Cmd::Ask(Purpose::Next, Request::Unread { limit: LIMIT })]);
+        app.update(Msg::Reply(Purpose::Next, Ok(Reply::Messages(rows.to_vec()))), sample::at(0));
+        said(app)
+    }
+
+    fn said(app: &App) -> String {
+        app.toast.as_ref().map(|toast| toast.text.clone()).unwrap_or_default()
+    }
+
+    #[test]
+    fn one_key_goes_through_everything_in_order_and_another_back() {
+        let mut app = sample::app(sample::snapshot(), Role::Operator, true);
+        let rows = [sample::row(2, true), sample::row(1, false), sample::row(3, false)];
+        assert_eq!(next(&mut app, &rows), "1 of 6: search is not running: address in use");
+        assert_eq!((app.view, app.activity.tab), (View::Activity, ActivityTab::Tasks));
+        assert_eq!(next(&mut app, &rows), "2 of 6: check web is critical (12m): status == 200: got 503");
+        assert_eq!(next(&mut app, &rows), "3 of 6: VIP waiting 1h: Sender 2: Subject 2");
+        assert_eq!(app.view, View::Inbox);
+        assert_eq!(next(&mut app, &rows), "4 of 6: check tls is warn (12m): status == 200: got 503");
+        app.act(Action::PreviousUrgent);
+        assert_eq!(said(&app), "3 of 6: VIP waiting 1h: Sender 2: Subject 2");
+        assert_eq!(next(&mut app, &rows), "4 of 6: check tls is warn (12m): status == 200: got 503");
+        assert!(next(&mut app, &rows).starts_with("5 of 6: waiting 1h: Sender 1"));
+        assert!(next(&mut app, &rows).starts_with("6 of 6: waiting 1h: Sender 3"));
+        assert!(next(&mut app, &rows).starts_with("all seen, from the first again: 1 of 6: search is not running"));
+        assert!(app.why_not(Action::PreviousUrgent).is_some(), "this is the first");
+    }
+
+    #[test]
+    fn what_arrives_meanwhile_is_not_skipped_and_what_is_read_is_still_counted() {
+        let mut snapshot = sample::snapshot();
+        snapshot.tasks.clear();
+        let mut app = sample::app(snapshot, Role::Operator, false);
+        let (first, second) = (sample::row(1, false), sample::row(3, false));
+        assert!(next(&mut app, &[first.clone(), second.clone()]).starts_with("1 of 4: check web"));
+        assert!(next(&mut app, &[first.clone(), second.clone()]).starts_with("2 of 4: check tls"));
+        assert!(next(&mut app, &[first, second.clone()]).starts_with("3 of 4: waiting"));
+        // The first message is read by now, and a check that was fine is critical.
+        let api = sample::check("api", CheckState::Critical);
+        app.update(Msg::Update(Update::Notice(Notice::Checks(vec![api]))), sample::at(0));
+        assert!(next(&mut app, &[second]).starts_with("4 of 5: check api is critical"));
+        // One that ended and began again is new.
+        let mut again = sample::check("web", CheckState::Critical);
+        again.since = sample::at(0);
+        app.update(Msg::Update(Update::Notice(Notice::Checks(vec![again]))), sample::at(0));
+        assert!(next(&mut app, &[]).starts_with("5 of 5: check web"));
+    }
+
+    #[test]
+    fn a_round_is_forgotten_and_an_empty_one_says_so() {
+        let mut app = sample::app(sample::empty(), Role::Operator, false);
+        assert_eq!(next(&mut app, &[]), "nothing needs you");
+        let mut round = Round::default();
+        let queue = sample::snapshot().urgent(&[], sample::at(0));
+        for number in 1..=queue.len() {
+            assert_eq!(round.next(&queue, sample::at(0)).map(|step| step.number), Some(number));
+        }
+        let late = round.next(&queue, sample::at(3_600)).expect("the first");
+        assert_eq!((late.number, late.is_again), (1, false));
+    }
+
+    #[test]
+    fn a_broken_line_goes_through_what_is_known() {
+        let mut app = sample::app(sample::snapshot(), Role::Operator, false);
+        let link = Link::Reconnecting { since: sample::at(0), tries: 1, why: String::new() };
+        app.update(Msg::Update(Update::Link(link)), sample::at(0));
+        assert_eq!(app.act(Action::Next), []);
+        assert!(said(&app).starts_with("1 of 6"), "{}", said(&app));
+    }
+}

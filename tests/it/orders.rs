@@ -1,0 +1,72 @@
+//! `aurora do`: the palette's orders from a shell, on the running engine, under the same roles.
+
+use crate::support::Site;
+
+fn code(site: &Site, args: &[&str]) -> (Option<i32>, String) {
+    let output = site.aurora(args);
+    (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
+#[test]
+fn what_the_palette_does_is_done_from_a_shell() {
+    let site = Site::served();
+    site.ok(&["send-test", "standard", "--count", "2"]);
+    site.projected(2);
+    let ids: Vec<String> = site
+        .json(&["inbox", "list"])
+        .as_array()
+        .expect("rows")
+        .iter()
+        .map(|row| row["id"].as_str().expect("an id").to_owned())
+        .collect();
+    let line = format!("ack {} {}", ids[0], ids[1]);
+    assert_eq!(site.ok(&["do", &line]), "2 taken");
+    assert_eq!(site.ok(&["inbox", "count", "--unread"]), "0");
+    let done = site.json(&["do", &format!("unread {}", ids[0])]);
+    assert_eq!((&done["verb"], &done["changed"]), (&"unread".into(), &1.into()), "{done}");
+    assert_eq!(site.ok(&["do", "restart", "search", "index"]), "search index is started again");
+    assert_eq!(site.ok(&["do", "reload"]), "the configuration was read again");
+    let row = &site.json(&["inbox", "list"])[0];
+    let contact = row["contact"].as_str().map(str::to_owned);
+    if let Some(contact) = contact {
+        assert!(site.ok(&["do", &format!("vip {contact}")]).ends_with("is a VIP"));
+    }
+    let unknown = "ack msg_01a1fbc1535071810000000000000001";
+    let (exit, said) = code(&site, &["do", unknown]);
+    assert_eq!(exit, Some(1), "{said}");
+    assert!(said.contains("1 of 1 messages are not known"), "{said}");
+    let (exit, said) = code(&site, &["do", "restart nothing"]);
+    assert!(exit == Some(1) && said.contains("no task is called \"nothing\""), "{said}");
+    let (exit, said) = code(&site, &["--read-only", "do", "reload"]);
+    assert!(exit == Some(5) && said.contains("read-only"), "{said}");
+}
+
+#[test]
+fn a_line_that_cannot_be_read_is_usage_and_needs_no_engine() {
+    let site = Site::new();
+    for (line, said) in [
+        ("akc x", "column 1: no verb is called `akc`; did you mean `ack`?"),
+        ("ack", "column 5: `ack` needs MESSAGE"),
+        ("\u{1b}[2J", "no verb is called"),
+    ] {
+        let (exit, error) = code(&site, &["do", line]);
+        assert!(exit == Some(2) && error.contains(said) && !error.contains('\u{1b}'), "{line:?}: {error}");
+    }
+    let list = site.ok(&["do", "--list"]);
+    assert!(list.contains("restart") && list.contains("operator"), "{list}");
+    assert!(site.json(&["do", "--list"]).as_array().is_some_and(|verbs| verbs.len() > 5));
+    let (exit, error) = code(&site, &["do", "reload"]);
+    assert!(exit == Some(4) && error.contains("no engine listens"), "{error}");
+}
+
+#[test]
+fn a_viewer_is_denied_in_words() {
+    let uid = rustix::process::geteuid().as_raw();
+    let mut site = Site::with(&format!("[operators.anna]\nrole = \"viewer\"\nunix = {uid}\n"));
+    site.serve();
+    for verb in site.json(&["do", "--list"]).as_array().expect("verbs") {
+        assert_eq!(verb["role"], "operator", "{verb}");
+    }
+    let (exit, error) = code(&site, &["do", "reload"]);
+    assert!(exit == Some(5) && error.contains("this needs the role operator; anna has the role viewer"), "{error}");
+}
