@@ -72,7 +72,7 @@ impl<S: Subscriber> Layer<S> for ToScreen {
         };
         let mut text = Text::default();
         event.record(&mut text);
-        self.0.put(LogLine { at: Timestamp::now(), level, target: meta.target().to_owned(), text: text.0 });
+        self.0.put(LogLine { n: 0, at: Timestamp::now(), level, target: meta.target().to_owned(), text: text.0 });
     }
 }
 

@@ -19,13 +19,17 @@ pub enum Context {
     Check,
     /// Under Activity.
     Activity,
+    /// In a list of lines under Activity.
+    Lines,
+    /// In a list of lines that is searched.
+    Matches,
     /// In the list of tasks.
     Tasks,
 }
 
 impl Context {
     /// Every context; an outer one comes before those within it.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::Global,
         Self::List,
         Self::Inbox,
@@ -34,6 +38,8 @@ impl Context {
         Self::Health,
         Self::Check,
         Self::Activity,
+        Self::Lines,
+        Self::Matches,
         Self::Tasks,
     ];
 
@@ -49,6 +55,8 @@ impl Context {
             Self::Health => "health",
             Self::Check => "check",
             Self::Activity => "activity",
+            Self::Lines => "lines",
+            Self::Matches => "matches",
             Self::Tasks => "tasks",
         }
     }
@@ -65,7 +73,8 @@ impl Context {
         match self {
             Self::Global => None,
             Self::List => Some(Self::Global),
-            Self::Tasks => Some(Self::Activity),
+            Self::Tasks | Self::Lines => Some(Self::Activity),
+            Self::Matches => Some(Self::Lines),
             Self::Inbox | Self::Message | Self::Channels | Self::Health | Self::Check | Self::Activity => {
                 Some(Self::List)
             }

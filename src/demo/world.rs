@@ -92,6 +92,8 @@ impl World {
     #[must_use]
     pub fn logs(&self) -> Vec<LogLine> {
         let line = |minutes, level, text: &str| LogLine {
+            // The sink numbers what it is given.
+            n: 0,
             at: self.ago(minutes, 0),
             level,
             target: "aurora".to_owned(),

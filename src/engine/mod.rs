@@ -49,7 +49,7 @@ pub use handle::{Handle, Joined};
 pub use input::{Aftermath, Input, Taken};
 pub use lifetime::Died;
 pub use lock::{Lock, LockError};
-pub use log_sink::LogSink;
+pub use log_sink::{LogLines, LogSink};
 pub use reload::Origin;
 pub use service::{Tell, is_managed, tell};
 pub use staged::{Delivery, Scenery, Stage, stage};

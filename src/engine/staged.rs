@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 
 use crate::config::Config;
 use crate::ingress;
-use crate::model::{ChannelId, CheckPanel, EventId, LogLine, Mark, OperatorName, Rejection};
+use crate::model::{ChannelId, CheckPanel, EventId, Mark, OperatorName, Rejection};
 use crate::provider::{RawRequest, Verified};
 use crate::store::{Store, StoreError};
 
@@ -20,7 +20,7 @@ use super::doors::{Channels, addresses, listener_task};
 use super::projector::Projector;
 use super::start::{Begun, begin};
 use super::supervisor::TaskSpec;
-use super::{Doors, Input, Running, StartError};
+use super::{Doors, Input, LogLines, Running, StartError};
 
 /// Panels with new figures that are sent in one second: every one of a large screen.
 pub(super) const FIGURES_A_SECOND: usize = 64;
@@ -149,11 +149,7 @@ async fn deliver(store: &Store, channels: &Channels, delivery: &Delivery) -> Res
 ///
 /// # Errors
 /// As [`super::start`].
-pub async fn stage(
-    config: Config,
-    logs: mpsc::Receiver<LogLine>,
-    scenery: Scenery,
-) -> Result<(Running, Stage), StartError> {
+pub async fn stage(config: Config, logs: LogLines, scenery: Scenery) -> Result<(Running, Stage), StartError> {
     let addresses = addresses(&config);
     let mut trouble = scenery.trouble.clone();
     let Begun { running, store, channels } = begin(config, Doors::Staged, Some(logs), None, Some(scenery)).await?;

@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::{Config, ConfigError};
 use crate::ingress::{BodyBudget, Certificates, Channel, Refusals, Spool, Swap};
-use crate::model::{ChannelId, CheckPanel, EventFilter, InboxFilter, LogLine, OperatorName, ProviderKind};
+use crate::model::{ChannelId, CheckPanel, EventFilter, InboxFilter, OperatorName, ProviderKind};
 use crate::store::{Blobs, Options, Pulse, Store, StoreError};
 
 use super::access::{Access, Owner};
@@ -31,7 +31,7 @@ use super::staged::{FIGURES_A_SECOND, Scenery};
 use super::state::{ACTIVITY, Beginning, Engine, INBOX};
 use super::supervisor::{Supervisor, TaskSpec};
 use super::watch::watch_task;
-use super::{Died, Handle, Input, Lock, LockError, Watchdog, doors};
+use super::{Died, Handle, Input, Lock, LockError, LogLines, Watchdog, doors};
 
 /// Inputs that may wait for the loop.
 const INPUTS: usize = 1024;
@@ -105,7 +105,7 @@ impl Running {
 pub async fn start(
     config: Config,
     doors: Doors,
-    logs: Option<mpsc::Receiver<LogLine>>,
+    logs: Option<LogLines>,
     origin: Option<Origin>,
 ) -> Result<Running, StartError> {
     begin(config, doors, logs, origin, None).await.map(|begun| begun.running)
@@ -122,7 +122,7 @@ pub(super) struct Begun {
 pub(super) async fn begin(
     config: Config,
     doors: Doors,
-    logs: Option<mpsc::Receiver<LogLine>>,
+    logs: Option<LogLines>,
     origin: Option<Origin>,
     scenery: Option<Scenery>,
 ) -> Result<Begun, StartError> {
@@ -313,11 +313,11 @@ fn owner() -> Owner {
     }
 }
 
-async fn forward_logs(mut logs: mpsc::Receiver<LogLine>, inputs: mpsc::Sender<Input>, stop: CancellationToken) {
+async fn forward_logs(mut logs: LogLines, inputs: mpsc::Sender<Input>, stop: CancellationToken) {
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
-            line = logs.recv() => {
+            line = logs.next() => {
                 let Some(line) = line else { return };
                 if inputs.send(Input::Log(line)).await.is_err() {
                     return;

@@ -30,6 +30,8 @@ impl LogLevel {
 /// One line.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LogLine {
+    /// Its number since the engine started, counted from 1. A line that is missing came too fast for the engine.
+    pub n: i64,
     /// When.
     pub at: Timestamp,
     /// How much it matters.

@@ -91,6 +91,22 @@ impl App {
                 let request = self.inbox.request();
                 self.rows(request)
             }
+            Action::Find => {
+                self.activity.begin_find();
+                Vec::new()
+            }
+            Action::NextMatch | Action::PreviousMatch => {
+                if !self.activity.go_to_match(action == Action::NextMatch) {
+                    self.toast(Severity::Info, "no more lines match in this direction");
+                }
+                Vec::new()
+            }
+            Action::NextError | Action::PreviousError => {
+                if !self.activity.go_to_error(action == Action::NextError) {
+                    self.toast(Severity::Info, "no more errors in this direction");
+                }
+                Vec::new()
+            }
             Action::ProblemsOnly => {
                 self.health.problems_only = !self.health.problems_only;
                 Vec::new()
@@ -118,6 +134,9 @@ impl App {
                 return self.rows(request);
             }
         }
+        if self.view == View::Activity && self.activity.find.take().is_some() {
+            return Vec::new();
+        }
         if self.view == View::Health && self.health.open.take().is_some() {
             return Vec::new();
         }
@@ -132,6 +151,7 @@ impl App {
         let inner = match self.view {
             View::Inbox => self.inbox.open.is_some() || self.inbox.search.is_some() || self.inbox.channel.is_some(),
             View::Health => self.health.open.is_some(),
+            View::Activity => self.activity.find.is_some(),
             _ => false,
         };
         !inner && self.back.is_empty()
@@ -188,10 +208,8 @@ impl App {
                 self.past()
             }
             View::Activity if self.activity.tab == ActivityTab::Events => {
-                let event = self.snapshot.as_ref().and_then(|snapshot| snapshot.events.get(self.activity.index()));
-                match event {
-                    Some(event) => {
-                        let id = MessageId::from(event.id);
+                match self.activity.events.selected().map(|event| MessageId::from(event.id)) {
+                    Some(id) => {
                         self.go(View::Inbox);
                         self.open_message(id)
                     }
@@ -234,14 +252,8 @@ impl App {
                 Vec::new()
             }
             View::Activity => {
-                let len = self.snapshot.as_ref().map_or(0, |snapshot| match self.activity.tab {
-                    ActivityTab::Events => snapshot.events.len(),
-                    ActivityTab::Refusals => snapshot.rejections.len(),
-                    ActivityTab::Tasks => snapshot.tasks.len(),
-                    ActivityTab::Logs => snapshot.logs.len(),
-                });
-                let index = self.activity.index();
-                self.activity.select(moved(action, index, len, height).unwrap_or(index));
+                let tasks = self.snapshot.as_ref().map_or(0, |snapshot| snapshot.tasks.len());
+                self.activity.scroll(action, tasks);
                 Vec::new()
             }
             _ => Vec::new(),

@@ -130,6 +130,11 @@ actions! {
     Reload = "reload", "reload configuration", "";
     CheckNow = "check_now", "look at the check now", "look now";
     ProblemsOnly = "problems_only", "only checks that are not ok, or all", "problems";
+    Find = "find", "search these lines", "search";
+    NextMatch = "next_match", "next line that matches", "next match";
+    PreviousMatch = "previous_match", "line before that matches", "match before";
+    NextError = "next_error", "next line that says that something failed", "next error";
+    PreviousError = "previous_error", "line before that says that something failed", "";
 }
 
 impl Action {

@@ -1,4 +1,14 @@
-//! Activity as the screen holds it: four lists under tabs.
+//! Activity as the screen holds it: four lists under tabs, and what is searched in them.
+
+use jiff::Timestamp;
+use tui_textarea::TextArea;
+
+use crate::model::{Event, LogLevel, LogLine, Rejection};
+use crate::protocol::{Notice, Snapshot};
+
+use super::action::Action;
+use super::list::moved;
+use super::tail::{Pattern, Tail, Told};
 
 /// The lists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -23,11 +33,39 @@ impl ActivityTab {
     }
 }
 
+/// A search through the lines of a list.
+#[derive(Debug, Default)]
+pub(super) struct Find {
+    pub field: TextArea<'static>,
+    /// Keys go into the field; otherwise they go from match to match.
+    pub typing: bool,
+}
+
+impl Find {
+    pub(super) fn typed(&self) -> &str {
+        self.field.lines().first().map_or("", String::as_str)
+    }
+
+    pub(super) fn pattern(&self) -> Option<Pattern> {
+        Pattern::new(self.typed())
+    }
+}
+
 /// The view's state: which list, and where in each.
 #[derive(Debug, Default)]
 pub(super) struct Activity {
     pub tab: ActivityTab,
-    selected: [usize; 4],
+    pub events: Tail<Event>,
+    pub refusals: Tail<Rejection>,
+    pub logs: Tail<LogLine>,
+    task: usize,
+    pub find: Option<Find>,
+    /// What was searched for last, to begin the next search with.
+    searched: String,
+    /// Rows there is room for.
+    pub height: usize,
+    /// Which run of the engine the lines are of.
+    run: Option<Timestamp>,
 }
 
 impl Activity {
@@ -36,11 +74,183 @@ impl Activity {
         self.tab = ActivityTab::ALL[(self.tab as usize + step) % ActivityTab::ALL.len()];
     }
 
+    /// Takes the newest lines of a snapshot.
+    pub(super) fn refreshed(&mut self, snapshot: &Snapshot) {
+        if self.run.replace(snapshot.started) != Some(snapshot.started) {
+            // Another run of the engine counts its lines anew.
+            self.logs = Tail::default();
+        }
+        self.events.catch_up(&snapshot.events);
+        self.refusals.catch_up(&snapshot.rejections);
+        self.logs.catch_up(&snapshot.logs);
+    }
+
+    /// Takes the lines of a notice.
+    pub(super) fn heard(&mut self, notice: &Notice) {
+        match notice {
+            Notice::Arrived { events, .. } => self.events.take(events),
+            Notice::Rejected(rejections) => self.refusals.take(rejections),
+            Notice::Log(line) => self.logs.take(std::slice::from_ref(line)),
+            _ => {}
+        }
+    }
+
+    /// The list that is shown, unless it is the tasks, which are no lines.
+    fn lines(&mut self) -> Option<&mut dyn Lines> {
+        match self.tab {
+            ActivityTab::Events => Some(&mut self.events),
+            ActivityTab::Refusals => Some(&mut self.refusals),
+            ActivityTab::Tasks => None,
+            ActivityTab::Logs => Some(&mut self.logs),
+        }
+    }
+
     pub(super) fn index(&self) -> usize {
-        self.selected[self.tab as usize]
+        match self.tab {
+            ActivityTab::Events => self.events.index(),
+            ActivityTab::Refusals => self.refusals.index(),
+            ActivityTab::Tasks => self.task,
+            ActivityTab::Logs => self.logs.index(),
+        }
     }
 
     pub(super) fn select(&mut self, index: usize) {
-        self.selected[self.tab as usize] = index;
+        let height = self.height;
+        match self.lines() {
+            Some(lines) => lines.select(index, height),
+            None => self.task = index,
+        }
+    }
+
+    /// Moves the selection; there are `tasks` tasks.
+    pub(super) fn scroll(&mut self, action: Action, tasks: usize) {
+        let height = self.height;
+        match self.lines() {
+            Some(lines) => lines.scroll(action, height),
+            None => self.task = moved(action, self.task, tasks, height).unwrap_or(self.task),
+        }
+    }
+
+    /// Goes to the next line that says that something failed, or the one before; answers whether there is one.
+    pub(super) fn go_to_error(&mut self, forward: bool) -> bool {
+        let height = self.height;
+        self.lines().is_some_and(|lines| lines.go_to_error(forward, height))
+    }
+
+    /// Goes to the next match of the search, or the one before; answers whether there is one.
+    pub(super) fn go_to_match(&mut self, forward: bool) -> bool {
+        let height = self.height;
+        let Some(pattern) = self.find.as_ref().and_then(Find::pattern) else { return false };
+        self.lines().is_some_and(|lines| lines.go_to_match(&pattern, forward, height))
+    }
+
+    /// Whether there is something to search through.
+    pub(super) fn has_lines(&self) -> bool {
+        self.tab != ActivityTab::Tasks
+    }
+
+    /// Begins a search with what was searched for last, or types on in the one there is.
+    pub(super) fn begin_find(&mut self) {
+        let last = &self.searched;
+        let find = self.find.get_or_insert_with(|| {
+            let mut field = TextArea::from([last.as_str()]);
+            field.select_all();
+            Find { field, typing: true }
+        });
+        find.typing = true;
+    }
+
+    /// The search stays, and keys go from match to match: first to the last one above.
+    pub(super) fn end_typing(&mut self) {
+        let Some(find) = &mut self.find else { return };
+        find.typing = false;
+        find.field.cancel_selection();
+        self.searched = find.typed().to_owned();
+        let Some(pattern) = find.pattern() else {
+            self.find = None;
+            return;
+        };
+        let height = self.height;
+        if let Some(lines) = self.lines()
+            && lines.matches(&pattern).1.is_none()
+            && !lines.go_to_match(&pattern, false, height)
+        {
+            lines.go_to_match(&pattern, true, height);
+        }
+    }
+}
+
+/// What all lists of lines can do.
+trait Lines {
+    fn select(&mut self, index: usize, height: usize);
+    fn scroll(&mut self, action: Action, height: usize);
+    fn go_to_error(&mut self, forward: bool, height: usize) -> bool;
+    fn go_to_match(&mut self, pattern: &Pattern, forward: bool, height: usize) -> bool;
+    fn matches(&self, pattern: &Pattern) -> (usize, Option<usize>);
+}
+
+impl<T: Told> Lines for Tail<T> {
+    fn select(&mut self, index: usize, height: usize) {
+        Self::select(self, index, height);
+    }
+
+    fn scroll(&mut self, action: Action, height: usize) {
+        self.move_by(action, height);
+    }
+
+    fn go_to_error(&mut self, forward: bool, height: usize) -> bool {
+        self.go_to(forward, height, T::is_error)
+    }
+
+    fn go_to_match(&mut self, pattern: &Pattern, forward: bool, height: usize) -> bool {
+        self.go_to(forward, height, |line| pattern.is_in(&line.text()))
+    }
+
+    fn matches(&self, pattern: &Pattern) -> (usize, Option<usize>) {
+        Self::matches(self, pattern)
+    }
+}
+
+impl Told for Event {
+    fn number(&self) -> Option<i64> {
+        Some(self.seq)
+    }
+
+    fn text(&self) -> String {
+        let about = self.cause.as_deref().or(self.subject.as_deref()).unwrap_or_default();
+        format!("{} {} {} {} {about}", self.channel, self.state.as_str(), self.assurance.as_str(), self.kind)
+    }
+
+    fn is_error(&self) -> bool {
+        self.cause.is_some()
+    }
+}
+
+impl Told for Rejection {
+    fn number(&self) -> Option<i64> {
+        None
+    }
+
+    fn text(&self) -> String {
+        let channel = self.channel.as_deref().unwrap_or("-");
+        format!("{channel} {} {} {}", self.reason, self.source, self.detail)
+    }
+
+    fn is_error(&self) -> bool {
+        self.alarm
+    }
+}
+
+impl Told for LogLine {
+    fn number(&self) -> Option<i64> {
+        Some(self.n)
+    }
+
+    fn text(&self) -> String {
+        format!("{} {}", self.level.as_str(), self.text)
+    }
+
+    fn is_error(&self) -> bool {
+        self.level == LogLevel::Error
     }
 }

@@ -28,6 +28,14 @@ impl App {
                 (!tabs).then(|| "nothing here has tabs".to_owned())
             }
             Action::Back => self.is_top().then(|| "there is nothing to leave here; Q quits".to_owned()),
+            Action::Find | Action::NextError | Action::PreviousError => {
+                let lines = self.view == View::Activity && self.activity.has_lines();
+                (!lines).then(|| "there are no lines here; go to Activity".to_owned())
+            }
+            Action::NextMatch | Action::PreviousMatch => {
+                let active = self.view == View::Activity && self.activity.find.is_some();
+                (!active).then(|| "nothing is searched for in these lines".to_owned())
+            }
             Action::Filter => (self.view != View::Inbox || self.inbox.open.is_some())
                 .then(|| "this filters the list of messages; go to Inbox".to_owned()),
             Action::ProblemsOnly => (self.view != View::Health || self.health.open.is_some())
@@ -117,15 +125,13 @@ impl App {
                 Some(_) => Some("the check is open already".to_owned()),
                 None => self.health.target(self.checks()).is_none().then(|| "no check is selected".to_owned()),
             },
-            View::Activity if self.activity.tab == ActivityTab::Events => {
-                match snapshot.and_then(|snapshot| snapshot.events.get(self.activity.index())) {
-                    None => Some("no event is selected".to_owned()),
-                    Some(event) if event.cause.is_some() => {
-                        Some(format!("a dead letter has no message; aurora events show {}", event.id))
-                    }
-                    Some(_) => None,
+            View::Activity if self.activity.tab == ActivityTab::Events => match self.activity.events.selected() {
+                None => Some("no event is selected".to_owned()),
+                Some(event) if event.cause.is_some() => {
+                    Some(format!("a dead letter has no message; aurora events show {}", event.id))
                 }
-            }
+                Some(_) => None,
+            },
             View::Activity => Some("only events can be opened, as their messages".to_owned()),
             _ => Some("nothing is selected".to_owned()),
         }

@@ -9,7 +9,7 @@ use crate::model::{CheckId, Identity, KeyOverrides, Mark, MessageId, short_durat
 use crate::protocol::{Link, Notice, Refusal, Reply, Request, Severity, Snapshot, Update};
 
 use super::action::{Action, View};
-use super::activity::{Activity, ActivityTab};
+use super::activity::Activity;
 use super::health::Health;
 use super::inbox::Inbox;
 use super::input::{Answer, PASTE_MAX};
@@ -205,6 +205,7 @@ impl App {
         self.now = now;
         let commands = self.take(msg);
         self.inbox.list.looked_at(self.view == View::Inbox);
+        self.activity.height = self.list_height();
         if let Some(open) = &mut self.inbox.open {
             let body = view::message::body_area(self.size);
             open.wrap((body.width, body.height));
@@ -248,10 +249,11 @@ impl App {
             View::Channels => &[Context::Channels, Context::List],
             View::Health if self.health.open.is_some() => &[Context::Check, Context::List],
             View::Health => &[Context::Health, Context::List],
-            View::Activity if self.activity.tab == ActivityTab::Tasks => {
-                &[Context::Tasks, Context::Activity, Context::List]
+            View::Activity if self.activity.find.is_some() => {
+                &[Context::Matches, Context::Lines, Context::Activity, Context::List]
             }
-            View::Activity => &[Context::Activity, Context::List],
+            View::Activity if self.activity.has_lines() => &[Context::Lines, Context::Activity, Context::List],
+            View::Activity => &[Context::Tasks, Context::Activity, Context::List],
             _ => &[],
         };
         [inner, &[Context::Global]].concat()
@@ -278,6 +280,7 @@ impl App {
                 self.heard = self.now;
                 self.take_keys(&snapshot.config.keys);
                 let request = self.inbox.refreshed(&snapshot.inbox);
+                self.activity.refreshed(&snapshot);
                 self.snapshot = Some(snapshot);
                 // A snapshot follows every greeting and every reload; either may have changed it.
                 let mut commands = vec![Cmd::Ask(Purpose::Who, Request::WhoAmI)];
@@ -311,6 +314,7 @@ impl App {
         if let Some(snapshot) = &mut self.snapshot {
             snapshot.apply(notice);
         }
+        self.activity.heard(notice);
         match notice {
             Notice::Arrived { rows, omitted, .. } => {
                 if let Some(request) = self.inbox.arrived(rows, *omitted) {
@@ -430,6 +434,12 @@ impl App {
                 {
                     return commands;
                 }
+                if self.view == View::Activity
+                    && self.activity.find.as_ref().is_some_and(|find| find.typing)
+                    && let Some(commands) = self.key_in_find(key)
+                {
+                    return commands;
+                }
                 self.press(key)
             }
         }
@@ -446,6 +456,10 @@ impl App {
             search.field.insert_str(text);
             let request = self.inbox.request();
             return self.rows(request);
+        } else if self.view == View::Activity
+            && let Some(find) = self.activity.find.as_mut().filter(|find| find.typing)
+        {
+            find.field.insert_str(text);
         }
         Vec::new()
     }
@@ -492,6 +506,25 @@ impl App {
         }
         self.overlay = Some(Overlay::Palette(palette));
         Vec::new()
+    }
+
+    /// Keys while a search through lines is typed; `None` where the key moves as always.
+    fn key_in_find(&mut self, key: KeyEvent) -> Option<Vec<Cmd>> {
+        match key.code {
+            KeyCode::Esc => self.activity.find = None,
+            KeyCode::Enter => self.activity.end_typing(),
+            KeyCode::Down | KeyCode::Up | KeyCode::PageDown | KeyCode::PageUp => {
+                self.activity.end_typing();
+                return None;
+            }
+            KeyCode::Char('c' | 'z' | 'l') if key.modifiers.contains(KeyModifiers::CONTROL) => return None,
+            _ => {
+                if let Some(find) = &mut self.activity.find {
+                    type_into(&mut find.field, key);
+                }
+            }
+        }
+        Some(Vec::new())
     }
 
     /// Keys while a search is typed; `None` where the key moves or opens as always.

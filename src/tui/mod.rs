@@ -32,6 +32,7 @@ mod sample;
 mod saving;
 mod screen;
 mod styles;
+mod tail;
 mod terminal;
 mod urgent;
 mod view;

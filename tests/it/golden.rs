@@ -5,7 +5,7 @@ use aurora::model::{
     Assurance, Attachment, ChannelPanel, ChannelState, Event, EventId, EventState, KeyOverrides, LogLevel, LogLine,
     Marks, Message, MessageId, MessageRow, ProviderKind, Rejection, TaskState, TaskStatus,
 };
-use aurora::protocol::{Bytes, ConfigStatus, Link, Reply, Request, Snapshot, Update};
+use aurora::protocol::{Bytes, ConfigStatus, Link, Notice, Reply, Request, Snapshot, Update};
 use aurora::tui::{App, Cmd, ColourMode, Look, Msg, Purpose, Save};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use jiff::Timestamp;
@@ -134,6 +134,7 @@ pub fn snapshot() -> Snapshot {
             last: at(-300),
         }],
         logs: vec![LogLine {
+            n: 1,
             at: at(-7_000),
             level: LogLevel::Info,
             target: "aurora".into(),
@@ -248,6 +249,42 @@ fn activity_tasks() {
 #[test]
 fn activity_refusals() {
     shot("activity_refusals", "8\t", false);
+}
+
+/// The logs with a hole in them, pinned while more came, and searched.
+fn logs(size: (u16, u16), keys: &str) -> Stage {
+    let mut stage = Stage::new(size, ColourMode::Sixteen, false).keys("8\t\t\t");
+    let line = |n: i64| LogLine {
+        n,
+        at: at(-30),
+        level: if n % 9 == 0 { LogLevel::Error } else { LogLevel::Info },
+        target: "aurora".into(),
+        text: format!("{} of delivery {n}", if n % 9 == 0 { "Timeout" } else { "end" }),
+    };
+    for n in (2..40).chain(1_244..1_250) {
+        stage.app.update(Msg::Update(Update::Notice(Notice::Log(line(n)))), at(0));
+    }
+    stage = stage.keys(keys);
+    for n in 1_250..1_562 {
+        stage.app.update(Msg::Update(Update::Notice(Notice::Log(line(n)))), at(0));
+    }
+    stage
+}
+
+#[test]
+fn logs_stay_where_they_are_while_more_come() {
+    for size in [(80, 24), (120, 40), (60, 18)] {
+        let name = format!("logs_paused_{}x{}", size.0, size.1);
+        insta::assert_snapshot!(name, logs(size, "kk").draw().backend());
+        let name = format!("logs_searched_{}x{}", size.0, size.1);
+        insta::assert_snapshot!(name, logs(size, "/timeout\rn").draw().backend());
+    }
+    let text = |keys: &str| logs((80, 24), keys).draw().backend().to_string();
+    assert!(text("kkG").contains("delivery 1561"), "at the end the newest are followed");
+    let stage = logs((80, 24), "k").keys("G");
+    assert!(stage.draw().backend().to_string().contains("delivery 1561"));
+    assert!(text("EE").contains("Timeout of delivery 36"), "errors lead from one to the other");
+    assert!(text("/timeout\rNNNN").contains("no more lines match"));
 }
 
 #[test]

@@ -8,40 +8,97 @@ use ratatui::widgets::Paragraph;
 use crate::model::{Event, EventState, LogLine, Rejection, TaskStatus, age};
 use crate::screen;
 
-use super::super::activity::ActivityTab;
+use super::super::activity::{Activity, ActivityTab};
 use super::super::app::App;
+use super::super::tail::{Row, Tail, Told};
 use super::parts::{fit, heading, list};
 
+/// From this width on, what belongs to the list is said in whole sentences.
+const WIDE: u16 = 80;
+
 pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
-    let look = &app.look;
-    let mut tabs = vec![Span::styled("Activity  ", look.title)];
-    for tab in ActivityTab::ALL {
-        tabs.push(Span::styled(
-            format!(" {} ", tab.name()),
-            if tab == app.activity.tab { look.tab } else { look.muted },
-        ));
-    }
-    let area = heading(Line::from(tabs), frame, area);
+    let area = heading(title(app, area.width), frame, area);
     let Some(snapshot) = &app.snapshot else { return };
-    let selected = app.activity.index();
-    let empty = match app.activity.tab {
-        ActivityTab::Events if snapshot.events.is_empty() => "no events yet",
-        ActivityTab::Refusals if snapshot.rejections.is_empty() => "nothing was refused",
-        ActivityTab::Tasks if snapshot.tasks.is_empty() => "no tasks run",
-        ActivityTab::Logs if snapshot.logs.is_empty() => "nothing was logged",
-        _ => "",
-    };
-    if !empty.is_empty() {
-        return frame.render_widget(Paragraph::new(Span::styled(format!("  {empty}"), look.muted)), area);
-    }
-    match app.activity.tab {
-        ActivityTab::Events => list(look, &snapshot.events, selected, frame, area, |row, width| event(app, row, width)),
-        ActivityTab::Refusals => {
-            list(look, &snapshot.rejections, selected, frame, area, |row, width| refusal(app, row, width));
+    let activity = &app.activity;
+    match activity.tab {
+        ActivityTab::Events => lines(app, &activity.events, "no events yet", frame, area, event),
+        ActivityTab::Refusals => lines(app, &activity.refusals, "nothing was refused", frame, area, refusal),
+        ActivityTab::Logs => lines(app, &activity.logs, "nothing was logged", frame, area, log),
+        ActivityTab::Tasks if snapshot.tasks.is_empty() => empty(app, "no tasks run", frame, area),
+        ActivityTab::Tasks => {
+            list(&app.look, &snapshot.tasks, activity.index(), frame, area, |row, width| task(app, row, width));
         }
-        ActivityTab::Tasks => list(look, &snapshot.tasks, selected, frame, area, |row, width| task(app, row, width)),
-        ActivityTab::Logs => list(look, &snapshot.logs, selected, frame, area, |row, width| log(app, row, width)),
     }
+}
+
+/// The tabs, then what is searched or whether the view is pinned.
+fn title(app: &App, width: u16) -> Line<'static> {
+    let (look, activity) = (&app.look, &app.activity);
+    let wide = width >= WIDE;
+    let mut spans = vec![Span::styled("Activity  ", look.title)];
+    for tab in ActivityTab::ALL {
+        if wide || activity.find.is_none() || tab == activity.tab {
+            let style = if tab == activity.tab { look.tab } else { look.muted };
+            spans.push(Span::styled(format!(" {} ", tab.name()), style));
+        }
+    }
+    let (paused, matches) = match activity.tab {
+        ActivityTab::Events => about(activity, &activity.events),
+        ActivityTab::Refusals => about(activity, &activity.refusals),
+        ActivityTab::Logs => about(activity, &activity.logs),
+        ActivityTab::Tasks => (None, None),
+    };
+    if let (Some(find), Some((count, at))) = (&activity.find, matches) {
+        spans.push(Span::styled("  /", look.key));
+        spans.push(Span::styled(screen::line(find.typed()), look.text));
+        if find.typing {
+            spans.push(Span::styled(" ", look.selected));
+        }
+        let at = at.map_or_else(String::new, |at| format!("{at} of "));
+        let style = if count == 0 { look.warn } else { look.muted };
+        spans.push(Span::styled(format!("  {at}{count} found"), style));
+    }
+    if let Some(new) = paused {
+        let text = if wide && matches.is_none() {
+            format!("  paused, {new} new, G to follow")
+        } else {
+            format!("  paused +{new}")
+        };
+        spans.push(Span::styled(text, look.warn));
+    }
+    Line::from(spans)
+}
+
+/// How many lines came since the view was pinned, and how many match, at which of them the selection is.
+fn about<T: Told>(activity: &Activity, tail: &Tail<T>) -> (Option<u64>, Option<(usize, Option<usize>)>) {
+    let find = activity.find.as_ref();
+    (tail.paused(), find.map(|find| find.pattern().map_or((0, None), |pattern| tail.matches(&pattern))))
+}
+
+fn empty(app: &App, why: &str, frame: &mut Frame<'_>, area: Rect) {
+    frame.render_widget(Paragraph::new(Span::styled(format!("  {why}"), app.look.muted)), area);
+}
+
+fn lines<T: Told>(
+    app: &App,
+    tail: &Tail<T>,
+    none: &str,
+    frame: &mut Frame<'_>,
+    area: Rect,
+    draw: impl Fn(&App, &T, usize) -> Line<'static>,
+) {
+    if tail.rows().is_empty() {
+        return empty(app, none, frame, area);
+    }
+    let first = tail.first(usize::from(area.height));
+    let rows: Vec<&Row<T>> = tail.rows().iter().skip(first).take(usize::from(area.height)).collect();
+    list(&app.look, &rows, tail.index() - first, frame, area, |row, width| match row {
+        Row::Told(line) => draw(app, line, width),
+        Row::Skipped(count) => {
+            let count = count.map_or_else(|| "some".to_owned(), |count| count.to_string());
+            Line::styled(format!("     -- {count} lines skipped --"), app.look.warn)
+        }
+    });
 }
 
 fn event(app: &App, event: &Event, width: usize) -> Line<'static> {
