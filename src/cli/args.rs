@@ -7,7 +7,8 @@ use jiff::Timestamp;
 
 use crate::demo::Scene;
 use crate::model::{
-    ChannelId, CheckId, ContactId, EventFilter, EventId, InboxFilter, MessageId, OperatorName, Role, Scope, TokenId,
+    ActId, ChannelId, CheckId, ContactId, EventFilter, EventId, InboxFilter, Item, Label, OperatorName, Role, Scope,
+    TokenId,
 };
 
 use super::moment;
@@ -289,17 +290,20 @@ pub(super) enum InboxCommand {
     List {
         #[command(flatten)]
         filter: InboxArgs,
+        /// Conversations instead, unread ones first
+        #[arg(long)]
+        conversations: bool,
         /// How many at most
         #[arg(long, default_value_t = 100)]
         limit: usize,
         #[command(flatten)]
         json: Json,
     },
-    /// Show one message
+    /// Show one message, or a conversation with its notes
     Show {
         /// Its id
-        id: MessageId,
-        /// Write the files that came with it into this directory; no file is ever overwritten
+        id: Item,
+        /// Write the files that came with a message into this directory; no file is ever overwritten
         #[arg(long, value_name = "DIR")]
         save: Option<PathBuf>,
         #[command(flatten)]
@@ -324,14 +328,58 @@ pub(super) enum InboxCommand {
         #[command(flatten)]
         filter: InboxArgs,
     },
-    /// Take messages: everybody sees who has them
+    /// Take conversations or messages: everybody sees who has them
     Ack {
         /// Their ids
-        #[arg(required = true)]
-        ids: Vec<MessageId>,
+        #[arg(required = true, value_name = "ID")]
+        ids: Vec<Item>,
         /// Give them back instead
         #[arg(long)]
         undo: bool,
+    },
+    /// Put conversations out of sight; a new message brings them back
+    Snooze {
+        /// Their ids, or those of messages in them
+        #[arg(required = true, value_name = "ID")]
+        ids: Vec<Item>,
+        /// Until when: 1h, 18:00, `tomorrow 9:00`, monday, `next week`, 2030-01-31, until-reply; now brings them back
+        when: String,
+    },
+    /// Give conversations to an operator
+    Assign {
+        /// Their ids, or those of messages in them
+        #[arg(required = true, value_name = "ID")]
+        ids: Vec<Item>,
+        /// To whom: an operator, me, or nobody
+        who: String,
+    },
+    /// Put a label on conversations
+    Label {
+        /// Their ids, or those of messages in them
+        #[arg(required = true, value_name = "ID")]
+        ids: Vec<Item>,
+        /// Which: 1 to 32 letters, digits and `. _ -`
+        label: Label,
+        /// Take it off instead
+        #[arg(long)]
+        remove: bool,
+    },
+    /// Write a note beside a conversation; it never leaves aurora
+    Note {
+        /// Its id, or that of a message in it
+        id: Item,
+        /// What it says, at most 4096 bytes
+        text: String,
+    },
+    /// Undo an act within 10 seconds, where nobody has changed anything since
+    Undo {
+        /// Its id, as the command printed it
+        id: ActId,
+    },
+    /// Print matching messages in full, one JSON object a line, newest first
+    Export {
+        #[command(flatten)]
+        filter: InboxArgs,
     },
 }
 

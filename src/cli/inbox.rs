@@ -3,17 +3,21 @@
 use jiff::Timestamp;
 
 use crate::config::Config;
-use crate::model::{Mark, Message, MessageRow, Order, age};
+use crate::model::{Act, Item, Message, MessageRow, Order, age};
 use crate::protocol::{Reply, Request};
 
 use super::args::{self, Global, InboxCommand};
 use super::exit::{Exit, Failure, Outcome};
 use super::session::{Session, ask, unexpected};
-use super::{output, save};
+use super::{desk, export, output, save};
 
 pub(super) async fn run(command: InboxCommand, config: &Config, global: &Global) -> Outcome {
     match command {
-        InboxCommand::List { filter, limit, json } => {
+        InboxCommand::List { filter, conversations: true, limit, json } => {
+            let request = Request::Conversations { filter: filter.into(), before: None, limit };
+            desk::list(ask(config, global, request).await?, json.json)?;
+        }
+        InboxCommand::List { filter, conversations: false, limit, json } => {
             let request = Request::Inbox { filter: filter.into(), before: None, limit };
             list(config, global, request, limit, json.json).await?;
         }
@@ -26,32 +30,38 @@ pub(super) async fn run(command: InboxCommand, config: &Config, global: &Global)
             let request = Request::Search { filter, order, before: None, limit };
             list(config, global, request, limit, json.json).await?;
         }
-        InboxCommand::Show { id, save: Some(dir), json } => save::run(config, global, id, &dir, json.json).await?,
-        InboxCommand::Show { id, save: None, json } => match ask(config, global, Request::Message(id)).await? {
-            Reply::Message(None) => return Err(Failure::new(Exit::Failed, format!("no message has the id {id}"))),
-            Reply::Message(Some(message)) if json.json => output::json(&message)?,
-            Reply::Message(Some(message)) => show(&message)?,
-            reply => return Err(unexpected(&reply)),
-        },
+        InboxCommand::Show { id: Item::Message(id), save: Some(dir), json } => {
+            save::run(config, global, id, &dir, json.json).await?;
+        }
+        InboxCommand::Show { id: Item::Message(id), save: None, json } => {
+            match ask(config, global, Request::Message(id)).await? {
+                Reply::Message(None) => return Err(Failure::new(Exit::Failed, format!("no message has the id {id}"))),
+                Reply::Message(Some(message)) if json.json => output::json(&message)?,
+                Reply::Message(Some(message)) => show(&message)?,
+                reply => return Err(unexpected(&reply)),
+            }
+        }
+        InboxCommand::Show { save: Some(_), .. } => {
+            return Err(Failure::new(Exit::Usage, "files come with messages; name one".to_owned()));
+        }
+        InboxCommand::Show { id: Item::Conversation(id), save: None, json } => {
+            desk::show(config, global, id, json.json).await?;
+        }
         InboxCommand::Count { filter } => match ask(config, global, Request::InboxCount(filter.into())).await? {
             Reply::Count(count) => output::line(&count.to_string())?,
             reply => return Err(unexpected(&reply)),
         },
         InboxCommand::Ack { ids, undo } => {
-            let asked = ids.len();
-            let mark = if undo { Mark::Unack } else { Mark::Ack };
-            match ask(config, global, Request::Mark { ids, mark }).await? {
-                Reply::Marked(marked) if marked.len() < asked => {
-                    let text =
-                        format!("{} of {asked} messages are not known; the others were marked", asked - marked.len());
-                    return Err(Failure::new(Exit::Failed, text));
-                }
-                Reply::Marked(marked) => {
-                    output::line(&format!("{} {}", marked.len(), if undo { "given back" } else { "taken" }))?;
-                }
-                reply => return Err(unexpected(&reply)),
-            }
+            desk::act(config, global, ids, if undo { Act::Unack } else { Act::Ack }).await?;
         }
+        InboxCommand::Snooze { ids, when } => desk::act(config, global, ids, desk::snooze(&when)?).await?,
+        InboxCommand::Assign { ids, who } => desk::assign(config, global, ids, &who).await?,
+        InboxCommand::Label { ids, label, remove } => {
+            desk::act(config, global, ids, if remove { Act::Unlabel(label) } else { Act::Label(label) }).await?;
+        }
+        InboxCommand::Note { id, text } => desk::act(config, global, vec![id], Act::Note(text)).await?,
+        InboxCommand::Undo { id } => desk::undo(config, global, id).await?,
+        InboxCommand::Export { filter } => export::run(config, global, &filter.into()).await?,
     }
     Ok(Exit::Fine)
 }

@@ -1,6 +1,7 @@
 //! The only door to an engine for the TUI and the commands: embedded in this process, over its socket, or over
 //! ssh to the socket on another machine.
 
+mod act;
 mod attached;
 mod download;
 mod handle;
@@ -10,6 +11,7 @@ mod relay;
 mod ssh;
 mod target;
 
+pub use act::act_id;
 pub use download::Download;
 pub use handle::Client;
 pub use line::AttachError;

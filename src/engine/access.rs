@@ -118,6 +118,18 @@ impl Access {
         Ok(identity)
     }
 
+    /// Everybody who may be given something: the operators of the configuration, and the owner.
+    pub(super) fn operators(&self) -> Vec<OperatorName> {
+        let mut names: Vec<OperatorName> = self.operators.keys().cloned().collect();
+        // An operator with the owner's uid is the owner.
+        if self.operators.values().all(|operator| operator.unix != Some(self.owner.uid)) {
+            names.push(self.owner.name.clone());
+        }
+        names.sort();
+        names.dedup();
+        names
+    }
+
     fn is_owner(&self, uid: u32) -> bool {
         uid == self.owner.uid || uid == 0
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::model::{ContactId, Mark, MessageId, Order, Rejection};
+use crate::model::{ContactId, Order, Rejection};
 use crate::protocol::{Bytes, ClientId, FullEvent, Refusal, Reply, Request, RequestId};
 use crate::store::{Store, StoreError};
 
@@ -16,6 +16,8 @@ use super::{Aftermath, Input, Occasion, TokenEffect, mint};
 
 /// Answers at once at most; a client that asks for more gets this many and asks again.
 const PAGE_MAX: usize = 1_000;
+/// Messages of a conversation in one answer: their texts come along.
+const MESSAGES_MAX: usize = 200;
 /// Bytes of an attachment in one answer.
 const ATTACHMENT_PART: usize = 1 << 20;
 
@@ -35,25 +37,6 @@ impl Driver {
         self.answer(client, id, async move {
             let read = blocking(move || Ok(read(&store, request))).await;
             Ok((read.and_then(|reply| reply).map_err(failed)?, None))
-        })
-    }
-
-    /// Puts `mark` on messages.
-    pub(super) fn mark(
-        &self,
-        client: ClientId,
-        id: RequestId,
-        ids: Vec<MessageId>,
-        mark: Mark,
-        who: String,
-    ) -> Vec<Input> {
-        let store = Arc::clone(&self.store);
-        self.answer_in_turn(client, id, async move {
-            let (marks, unread) = store.mark(ids, mark, who, Timestamp::now()).await.map_err(failed)?;
-            if marks.is_empty() {
-                return Err(Refusal::Unknown("no such message".to_owned()));
-            }
-            Ok((Reply::Marked(marks.clone()), Some(Aftermath::Marked { marks, unread })))
         })
     }
 
@@ -149,7 +132,7 @@ impl Driver {
 
     /// The same for what changes counts. It has the turn until the loop is told, so that a reload counts either with
     /// it or before it. Nobody holds the turn for longer than a batch takes.
-    fn answer_in_turn(
+    pub(super) fn answer_in_turn(
         &self,
         client: ClientId,
         id: RequestId,
@@ -204,6 +187,13 @@ fn read(store: &Store, request: Request) -> Result<Reply, StoreError> {
         Request::Search { filter, order: Order::Best, before, limit } => {
             Reply::Page(store.best(&filter, before, limit.min(PAGE_MAX))?)
         }
+        Request::Conversations { filter, before, limit } => {
+            Reply::Conversations(store.conversations(&filter, before, limit.min(PAGE_MAX))?)
+        }
+        Request::Conversation { id, before, limit } => {
+            Reply::Conversation(store.conversation(id, before, limit.min(MESSAGES_MAX))?.map(Box::new))
+        }
+        Request::Labels => Reply::Labels(store.labels()?),
         Request::Message(id) => Reply::Message(store.message(id)?.map(Box::new)),
         Request::Contacts { filter, limit } => Reply::Contacts(store.contacts(&filter, limit.min(PAGE_MAX))?),
         Request::Contact(id) => Reply::Contact(store.contact(id)?.map(Box::new)),
@@ -217,6 +207,9 @@ fn read(store: &Store, request: Request) -> Result<Reply, StoreError> {
         | Request::Health
         | Request::Attachment { .. }
         | Request::Mark { .. }
+        | Request::Act { .. }
+        | Request::Undo(_)
+        | Request::Operators
         | Request::SetVip { .. }
         | Request::CheckNow(_)
         | Request::Replay(_)
@@ -238,8 +231,10 @@ mod tests {
 
     use crate::config;
     use crate::ingress::Swap;
-    use crate::store::{Blobs, Options};
+    use crate::model::{Act, ActId};
+    use crate::store::{ActOrder, Blobs, Options};
 
+    use super::super::ActAnswer;
     use super::super::checks::{CheckSet, Checks};
     use super::super::projector::{Projector, Reading};
     use super::super::reading_mark::ReadingMark;
@@ -247,7 +242,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_mark_has_the_turn_until_the_loop_is_told() {
+    async fn an_act_has_the_turn_until_the_loop_is_told() {
         let dir = tempfile::tempdir().expect("temp dir");
         let config = config::parse("", None).expect("defaults");
         let store = Arc::new(Store::open(dir.path(), Options::default()).expect("a store"));
@@ -267,8 +262,9 @@ mod tests {
         let driver = Driver::new(store, Arc::clone(&projector), supervisor, None, checks, inputs.clone());
 
         let turn = projector.turn.lock().await;
-        let ids = vec![MessageId::from_uuid(uuid::Uuid::nil())];
-        driver.mark(ClientId(1), RequestId(1), ids, Mark::Read, "otto".to_owned());
+        let order =
+            ActOrder { id: ActId::from_uuid(uuid::Uuid::nil()), on: Vec::new(), act: Act::Read, who: "otto".to_owned() };
+        driver.act(ClientId(1), RequestId(1), order, ActAnswer::Acted);
         tokio::time::sleep(Duration::from_millis(100)).await;
         assert!(received.try_recv().is_err(), "a reload counts: it waits");
         inputs.send(Input::Tick).await.expect("there is room for one");

@@ -2,11 +2,11 @@
 
 use jiff::Timestamp;
 
-use crate::model::Identity;
+use crate::model::{Act, Identity};
 use crate::policy;
 use crate::protocol::{ClientId, Notice, Refusal, Reply, Request, RequestId, Update};
 
-use super::{Credential, Effect, Engine, Occasion, TokenEffect};
+use super::{ActAnswer, Credential, Effect, Engine, Occasion, TokenEffect, desk};
 
 #[derive(Debug)]
 pub(super) struct Follower {
@@ -96,8 +96,21 @@ impl Engine {
                 "no token has the id {token}; `aurora access token list` names them"
             )))),
             Request::Snapshot => answer(Ok(Reply::Snapshot(Box::new(self.snapshot(now))))),
+            Request::Operators => answer(Ok(Reply::Operators(self.access.operators()))),
+            Request::Act { act: Act::Assign(name), .. }
+                if name != identity.operator && !self.access.operators().contains(&name) =>
+            {
+                let names: Vec<String> = self.access.operators().iter().map(ToString::to_string).collect();
+                answer(Err(Refusal::Unknown(format!("no operator is called {name}; there are {}", names.join(", ")))))
+            }
+            Request::Act { id: act, on, act: what } => match desk::order(act, on, what, &identity.operator, now) {
+                Ok(order) => vec![Effect::Act { client, id, order, answer: ActAnswer::Acted }],
+                Err(why) => answer(Err(Refusal::Failed(why))),
+            },
+            Request::Undo(act) => vec![Effect::Undo { client, id, act, who: identity.operator.clone() }],
             Request::Mark { ids, mark } => {
-                vec![Effect::Mark { client, id, ids, mark, who: identity.operator.clone() }]
+                let order = desk::marks(ids, mark, &identity.operator);
+                vec![Effect::Act { client, id, order, answer: ActAnswer::Marks }]
             }
             Request::SetVip { id: contact, vip } => vec![Effect::SetVip { client, id, contact, vip }],
             Request::Replay(filter) => vec![Effect::Replay { client, id, filter }],

@@ -89,7 +89,9 @@ impl Driver {
                 let reply = Update::Reply { id, reply: Ok(Reply::Figures(figures)) };
                 self.send(client, reply).into_iter().collect()
             }
-            Effect::Mark { client, id, ids, mark, who } => self.mark(client, id, ids, mark, who.as_str().to_owned()),
+            Effect::Act { client, id, order, answer } => self.act(client, id, order, answer),
+            Effect::Undo { client, id, act, who } => self.undo(client, id, act, who),
+            Effect::Wake => self.wake(),
             Effect::SetVip { client, id, contact, vip } => self.set_vip(client, id, contact, vip),
             Effect::Replay { client, id, filter } => {
                 let projector = Arc::clone(&self.projector);

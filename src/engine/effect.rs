@@ -2,8 +2,9 @@
 
 use jiff::Timestamp;
 
-use crate::model::{CheckId, ContactId, EventFilter, Identity, Mark, MessageId, OperatorName, Rejection, TokenId};
+use crate::model::{ActId, CheckId, ContactId, EventFilter, Identity, OperatorName, Rejection, TokenId};
 use crate::protocol::{ClientId, Figures, Notice, Request, RequestId, Update};
+use crate::store::ActOrder;
 
 use super::TurnedAway;
 use super::access::Grant;
@@ -37,19 +38,30 @@ pub enum Effect {
         /// What the engine knows.
         figures: Box<Figures>,
     },
-    /// Put a mark on messages.
-    Mark {
+    /// Do something to conversations and messages.
+    Act {
         /// Who asks.
         client: ClientId,
         /// The number of the request.
         id: RequestId,
-        /// Which messages.
-        ids: Vec<MessageId>,
-        /// Which mark.
-        mark: Mark,
-        /// Who acts.
+        /// What is to be done.
+        order: ActOrder,
+        /// What the client hears.
+        answer: ActAnswer,
+    },
+    /// Undo an act.
+    Undo {
+        /// Who asks.
+        client: ClientId,
+        /// The number of the request.
+        id: RequestId,
+        /// Which act.
+        act: ActId,
+        /// Who undoes it.
         who: OperatorName,
     },
+    /// Bring back what is snoozed no longer.
+    Wake,
     /// Make a contact a VIP or not.
     SetVip {
         /// Who asks.
@@ -98,6 +110,15 @@ pub enum Occasion {
     Asked,
     /// It was refused before and is tried again.
     Again,
+}
+
+/// What a client hears of its act.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ActAnswer {
+    /// What became of it.
+    Acted,
+    /// The marks its messages have now.
+    Marks,
 }
 
 /// One thing to do about tokens.

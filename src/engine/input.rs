@@ -7,11 +7,11 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::config::Config;
 use crate::model::{
-    ChannelId, CheckPanel, ContactId, Identity, LogLine, Marks, MessageRow, Rejection, StoreTrouble, TaskStatus, Token,
+    ChannelId, CheckPanel, ContactId, Identity, LogLine, MessageRow, Rejection, StoreTrouble, TaskStatus, Token,
     TokenHash, TokenId,
 };
 use crate::protocol::{ClientId, ConfigFault, Refusal, Reply, Request, RequestId, Update};
-use crate::store::{ChannelCounts, Projected, Unread};
+use crate::store::{ChannelCounts, DeskWork, Projected, Unread};
 
 use super::{Credential, TurnedAway};
 
@@ -77,6 +77,8 @@ pub enum Input {
     Reloaded(Result<Box<Taken>, ConfigFault>),
     /// The store cannot write, or can again.
     Store(Option<StoreTrouble>),
+    /// Snoozes have ended, or it failed to bring back what they hid.
+    Woken(Option<Box<DeskWork>>),
     /// A line was logged.
     Log(LogLine),
     /// A second has passed.
@@ -101,13 +103,8 @@ pub struct Taken {
 /// What an effect changed for everybody.
 #[derive(Debug)]
 pub enum Aftermath {
-    /// Marks were put on messages.
-    Marked {
-        /// The marks they have now.
-        marks: Vec<(i64, Marks)>,
-        /// How the unread counts changed.
-        unread: Unread,
-    },
+    /// Something was done to conversations or messages.
+    Desk(Box<DeskWork>),
     /// A contact became a VIP or ceased to be one.
     Vip {
         /// Who.

@@ -20,7 +20,7 @@ use super::doors::{Channels, addresses, listener_task};
 use super::projector::Projector;
 use super::start::{Begun, begin};
 use super::supervisor::TaskSpec;
-use super::{Doors, Input, LogLines, Running, StartError};
+use super::{Doors, Input, LogLines, Running, StartError, desk};
 
 /// Panels with new figures that are sent in one second: every one of a large screen.
 pub(super) const FIGURES_A_SECOND: usize = 64;
@@ -75,7 +75,8 @@ impl Scenery {
         }
         projector.catch_up().await?;
         for (id, mark, who, at) in &self.marks {
-            store.mark(vec![(*id).into()], *mark, who.as_str().to_owned(), *at).await?;
+            // A mark that refuses itself is none.
+            drop(store.act(desk::marks(vec![(*id).into()], *mark, who), *at).await?);
         }
         store.keep_rejections(self.rejections.clone()).await?;
         let (from, to, every) = self.looked;

@@ -155,6 +155,7 @@ pub(super) async fn begin(
     });
     if doors == Doors::Closed {
         projector.catch_up().await?;
+        store.wake_due(Timestamp::now()).await?;
     }
     let checks = Checks::new(CheckSet::new(&config)?, Arc::clone(&store), inputs.clone());
     let checks = Arc::new(checks.scripted(scenery.as_ref().map(|scenery| Arc::clone(&scenery.script))));
@@ -298,6 +299,7 @@ fn beginning(config: &Config, store: &Store, checks: Vec<CheckPanel>) -> Result<
         rejections: store.rejections(None, ACTIVITY)?,
         dead_letters: store.dead_letters(up_to)?,
         up_to,
+        next_wake: store.next_wake()?,
         access: Access::new(owner(), config.operators.clone(), store.tokens()?),
     })
 }

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::sync::mpsc;
 use tokio::time::{Interval, MissedTickBehavior};
 
-use crate::model::{CheckPanel, Event, KeyOverrides, LogLine, MessageRow, Rejection, StoreTrouble};
+use crate::model::{CheckPanel, Event, KeyOverrides, LogLine, Marks, MessageRow, Rejection, StoreTrouble};
 use crate::protocol::{
     ClientId, ConfigFault, ConfigStatus, Figures, LookFigures, Notice, Snapshot, StoreFigures, Update,
 };
@@ -49,6 +49,7 @@ pub(super) struct Beginning {
     pub rejections: Vec<Rejection>,
     pub dead_letters: u64,
     pub up_to: i64,
+    pub next_wake: Option<Timestamp>,
     pub access: Access,
 }
 
@@ -76,6 +77,8 @@ pub struct Engine {
     turned_down: BTreeMap<(String, String), u64>,
     dead_letters: u64,
     up_to: i64,
+    /// When the next snooze ends, as far as is known.
+    pub(super) next_wake: Option<Timestamp>,
     pub(super) access: Access,
     pub(super) glance: Glance,
     pub(super) clients: HashMap<ClientId, Follower>,
@@ -113,6 +116,7 @@ impl Engine {
             turned_down: BTreeMap::new(),
             dead_letters: beginning.dead_letters,
             up_to: beginning.up_to,
+            next_wake: beginning.next_wake,
             access: beginning.access,
             glance: Glance::default(),
             clients: HashMap::new(),
@@ -184,6 +188,7 @@ impl Engine {
                 self.isolated = since;
                 vec![Effect::Publish(Notice::Isolated(since))]
             }
+            Input::Woken(work) => self.woken(work, now),
             Input::Tick => self.tick(now),
             Input::Stop => {
                 self.stopping = true;
@@ -300,15 +305,7 @@ impl Engine {
                 self.access.revoke(id);
                 self.let_go(now)
             }
-            Aftermath::Marked { marks, unread } => {
-                for row in self.inbox.iter_mut() {
-                    if let Some((_, now)) = marks.iter().find(|(seq, _)| *seq == row.seq) {
-                        row.marks.clone_from(now);
-                    }
-                }
-                self.panels.unread_changed(&unread);
-                vec![Effect::Publish(Notice::Marked(marks))]
-            }
+            Aftermath::Desk(work) => self.desk(*work),
             Aftermath::Vip { contact, vip, unread } => {
                 for row in self.inbox.iter_mut().filter(|row| row.contact == Some(contact)) {
                     row.vip = vip;
@@ -319,8 +316,17 @@ impl Engine {
         }
     }
 
+    /// Puts the marks that messages have now on those that are shown.
+    pub(super) fn remark(&mut self, marks: &[(i64, Marks)]) {
+        for row in self.inbox.iter_mut() {
+            if let Some((_, now)) = marks.iter().find(|(seq, _)| *seq == row.seq) {
+                row.marks.clone_from(now);
+            }
+        }
+    }
+
     fn projected(&mut self, projected: Projected, now: Timestamp) -> Vec<Effect> {
-        let Projected { mut rows, mut events, up_to } = projected;
+        let Projected { mut rows, conversations, mut events, up_to } = projected;
         self.panels.arrived(&events, &rows, now);
         self.dead_letters += events.iter().filter(|event| event.cause.is_some()).count() as u64;
         self.up_to = self.up_to.max(up_to);
@@ -334,7 +340,8 @@ impl Engine {
         rows.drain(..omitted);
         events.drain(..events.len().saturating_sub(ROWS_PER_NOTICE));
         let (dead_letters, up_to) = (self.dead_letters, self.up_to);
-        vec![Effect::Publish(Notice::Arrived { rows, events, omitted: omitted as u64, dead_letters, up_to })]
+        let omitted = omitted as u64;
+        vec![Effect::Publish(Notice::Arrived { rows, conversations, events, omitted, dead_letters, up_to })]
     }
 
     fn rejected(&mut self, rejections: Vec<Rejection>) -> Vec<Effect> {
@@ -357,6 +364,7 @@ impl Engine {
         self.checks.tick();
         let mut effects = self.let_go(now);
         effects.extend(self.publish_checks());
+        effects.extend(self.wake(now));
         let behind: Vec<ClientId> = self
             .clients
             .iter()

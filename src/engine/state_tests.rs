@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 use crate::config;
 use crate::model::{KeyOverrides, Mark, Marks, MessageRow, Role, StoreTrouble, TaskStatus, Token, TokenHash, TokenId};
 use crate::protocol::{ClientId, ConfigFault, Notice, Refusal, Reply, Request, RequestId, Snapshot, Update};
-use crate::store::{Projected, Unread};
+use crate::store::{DeskWork, Projected, Unread};
 
 use super::access::{Access, Owner};
 use super::panels::Panels;
@@ -77,6 +77,7 @@ fn engine() -> Engine {
             rejections: Vec::new(),
             dead_letters: 0,
             up_to: 1,
+            next_wake: None,
             access: Access::new(
                 Owner { uid: 1000, name: name("otto"), root: name("root") },
                 config.operators,
@@ -129,7 +130,7 @@ async fn a_role_is_checked_for_every_request() {
     assert_eq!(why, "this needs the role operator; vera has the role viewer");
     join(&mut engine, 2, false);
     let effects = ask(&mut engine, 2, Request::Mark { ids: vec![row(1).id], mark: Mark::Ack });
-    assert!(matches!(&effects[..], [Effect::Mark { who, .. }] if who.as_str() == "otto"), "{effects:?}");
+    assert!(matches!(&effects[..], [Effect::Act { order, .. }] if order.who == "otto"), "{effects:?}");
 }
 
 #[tokio::test]
@@ -163,10 +164,11 @@ async fn everybody_hears_of_marks_and_the_snapshot_has_them() {
     join(&mut engine, 1, false);
     let marks = Marks { read: Some(at(5)), ..Marks::default() };
     let unread = Unread::from([(row(1).channel, (0, -1))]);
-    let aftermath = Some(Aftermath::Marked { marks: vec![(1, marks.clone())], unread });
+    let work = DeskWork { marks: vec![(1, marks.clone())], unread, ..DeskWork::default() };
+    let aftermath = Some(Aftermath::Desk(Box::new(work)));
     let input = Input::Answered { client: ClientId(1), id: RequestId(7), reply: Ok(Reply::Done), aftermath };
     let effects = engine.apply(input, at(5));
-    assert!(effects.iter().any(|effect| matches!(effect, Effect::Publish(Notice::Marked(_)))));
+    assert!(effects.iter().any(|effect| matches!(effect, Effect::Publish(Notice::Acted(_)))));
     assert_eq!(engine.snapshot(at(6)).inbox[0].marks, marks);
 }
 
@@ -174,7 +176,7 @@ async fn everybody_hears_of_marks_and_the_snapshot_has_them() {
 async fn a_burst_is_cut_and_counted() {
     let mut engine = engine();
     let rows: Vec<MessageRow> = (2..302).map(row).collect();
-    let effects = engine.apply(Input::Projected(Projected { rows, events: Vec::new(), up_to: 301 }), at(1));
+    let effects = engine.apply(Input::Projected(Projected { rows, up_to: 301, ..Projected::default() }), at(1));
     let Effect::Publish(Notice::Arrived { rows, omitted, up_to, .. }) = &effects[0] else { panic!("{effects:?}") };
     assert_eq!((rows.len(), *omitted, *up_to), (64, 236, 301));
     assert_eq!(rows.last().map(|row| row.seq), Some(301), "the newest are kept");

@@ -93,6 +93,10 @@ id_type!(
     ContactId, "con_", "a contact id"
 );
 id_type!(
+    /// An act of an operator. Whoever acts makes it, so that asking again does not act again.
+    ActId, "act_", "an act id"
+);
+id_type!(
     /// A token of the API. It says nothing about the token's secret.
     TokenId, "tok_", "a token id"
 );

@@ -16,6 +16,10 @@ pub fn needed(request: &Request) -> Role {
         | Request::Unread { .. }
         | Request::Search { .. }
         | Request::Message(_)
+        | Request::Conversations { .. }
+        | Request::Conversation { .. }
+        | Request::Labels
+        | Request::Operators
         | Request::Contacts { .. }
         | Request::Attachment { .. }
         | Request::Contact(_)
@@ -27,6 +31,8 @@ pub fn needed(request: &Request) -> Role {
         | Request::WhoAmI => Role::Viewer,
         Request::Replay(_)
         | Request::Mark { .. }
+        | Request::Act { .. }
+        | Request::Undo(_)
         | Request::SetVip { .. }
         | Request::CheckNow(_)
         | Request::RestartTask(_)
@@ -60,11 +66,17 @@ fn opens(request: &Request) -> Opens {
         | Request::Unread { .. }
         | Request::Search { .. }
         | Request::Message(_)
+        | Request::Conversations { .. }
+        | Request::Conversation { .. }
+        | Request::Labels
+        | Request::Operators
         | Request::Contacts { .. }
         | Request::Attachment { .. }
         | Request::Contact(_)
         | Request::Replay(_)
         | Request::Mark { .. }
+        | Request::Act { .. }
+        | Request::Undo(_)
         | Request::SetVip { .. }
         | Request::CheckHistory { .. }
         | Request::CheckNow(_)
@@ -113,8 +125,8 @@ fn is_open(identity: &Identity, opens: Opens) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use crate::model::{
-        ContactFilter, ContactId, EventFilter, EventId, InboxFilter, Mark, MessageId, Order, RecognisedBy, TokenId,
-        TokenWish,
+        Act, ActId, ContactFilter, ContactId, ConversationId, EventFilter, EventId, InboxFilter, Mark, MessageId, Order,
+        RecognisedBy, TokenId, TokenWish,
     };
 
     use super::*;
@@ -152,6 +164,17 @@ mod tests {
         Request::Message(_) => Request::Message(id(MessageId::from_uuid)), Viewer, Opens::Unlimited;
         Request::Attachment { .. } => Request::Attachment { message: id(MessageId::from_uuid), number: 1, offset: 0 },
             Viewer, Opens::Unlimited;
+        Request::Conversations { .. } => Request::Conversations {
+            filter: InboxFilter::default(), before: None, limit: 1,
+        }, Viewer, Opens::Unlimited;
+        Request::Conversation { .. } => Request::Conversation {
+            id: id(ConversationId::from_uuid), before: None, limit: 1,
+        }, Viewer, Opens::Unlimited;
+        Request::Labels => Request::Labels, Viewer, Opens::Unlimited;
+        Request::Operators => Request::Operators, Viewer, Opens::Unlimited;
+        Request::Act { .. } => Request::Act { id: id(ActId::from_uuid), on: Vec::new(), act: Act::Wake },
+            Operator, Opens::Unlimited;
+        Request::Undo(_) => Request::Undo(id(ActId::from_uuid)), Operator, Opens::Unlimited;
         Request::Mark { .. } => Request::Mark { ids: Vec::new(), mark: Mark::Read }, Operator, Opens::Unlimited;
         Request::Contacts { .. } => Request::Contacts { filter: ContactFilter::default(), limit: 1 },
             Viewer, Opens::Unlimited;

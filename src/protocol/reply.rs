@@ -7,8 +7,8 @@ use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::model::{
-    ChannelStats, CheckHistory, CheckId, Contact, Event, FreshToken, Identity, Marks, Message, MessagePage, MessageRow,
-    Observation, Report, TokenRow,
+    Acted, ChannelStats, CheckHistory, CheckId, Contact, ConversationPage, ConversationRow, Event, FreshToken,
+    Identity, Label, Marks, Message, MessagePage, MessageRow, Observation, OperatorName, Report, TokenRow, Undone,
 };
 
 use super::{Figures, Overall, Snapshot};
@@ -35,6 +35,18 @@ pub enum Reply {
     Message(Option<Box<Message>>),
     /// Bytes of an attachment, when it is known; none at its end.
     Attachment(Option<Bytes>),
+    /// Conversations.
+    Conversations(Vec<ConversationRow>),
+    /// A part of a conversation, when it is known.
+    Conversation(Option<Box<ConversationPage>>),
+    /// Labels, by name.
+    Labels(Vec<Label>),
+    /// Operators, by name.
+    Operators(Vec<OperatorName>),
+    /// What became of an act.
+    Acted(Acted),
+    /// What became of undoing one.
+    Undone(Undone),
     /// The marks messages have now, by place.
     Marked(Vec<(i64, Marks)>),
     /// Contacts.

@@ -4,7 +4,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
-    CheckId, ContactFilter, ContactId, EventFilter, EventId, InboxFilter, Mark, MessageId, Order, TokenId, TokenWish,
+    Act, ActId, CheckId, ContactFilter, ContactId, ConversationId, EventFilter, EventId, InboxFilter, Item, Mark,
+    MessageId, Order, Place, TokenId, TokenWish,
 };
 
 /// The number a client gives its request; the reply carries it.
@@ -76,6 +77,39 @@ pub enum Request {
         /// From which byte on.
         offset: u64,
     },
+    /// Conversations, unread ones first, each group by its newest message.
+    Conversations {
+        /// Which. Snoozed ones are left out.
+        filter: InboxFilter,
+        /// Only those that stand behind this place.
+        before: Option<Place>,
+        /// How many at most.
+        limit: usize,
+    },
+    /// The newest messages of a conversation, and the notes between them.
+    Conversation {
+        /// Which.
+        id: ConversationId,
+        /// Only messages before this place.
+        before: Option<i64>,
+        /// How many messages at most; 200 are the most.
+        limit: usize,
+    },
+    /// The labels there are, by name.
+    Labels,
+    /// Who may be given a conversation, by name.
+    Operators,
+    /// Do something to conversations and messages.
+    Act {
+        /// What the act is called. Whoever asks makes it, so that asking again does it once.
+        id: ActId,
+        /// To what, 10,000 at most.
+        on: Vec<Item>,
+        /// What.
+        act: Act,
+    },
+    /// Restore what was before an act, where nobody has changed it since. Within 10 seconds, and 15 more for the line.
+    Undo(ActId),
     /// Put a mark on messages.
     Mark {
         /// Which.
@@ -146,6 +180,10 @@ impl Request {
             | Self::Unread { .. }
             | Self::Search { .. }
             | Self::Message(_)
+            | Self::Conversations { .. }
+            | Self::Conversation { .. }
+            | Self::Labels
+            | Self::Operators
             | Self::Attachment { .. }
             | Self::Contacts { .. }
             | Self::Contact(_)
@@ -159,6 +197,8 @@ impl Request {
             Self::CheckNow(_)
             | Self::Replay(_)
             | Self::Mark { .. }
+            | Self::Act { .. }
+            | Self::Undo(_)
             | Self::SetVip { .. }
             | Self::RestartTask(_)
             | Self::Reload
@@ -170,7 +210,10 @@ impl Request {
     /// The filter of messages it comes with, if it has one.
     pub fn filter_mut(&mut self) -> Option<&mut InboxFilter> {
         match self {
-            Self::Inbox { filter, .. } | Self::InboxCount(filter) | Self::Search { filter, .. } => Some(filter),
+            Self::Inbox { filter, .. }
+            | Self::InboxCount(filter)
+            | Self::Search { filter, .. }
+            | Self::Conversations { filter, .. } => Some(filter),
             _ => None,
         }
     }

@@ -6,7 +6,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
-    ChannelPanel, CheckPanel, ContactId, Event, LogLine, Marks, MessageRow, Rejection, StoreTrouble, TaskStatus,
+    ChannelPanel, CheckPanel, ContactId, ConversationRow, DeskChange, Event, LogLine, MessageRow, Rejection,
+    StoreTrouble, TaskStatus,
 };
 
 use super::{ConfigStatus, Refusal, Reply, RequestId};
@@ -60,6 +61,8 @@ pub enum Notice {
     Arrived {
         /// Their messages, oldest first; in a burst only the newest.
         rows: Vec<MessageRow>,
+        /// The conversations they are in, as they stand now, the newest last; in a burst only the newest.
+        conversations: Vec<ConversationRow>,
         /// The events, oldest first; in a burst only the newest.
         events: Vec<Event>,
         /// Messages left out of `rows`.
@@ -77,8 +80,8 @@ pub enum Notice {
     AllChecks(Vec<CheckPanel>),
     /// Own connectivity is gone since then, or back.
     Isolated(Option<Timestamp>),
-    /// These messages have other marks now.
-    Marked(Vec<(i64, Marks)>),
+    /// An operator has done something to conversations or messages, or a snooze has ended.
+    Acted(Box<DeskChange>),
     /// A contact became a VIP or ceased to be one.
     Vip {
         /// Who.
@@ -166,9 +169,9 @@ impl Snapshot {
             }
             Notice::AllChecks(checks) => self.checks.clone_from(checks),
             Notice::Isolated(since) => self.isolated = *since,
-            Notice::Marked(marked) => {
+            Notice::Acted(change) => {
                 for row in &mut self.inbox {
-                    if let Some((_, marks)) = marked.iter().find(|(seq, _)| *seq == row.seq) {
+                    if let Some((_, marks)) = change.marks.iter().find(|(seq, _)| *seq == row.seq) {
                         row.marks.clone_from(marks);
                     }
                 }

@@ -129,6 +129,9 @@ fn is_decided(connection: &Connection, id: &[u8]) -> rusqlite::Result<bool> {
 /// Writes what a contact is, and moves its unread messages to the front or back; answers how many.
 fn apply_vip(connection: &Connection, id: &[u8], vip: bool) -> rusqlite::Result<i64> {
     connection.prepare_cached("UPDATE contact SET vip = ?2 WHERE id = ?1")?.execute(params![id, vip])?;
+    connection
+        .prepare_cached("UPDATE conversation SET vip = ?2 WHERE contact = (SELECT n FROM contact WHERE id = ?1)")?
+        .execute(params![id, vip])?;
     let moved = connection
         .prepare_cached(
             "UPDATE unread SET vip = ?2 WHERE vip <> ?2 AND seq IN

@@ -5,11 +5,12 @@ use rusqlite::Connection;
 use super::StoreError;
 
 /// The migrations in order; number 1 makes the first schema. One that has been released never changes.
-const MIGRATIONS: [&str; 4] = [
+const MIGRATIONS: [&str; 5] = [
     include_str!("migrations/0001_events_and_inbox.sql"),
     include_str!("migrations/0002_checks.sql"),
     include_str!("migrations/0003_mail.sql"),
     include_str!("migrations/0004_token_configured.sql"),
+    include_str!("migrations/0005_desk.sql"),
 ];
 
 /// Brings the schema of `connection` to the newest version, each step in a transaction of its own.

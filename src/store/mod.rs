@@ -6,6 +6,8 @@
 //! crash anywhere between loses nothing. A small pool reads beside the writer, and checkpoints run on a
 //! connection of their own.
 
+mod act_record;
+mod acts;
 mod attachments;
 mod blobs;
 mod body_guard;
@@ -15,10 +17,15 @@ mod checkpoint;
 mod checks;
 mod commit_times;
 mod contacts;
+mod conversations;
+mod desk;
+#[cfg(test)]
+mod desk_tests;
 mod error;
 mod events;
 mod health;
 mod inbox;
+mod marks;
 mod messages;
 mod migrate;
 mod names;
@@ -33,15 +40,20 @@ mod rejections;
 mod reports;
 mod search;
 mod stats;
+mod tally;
 #[cfg(test)]
 mod tests;
 mod tokens;
+mod wake;
 mod writer;
 
+pub use act_record::NotUndone;
+pub use acts::ActOrder;
 pub use blobs::{Blobs, Claim, NewBlob};
 pub use checks::{CheckBatch, CheckCounts, CheckResult, KeptCheck, Span};
 pub use commit_times::CommitTimes;
 pub use contacts::VipChange;
+pub use desk::DeskWork;
 pub use error::StoreError;
 pub use events::RawEvent;
 pub use inbox::ChannelCounts;

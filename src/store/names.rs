@@ -21,11 +21,8 @@ pub(super) fn conversation(
             .prepare_cached("SELECT conversation FROM message_name WHERE channel = ?1 AND name = ?2")?
             .query_row(params![event.channel_n, own(contact, name)], |row| row.get(0))
             .optional()?;
-        if let Some(conversation) = known {
-            connection
-                .prepare_cached("UPDATE conversation SET last_seq = max(last_seq, ?2) WHERE n = ?1")?
-                .execute([conversation, event.seq])?;
-            return Ok(Some(conversation));
+        if known.is_some() {
+            return Ok(known);
         }
     }
     Ok(None)

@@ -4,12 +4,14 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::model::{
-    Assurance, ChannelId, ContactId, Event, EventFilter, EventId, EventState, Marks, MessageId, MessageRow, Parsed,
+    Assurance, ChannelId, ContactId, ConversationRow, Event, EventFilter, EventId, EventState, Marks, MessageId,
+    MessageRow, Parsed,
 };
 
 use super::body_guard::BodyGuard;
 use super::events::{MATCHES, timestamp};
-use super::{Store, StoreError, attachments, names, once, reports};
+use super::tally::{self, Counted};
+use super::{Store, StoreError, attachments, conversations, names, once, reports};
 
 /// An event behind the watermark.
 #[derive(Debug, Clone)]
@@ -60,6 +62,8 @@ pub struct Projection {
 pub struct Projected {
     /// Rows that are new, oldest first.
     pub rows: Vec<MessageRow>,
+    /// The conversations they are in, as they stand now, the newest last; of many only the newest.
+    pub conversations: Vec<ConversationRow>,
     /// The events of the batch, dead letters too, oldest first. Empty when it was projected again.
     pub events: Vec<Event>,
     /// The last event of the batch.
@@ -74,6 +78,8 @@ const BATCH_BYTES: usize = 4 << 20;
 const MAX_INDEXED: usize = 64 * 1024;
 pub(super) const MAX_SUBJECT: usize = 512;
 const PREVIEW: usize = 160;
+/// Conversations that a batch tells of at most.
+const CONVERSATIONS: usize = 64;
 
 const PENDING: &str = "SELECT e.seq, e.id, c.id, e.channel, e.kind, e.dedupe_key, e.received, e.dead,
     e.guarded, e.body_hash, e.head, e.body, coalesce(e.time, e.received), e.assurance
@@ -131,10 +137,16 @@ impl Store {
                 guard.forget(filed);
             }
             let mut projected = Projected::default();
+            let mut touched = Vec::new();
             for projection in &batch {
-                if let Some(row) = project_one(connection, projection)? {
+                if let Some((row, conversation)) = project_one(connection, projection)? {
                     projected.rows.push(row);
+                    touched.retain(|known| *known != conversation);
+                    touched.push(conversation);
                 }
+            }
+            for conversation in touched.split_off(touched.len().saturating_sub(CONVERSATIONS)) {
+                projected.conversations.extend(conversations::one(connection, conversation)?);
             }
             projected.up_to = batch.last().map_or(0, |projection| projection.event.seq);
             if advance {
@@ -244,8 +256,8 @@ fn listed(projection: Projection) -> Event {
     }
 }
 
-/// Writes one message; answers its row when it is new.
-fn project_one(connection: &Connection, projection: &Projection) -> rusqlite::Result<Option<MessageRow>> {
+/// Writes one message; answers its row and its conversation when it is new.
+fn project_one(connection: &Connection, projection: &Projection) -> rusqlite::Result<Option<(MessageRow, i64)>> {
     let Projection { event, parsed: Some(parsed), vip } = projection else { return Ok(None) };
     if let Some(report) = &parsed.report {
         reports::write(connection, event, report, &listed_subject(parsed))?;
@@ -281,14 +293,17 @@ fn project_one(connection: &Connection, projection: &Projection) -> rusqlite::Re
             .execute([n, event.seq])?;
     }
     let vip = contact.as_ref().is_some_and(|contact| contact.vip);
-    connection
-        .prepare_cached(
-            "INSERT INTO unread (seq, channel, vip) SELECT ?1, ?2, ?3
-             WHERE NOT EXISTS (SELECT 1 FROM mark WHERE seq = ?1 AND read_at IS NOT NULL)",
-        )?
-        .execute(params![event.seq, event.channel_n, vip])?;
+    let counted = counted(connection, event.seq)?;
+    if counted.unread {
+        connection.prepare_cached("INSERT INTO unread (seq, channel, vip) VALUES (?1, ?2, ?3)")?.execute(params![
+            event.seq,
+            event.channel_n,
+            vip
+        ])?;
+    }
+    tally::arrived(connection, conversation, &counted, contact_n, vip)?;
     let from = parsed.from.as_ref().map(|person| if person.name.is_empty() { &person.address } else { &person.name });
-    Ok(Some(MessageRow {
+    let row = MessageRow {
         seq: event.seq,
         id: event.id.into(),
         channel: event.channel.clone(),
@@ -300,7 +315,18 @@ fn project_one(connection: &Connection, projection: &Projection) -> rusqlite::Re
         preview,
         received: event.received,
         marks: Marks::default(),
-    }))
+    };
+    Ok(Some((row, conversation)))
+}
+
+/// What a message counts, by the marks it has.
+fn counted(connection: &Connection, seq: i64) -> rusqlite::Result<Counted> {
+    let marks = connection
+        .prepare_cached("SELECT read_at IS NULL, acked_at IS NULL FROM mark WHERE seq = ?1")?
+        .query_row([seq], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    let (unread, open) = marks.unwrap_or((true, true));
+    Ok(Counted { seq, unread, open })
 }
 
 /// Writes a message that is there already, and its search entry if it has one.
@@ -311,8 +337,9 @@ fn project_again(
     contact: Option<i64>,
     (subject, preview, text): (&str, &str, &str),
 ) -> rusqlite::Result<()> {
-    let before: Option<i64> =
-        connection.prepare_cached("SELECT contact FROM message WHERE seq = ?1")?.query_row([seq], |row| row.get(0))?;
+    let (before, came_from): (Option<i64>, i64) = connection
+        .prepare_cached("SELECT contact, conversation FROM message WHERE seq = ?1")?
+        .query_row([seq], |row| Ok((row.get(0)?, row.get(1)?)))?;
     connection
         .prepare_cached(
             "UPDATE message SET conversation = ?2, contact = ?3, subject = ?4, preview = ?5, text = ?6 WHERE seq = ?1",
@@ -322,6 +349,11 @@ fn project_again(
         let mut add = connection.prepare_cached("UPDATE contact SET messages = messages + ?2 WHERE n = ?1")?;
         add.execute(params![before, -1])?;
         add.execute(params![contact, 1])?;
+    }
+    if came_from != conversation {
+        tally::moved(connection, came_from, conversation, &counted(connection, seq)?)?;
+    } else if before != contact {
+        tally::newest(connection, conversation)?;
     }
     let indexed: bool = connection
         .prepare_cached("SELECT ?1 <= seq FROM watermark WHERE name = 'search'")?
@@ -386,21 +418,18 @@ fn contact(
 
 fn conversation(connection: &Connection, event: &PendingEvent, parsed: &Parsed) -> rusqlite::Result<i64> {
     let thread = cut(&parsed.thread, MAX_SUBJECT);
+    let known = connection
+        .prepare_cached("SELECT n FROM conversation WHERE channel = ?1 AND thread = ?2")?
+        .query_row(params![event.channel_n, thread], |row| row.get(0))
+        .optional()?;
+    if let Some(known) = known {
+        return Ok(known);
+    }
+    let subject = cut(&parsed.subject, MAX_SUBJECT);
     connection
-        .prepare_cached(
-            "INSERT INTO conversation (id, channel, thread, subject, last_seq) VALUES (?1, ?2, ?3, ?4, ?5)
-             ON CONFLICT (channel, thread) DO UPDATE SET last_seq = max(last_seq, excluded.last_seq) RETURNING n",
-        )?
-        .query_row(
-            params![
-                uuid::Uuid::now_v7().into_bytes(),
-                event.channel_n,
-                thread,
-                cut(&parsed.subject, MAX_SUBJECT),
-                event.seq
-            ],
-            |row| row.get(0),
-        )
+        .prepare_cached("INSERT INTO conversation (id, channel, thread, subject) VALUES (?1, ?2, ?3, ?4)")?
+        .execute(params![uuid::Uuid::now_v7().into_bytes(), event.channel_n, thread, subject])?;
+    Ok(connection.last_insert_rowid())
 }
 
 fn listed_subject(parsed: &Parsed) -> String {

@@ -7,17 +7,17 @@ use tempfile::TempDir;
 use uuid::Uuid;
 
 use crate::model::{
-    Assurance, Attachment, ChannelId, ContactFilter, EventFilter, EventId, EventState, InboxFilter, Mark, Parsed,
-    Person, Report, Role, Scope, StoreFault, Token, TokenHash, TokenId,
+    Act, ActId, Acted, Assurance, Attachment, ChannelId, ContactFilter, EventFilter, EventId, EventState, InboxFilter,
+    Item, Parsed, Person, Report, Role, Scope, StoreFault, Token, TokenHash, TokenId,
 };
 
-use super::{NewEvent, OneTime, Options, Projection, Recorded, Store, StoreError};
+use super::{DeskWork, NewEvent, OneTime, Options, ActOrder, Projection, Recorded, Store, StoreError};
 
-fn at(seconds: i64) -> Timestamp {
+pub(super) fn at(seconds: i64) -> Timestamp {
     Timestamp::from_second(1_700_000_000 + seconds).expect("in range")
 }
 
-fn event(channel: i64, key: Option<&str>, body: &str, received: i64) -> NewEvent {
+pub(super) fn event(channel: i64, key: Option<&str>, body: &str, received: i64) -> NewEvent {
     NewEvent {
         id: EventId::from_uuid(Uuid::now_v7()),
         channel,
@@ -39,17 +39,17 @@ fn guarded(channel: i64, key: Option<&str>, body: &str, received: i64) -> NewEve
     NewEvent { body_window: Some(SignedDuration::from_secs(600)), ..event(channel, key, body, received) }
 }
 
-fn open(dir: &TempDir) -> Store {
+pub(super) fn open(dir: &TempDir) -> Store {
     Store::open(dir.path(), Options::default()).expect("opens")
 }
 
-async fn channels(store: &Store) -> (i64, i64) {
+pub(super) async fn channels(store: &Store) -> (i64, i64) {
     let ids: Vec<ChannelId> = ["a", "b"].map(|id| id.parse().expect("an id")).to_vec();
     let numbers = store.channel_numbers(ids).await.expect("numbers");
     (numbers[0].1, numbers[1].1)
 }
 
-async fn record(store: &Store, event: NewEvent) -> Recorded {
+pub(super) async fn record(store: &Store, event: NewEvent) -> Recorded {
     store.record(vec![event]).await.expect("records")
 }
 
@@ -58,8 +58,15 @@ async fn refresh_vips(store: &Store, is_vip: impl Fn(&str) -> bool) -> usize {
     store.change_vips(changes).await.expect("refreshes")
 }
 
+/// Does something as `who`.
+pub(super) async fn act(store: &Store, who: &str, on: &[Item], act: Act, seconds: i64) -> (Acted, DeskWork) {
+    let id = ActId::from_uuid(Uuid::now_v7());
+    let order = ActOrder { id, on: on.to_vec(), act, who: who.to_owned() };
+    store.act(order, at(seconds)).await.expect("acts").expect("it can be done")
+}
+
 /// Projects everything that is pending: the body is the text, `from:` its sender.
-async fn project(store: &Store) {
+pub(super) async fn project(store: &Store) {
     loop {
         let pending = store.pending(3).expect("reads");
         if pending.is_empty() {
@@ -299,11 +306,11 @@ async fn projection_makes_messages_and_marks_outlive_a_replay() {
     project(&store).await;
     let rows = store.inbox(&everything, None, 10).expect("lists").rows;
     assert_eq!(rows.iter().map(|row| row.from.as_str()).collect::<Vec<_>>(), ["ann", "bob", "ann"]);
-    let (changed, unread) = store.mark(vec![rows[0].id], Mark::Ack, "op".into(), at(9)).await.expect("marks");
-    assert_eq!(changed[0].1.acked_by.as_deref(), Some("op"));
-    assert_eq!(unread[&rows[0].channel], (0, -1));
-    let (_, again) = store.mark(vec![rows[0].id], Mark::Ack, "other".into(), at(10)).await.expect("marks");
-    assert_eq!(again[&rows[0].channel], (0, 0), "acking twice counts once");
+    let (_, work) = act(&store, "op", &[rows[0].id.into()], Act::Ack, 9).await;
+    assert_eq!(work.marks[0].1.acked_by.as_deref(), Some("op"));
+    assert_eq!(work.unread[&rows[0].channel], (0, -1));
+    let (acted, again) = act(&store, "other", &[rows[0].id.into()], Act::Ack, 10).await;
+    assert_eq!((acted.changed, again.unread.len()), (0, 0), "acking twice counts once");
 
     let stored = store.stored_after(0, &EventFilter::default(), 10).expect("reads");
     let batch: Vec<Projection> = stored
@@ -452,7 +459,7 @@ async fn a_full_disk_refuses_at_once_and_is_found_free_again() {
         }
     };
     // SQLite answers as it does on a full disk when the file may hold no more pages.
-    store.write(pages(60)).await.expect("sets");
+    store.write(pages(120)).await.expect("sets");
     let body = "x".repeat(10_000);
     let mut accepted = 0;
     let error = loop {
@@ -671,7 +678,7 @@ async fn stats_count_by_channel_and_day() {
     project(&store).await;
     refresh_vips(&store, |address| address.starts_with("ann")).await;
     let read = store.inbox(&InboxFilter::default(), None, 1).expect("lists").rows[0].id;
-    store.mark(vec![read], Mark::Read, "anna".into(), at(1)).await.expect("marks");
+    act(&store, "anna", &[read.into()], Act::Read, 1).await;
     let today = Timestamp::now() - SignedDuration::from_secs(60);
     let counts: Vec<_> = store.channel_stats(today).expect("counts");
     let counts: Vec<_> = counts.iter().map(|s| (s.messages, s.unread, s.vip, s.processed_today)).collect();

@@ -321,7 +321,7 @@ impl App {
                     return self.rows(Some(request));
                 }
             }
-            Notice::Marked(marked) => self.inbox.marked(marked),
+            Notice::Acted(change) => self.inbox.marked(&change.marks),
             Notice::Vip { contact, vip } => self.inbox.vip_changed(*contact, *vip),
             Notice::Checks(changed) => {
                 let open = self.health.open.as_ref().map(|open| &open.id);

@@ -35,6 +35,20 @@ fn json_fields_are_stable() {
         keys(&message),
         [&row_keys[..], &["conversation", "address", "text", "attachments", "headers", "raw", "raw_len"]].concat()
     );
+    let row = &site.json(&["inbox", "list", "--conversations"])[0];
+    let conversation_keys = [
+        &["id", "place", "channel", "newest", "type", "contact", "from", "vip", "subject", "preview", "received"][..],
+        &["messages", "unread", "acked", "acked_by", "labels", "assignee", "snoozed", "notes"],
+    ];
+    assert_eq!(keys(row), conversation_keys.concat());
+    let conversation = row["id"].as_str().expect("an id");
+    site.ok(&["inbox", "note", conversation, "call back"]);
+    let page = site.json(&["inbox", "show", conversation]);
+    assert_eq!(keys(&page), ["row", "entries", "older"]);
+    assert_eq!(keys(&page["entries"][0]["message"]), ["row", "text", "cut"]);
+    assert_eq!(keys(&page["entries"][1]["note"]), ["n", "at", "who", "text"]);
+    let exported: Value = serde_json::from_str(&site.ok(&["inbox", "export"])).expect("one line");
+    assert_eq!(exported, message);
     let contact = &site.json(&["contact", "list"])[0];
     assert_eq!(keys(contact), ["id", "channel", "address", "name", "vip", "messages", "last"]);
     assert_eq!(
@@ -95,6 +109,11 @@ fn mistakes_are_answered_with_what_to_do() {
         (&["status"], 4, "aurora serve"),
         (&["watch"], 4, "no engine listens"),
         (&["attach", "wss://x"], 2, "wss:// is not built"),
+        (&["inbox", "snooze", "msg_00000000000000000000000000000000", "soon"], 2, "tomorrow 9:00"),
+        (&["inbox", "ack", "con_00000000000000000000000000000000"], 2, "expected `cnv_` or `msg_`"),
+        (&["inbox", "label", "msg_00000000000000000000000000000000", "a b"], 2, "1 to 32 letters"),
+        (&["inbox", "assign", "msg_00000000000000000000000000000000", "zeno"], 1, "no operator is called zeno"),
+        (&["inbox", "undo", "act_00000000000000000000000000000000"], 1, "no act has the id"),
         (&["nonsense"], 2, "unrecognized subcommand"),
         (&["inbox", "show", "msg_00000000000000000000000000000000"], 1, "no message has the id"),
     ];

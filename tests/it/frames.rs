@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use aurora::model::{ContactId, Marks, StoreFault, StoreTrouble};
+use aurora::model::{
+    ContactId, ConversationId, ConversationRow, DeskChange, Marks, MessageId, Place, Snooze, StoreFault, StoreTrouble,
+};
 use aurora::protocol::{ConfigFault, FromEngine, Notice, Snapshot, VERSION};
 use serde_json::Value;
 
@@ -23,15 +25,52 @@ fn whole() -> Snapshot {
     whole
 }
 
+/// A conversation in which nothing is left out.
+fn conversation() -> ConversationRow {
+    ConversationRow {
+        id: ConversationId::from_uuid(uuid::Uuid::nil()),
+        place: Place { tier: 2, seq: 1, n: 1 },
+        channel: "github".parse().expect("an id"),
+        newest: MessageId::from_uuid(uuid::Uuid::nil()),
+        kind: "note".into(),
+        contact: Some(ContactId::from_uuid(uuid::Uuid::nil())),
+        from: "Ann".into(),
+        vip: true,
+        subject: "Pots".into(),
+        preview: "Two".into(),
+        received: at(0),
+        messages: 1,
+        unread: 1,
+        acked: Some(at(0)),
+        acked_by: Some("otto".into()),
+        labels: vec!["urgent".parse().expect("a label")],
+        assignee: Some("otto".parse().expect("a name")),
+        snoozed: Some(Snooze::Reply),
+        notes: 1,
+    }
+}
+
 fn notices(whole: Snapshot) -> Vec<Notice> {
     let contact = ContactId::from_uuid(uuid::Uuid::nil());
     vec![
-        Notice::Arrived { rows: whole.inbox, events: whole.events, omitted: 0, dead_letters: 0, up_to: 0 },
+        Notice::Arrived {
+            rows: whole.inbox,
+            conversations: vec![conversation()],
+            events: whole.events,
+            omitted: 0,
+            dead_letters: 0,
+            up_to: 0,
+        },
         Notice::Channels(whole.channels),
         Notice::Checks(whole.checks.clone()),
         Notice::AllChecks(whole.checks),
         Notice::Isolated(whole.isolated),
-        Notice::Marked(vec![(1, Marks::default())]),
+        Notice::Acted(Box::new(DeskChange {
+            by: "otto".into(),
+            conversations: vec![conversation()],
+            marks: vec![(1, Marks::default())],
+            omitted: 0,
+        })),
         Notice::Vip { contact, vip: true },
         Notice::Task(whole.tasks[0].clone()),
         Notice::Rejected(whole.rejections),

@@ -17,6 +17,7 @@ mod corpus;
 mod crash;
 mod deliveries;
 mod demo;
+mod desk;
 mod faults;
 mod frames;
 mod golden;

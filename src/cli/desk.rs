@@ -1,0 +1,150 @@
+//! `aurora inbox`: what is done with conversations.
+
+use jiff::{Timestamp, Zoned};
+
+use crate::client::act_id;
+use crate::config::Config;
+use crate::model::{Act, ActId, ConversationId, ConversationRow, Entry, Item, OperatorName, Snooze, UNDO_OFFERED, age};
+use crate::protocol::{Reply, Request};
+
+use super::args::Global;
+use super::exit::{Exit, Failure};
+use super::output;
+use super::session::{ask, unexpected};
+
+/// Messages of a conversation asked for at once.
+const PAGE: usize = 200;
+
+/// What `when` asks for: `now` ends a snooze.
+pub(super) fn snooze(when: &str) -> Result<Act, Failure> {
+    if when == "now" {
+        return Ok(Act::Wake);
+    }
+    let snooze = Snooze::parse(when, &Zoned::now());
+    snooze.map(Act::Snooze).map_err(|error| Failure::new(Exit::Usage, error.to_string()))
+}
+
+/// Gives conversations to `who`, which may be `me` or `nobody`.
+pub(super) async fn assign(config: &Config, global: &Global, ids: Vec<Item>, who: &str) -> Result<(), Failure> {
+    let to = match who {
+        "nobody" => Act::Unassign,
+        "me" => match ask(config, global, Request::WhoAmI).await? {
+            Reply::Identity(identity) => Act::Assign(identity.operator),
+            reply => return Err(unexpected(&reply)),
+        },
+        name => {
+            let name = name.parse::<OperatorName>();
+            Act::Assign(name.map_err(|error| Failure::new(Exit::Usage, error.to_string()))?)
+        }
+    };
+    act(config, global, ids, to).await
+}
+
+/// Does something to `ids`, and tells what became of it.
+pub(super) async fn act(config: &Config, global: &Global, ids: Vec<Item>, act: Act) -> Result<(), Failure> {
+    let asked = ids.len();
+    let request = Request::Act { id: act_id(), on: ids, act: act.clone() };
+    let acted = match ask(config, global, request).await? {
+        Reply::Acted(acted) => acted,
+        reply => return Err(unexpected(&reply)),
+    };
+    output::line(&act.done(acted.changed))?;
+    if acted.changed > 0 {
+        // Beside what a script reads.
+        eprintln!("to undo it within {} seconds: aurora inbox undo {}", UNDO_OFFERED.as_secs(), acted.id);
+    }
+    if acted.more {
+        eprintln!("there are more; the same command takes the next");
+    }
+    let mut left = Vec::new();
+    if acted.unknown > 0 {
+        left.push(format!("{} of {asked} are not known", acted.unknown));
+    }
+    if acted.full > 0 {
+        left.push(format!("{} of {asked} have as many labels or notes as they may", acted.full));
+    }
+    if left.is_empty() { Ok(()) } else { Err(Failure::new(Exit::Failed, left.join("; "))) }
+}
+
+/// Undoes an act.
+pub(super) async fn undo(config: &Config, global: &Global, id: ActId) -> Result<(), Failure> {
+    match ask(config, global, Request::Undo(id)).await? {
+        Reply::Undone(undone) if undone.left_alone > 0 => Ok(output::line(&format!(
+            "{} restored; {} left alone, somebody has changed them since",
+            undone.restored, undone.left_alone
+        ))?),
+        Reply::Undone(undone) => Ok(output::line(&format!("{} restored", undone.restored))?),
+        reply => Err(unexpected(&reply)),
+    }
+}
+
+/// Prints conversations.
+pub(super) fn list(reply: Reply, json: bool) -> Result<(), Failure> {
+    let Reply::Conversations(rows) = reply else { return Err(unexpected(&reply)) };
+    if json {
+        return Ok(output::json(&rows)?);
+    }
+    let now = Timestamp::now();
+    let cells = rows.into_iter().map(|row| {
+        let count = if row.unread > 0 { format!("{}/{}", row.unread, row.messages) } else { row.messages.to_string() };
+        [row.id.to_string(), row.channel.to_string(), age(row.received, now), count, state(&row), row.from, row.subject]
+    });
+    Ok(output::table(["ID", "CHANNEL", "AGE", "COUNT", "STATE", "FROM", "SUBJECT"], cells)?)
+}
+
+fn state(row: &ConversationRow) -> String {
+    let state = match (row.unread, &row.acked) {
+        (1.., _) => "new",
+        (0, Some(_)) => "acked",
+        (0, None) => "read",
+    };
+    let vip = row.vip.then(|| "vip".to_owned());
+    let assignee = row.assignee.as_ref().map(|name| format!("@{name}"));
+    let labels = row.labels.iter().map(|label| format!("#{label}"));
+    [state.to_owned()].into_iter().chain(vip).chain(assignee).chain(labels).collect::<Vec<_>>().join(" ")
+}
+
+/// Shows a conversation: the newest messages, oldest first, and the notes between them.
+pub(super) async fn show(config: &Config, global: &Global, id: ConversationId, json: bool) -> Result<(), Failure> {
+    let page = match ask(config, global, Request::Conversation { id, before: None, limit: PAGE }).await? {
+        Reply::Conversation(Some(page)) => page,
+        Reply::Conversation(None) => {
+            return Err(Failure::new(Exit::Failed, format!("no conversation has the id {id}")));
+        }
+        reply => return Err(unexpected(&reply)),
+    };
+    if json {
+        return Ok(output::json(&page)?);
+    }
+    let row = &page.row;
+    output::line(&row.subject)?;
+    output::line(&format!("channel   {}", row.channel))?;
+    output::line(&format!("messages  {}, unread {}", row.messages, row.unread))?;
+    output::line(&format!("state     {}", state(row)))?;
+    if let Some(who) = &row.acked_by {
+        output::line(&format!("taken by  {who}"))?;
+    }
+    if let Some(snoozed) = &row.snoozed {
+        output::line(&format!("snoozed   {snoozed}"))?;
+    }
+    if page.older.is_some() {
+        output::line(&format!("only the newest {PAGE} messages are shown"))?;
+    }
+    for entry in &page.entries {
+        output::line("")?;
+        match entry {
+            Entry::Message { row, text, cut } => {
+                output::line(&format!("{}  {}  {}", row.received, row.from, row.id))?;
+                output::lines(text)?;
+                if *cut {
+                    output::line(&format!("the rest: aurora inbox show {}", row.id))?;
+                }
+            }
+            Entry::Note(note) => {
+                output::line(&format!("{}  note by {}", note.at, note.who))?;
+                output::lines(&note.text)?;
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,238 @@
+//! Conversations: their list and what is in one.
+
+use rusqlite::types::Value;
+use rusqlite::{Connection, OptionalExtension, Row, params, params_from_iter};
+
+use crate::model::{
+    Assignee, ContactId, ConversationId, ConversationPage, ConversationRow, Entry, InboxFilter, Note, Place, Snooze,
+};
+
+use super::events::{channel_id, corrupt, event_id, timestamp, uuid};
+use super::inbox::{JOINS, ROW, row as message_row};
+use super::project::cut;
+use super::{Store, StoreError, search};
+
+/// Bytes of a message's text in a page; the whole text is asked for by its id.
+const TEXT: usize = 16 * 1024;
+
+/// What stands in `desk.snoozed` until a new message comes.
+pub(super) const UNTIL_REPLY: i64 = i64::MAX;
+
+/// Conversations with a message that holds the words; of many only those of the newest 10,000.
+const MATCHES: &str = "v.n IN (SELECT m.conversation FROM (SELECT rowid FROM message_search WHERE message_search MATCH ?
+    ORDER BY rowid DESC LIMIT 10000) s JOIN message m ON m.seq = s.rowid)";
+
+/// `CROSS JOIN` keeps the order of the list, so that a page reads no more rows than it has.
+const COLUMNS: &str = "v.n, v.id, v.tier, v.place, ch.id, e.id, e.kind, c.id,
+    coalesce(nullif(c.name, ''), c.address, ''), v.vip, m.subject, m.preview, e.received, v.messages, v.unread,
+    CASE WHEN v.open = 0 THEN k.acked_at END, CASE WHEN v.open = 0 THEN k.acked_by END,
+    (SELECT group_concat(name, ' ') FROM
+        (SELECT l.name FROM labelled d JOIN label l ON l.n = d.label WHERE d.conversation = v.n ORDER BY l.name)),
+    d.assignee, d.snoozed, (SELECT count(*) FROM note o WHERE o.conversation = v.n)
+    FROM conversation v CROSS JOIN message m ON m.seq = v.last_seq CROSS JOIN event e ON e.seq = m.seq
+    CROSS JOIN channel ch ON ch.n = v.channel LEFT JOIN contact c ON c.n = v.contact
+    LEFT JOIN mark k ON k.seq = m.seq LEFT JOIN desk d ON d.conversation = v.n";
+
+impl Store {
+    /// The first matching conversations behind `before`: unread ones first, each group by its newest message.
+    ///
+    /// # Errors
+    /// When the store cannot read.
+    pub fn conversations(
+        &self,
+        filter: &InboxFilter,
+        before: Option<Place>,
+        limit: usize,
+    ) -> Result<Vec<ConversationRow>, StoreError> {
+        self.read(|connection| list(connection, filter, before, limit))
+    }
+
+    /// The newest `limit` messages of a conversation before `before`, with the notes between them.
+    ///
+    /// # Errors
+    /// When the store cannot read.
+    pub fn conversation(
+        &self,
+        id: ConversationId,
+        before: Option<i64>,
+        limit: usize,
+    ) -> Result<Option<ConversationPage>, StoreError> {
+        self.read(|connection| {
+            let n: Option<i64> = connection
+                .prepare_cached("SELECT n FROM conversation WHERE id = ?1")?
+                .query_row([&id.as_uuid().as_bytes()[..]], |row| row.get(0))
+                .optional()?;
+            let Some(n) = n else { return Ok(None) };
+            let Some(row) = one(connection, n)? else { return Ok(None) };
+            let before = before.unwrap_or(i64::MAX);
+            let mut messages = messages(connection, n, before, limit.saturating_add(1))?;
+            let has_older = messages.len() > limit;
+            messages.truncate(limit);
+            let first = messages.last().map_or(0, |(seq, _)| *seq);
+            let older = has_older.then_some(first);
+            let mut notes = notes(connection, n, if has_older { first } else { 0 }, before)?.into_iter().peekable();
+            let mut entries = Vec::new();
+            for (seq, message) in messages.into_iter().rev() {
+                while let Some((_, note)) = notes.next_if(|(after, _)| *after < seq) {
+                    entries.push(Entry::Note(note));
+                }
+                entries.push(message);
+            }
+            entries.extend(notes.map(|(_, note)| Entry::Note(note)));
+            Ok(Some(ConversationPage { row, entries, older }))
+        })
+    }
+}
+
+/// How the conversation `n` stands in a list; `None` when no message is in it.
+pub(super) fn one(connection: &Connection, n: i64) -> rusqlite::Result<Option<ConversationRow>> {
+    connection.prepare_cached(&format!("SELECT {COLUMNS} WHERE v.n = ?1"))?.query_row([n], row).optional()
+}
+
+fn list(
+    connection: &Connection,
+    filter: &InboxFilter,
+    before: Option<Place>,
+    limit: usize,
+) -> rusqlite::Result<Vec<ConversationRow>> {
+    let (sql, mut values) = page(filter, before);
+    values.push(i64::try_from(limit).unwrap_or(i64::MAX).into());
+    connection.prepare_cached(&sql)?.query_map(params_from_iter(values), row)?.collect()
+}
+
+#[cfg(test)]
+pub(super) fn sql_of(filter: &InboxFilter) -> String {
+    page(filter, Some(Place { tier: 1, seq: 1, n: 1 })).0
+}
+
+/// The query for a page; the last value, which is still missing, is its length.
+fn page(filter: &InboxFilter, before: Option<Place>) -> (String, Vec<Value>) {
+    let (conditions, mut values) = conditions(filter);
+    let mut sql = format!("SELECT {COLUMNS} WHERE {conditions}");
+    if let Some(place) = before {
+        sql += " AND (v.tier, v.place, v.n) < (?, ?, ?)";
+        values.extend([i64::from(place.tier).into(), place.seq.into(), place.n.into()]);
+    }
+    sql += " ORDER BY v.tier DESC, v.place DESC, v.n DESC LIMIT ?";
+    (sql, values)
+}
+
+/// The conditions on a conversation `v`, and their values.
+fn conditions(filter: &InboxFilter) -> (String, Vec<Value>) {
+    let mut conditions = vec![if filter.snoozed { "v.hidden = 1" } else { "v.hidden = 0" }];
+    let mut values: Vec<Value> = Vec::new();
+    if filter.unread {
+        conditions.push("v.tier = 2");
+    }
+    if filter.vip {
+        conditions.push("v.vip");
+    }
+    if filter.open {
+        conditions.push("v.open > 0");
+    }
+    if let Some(channel) = &filter.channel {
+        conditions.push("v.channel = (SELECT n FROM channel WHERE id = ?)");
+        values.push(channel.as_str().to_owned().into());
+    }
+    if let Some(contact) = &filter.contact {
+        conditions
+            .push("v.n IN (SELECT conversation FROM message WHERE contact = (SELECT n FROM contact WHERE id = ?))");
+        values.push(contact.as_uuid().as_bytes().to_vec().into());
+    }
+    if let Some(label) = &filter.label {
+        conditions
+            .push("v.n IN (SELECT conversation FROM labelled WHERE label = (SELECT n FROM label WHERE name = ?))");
+        values.push(label.to_lowercase().into());
+    }
+    match &filter.assignee {
+        Some(Assignee::Operator(name)) => {
+            conditions.push("v.n IN (SELECT conversation FROM desk WHERE assignee = ?)");
+            values.push(name.as_str().to_owned().into());
+        }
+        Some(Assignee::Nobody) => conditions.push("d.assignee IS NULL"),
+        // The engine has put the name of whoever asks in its place.
+        Some(Assignee::Me) => conditions.push("0"),
+        None => {}
+    }
+    if let Some(expression) = search::expression(filter) {
+        conditions.push(MATCHES);
+        values.push(expression.into());
+    } else if filter.text.is_some() || filter.from.is_some() {
+        // Nothing in it can be a word, so nothing can hold it.
+        conditions.push("0");
+    }
+    if filter.node.is_some() {
+        // The engine answers for its own node before it asks.
+        conditions.push("0");
+    }
+    (conditions.join(" AND "), values)
+}
+
+fn row(row: &Row<'_>) -> rusqlite::Result<ConversationRow> {
+    let contact = match row.get_ref(7)? {
+        rusqlite::types::ValueRef::Null => None,
+        _ => Some(ContactId::from_uuid(uuid(row, 7)?)),
+    };
+    let labels = row.get::<_, Option<String>>(17)?.unwrap_or_default();
+    let labels = labels.split_whitespace().map(str::parse).collect::<Result<_, _>>().map_err(|e| corrupt(17, e))?;
+    let assignee = row.get::<_, Option<String>>(18)?.map(|name| name.parse()).transpose();
+    Ok(ConversationRow {
+        id: ConversationId::from_uuid(uuid(row, 1)?),
+        place: Place { tier: row.get(2)?, seq: row.get(3)?, n: row.get(0)? },
+        channel: channel_id(row, 4)?,
+        newest: event_id(row, 5)?.into(),
+        kind: row.get(6)?,
+        contact,
+        from: row.get(8)?,
+        vip: row.get(9)?,
+        subject: row.get(10)?,
+        preview: row.get(11)?,
+        received: timestamp(row.get(12)?),
+        messages: row.get(13)?,
+        unread: row.get(14)?,
+        acked: row.get::<_, Option<i64>>(15)?.map(timestamp),
+        acked_by: row.get(16)?,
+        labels,
+        assignee: assignee.map_err(|e| corrupt(18, e))?,
+        snoozed: row.get::<_, Option<i64>>(19)?.map(snooze),
+        notes: row.get(20)?,
+    })
+}
+
+fn snooze(until: i64) -> Snooze {
+    if until == UNTIL_REPLY { Snooze::Reply } else { Snooze::Until(timestamp(until)) }
+}
+
+/// Messages of a conversation before `before`, newest first, by place.
+fn messages(connection: &Connection, n: i64, before: i64, limit: usize) -> rusqlite::Result<Vec<(i64, Entry)>> {
+    let sql = format!(
+        "SELECT {ROW}, substr(m.text, 1, {TEXT}), length(m.text) FROM message m {JOINS}
+         WHERE m.conversation = ?1 AND m.seq < ?2 ORDER BY m.seq DESC LIMIT ?3"
+    );
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    connection
+        .prepare_cached(&sql)?
+        .query_map([n, before, limit], |found| {
+            let text: String = found.get(13)?;
+            let characters: usize = found.get(14)?;
+            let shown = cut(&text, TEXT);
+            let is_cut = shown.len() < text.len() || characters > TEXT;
+            let row = Box::new(message_row(found)?);
+            Ok((row.seq, Entry::Message { text: shown.to_owned(), cut: is_cut, row }))
+        })?
+        .collect()
+}
+
+/// Notes written after the message at `from`, or it, and before the one at `before`, by that place.
+fn notes(connection: &Connection, n: i64, from: i64, before: i64) -> rusqlite::Result<Vec<(i64, Note)>> {
+    connection
+        .prepare_cached(
+            "SELECT after, n, at, who, text FROM note WHERE conversation = ?1 AND after >= ?2 AND after < ?3
+             ORDER BY after, n",
+        )?
+        .query_map(params![n, from, before], |row| {
+            let note = Note { n: row.get(1)?, at: timestamp(row.get(2)?), who: row.get(3)?, text: row.get(4)? };
+            Ok((row.get(0)?, note))
+        })?
+        .collect()
+}
