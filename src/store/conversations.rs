@@ -4,7 +4,8 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Row, params, params_from_iter};
 
 use crate::model::{
-    Assignee, ContactId, ConversationId, ConversationPage, ConversationRow, Entry, InboxFilter, Note, Place, Snooze,
+    Assignee, ContactId, ConversationId, ConversationPage, ConversationRow, Entry, InboxFilter, Label, Note, Place,
+    Snooze,
 };
 
 use super::events::{channel_id, corrupt, event_id, timestamp, uuid};
@@ -26,8 +27,7 @@ const MATCHES: &str = "v.n IN (SELECT m.conversation FROM (SELECT rowid FROM mes
 const COLUMNS: &str = "v.n, v.id, v.tier, v.place, ch.id, e.id, e.kind, c.id,
     coalesce(nullif(c.name, ''), c.address, ''), v.vip, m.subject, m.preview, e.received, v.messages, v.unread,
     CASE WHEN v.open = 0 THEN k.acked_at END, CASE WHEN v.open = 0 THEN k.acked_by END,
-    (SELECT group_concat(name, ' ') FROM
-        (SELECT l.name FROM labelled d JOIN label l ON l.n = d.label WHERE d.conversation = v.n ORDER BY l.name)),
+    (SELECT group_concat(l.name, ' ') FROM labelled w JOIN label l ON l.n = w.label WHERE w.conversation = v.n),
     d.assignee, d.snoozed, (SELECT count(*) FROM note o WHERE o.conversation = v.n)
     FROM conversation v CROSS JOIN message m ON m.seq = v.last_seq CROSS JOIN event e ON e.seq = m.seq
     CROSS JOIN channel ch ON ch.n = v.channel LEFT JOIN contact c ON c.n = v.contact
@@ -174,7 +174,9 @@ fn row(row: &Row<'_>) -> rusqlite::Result<ConversationRow> {
         _ => Some(ContactId::from_uuid(uuid(row, 7)?)),
     };
     let labels = row.get::<_, Option<String>>(17)?.unwrap_or_default();
-    let labels = labels.split_whitespace().map(str::parse).collect::<Result<_, _>>().map_err(|e| corrupt(17, e))?;
+    let labels = labels.split_whitespace().map(str::parse).collect::<Result<Vec<Label>, _>>();
+    let mut labels = labels.map_err(|e| corrupt(17, e))?;
+    labels.sort();
     let assignee = row.get::<_, Option<String>>(18)?.map(|name| name.parse()).transpose();
     Ok(ConversationRow {
         id: ConversationId::from_uuid(uuid(row, 1)?),
