@@ -262,8 +262,12 @@ mod tests {
         let driver = Driver::new(store, Arc::clone(&projector), supervisor, None, checks, inputs.clone());
 
         let turn = projector.turn.lock().await;
-        let order =
-            ActOrder { id: ActId::from_uuid(uuid::Uuid::nil()), on: Vec::new(), act: Act::Read, who: "otto".to_owned() };
+        let order = ActOrder {
+            id: ActId::from_uuid(uuid::Uuid::nil()),
+            on: Vec::new(),
+            act: Act::Read,
+            who: "otto".to_owned(),
+        };
         driver.act(ClientId(1), RequestId(1), order, ActAnswer::Acted);
         tokio::time::sleep(Duration::from_millis(100)).await;
         assert!(received.try_recv().is_err(), "a reload counts: it waits");

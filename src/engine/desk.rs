@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use crate::model::{Act, ActId, Item, Mark, MessageId, NOTE_MAX, OperatorName, Snooze};
 use crate::protocol::{ClientId, Notice, Refusal, Reply, RequestId};
-use crate::store::{DeskWork, NotUndone, ActOrder};
+use crate::store::{ActOrder, DeskWork, NotUndone};
 
 use super::answers::failed;
 use super::driver::Driver;
@@ -16,7 +16,13 @@ use super::{ActAnswer, Aftermath, Effect, Engine, Input};
 const ITEMS: usize = 10_000;
 
 /// The order for what a client wants, or a sentence that says why it cannot be.
-pub(super) fn order(id: ActId, on: Vec<Item>, act: Act, who: &OperatorName, now: Timestamp) -> Result<ActOrder, String> {
+pub(super) fn order(
+    id: ActId,
+    on: Vec<Item>,
+    act: Act,
+    who: &OperatorName,
+    now: Timestamp,
+) -> Result<ActOrder, String> {
     if on.len() > ITEMS {
         return Err(format!("an act is about {ITEMS} conversations and messages at most, not {}", on.len()));
     }

@@ -125,8 +125,8 @@ fn is_open(identity: &Identity, opens: Opens) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use crate::model::{
-        Act, ActId, ContactFilter, ContactId, ConversationId, EventFilter, EventId, InboxFilter, Mark, MessageId, Order,
-        RecognisedBy, TokenId, TokenWish,
+        Act, ActId, ContactFilter, ContactId, ConversationId, EventFilter, EventId, InboxFilter, Mark, MessageId,
+        Order, RecognisedBy, TokenId, TokenWish,
     };
 
     use super::*;

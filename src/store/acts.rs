@@ -48,7 +48,11 @@ impl Store {
     }
 }
 
-fn act(connection: &Connection, order: &ActOrder, now: Timestamp) -> rusqlite::Result<Result<(Acted, DeskWork), String>> {
+fn act(
+    connection: &Connection,
+    order: &ActOrder,
+    now: Timestamp,
+) -> rusqlite::Result<Result<(Acted, DeskWork), String>> {
     if let Some(acted) = Record::known(connection, order.id)? {
         return Ok(Ok((acted, DeskWork::default())));
     }

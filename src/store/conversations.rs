@@ -20,7 +20,8 @@ const TEXT: usize = 16 * 1024;
 pub(super) const UNTIL_REPLY: i64 = i64::MAX;
 
 /// Conversations with a message that holds the words; of many only those of the newest 10,000.
-const MATCHES: &str = "v.n IN (SELECT m.conversation FROM (SELECT rowid FROM message_search WHERE message_search MATCH ?
+const MATCHES: &str =
+    "v.n IN (SELECT m.conversation FROM (SELECT rowid FROM message_search WHERE message_search MATCH ?
     ORDER BY rowid DESC LIMIT 10000) s JOIN message m ON m.seq = s.rowid)";
 
 /// `CROSS JOIN` keeps the order of the list, so that a page reads no more rows than it has.

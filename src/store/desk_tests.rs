@@ -7,7 +7,7 @@ use uuid::Uuid;
 use crate::model::{Act, ActId, ConversationRow, Entry, EventFilter, InboxFilter, Item, Parsed, Person, Snooze};
 
 use super::tests::{act, at, channels, event, open, project, record};
-use super::{NotUndone, ActOrder, Projection, Store};
+use super::{ActOrder, NotUndone, Projection, Store};
 
 /// Conversations as their columns say, and as everything says that is counted again.
 const KEPT: &str =

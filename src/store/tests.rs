@@ -11,7 +11,7 @@ use crate::model::{
     Item, Parsed, Person, Report, Role, Scope, StoreFault, Token, TokenHash, TokenId,
 };
 
-use super::{DeskWork, NewEvent, OneTime, Options, ActOrder, Projection, Recorded, Store, StoreError};
+use super::{ActOrder, DeskWork, NewEvent, OneTime, Options, Projection, Recorded, Store, StoreError};
 
 pub(super) fn at(seconds: i64) -> Timestamp {
     Timestamp::from_second(1_700_000_000 + seconds).expect("in range")
