@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
 
+use crate::config::Context;
 use crate::demo::Scene;
 use crate::model::{
     ActId, ChannelId, CheckId, ContactId, EventFilter, EventId, InboxFilter, Item, Label, OperatorName, Role, Scope,
@@ -142,6 +143,9 @@ pub(super) enum Command {
     /// The configuration
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// What keys do
+    #[command(subcommand)]
+    Keys(KeysCommand),
 }
 
 #[derive(Debug, Clone, Args)]
@@ -499,6 +503,20 @@ pub(super) enum TokenCommand {
         /// Its id, as `aurora access token list` shows it
         id: TokenId,
     },
+}
+
+#[derive(Debug, Clone, Copy, Subcommand)]
+pub(super) enum KeysCommand {
+    /// List what every key does, and where that is said
+    List {
+        /// Only what counts here, as `inbox`; every context when absent
+        #[arg(help = "Only what counts here, as inbox; every context when absent")]
+        context: Option<Context>,
+        #[command(flatten)]
+        json: Json,
+    },
+    /// Tell mistakes, keys that were lost, and what no key reaches
+    Check,
 }
 
 #[derive(Debug, Clone, Copy, Subcommand)]

@@ -12,6 +12,7 @@ mod events;
 mod exit;
 mod export;
 mod inbox;
+mod keys;
 mod load;
 mod logging;
 mod managed;

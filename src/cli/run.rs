@@ -12,8 +12,8 @@ use super::args::{Cli, Command};
 use super::exit::{Exit, Failure, Outcome};
 use super::load::{load, load_to_ask};
 use super::{
-    access, channels, checks, config_command, contacts, demo, events, inbox, orders, send_test, serve, status, stdio,
-    tasks, watch,
+    access, channels, checks, config_command, contacts, demo, events, inbox, keys, orders, send_test, serve, status,
+    stdio, tasks, watch,
 };
 
 /// Runs the command line of this process.
@@ -46,6 +46,9 @@ fn run(cli: Cli) -> Outcome {
     if let Some(Command::Config(command)) = cli.command {
         return config_command::run(command, &global);
     }
+    if let Some(Command::Keys(command)) = cli.command {
+        return keys::run(command, &load(&global)?);
+    }
     if let Some(Command::Demo { seed, scene }) = cli.command {
         return on_runtime(demo::run(scene, seed, &global));
     }
@@ -73,8 +76,8 @@ fn run(cli: Cli) -> Outcome {
             Some(Command::Check(command)) => checks::run(command, &config, &global).await,
             Some(Command::Access(command)) => access::run(command, &config, &global).await,
             Some(Command::SendTest { channel, count, text }) => send_test::run(&config, &channel, count, &text).await,
-            Some(Command::Config(_) | Command::Demo { .. }) => {
-                unreachable!("they need no configuration and were answered above")
+            Some(Command::Config(_) | Command::Keys(_) | Command::Demo { .. }) => {
+                unreachable!("they were answered above")
             }
         }
     })

@@ -1,5 +1,9 @@
 //! Where a key counts: `[keys.<context>]`.
 
+use std::str::FromStr;
+
+use crate::model::nearest;
+
 /// A part of the screen with keys of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Context {
@@ -25,6 +29,18 @@ pub enum Context {
     Matches,
     /// In the list of tasks.
     Tasks,
+}
+
+impl FromStr for Context {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        let names = || Self::ALL.into_iter().map(Self::name);
+        Self::named(name).ok_or_else(|| match nearest(name, names()) {
+            Some(near) => format!("unknown context `{name}`; did you mean `{near}`?"),
+            None => format!("unknown context `{name}`; the contexts are {}", names().collect::<Vec<_>>().join(", ")),
+        })
+    }
 }
 
 impl Context {

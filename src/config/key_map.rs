@@ -233,12 +233,7 @@ fn reserved() -> Chord {
 }
 
 fn known_context(word: &Word<'_>) -> Result<Context, Mistake> {
-    Context::named(word.text).ok_or_else(|| {
-        let names = Context::ALL.map(Context::name);
-        let near = nearest(word.text, names).map(|name| format!("did you mean `{name}`?"));
-        let help = near.unwrap_or_else(|| format!("the contexts are {}", names.join(", ")));
-        word.mistake(format!("unknown context `{}`", word.text), Some(help))
-    })
+    word.text.parse().map_err(|error: String| word.mistake(error, None))
 }
 
 /// The outermost context in which `action` has keys by default.
@@ -357,8 +352,8 @@ mod tests {
     #[test]
     fn mistakes_are_shown_at_their_place() {
         let cases = [
-            ("[keys.inbx]\nack = \"a\"\n", (1, 7), "unknown context `inbx`", "did you mean `inbox`?"),
-            ("[keys.zzzzzzzz]\nack = \"a\"\n", (1, 7), "unknown context", "the contexts are global, list"),
+            ("[keys.inbx]\nack = \"a\"\n", (1, 7), "unknown context `inbx`; did you mean `inbox`?", ""),
+            ("[keys.zzzzzzzz]\nack = \"a\"\n", (1, 7), "the contexts are global, list", ""),
             ("[keys.inbox]\nakc = \"a\"\n", (2, 1), "unknown action `akc`", "did you mean `ack`?"),
             ("[keys.inbox]\nrestart_task = \"x\"\n", (2, 1), "does nothing in `inbox`", "[keys.tasks]"),
             ("[keys.inbox]\nnext_urgent = []\n", (2, 1), "no key in `inbox`", "[keys.global]"),

@@ -56,7 +56,7 @@ impl App {
                 Vec::new()
             }
             Action::Help => {
-                self.overlay = Some(Overlay::Help { first: 0 });
+                self.overlay = Some(Overlay::Help(Box::default()));
                 Vec::new()
             }
             Action::Back => self.go_back(),

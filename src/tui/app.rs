@@ -11,13 +11,12 @@ use crate::protocol::{Link, Notice, Refusal, Reply, Request, Severity, Snapshot,
 use super::action::{Action, View};
 use super::activity::Activity;
 use super::health::Health;
+use super::help::Help;
 use super::inbox::Inbox;
 use super::input::{Answer, PASTE_MAX};
-use super::keymap::{Found, Keymap};
-use super::keys;
-use super::list::moved;
+use super::keymap::Keymap;
 use super::opened::OpenMessage;
-use super::palette::{self, Palette};
+use super::palette::Palette;
 use super::pressing::Pending;
 use super::saving::{Save, Saving};
 use super::styles::Look;
@@ -103,7 +102,7 @@ pub enum Quit {
 /// What lies over the view.
 #[derive(Debug)]
 pub(super) enum Overlay {
-    Help { first: usize },
+    Help(Box<Help>),
     Palette(Box<Palette>),
     Quit,
 }
@@ -425,7 +424,7 @@ impl App {
     fn key(&mut self, key: KeyEvent) -> Vec<Cmd> {
         match self.overlay.take() {
             Some(Overlay::Quit) => self.key_in_quit(key),
-            Some(Overlay::Help { first }) => self.key_in_help(key, first),
+            Some(Overlay::Help(help)) => self.key_in_help(key, help),
             Some(Overlay::Palette(palette)) => self.key_in_palette(key, palette),
             None => {
                 if self.view == View::Inbox
@@ -450,6 +449,9 @@ impl App {
         if let Some(Overlay::Palette(palette)) = &mut self.overlay {
             palette.field.insert_str(text);
             palette.selected = 0;
+        } else if let Some(Overlay::Help(help)) = &mut self.overlay {
+            help.field.insert_str(text);
+            help.selected = 0;
         } else if self.view == View::Inbox
             && let Some(search) = self.inbox.search.as_mut().filter(|search| search.typing)
         {
@@ -474,18 +476,6 @@ impl App {
                 Vec::new()
             }
         }
-    }
-
-    fn key_in_help(&mut self, key: KeyEvent, first: usize) -> Vec<Cmd> {
-        let found = keys::key(key).map(|key| self.keymap.found(&[Context::List, Context::Global], &[key]));
-        let action = if let Some(Found::Action(action)) = found { Some(action) } else { None };
-        if matches!(action, Some(Action::Help | Action::Back | Action::Quit)) || key.code == KeyCode::Enter {
-            return Vec::new();
-        }
-        let len = palette::entries(&self.keymap, &self.contexts()).len();
-        let first = action.and_then(|action| moved(action, first, len, self.list_height())).unwrap_or(first);
-        self.overlay = Some(Overlay::Help { first });
-        Vec::new()
     }
 
     fn key_in_palette(&mut self, key: KeyEvent, mut palette: Box<Palette>) -> Vec<Cmd> {
@@ -554,7 +544,7 @@ impl App {
 }
 
 /// Lets a field of one line take a key; answers whether its text changed.
-fn type_into(field: &mut TextArea<'static>, key: KeyEvent) -> bool {
+pub(super) fn type_into(field: &mut TextArea<'static>, key: KeyEvent) -> bool {
     // A line break would make a second line that nobody sees.
     let breaks = matches!(key.code, KeyCode::Enter | KeyCode::Tab)
         || (matches!(key.code, KeyCode::Char('m' | 'j')) && key.modifiers.contains(KeyModifiers::CONTROL));

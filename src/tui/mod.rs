@@ -17,6 +17,7 @@ mod allowed;
 mod app;
 mod encode;
 mod health;
+mod help;
 mod inbox;
 pub mod input;
 mod keymap;

@@ -16,6 +16,7 @@ fn whole() -> Snapshot {
     let mut whole = snapshot();
     let (place, what, shown) = (Some("c.toml:1:1".into()), "wrong".into(), "wrong".into());
     whole.config.last_error = Some(ConfigFault { at: at(0), place, what, shown });
+    whole.config.keys.entry("inbox".into()).or_default().insert("ack".into(), vec!["x".into()]);
     whole.store = Some(StoreTrouble { since: at(0), fault: StoreFault::DiskFull, detail: "full".into() });
     whole.isolated = Some(at(0));
     whole.events[0].cause = Some("not understood".into());

@@ -293,6 +293,37 @@ fn help_over_the_inbox() {
 }
 
 #[test]
+fn help_is_searched() {
+    shot("help_searched", "3?mark", false);
+}
+
+#[test]
+fn help_fits_a_small_terminal_and_goes_on_below() {
+    let mut stage = Stage::new((60, 18), ColourMode::Sixteen, false).keys("3?");
+    for _ in 0..14 {
+        stage.key(KeyCode::Down);
+    }
+    insta::assert_snapshot!("help_60x18", stage.draw().backend());
+}
+
+#[test]
+fn a_chord_that_was_begun_says_how_it_goes_on() {
+    let mut snapshot = snapshot();
+    let chords = [("go_inbox", "g i"), ("go_health", "g h"), ("go_bridge", "g b")];
+    let chords = chords.map(|(action, chord)| (action.to_owned(), vec![chord.to_owned()]));
+    snapshot.config.keys.insert("global".into(), chords.into());
+    snapshot.config.keys.insert("list".into(), [("first".to_owned(), vec!["g g".to_owned()])].into());
+    for size in [(80, 24), (60, 18)] {
+        let mut stage = Stage::new(size, ColourMode::Sixteen, false);
+        stage.app.update(Msg::Update(Update::Snapshot(Box::new(snapshot.clone()))), at(0));
+        let mut stage = stage.keys("2g");
+        assert!(!stage.draw().backend().to_string().contains("to the first"));
+        stage.app.update(Msg::Tick, at(1));
+        insta::assert_snapshot!(format!("which_{}x{}", size.0, size.1), stage.draw().backend());
+    }
+}
+
+#[test]
 fn palette() {
     shot("palette", ":go to", false);
 }

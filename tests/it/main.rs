@@ -25,6 +25,7 @@ mod golden_health;
 mod health;
 mod hostile_http;
 mod hostile_text;
+mod keys;
 mod link;
 mod mail;
 mod mail_limits;

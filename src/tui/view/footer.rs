@@ -5,13 +5,14 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Paragraph;
 
+use crate::config::Key;
 use crate::model::age;
 use crate::protocol::Link;
 use crate::screen;
 
 use super::super::action::{Action, View};
 use super::super::app::{App, Overlay};
-use super::super::keymap::Valid;
+use super::super::keymap::{Valid, written};
 use super::parts::fit;
 
 pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
@@ -59,12 +60,14 @@ pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
 
 /// The keys while something lies over the view or text is typed.
 fn inner_hints(app: &App) -> Option<Vec<(String, &'static str)>> {
+    if let Some(pending) = &app.pending {
+        return Some(vec![(written(&pending.keys), "and then?"), (Key::ESC.to_string(), "leave it")]);
+    }
     let named = |hints: &[(&str, &'static str)]| hints.iter().map(|(key, hint)| ((*key).to_owned(), *hint)).collect();
     match &app.overlay {
-        Some(Overlay::Palette(_)) => {
+        Some(Overlay::Palette(_) | Overlay::Help(_)) => {
             return Some(named(&[("enter", "do it"), ("up down", "choose"), ("esc", "close")]));
         }
-        Some(Overlay::Help { .. }) => return Some(named(&[("j k", "move"), ("esc", "close")])),
         Some(Overlay::Quit) => return Some(named(&[("s", "stop"), ("k", "keep"), ("esc", "back")])),
         None => {}
     }

@@ -13,6 +13,7 @@ mod overview;
 mod palette;
 mod parts;
 mod quit;
+mod which;
 
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout};
@@ -40,9 +41,12 @@ pub(super) fn draw(app: &App, frame: &mut Frame<'_>) {
     }
     match &app.overlay {
         None => {}
-        Some(Overlay::Help { first }) => help::draw(app, *first, frame, body),
+        Some(Overlay::Help(help)) => help::draw(app, help, frame, body),
         Some(Overlay::Palette(palette)) => palette::draw(app, palette, frame, body),
         Some(Overlay::Quit) => quit::draw(app, frame, body),
+    }
+    if let Some(pending) = app.hesitates() {
+        which::draw(app, pending, frame, body);
     }
     footer::draw(app, frame, footer);
 }
