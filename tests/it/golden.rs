@@ -227,6 +227,15 @@ fn overview() {
 }
 
 #[test]
+fn where_little_fits_what_matters_is_left() {
+    for (size, keys) in [((60, 18), ""), ((40, 10), ""), ((40, 10), "3"), ((39, 9), ""), ((12, 2), ""), ((1, 1), "")] {
+        let stage = Stage::new(size, ColourMode::Sixteen, false).keys(keys);
+        let view = if keys.is_empty() { "overview" } else { "inbox" };
+        insta::assert_snapshot!(format!("little_{view}_{}x{}", size.0, size.1), stage.draw().backend());
+    }
+}
+
+#[test]
 fn channels() {
     shot("channels", "2j", false);
 }

@@ -3,6 +3,7 @@
 mod activity;
 mod channels;
 pub(super) mod check;
+mod counts;
 mod footer;
 mod header;
 pub(super) mod health;
@@ -26,8 +27,8 @@ use super::app::{App, Overlay};
 pub(super) fn draw(app: &App, frame: &mut Frame<'_>) {
     let area = frame.area();
     frame.render_widget(Block::new().style(app.look.text), area);
-    if area.width < 40 || area.height < 10 {
-        return parts::too_small(app, frame, area);
+    if area.width < counts::LEAST.0 || area.height < counts::LEAST.1 {
+        return counts::draw(app, frame, area);
     }
     let [header, body, footer] =
         Layout::vertical([Constraint::Length(1), Constraint::Min(0), Constraint::Length(1)]).areas(area);

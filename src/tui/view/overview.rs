@@ -13,6 +13,9 @@ use super::super::app::App;
 use super::super::styles::Look;
 use super::parts::{fit, message_row, outside};
 
+/// Below these columns and rows there is room for two things only.
+const COMPACT: (u16, u16) = (60, 16);
+
 pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
     let Some(snapshot) = &app.snapshot else {
         return frame.render_widget(Paragraph::new(Span::styled("waiting for the engine", app.look.muted)), area);
@@ -32,6 +35,13 @@ pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
         return frame.render_widget(Paragraph::new(lines), right);
     }
     let width = usize::from(area.width);
+    if area.width < COMPACT.0 || area.height < COMPACT.1 {
+        // A status list: what is wrong, then who waits, and nothing else.
+        let mut lines = wrong(app, &problems, width, usize::from(area.height / 2).saturating_sub(1));
+        let room = usize::from(area.height).saturating_sub(lines.len() + 1);
+        lines.extend(needs(app, snapshot, width, room));
+        return frame.render_widget(Paragraph::new(lines), area);
+    }
     let mut lines = wrong(app, &problems, width, 5);
     lines.push(Line::default());
     let below = channels(app, snapshot, width);

@@ -149,16 +149,3 @@ pub(super) fn message_row(app: &App, row: &MessageRow, width: usize) -> Line<'st
         Span::styled(fit(look, &preview, room + 3).trim_end().to_owned(), look.muted),
     ])
 }
-
-/// Counts instead of views, where nothing else fits.
-pub(super) fn too_small(app: &App, frame: &mut Frame<'_>, area: Rect) {
-    let (unread, vip) = app.snapshot.as_ref().map_or((0, 0), |snapshot| {
-        snapshot
-            .channels
-            .iter()
-            .fold((0, 0), |(unread, vip), channel| (unread + channel.unread, vip + channel.unread_vip))
-    });
-    let problems = app.snapshot.as_ref().map_or(0, |snapshot| snapshot.problems(app.now).len());
-    let lines = [format!("{problems} problems"), format!("{vip} VIP, {unread} unread"), "needs 40x10".to_owned()];
-    frame.render_widget(Paragraph::new(lines.map(Line::from).to_vec()), area);
-}
