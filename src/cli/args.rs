@@ -40,7 +40,7 @@ pub(super) struct Global {
     /// Change nothing: the engine refuses every write of this client
     #[arg(long, global = true)]
     pub read_only: bool,
-    /// Theme of the screen: terminal, dark or light
+    /// Theme of the screen; `aurora theme list` has the names
     #[arg(long, global = true, value_name = "NAME")]
     pub theme: Option<String>,
     /// Colours: auto follows `NO_COLOR` and the terminal
@@ -146,6 +146,9 @@ pub(super) enum Command {
     /// What keys do
     #[command(subcommand)]
     Keys(KeysCommand),
+    /// The colours of the screen
+    #[command(subcommand)]
+    Theme(ThemeCommand),
 }
 
 #[derive(Debug, Clone, Args)]
@@ -502,6 +505,20 @@ pub(super) enum TokenCommand {
     Revoke {
         /// Its id, as `aurora access token list` shows it
         id: TokenId,
+    },
+}
+
+#[derive(Debug, Clone, Subcommand)]
+pub(super) enum ThemeCommand {
+    /// List themes: built in, in the configuration, in files beside it
+    List(Json),
+    /// Say which roles have too little contrast, and which severities look alike and for whom
+    Lint {
+        /// A theme, or a file with one; all themes when absent
+        #[arg(value_name = "NAME|FILE")]
+        name: Option<String>,
+        #[command(flatten)]
+        json: Json,
     },
 }
 

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 
 use crate::client::Client;
+use crate::config;
 use crate::demo::{Demo, DemoError, Scene, World};
 use crate::tui;
 
@@ -10,16 +11,16 @@ use super::args::Global;
 use super::exit::{Exit, Failure, Outcome};
 use super::{logging, screen};
 
-/// Themes that need no configuration.
-const THEME: &str = "terminal";
-
 pub(super) async fn run(scene: Scene, seed: u64, global: &Global) -> Outcome {
-    let look = screen::look(global.theme.as_deref().unwrap_or(THEME), global)?;
     screen::refuse_without_terminal("the demo is there to be looked at")?;
     let (demo, sink) = Demo::begin(World { scene, seed, began: Timestamp::now() }).await?;
     let log = logging::start(demo.dir(), global.verbose, false, sink)?;
+    // The defaults, and a pick that goes with the world.
+    let mut config = config::parse("", None)?;
+    config.move_to(demo.dir());
+    let mut themes = screen::themes(&config, global)?;
     let mut client = Client::embedded(demo.handle(), true, global.read_only).await?;
-    let ended = tui::run(&mut client, look, |_: &str| None, None).await;
+    let ended = tui::run(&mut client, &mut themes, None).await;
     drop(client);
     let removed = demo.end().await;
     drop(log);

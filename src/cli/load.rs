@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use crate::config::{self, Config, ConfigError, default_config_path};
+use crate::config::{self, Config, ConfigError, ThemeChoice, default_config_path};
 use crate::engine::Origin;
 use crate::screen;
 
@@ -50,6 +50,6 @@ fn overrule(config: &mut Config, global: &Global) {
         config.move_to(dir);
     }
     if let Some(theme) = &global.theme {
-        config.theme.clone_from(theme);
+        config.theme = ThemeChoice::named(theme);
     }
 }

@@ -19,6 +19,7 @@ mod managed;
 mod moment;
 mod orders;
 mod output;
+mod plain;
 mod run;
 mod save;
 mod screen;
@@ -28,6 +29,7 @@ mod session;
 mod status;
 mod stdio;
 mod tasks;
+mod theme;
 mod verify;
 mod watch;
 

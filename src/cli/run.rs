@@ -13,7 +13,7 @@ use super::exit::{Exit, Failure, Outcome};
 use super::load::{load, load_to_ask};
 use super::{
     access, channels, checks, config_command, contacts, demo, events, inbox, keys, orders, send_test, serve, status,
-    stdio, tasks, watch,
+    stdio, tasks, theme, watch,
 };
 
 /// Runs the command line of this process.
@@ -52,6 +52,9 @@ fn run(cli: Cli) -> Outcome {
     if let Some(Command::Demo { seed, scene }) = cli.command {
         return on_runtime(demo::run(scene, seed, &global));
     }
+    if let Some(Command::Theme(command)) = &cli.command {
+        return theme::run(command, &load(&global)?);
+    }
     let config = match &cli.command {
         Some(
             Command::Attach(_) | Command::Status(_) | Command::Watch { .. } | Command::Do { .. } | Command::Task(_),
@@ -76,7 +79,7 @@ fn run(cli: Cli) -> Outcome {
             Some(Command::Check(command)) => checks::run(command, &config, &global).await,
             Some(Command::Access(command)) => access::run(command, &config, &global).await,
             Some(Command::SendTest { channel, count, text }) => send_test::run(&config, &channel, count, &text).await,
-            Some(Command::Config(_) | Command::Keys(_) | Command::Demo { .. }) => {
+            Some(Command::Config(_) | Command::Keys(_) | Command::Demo { .. } | Command::Theme(_)) => {
                 unreachable!("they were answered above")
             }
         }

@@ -3,33 +3,37 @@
 use std::io::IsTerminal;
 
 use crate::client::{Client, Target};
-use crate::config::{Config, KeyMap, Theme};
+use crate::config::{Config, KeyMap};
 use crate::engine::{Doors, Running};
 use crate::server::socket_path;
-use crate::tui::{self, ColourMode, Ended, Look, Quit};
+use crate::tui::{self, ColourMode, Display, Ended, Quit, Themes};
 
 use super::args::{AttachArgs, Global, When};
 use super::exit::{Exit, Failure, Outcome};
-use super::{output, serve};
+use super::{output, serve, watch};
 
 /// The screen with the engine inside, or on the engine that runs already.
 pub(super) async fn run(config: Config, global: &Global) -> Outcome {
-    let (look, look_of) = (look(&config.theme, global)?, |theme: &str| follow(theme, global));
     refuse_without_terminal("`aurora serve` runs the engine without a screen")?;
+    let mut themes = themes(&config, global)?;
+    let dumb = is_dumb()?;
     let target = Target::Unix(socket_path(&config.state_dir));
     if let Ok(client) = Client::attach(target.clone(), true, global.read_only).await {
-        return show(client, look, look_of, None).await;
+        return show(client, &mut themes, None, dumb).await;
     }
     let (running, _log) = match serve::engine(&config, global, Doors::Open, false).await {
         Ok(started) => started,
         Err(failure) => match wait_for(&target, global).await {
             // It started while we looked.
-            Some(client) => return show(client, look, look_of, None).await,
+            Some(client) => return show(client, &mut themes, None, dumb).await,
             None => return Err(failure),
         },
     };
     let mut client = Client::embedded(&running.handle, true, global.read_only).await?;
-    let ended = tui::run(&mut client, look, look_of, None).await?;
+    if dumb {
+        return tell(running, client).await;
+    }
+    let ended = tui::run(&mut client, &mut themes, None).await?;
     drop(client);
     match ended {
         Ended::Quit(Quit::KeepEngine) => {
@@ -40,6 +44,30 @@ pub(super) async fn run(config: Config, global: &Global) -> Outcome {
         Ended::Hangup => keep(running).await,
         Ended::Quit(_) | Ended::Terminated | Ended::EngineEnded => serve::stop(running).await,
     }
+}
+
+/// The engine with sentences in place of its screen.
+async fn tell(running: Running, client: Client) -> Outcome {
+    let mut signals = serve::Signals::listen()?;
+    tokio::select! {
+        told = watch::plainly(client) => {
+            serve::stop(running).await?;
+            told
+        }
+        () = signals.until_stop(&running.handle) => serve::stop(running).await,
+    }
+}
+
+/// Whether the terminal says that it can do nothing but print lines. Says what is done about it.
+fn is_dumb() -> Result<bool, Failure> {
+    let dumb = std::env::var("TERM").is_ok_and(|term| term == "dumb");
+    if dumb {
+        output::line("TERM is dumb, so what happens is told in sentences; ctrl-c ends it.")?;
+        output::line(
+            "For the full screen start aurora in another terminal, or say what this one is: TERM=xterm aurora",
+        )?;
+    }
+    Ok(dumb)
 }
 
 /// The engine goes on without its screen, as `serve` does.
@@ -61,7 +89,6 @@ async fn wait_for(target: &Target, global: &Global) -> Option<Client> {
 
 /// The screen on a running engine.
 pub(super) async fn attach(config: &Config, args: &AttachArgs, global: &Global) -> Outcome {
-    let look = look(&config.theme, global)?;
     let target = match &args.target {
         None => Target::Unix(socket_path(&config.state_dir)),
         Some(target) => Target::parse(target, args.remote.as_deref()).map_err(Failure::usage)?,
@@ -72,18 +99,17 @@ pub(super) async fn attach(config: &Config, args: &AttachArgs, global: &Global) 
         Target::Ssh(_) => Some(&config.keys).filter(|keys| !keys.overrides().is_empty()),
         Target::Unix(_) => None,
     };
-    let client = Client::attach(target, true, global.read_only).await;
     // The engine may have a configuration of its own; this screen has its own too.
-    show(client?, look, |_: &str| None, keys).await
+    let mut themes = themes(config, global)?;
+    let client = Client::attach(target, true, global.read_only).await;
+    show(client?, &mut themes, keys, is_dumb()?).await
 }
 
-async fn show(
-    mut client: Client,
-    look: Look,
-    look_of: impl Fn(&str) -> Option<Look>,
-    keys: Option<&KeyMap>,
-) -> Outcome {
-    tui::run(&mut client, look, look_of, keys).await?;
+async fn show(mut client: Client, themes: &mut Themes, keys: Option<&KeyMap>, dumb: bool) -> Outcome {
+    if dumb {
+        return watch::plainly(client).await;
+    }
+    tui::run(&mut client, themes, keys).await?;
     Ok(Exit::Fine)
 }
 
@@ -94,25 +120,20 @@ pub(super) fn refuse_without_terminal(instead: &str) -> Result<(), Failure> {
     Err(Failure::usage(format!("this is no terminal; {instead}")))
 }
 
-/// The look of a theme the engine's configuration names from now on, unless the command line names one.
-fn follow(theme: &str, global: &Global) -> Option<Look> {
-    if global.theme.is_none() { look(theme, global).ok() } else { None }
-}
-
-/// The look of `theme` in this terminal.
-pub(super) fn look(theme: &str, global: &Global) -> Result<Look, Failure> {
+/// The themes of the screen, as the terminal can show them.
+pub(super) fn themes(config: &Config, global: &Global) -> Result<Themes, Failure> {
     let env = |name: &str| std::env::var(name).unwrap_or_default();
-    let mode = match global.color {
-        When::Never => ColourMode::None,
-        When::Auto if !env("NO_COLOR").is_empty() || env("TERM") == "dumb" => ColourMode::None,
-        When::Auto | When::Always if matches!(env("COLORTERM").as_str(), "truecolor" | "24bit") => ColourMode::True,
-        When::Auto | When::Always => ColourMode::Sixteen,
+    let forced = match global.color {
+        When::Auto => None,
+        When::Always => Some(true),
+        When::Never => Some(false),
     };
-    let locale =
-        ["LC_ALL", "LC_CTYPE", "LANG"].map(env).into_iter().find(|value| !value.is_empty()).unwrap_or_default();
-    let ascii = global.ascii || !locale.to_lowercase().replace('-', "").contains("utf8") && !locale.is_empty();
-    let theme = Theme::built_in(theme).map_err(Failure::usage)?;
-    // A theme of exact colours in a terminal without them would lose its meaning.
-    let theme = if mode == ColourMode::True { theme } else { Theme::built_in("terminal").map_err(Failure::usage)? };
-    Ok(Look::new(&theme, mode, ascii))
+    let colours = ColourMode::detect(forced, env);
+    let only_ascii = tui::is_ascii_locale(env);
+    let display = Display { colours, ascii: global.ascii || only_ascii, only_ascii };
+    let themes = Themes::new(config, global.config.as_deref(), global.theme.as_deref(), display);
+    if global.theme.is_some() {
+        themes.look().map_err(Failure::usage)?;
+    }
+    Ok(themes)
 }

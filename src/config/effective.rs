@@ -97,7 +97,7 @@ impl Config {
                 "need": self.health.need,
             },
             "checks": shown_checks(&self.health),
-            "tui": { "theme": self.theme },
+            "tui": { "theme": self.theme, "themes": self.themes.typed() },
             "keys": self.keys.effective(),
             "operators": operators,
             "channels": channels,

@@ -47,6 +47,16 @@ impl ConfigError {
     }
 }
 
+impl ConfigError {
+    /// The same in one line: `FILE:LINE:COLUMN: message`.
+    #[must_use]
+    pub fn in_one_line(&self) -> String {
+        let place = self.position().map(|(line, column)| format!(":{line}:{column}")).unwrap_or_default();
+        let help = self.help.as_ref().map(|help| format!("; {help}")).unwrap_or_default();
+        format!("{}{place}: {}{help}", self.file, self.message.replace('\n', " "))
+    }
+}
+
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Some(span) = self.span.clone() else {

@@ -8,6 +8,8 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::check_file::{CheckFile, HealthFile};
+use super::theme::ThemeFile;
+use super::themes::ThemeChoiceFile;
 
 /// A configuration file as it was typed.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -272,9 +274,12 @@ pub struct StoreFile {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct TuiFile {
-    /// Name of a built-in theme.
-    #[schemars(with = "Option<String>")]
-    pub theme: Option<Spanned<String>>,
+    /// Name of a theme, `auto`, or one for light and one for dark terminals.
+    #[schemars(with = "Option<ThemeChoiceFile>")]
+    pub theme: Option<Spanned<ThemeChoiceFile>>,
+    /// Themes of your own, by name.
+    #[schemars(with = "BTreeMap<String, ThemeFile>")]
+    pub themes: BTreeMap<Spanned<String>, ThemeFile>,
 }
 
 /// Where in the file a value stands.

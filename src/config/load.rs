@@ -54,16 +54,8 @@ pub fn state_dir(path: Option<&Path>) -> Option<PathBuf> {
 pub fn parse(text: &str, path: Option<&Path>) -> Result<Config, Box<ConfigError>> {
     let name = path.map_or_else(|| "<defaults>".to_owned(), |path| path.display().to_string());
     let file: ConfigFile = toml::from_str(text).map_err(|e| ConfigError::from_toml(&name, text, &e))?;
-    let source = Source { name: name.clone(), text: text.to_owned() };
-    Config::from_file(file, path, source).map_err(|mistake| {
-        Box::new(ConfigError {
-            file: name,
-            source: text.to_owned(),
-            span: mistake.span,
-            message: mistake.message,
-            help: mistake.help,
-        })
-    })
+    let source = Source { name, text: text.to_owned() };
+    Config::from_file(file, path, source.clone()).map_err(|mistake| Box::new(source.error(mistake)))
 }
 
 #[cfg(test)]

@@ -5,13 +5,21 @@ use std::ops::Range;
 
 use toml::Spanned;
 
-use super::file;
+use super::{ConfigError, file};
 
 /// The file a configuration came from, kept to point at places in it.
 #[derive(Clone, Default)]
 pub(super) struct Source {
     pub name: String,
     pub text: String,
+}
+
+impl Source {
+    /// The mistake with its file.
+    pub(super) fn error(&self, mistake: Mistake) -> ConfigError {
+        let Mistake { span, message, help } = mistake;
+        ConfigError { file: self.name.clone(), source: self.text.clone(), span, message, help }
+    }
 }
 
 impl fmt::Debug for Source {

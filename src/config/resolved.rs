@@ -15,7 +15,9 @@ use super::listeners::{self, Exposure, TlsFiles};
 use super::mistake::{Mistake, Source};
 use super::operators::operators;
 use super::public::public_url;
-use super::{ByteSize, Cidr, ConfigError, HealthConfig, KeyMap, Operators, SecretRef, Theme, VipList};
+use super::{
+    ByteSize, Cidr, ConfigError, HealthConfig, KeyMap, Operators, SecretRef, Theme, ThemeChoice, ThemeLibrary, VipList,
+};
 
 /// A validated configuration.
 #[derive(Debug, Clone)]
@@ -50,8 +52,10 @@ pub struct Config {
     pub commit_batch: usize,
     /// What is watched.
     pub health: HealthConfig,
-    /// Name of the theme.
-    pub theme: String,
+    /// The theme of a screen here.
+    pub theme: ThemeChoice,
+    /// The themes there are.
+    pub themes: ThemeLibrary,
     /// What keys do.
     pub keys: KeyMap,
     pub(super) source: Source,
@@ -150,13 +154,8 @@ impl Config {
             channels = default_channel_set(&state_dir, body_max);
         }
         refuse_shared_api(api, file.listen.api.as_ref(), ingress, &channels)?;
-        let theme = match &file.tui.theme {
-            Some(name) => {
-                Theme::built_in(name.get_ref()).map_err(|e| Mistake::at(name, e.to_string()))?;
-                name.get_ref().clone()
-            }
-            None => "terminal".to_owned(),
-        };
+        let themes = ThemeLibrary::new(&file.tui.themes, path, &source)?;
+        let theme = file.tui.theme.as_ref().map(|typed| themes.choice(typed)).transpose()?;
         let file_dir = path.and_then(Path::parent).map(Path::to_owned);
         let health = HealthConfig::new(&file.checks, &file.health, &state_dir, file_dir.as_deref(), &source)?;
         Ok(Self {
@@ -175,7 +174,8 @@ impl Config {
             vip: VipList::new(&file.contacts.vip),
             commit_batch: at_least(file.store.commit_batch.as_ref(), 1, 256)? as usize,
             health,
-            theme,
+            theme: theme.unwrap_or_else(|| ThemeChoice::named(Theme::DEFAULT)),
+            themes,
             keys: KeyMap::from_file(&file.keys, &source)?,
             source,
         })

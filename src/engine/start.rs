@@ -290,7 +290,7 @@ fn beginning(config: &Config, store: &Store, checks: Vec<CheckPanel>) -> Result<
         state_dir: config.state_dir.display().to_string(),
         now: Timestamp::now(),
         source: config.source().to_owned(),
-        theme: config.theme.clone(),
+        theme: config.theme.to_string(),
         keys: config.keys.overrides().clone(),
         panels: Panels::new(config, &store.channel_counts()?),
         checks,

@@ -272,7 +272,7 @@ impl Engine {
                 }
                 self.config.source = config.source().to_owned();
                 self.node = config.node;
-                self.config.theme = config.theme;
+                self.config.theme = config.theme.to_string();
                 self.config.keys = config.keys.overrides().clone();
                 self.config.loaded = now;
                 self.config.last_error = None;

@@ -34,6 +34,9 @@ impl Severity {
 /// One thing that is not as it should be.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Problem {
+    /// What it is about, as `check shop`: the same for as long as it lasts, whatever its figures.
+    #[serde(skip)]
+    pub about: String,
     /// How much it matters.
     pub severity: Severity,
     /// What it is.
@@ -51,7 +54,8 @@ pub(super) struct Trouble {
 
 impl Trouble {
     fn new(need: Need, since: Timestamp, severity: Severity, what: String, next: impl Into<String>) -> Self {
-        Self { need, since, problem: Problem { severity, what, next: next.into() } }
+        let problem = Problem { about: need.to_string(), severity, what, next: next.into() };
+        Self { need, since, problem }
     }
 }
 

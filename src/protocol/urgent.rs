@@ -1,5 +1,7 @@
 //! What needs a person next, over everything, in one order.
 
+use std::fmt;
+
 use jiff::Timestamp;
 
 use crate::model::{CheckId, MessageId, MessageRow, age};
@@ -29,6 +31,23 @@ pub enum Need {
     Refused(Option<String>, String),
     /// A message nobody has read.
     Message(MessageId),
+}
+
+impl fmt::Display for Need {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Store => f.write_str("the store"),
+            Self::Task(name) => f.write_str(name),
+            Self::Isolation => f.write_str("the connectivity of this machine"),
+            Self::Check(id) => write!(f, "check {id}"),
+            Self::Configuration => f.write_str("the configuration"),
+            Self::DeadLetters => f.write_str("dead letters"),
+            Self::Refused(channel, reason) => {
+                write!(f, "refusals on {} ({reason})", channel.as_deref().unwrap_or("no channel"))
+            }
+            Self::Message(id) => write!(f, "message {id}"),
+        }
+    }
 }
 
 /// One thing that needs a person.

@@ -11,7 +11,24 @@ use super::app::{App, Cmd, Overlay, Purpose, Quit};
 use super::health::OpenCheck;
 use super::list::moved;
 use super::palette::Palette;
+use super::themes::ThemeStep;
 use super::view;
+
+/// Whether whoever does `action` still waits for what they were about to open.
+fn stays(action: Action) -> bool {
+    matches!(
+        action,
+        Action::Ack
+            | Action::ToggleRead
+            | Action::ToggleVip
+            | Action::Save
+            | Action::NextTab
+            | Action::PreviousTab
+            | Action::Redraw
+            | Action::Themes
+            | Action::Reload
+    )
+}
 
 impl App {
     /// Does `action`, as a key or the palette asked for it.
@@ -20,18 +37,7 @@ impl App {
             self.toast(Severity::Info, why);
             return Vec::new();
         }
-        let stays = matches!(
-            action,
-            Action::Ack
-                | Action::ToggleRead
-                | Action::ToggleVip
-                | Action::Save
-                | Action::NextTab
-                | Action::PreviousTab
-                | Action::Redraw
-                | Action::Reload
-        );
-        if !stays {
+        if !stays(action) {
             self.opening = None;
             self.going = false;
         }
@@ -63,6 +69,7 @@ impl App {
             Action::Quit => self.quit(),
             Action::Suspend => vec![Cmd::Suspend],
             Action::Redraw => vec![Cmd::Redraw],
+            Action::Themes => vec![Cmd::Theme(ThemeStep::Offer)],
             Action::Open => self.open(),
             Action::NextTab | Action::PreviousTab => {
                 let forward = action == Action::NextTab;

@@ -112,6 +112,7 @@ actions! {
     Quit = "quit", "quit", "quit";
     Suspend = "suspend", "suspend to the shell", "";
     Redraw = "redraw", "draw the screen again", "";
+    Themes = "themes", "themes: choose how the screen looks", "";
     Down = "down", "down", "";
     Up = "up", "up", "";
     PageDown = "page_down", "a page down", "";

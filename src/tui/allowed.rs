@@ -51,6 +51,7 @@ impl App {
             | Action::Quit
             | Action::Suspend
             | Action::Redraw
+            | Action::Themes
             | Action::Reload => None,
         };
         missing.or_else(|| self.denied(&self.order(action)?.1))

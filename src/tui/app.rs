@@ -10,6 +10,7 @@ use crate::protocol::{Link, Notice, Refusal, Reply, Request, Severity, Snapshot,
 
 use super::action::{Action, View};
 use super::activity::Activity;
+use super::background::Background;
 use super::health::Health;
 use super::help::Help;
 use super::inbox::Inbox;
@@ -20,6 +21,8 @@ use super::palette::Palette;
 use super::pressing::Pending;
 use super::saving::{Save, Saving};
 use super::styles::Look;
+use super::theme_picker::ThemePicker;
+use super::themes::{Offer, ThemeStep};
 use super::urgent::Round;
 use super::view;
 
@@ -44,6 +47,10 @@ pub enum Msg {
     Reply(Purpose, Result<Reply, Refusal>),
     /// Files were written to this directory, or could not be.
     Saved(Result<String, String>),
+    /// The themes there are, to choose one.
+    Themes(Vec<Offer>),
+    /// The screen looks like this from now on, or stays as it is because of what is wrong with the theme.
+    Look(Result<Look, String>),
     /// Time has passed.
     Tick,
 }
@@ -84,6 +91,8 @@ pub enum Cmd {
     Suspend,
     /// Draw everything again.
     Redraw,
+    /// Ask something of the themes.
+    Theme(ThemeStep),
     /// Write a file that came with a message.
     Save(Save),
 }
@@ -104,6 +113,7 @@ pub enum Quit {
 pub(super) enum Overlay {
     Help(Box<Help>),
     Palette(Box<Palette>),
+    Themes(Box<ThemePicker>),
     Quit,
 }
 
@@ -183,11 +193,6 @@ impl App {
         }
     }
 
-    /// Draws with another look from now on.
-    pub fn set_look(&mut self, look: Look) {
-        self.look = look;
-    }
-
     /// Takes these keys from now on, whatever the engine's configuration says.
     pub fn set_keys(&mut self, keys: &KeyMap) {
         self.keymap = Keymap::new(keys);
@@ -235,8 +240,24 @@ impl App {
                 self.saved(&result);
                 Vec::new()
             }
-            // What the pointer does, and what the terminal says of itself, changes nothing yet.
-            Msg::Mouse(_) | Msg::Terminal(_) | Msg::Tick => Vec::new(),
+            Msg::Themes(offers) => {
+                self.pick_theme(offers);
+                Vec::new()
+            }
+            Msg::Look(Ok(look)) => {
+                self.look_like(look);
+                Vec::new()
+            }
+            Msg::Look(Err(why)) => {
+                self.toast(Severity::Warn, why);
+                Vec::new()
+            }
+            Msg::Terminal(answer) => {
+                let background = Background::of(answer).map(ThemeStep::Background);
+                background.map(Cmd::Theme).into_iter().collect()
+            }
+            // What the pointer does changes nothing yet.
+            Msg::Mouse(_) | Msg::Tick => Vec::new(),
         }
     }
 
@@ -426,6 +447,7 @@ impl App {
             Some(Overlay::Quit) => self.key_in_quit(key),
             Some(Overlay::Help(help)) => self.key_in_help(key, help),
             Some(Overlay::Palette(palette)) => self.key_in_palette(key, palette),
+            Some(Overlay::Themes(picker)) => self.key_in_themes(key, picker),
             None => {
                 if self.view == View::Inbox
                     && self.inbox.search.as_ref().is_some_and(|search| search.typing)

@@ -18,8 +18,8 @@ use super::input::{Input, Reader};
 use super::output::Output;
 use super::saving::Save;
 use super::screen::Screen;
-use super::styles::Look;
 use super::terminal::TerminalGuard;
+use super::themes::Themes;
 
 /// How often ages are looked at again. They are coarse, so mostly nothing is written.
 const TICK: Duration = Duration::from_secs(5);
@@ -39,27 +39,18 @@ pub enum Ended {
     EngineEnded,
 }
 
-/// Runs the screen on this process's terminal until it ends. `look_of` has the look of a theme, for when the
-/// engine's configuration names another one; where it has none the look stays. `keys` are this machine's own, in place
-/// of those of the engine's configuration.
+/// Runs the screen on this process's terminal until it ends. `themes` says how it looks, now and when files change.
+/// `keys` are this machine's own, in place of those of the engine's configuration.
 ///
 /// # Errors
 /// When standard output is no terminal.
-pub async fn run(
-    client: &mut Client,
-    look: Look,
-    look_of: impl Fn(&str) -> Option<Look>,
-    keys: Option<&KeyMap>,
-) -> io::Result<Ended> {
+pub async fn run(client: &mut Client, themes: &mut Themes, keys: Option<&KeyMap>) -> io::Result<Ended> {
     let mut guard = Some(TerminalGuard::take()?);
     let size = terminal::size()?;
     let mut screen = Screen::new(size, true);
     let mut output = Output::start()?;
     let mut reader = Some(Reader::open()?);
-    let mut app = App::new(look, size, client.link(), client.is_read_only(), Timestamp::now());
-    if let Some(keys) = keys {
-        app.set_keys(keys);
-    }
+    let mut app = begin(client, themes, keys, size);
     let mut asked: HashMap<RequestId, Purpose> = HashMap::new();
     let mut ticks = tokio::time::interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -68,7 +59,6 @@ pub async fn run(
     let mut hangup = signal(SignalKind::hangup())?;
     let mut resume = signal(SignalKind::from_raw(rustix::process::Signal::CONT.as_raw()))?;
     let mut resized = signal(SignalKind::window_change())?;
-    let mut theme: Option<String> = None;
     let mut saving: Option<Download> = None;
     let mut dirty = true;
 
@@ -111,16 +101,10 @@ pub async fn run(
                     Some(purpose) => Msg::Reply(purpose, reply),
                     None => continue,
                 },
-                Some(update) => {
-                    if let Update::Snapshot(snapshot) = &update
-                        && let Some(look) = another(&mut theme, &snapshot.config.theme).and_then(&look_of)
-                    {
-                        app.set_look(look);
-                    }
-                    Msg::Update(update)
-                }
+                Some(update) => Msg::Update(update),
                 None => break Ended::EngineEnded,
             },
+            look = themes.changed() => Msg::Look(look),
             () = wake(app.wakes_at()) => Msg::Tick,
             _ = ticks.tick() => Msg::Tick,
         };
@@ -137,6 +121,11 @@ pub async fn run(
                     }
                 }
                 Cmd::Redraw => screen.forget(),
+                Cmd::Theme(step) => {
+                    if let Some(msg) = themes.take(step) {
+                        app.update(msg, Timestamp::now());
+                    }
+                }
                 Cmd::Suspend => {
                     // No reader of keys may be left, or it would take the shell's.
                     reader = None;
@@ -154,16 +143,22 @@ pub async fn run(
     Ok(ended)
 }
 
+/// The screen before anything was heard. A theme that cannot be used is told on it, in the plain one.
+fn begin(client: &Client, themes: &Themes, keys: Option<&KeyMap>, size: (u16, u16)) -> App {
+    let now = Timestamp::now();
+    let mut app = App::new(themes.plain(), size, client.link(), client.is_read_only(), now);
+    if let Some(keys) = keys {
+        app.set_keys(keys);
+    }
+    app.update(Msg::Look(themes.look()), now);
+    app
+}
+
 /// Asks the terminal for its size.
 fn resize(screen: &mut Screen) -> io::Result<Msg> {
     let (columns, rows) = terminal::size()?;
     screen.resize((columns, rows));
     Ok(Msg::Resize(columns, rows))
-}
-
-/// The name of the theme, when it is not the one that was in force.
-fn another<'a>(theme: &mut Option<String>, now: &'a str) -> Option<&'a str> {
-    theme.replace(now.to_owned()).is_some_and(|before| before != now).then_some(now)
 }
 
 /// Takes one step of saving; answers what is to be said when it was the last.

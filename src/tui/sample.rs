@@ -13,7 +13,8 @@ use crate::model::{
 use crate::protocol::{ConfigStatus, Link, Reply, Snapshot, Update};
 
 use super::app::{App, Msg, Purpose};
-use super::styles::{ColourMode, Look};
+use super::ladder::ColourMode;
+use super::styles::Look;
 
 pub(super) fn at(second: i64) -> Timestamp {
     Timestamp::from_second(1_800_000_000 + second).expect("in range")

@@ -343,10 +343,56 @@ fn quit() {
 }
 
 #[test]
+fn styles_in_sixteen_colours_and_without() {
+    for (view, keys) in [("overview", "1"), ("inbox", "3"), ("health", "5")] {
+        for (rung, mode) in [("16", ColourMode::Sixteen), ("none", ColourMode::None)] {
+            let stage = Stage::new((80, 24), mode, false).keys(keys);
+            insta::assert_snapshot!(format!("{view}_styles_{rung}"), format!("{:?}", stage.draw().backend().buffer()));
+        }
+    }
+}
+
+#[test]
 fn ascii_draws_only_ascii() {
-    let stage = Stage::new((80, 24), ColourMode::None, true).keys("2");
+    // What others wrote is shown as they wrote it; here they wrote ASCII.
+    let mut world = snapshot();
+    for row in &mut world.inbox {
+        row.from.retain(|c| c.is_ascii());
+        row.subject.retain(|c| c.is_ascii());
+        row.preview.retain(|c| c.is_ascii());
+    }
+    for event in &mut world.events {
+        event.subject.iter_mut().for_each(|subject| subject.retain(|c| c.is_ascii()));
+    }
+    for size in [(60, 18), (80, 24), (120, 40)] {
+        for keys in ["1", "2", "3j", "3\r", "3/x", "5", "5\r", "8", "8\t", "8\t\t", "8\t\t\t", "?", ":", "Q", "6"] {
+            let look = Look::new(&Theme::built_in("terminal").expect("built in"), ColourMode::None, true);
+            let mut app = App::new(look, size, Link::Embedded, false, at(0));
+            app.update(Msg::Update(Update::Snapshot(Box::new(world.clone()))), at(0));
+            let text = Stage { app, size }.keys(keys).draw().backend().to_string();
+            assert!(text.is_ascii(), "{keys:?} at {size:?}:\n{text}");
+        }
+    }
+}
+
+#[test]
+fn a_terminal_without_utf_8_gets_nothing_but_ascii() {
+    let mut stage = Stage::new((80, 24), ColourMode::Sixteen, false).keys("3");
+    assert!(stage.draw().backend().to_string().contains("日本の客"));
+    let look = Look::new(&Theme::built_in("terminal").expect("built in"), ColourMode::Sixteen, false);
+    stage.app.update(Msg::Look(Ok(look.only_ascii())), at(0));
     let text = stage.draw().backend().to_string();
-    assert!(text.is_ascii(), "{text}");
+    assert!(text.is_ascii() && text.contains("? ? ? ?"), "{text}");
+}
+
+#[test]
+fn a_theme_that_is_wrong_is_told_and_the_old_one_stays() {
+    let mut stage = Stage::new((80, 24), ColourMode::Sixteen, false);
+    let before = stage.draw().backend().buffer().content()[..80 * 23].to_vec();
+    stage.app.update(Msg::Look(Err("themes/mine.toml:3:1: unknown field `wran`".into())), at(0));
+    let drawn = stage.draw();
+    assert_eq!(drawn.backend().buffer().content()[..80 * 23], before[..]);
+    assert!(drawn.backend().to_string().contains("themes/mine.toml:3:1"));
 }
 
 #[test]

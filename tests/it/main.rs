@@ -38,6 +38,7 @@ mod schemathesis;
 mod seeds;
 mod signers;
 mod ssh;
+mod themes;
 mod tls;
 mod tmux;
 mod units;

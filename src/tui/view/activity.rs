@@ -108,10 +108,10 @@ fn event(app: &App, event: &Event, width: usize) -> Line<'static> {
     Line::from(vec![
         Span::styled(format!("{:>4} ", age(event.received, app.now)), look.muted),
         Span::styled(format!("{} ", fit(look, event.channel.as_str(), 10)), look.text),
-        Span::styled(format!("{:9} ", event.state.as_str()), state),
+        Span::styled(format!("{} {:9} ", look.sign(&event.state), event.state.as_str()), state),
         Span::styled(format!("{:9} ", event.assurance.as_str()), look.muted),
         Span::styled(format!("{} ", fit(look, &screen::line(&event.kind), 22)), look.text),
-        Span::styled(fit(look, &screen::line(about), width.saturating_sub(59)), look.text),
+        Span::styled(fit(look, &screen::line(about), width.saturating_sub(61)), look.text),
     ])
 }
 
@@ -133,11 +133,11 @@ fn task(app: &App, task: &TaskStatus, width: usize) -> Line<'static> {
     let look = &app.look;
     let error = task.error().map(screen::line).unwrap_or_default();
     Line::from(vec![
-        Span::styled(format!("{:9}", task.state.as_str()), look.task(task.state)),
+        Span::styled(format!("{} {:9}", look.sign(&task.state), task.state.as_str()), look.task(task.state)),
         Span::styled(format!("{:>4}  ", age(task.since, app.now)), look.muted),
         Span::styled(format!("{} ", fit(look, &task.name, 26)), look.text),
         Span::styled(format!("{:>3} restarts  ", task.restarts), look.muted),
-        Span::styled(fit(look, &error, width.saturating_sub(56)), look.warn),
+        Span::styled(fit(look, &error, width.saturating_sub(58)), look.warn),
     ])
 }
 
@@ -145,7 +145,7 @@ fn log(app: &App, line: &LogLine, width: usize) -> Line<'static> {
     let look = &app.look;
     Line::from(vec![
         Span::styled(format!("{:>4} ", age(line.at, app.now)), look.muted),
-        Span::styled(format!("{:5} ", line.level.as_str()), look.log(line.level)),
-        Span::styled(fit(look, &screen::line(&line.text), width.saturating_sub(11)), look.text),
+        Span::styled(format!("{} {:5} ", look.sign(&line.level), line.level.as_str()), look.log(line.level)),
+        Span::styled(fit(look, &screen::line(&line.text), width.saturating_sub(13)), look.text),
     ])
 }

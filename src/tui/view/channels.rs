@@ -53,7 +53,10 @@ fn panel(app: &App, channel: &ChannelPanel, selected: bool, frame: &mut Frame<'_
     };
     let lines = vec![
         Line::from(vec![
-            Span::styled(format!("{:10}", channel.state.as_str()), look.channel(channel.state)),
+            Span::styled(
+                format!("{} {:9}", look.sign(&channel.state), channel.state.as_str()),
+                look.channel(channel.state),
+            ),
             Span::styled(format!(" last event {last}, {}/min", channel.per_minute), look.text),
         ]),
         Line::from(vec![

@@ -13,7 +13,7 @@ use crate::screen;
 use super::super::app::App;
 use super::super::health::OpenCheck;
 use super::super::styles::Look;
-use super::health::{percent, state_glyph, state_word, strip};
+use super::health::{percent, state_word, strip};
 use super::parts::{fit, heading};
 
 /// Columns of the bar of phases.
@@ -90,7 +90,7 @@ pub(super) fn summary(app: &App, check: &CheckPanel, width: usize) -> Vec<Line<'
         ]),
         Line::from(vec![
             label("state"),
-            Span::styled(format!("{} {state}", state_glyph(look, check.state)), look.check(check.state)),
+            Span::styled(format!("{} {state}", look.sign(check)), look.check(check.state)),
         ]),
         Line::from(vec![
             label("cause"),

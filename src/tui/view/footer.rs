@@ -68,6 +68,7 @@ fn inner_hints(app: &App) -> Option<Vec<(String, &'static str)>> {
         Some(Overlay::Palette(_) | Overlay::Help(_)) => {
             return Some(named(&[("enter", "do it"), ("up down", "choose"), ("esc", "close")]));
         }
+        Some(Overlay::Themes(_)) => return Some(named(&[("j k", "look"), ("enter", "keep"), ("esc", "as before")])),
         Some(Overlay::Quit) => return Some(named(&[("s", "stop"), ("k", "keep"), ("esc", "back")])),
         None => {}
     }

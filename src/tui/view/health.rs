@@ -65,7 +65,7 @@ fn row(app: &App, check: &CheckPanel, width: usize) -> Line<'static> {
     let latency = check.latency.map_or_else(|| "-".to_owned(), short_duration);
     let uptime = check.uptime_24h.map_or_else(|| "-".to_owned(), percent);
     let mut spans = vec![
-        Span::styled(format!("{} {:8} ", state_glyph(look, check.state), state_word(check)), look.check(check.state)),
+        Span::styled(format!("{} {:8} ", look.sign(check), state_word(check)), look.check(check.state)),
         Span::styled(format!("{} ", fit(look, check.id.as_str(), name)), look.text),
         Span::styled(format!("{:>4} ", age(check.since, app.now)), look.muted),
         Span::styled(format!("{latency:>6} {uptime:>7}  "), look.text),
@@ -88,15 +88,6 @@ pub(super) fn state_word(check: &CheckPanel) -> &'static str {
     if check.flapping { "flapping" } else { check.state.as_str() }
 }
 
-pub(super) fn state_glyph(look: &Look, state: CheckState) -> &'static str {
-    match state {
-        CheckState::Ok => look.glyph("✓", "+"),
-        CheckState::Warn => "!",
-        CheckState::Critical => look.glyph("✗", "x"),
-        CheckState::Unknown | CheckState::Stale => "?",
-    }
-}
-
 /// Two digits behind the point, and never 100 % unless it is.
 pub(super) fn percent(share: f64) -> String {
     if share < 100.0 { format!("{:.2}%", share.min(99.99)) } else { "100%".to_owned() }
@@ -114,7 +105,7 @@ pub(super) fn strip(look: &Look, check: &CheckPanel, room: usize) -> Vec<Span<'s
             Some(Verdict::Ok) => (height(look, slot.longest(), longest), look.ok),
             Some(Verdict::Warn) => ("!", look.warn),
             Some(Verdict::Critical) => (look.glyph("✗", "x"), look.crit),
-            Some(Verdict::Unknown) => ("?", look.muted),
+            Some(Verdict::Unknown) => ("?", look.unknown),
         };
         match spans.last_mut() {
             Some((text, same)) if *same == style => text.push_str(sign),

@@ -60,7 +60,10 @@ pub(super) fn draw(app: &App, open: &OpenMessage, frame: &mut Frame<'_>, area: R
                 look.text,
             ),
         ]),
-        Line::from(vec![Span::styled(about, look.muted), Span::styled(state, look.ok)]),
+        Line::from(vec![
+            Span::styled(about, look.muted),
+            Span::styled(state, if row.marks.acked.is_some() { look.acked } else { look.ok }),
+        ]),
         Line::from(tabs),
     ];
     let [top, body] = Layout::vertical([Constraint::Length(HEAD), Constraint::Min(0)]).areas(area);

@@ -14,6 +14,7 @@ mod overview;
 mod palette;
 mod parts;
 mod quit;
+mod themes;
 mod which;
 
 use ratatui::Frame;
@@ -44,10 +45,14 @@ pub(super) fn draw(app: &App, frame: &mut Frame<'_>) {
         None => {}
         Some(Overlay::Help(help)) => help::draw(app, help, frame, body),
         Some(Overlay::Palette(palette)) => palette::draw(app, palette, frame, body),
+        Some(Overlay::Themes(picker)) => themes::draw(app, picker, frame, body),
         Some(Overlay::Quit) => quit::draw(app, frame, body),
     }
     if let Some(pending) = app.hesitates() {
         which::draw(app, pending, frame, body);
     }
     footer::draw(app, frame, footer);
+    if app.look.only_ascii {
+        parts::only_ascii(frame.buffer_mut());
+    }
 }

@@ -10,7 +10,6 @@ use crate::protocol::{Problem, Severity, Snapshot};
 use crate::screen;
 
 use super::super::app::App;
-use super::super::styles::Look;
 use super::parts::{fit, message_row, outside};
 
 /// Below these columns and rows there is room for two things only.
@@ -61,7 +60,7 @@ fn wrong(app: &App, problems: &[Problem], width: usize, most: usize) -> Vec<Line
     }
     for problem in problems.iter().take(most) {
         let text = format!("{}  ({})", screen::line(&problem.what), screen::line(&problem.next));
-        let word = format!("  {} {:4}  ", severity_glyph(look, problem.severity), problem.severity.as_str());
+        let word = format!("  {} {:4}  ", look.sign(&problem.severity), problem.severity.as_str());
         let style = look.severity(problem.severity);
         lines.push(Line::from(vec![
             Span::styled(word, style),
@@ -72,14 +71,6 @@ fn wrong(app: &App, problems: &[Problem], width: usize, most: usize) -> Vec<Line
         lines.push(Line::styled(format!("          and {} more: see Activity", problems.len() - most), look.muted));
     }
     lines
-}
-
-fn severity_glyph(look: &Look, severity: Severity) -> &'static str {
-    match severity {
-        Severity::Info => look.glyph("·", "."),
-        Severity::Warn => "!",
-        Severity::Crit => look.glyph("✗", "x"),
-    }
 }
 
 /// Unread messages: VIPs first, then the newest.
@@ -125,10 +116,13 @@ fn channel_line(app: &App, channel: &ChannelPanel, width: usize) -> Line<'static
     } else {
         format!("{unread_vip:>3} VIP {unread:>4}  {last}")
     };
-    let name = width.saturating_sub(counts.len() + 14).clamp(4, 16);
+    let name = width.saturating_sub(counts.len() + 16).clamp(4, 16);
     Line::from(vec![
         Span::styled(format!("  {} ", fit(look, channel.id.as_str(), name)), look.text),
-        Span::styled(format!("{:10}", channel.state.as_str()), look.channel(channel.state)),
+        Span::styled(
+            format!("{} {:10}", look.sign(&channel.state), channel.state.as_str()),
+            look.channel(channel.state),
+        ),
         Span::styled(counts, look.text),
     ])
 }

@@ -1,6 +1,7 @@
 //! Pieces that several regions draw with.
 
 use ratatui::Frame;
+use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::Style;
 use ratatui::symbols::border;
@@ -62,7 +63,7 @@ pub(super) fn framed(look: &Look, title: &str) -> Block<'static> {
     Block::new()
         .borders(Borders::ALL)
         .border_set(border)
-        .border_style(look.muted)
+        .border_style(look.border)
         .style(look.text)
         .title(Span::styled(format!(" {title} "), look.title))
 }
@@ -124,11 +125,8 @@ pub(super) fn list<T>(
 /// One message in a list.
 pub(super) fn message_row(app: &App, row: &MessageRow, width: usize) -> Line<'static> {
     let look = &app.look;
-    let (mark, mark_style) = match (&row.marks.acked, &row.marks.read) {
-        (Some(_), _) => (look.glyph("✓", "v"), look.ok),
-        (None, Some(_)) => (" ", look.text),
-        (None, None) => (look.glyph("●", "*"), look.title),
-    };
+    let mark = look.sign(&row.marks);
+    let mark_style = if row.marks.acked.is_some() { look.acked } else { look.title };
     let vip = if row.vip { "VIP" } else { "   " };
     let age = crate::model::age(row.received, app.now);
     let (channel, from) = if width >= 100 { (12, 20) } else { (9, 14) };
@@ -148,4 +146,14 @@ pub(super) fn message_row(app: &App, row: &MessageRow, width: usize) -> Line<'st
         Span::styled(if preview.is_empty() { fit(look, &subject, subject_width) } else { subject }, weight),
         Span::styled(fit(look, &preview, room + 3).trim_end().to_owned(), look.muted),
     ])
+}
+
+/// Puts `?` for all that is not ASCII. Own signs are ASCII already; this is text from outside, and a terminal that
+/// does not read UTF-8 may take one of its bytes for a control.
+pub(super) fn only_ascii(buffer: &mut Buffer) {
+    for cell in &mut buffer.content {
+        if !cell.symbol().is_ascii() {
+            cell.set_char('?');
+        }
+    }
 }
