@@ -235,6 +235,9 @@ pub(super) enum EventsCommand {
         /// Only the stored bytes, exactly
         #[arg(long, conflicts_with = "json")]
         raw: bool,
+        /// Every step of its way, with times
+        #[arg(long, conflicts_with = "raw")]
+        trace: bool,
         #[command(flatten)]
         json: Json,
     },
@@ -313,6 +316,9 @@ pub(super) enum InboxCommand {
         /// Write the files that came with a message into this directory; no file is ever overwritten
         #[arg(long, value_name = "DIR")]
         save: Option<PathBuf>,
+        /// Every step of its way, with times
+        #[arg(long, conflicts_with = "save")]
+        trace: bool,
         #[command(flatten)]
         json: Json,
     },

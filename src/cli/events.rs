@@ -10,8 +10,8 @@ use crate::protocol::{Reply, Request};
 
 use super::args::{EventsCommand, Global};
 use super::exit::{Exit, Failure, Outcome};
-use super::output;
 use super::session::{Session, ask, unexpected};
+use super::{output, trace};
 
 /// Events asked for at once.
 const PAGE: usize = 1_000;
@@ -41,7 +41,8 @@ pub(super) async fn run(command: EventsCommand, config: &Config, global: &Global
                 output::table(["ID", "CHANNEL", "TYPE", "AGE", "ASSURANCE", "STATE", "SUBJECT"], rows)?;
             }
         }
-        EventsCommand::Show { id, raw, json } => match ask(config, global, Request::Event(id)).await? {
+        EventsCommand::Show { id, trace: true, json, .. } => trace::show(config, global, id, json.json).await?,
+        EventsCommand::Show { id, raw, json, .. } => match ask(config, global, Request::Event(id)).await? {
             Reply::Event(None) => return Err(Failure::new(Exit::Failed, format!("no event has the id {id}"))),
             Reply::Event(Some(full)) if raw => std::io::stdout().lock().write_all(&full.body)?,
             Reply::Event(Some(full)) if json.json => output::json(&full)?,

@@ -9,7 +9,7 @@ use crate::protocol::{Reply, Request};
 use super::args::{self, Global, InboxCommand};
 use super::exit::{Exit, Failure, Outcome};
 use super::session::{Session, ask, unexpected};
-use super::{desk, export, output, save};
+use super::{desk, export, output, save, trace};
 
 pub(super) async fn run(command: InboxCommand, config: &Config, global: &Global) -> Outcome {
     match command {
@@ -30,10 +30,13 @@ pub(super) async fn run(command: InboxCommand, config: &Config, global: &Global)
             let request = Request::Search { filter, order, before: None, limit };
             list(config, global, request, limit, json.json).await?;
         }
-        InboxCommand::Show { id: Item::Message(id), save: Some(dir), json } => {
+        InboxCommand::Show { id: Item::Message(id), trace: true, json, .. } => {
+            trace::show(config, global, id.into(), json.json).await?;
+        }
+        InboxCommand::Show { id: Item::Message(id), save: Some(dir), json, .. } => {
             save::run(config, global, id, &dir, json.json).await?;
         }
-        InboxCommand::Show { id: Item::Message(id), save: None, json } => {
+        InboxCommand::Show { id: Item::Message(id), save: None, json, .. } => {
             match ask(config, global, Request::Message(id)).await? {
                 Reply::Message(None) => return Err(Failure::new(Exit::Failed, format!("no message has the id {id}"))),
                 Reply::Message(Some(message)) if json.json => output::json(&message)?,
@@ -41,10 +44,10 @@ pub(super) async fn run(command: InboxCommand, config: &Config, global: &Global)
                 reply => return Err(unexpected(&reply)),
             }
         }
-        InboxCommand::Show { save: Some(_), .. } => {
-            return Err(Failure::new(Exit::Usage, "files come with messages; name one".to_owned()));
+        InboxCommand::Show { save: Some(_), .. } | InboxCommand::Show { trace: true, .. } => {
+            return Err(Failure::usage("files and a way belong to a message; name one"));
         }
-        InboxCommand::Show { id: Item::Conversation(id), save: None, json } => {
+        InboxCommand::Show { id: Item::Conversation(id), json, .. } => {
             desk::show(config, global, id, json.json).await?;
         }
         InboxCommand::Count { filter } => match ask(config, global, Request::InboxCount(filter.into())).await? {

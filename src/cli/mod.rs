@@ -30,6 +30,7 @@ mod status;
 mod stdio;
 mod tasks;
 mod theme;
+mod trace;
 mod verify;
 mod watch;
 

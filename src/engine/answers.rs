@@ -194,6 +194,7 @@ fn read(store: &Store, request: Request) -> Result<Reply, StoreError> {
             Reply::Conversation(store.conversation(id, before, limit.min(MESSAGES_MAX))?.map(Box::new))
         }
         Request::Labels => Reply::Labels(store.labels()?),
+        Request::Trace(id) => Reply::Trace(store.trace(id)?.map(Box::new)),
         Request::Message(id) => Reply::Message(store.message(id)?.map(Box::new)),
         Request::Contacts { filter, limit } => Reply::Contacts(store.contacts(&filter, limit.min(PAGE_MAX))?),
         Request::Contact(id) => Reply::Contact(store.contact(id)?.map(Box::new)),
@@ -209,6 +210,9 @@ fn read(store: &Store, request: Request) -> Result<Reply, StoreError> {
         | Request::Mark { .. }
         | Request::Act { .. }
         | Request::Undo(_)
+        | Request::Views
+        | Request::SaveView { .. }
+        | Request::DeleteView(_)
         | Request::Operators
         | Request::SetVip { .. }
         | Request::CheckNow(_)

@@ -6,7 +6,7 @@ use crate::model::{Act, Identity};
 use crate::policy;
 use crate::protocol::{ClientId, Notice, Refusal, Reply, Request, RequestId, Update};
 
-use super::{ActAnswer, Credential, Effect, Engine, Occasion, TokenEffect, desk};
+use super::{ActAnswer, Credential, Effect, Engine, Occasion, TokenEffect, desk, views};
 
 #[derive(Debug)]
 pub(super) struct Follower {
@@ -107,6 +107,14 @@ impl Engine {
                 Ok(order) => vec![Effect::Act { client, id, order, answer: ActAnswer::Acted }],
                 Err(why) => answer(Err(Refusal::Failed(why))),
             },
+            Request::Views => {
+                vec![Effect::Views { client, id, node: self.node.clone(), who: identity.operator.clone() }]
+            }
+            Request::SaveView { name, query } => match views::wanted(&name, &query) {
+                Ok((name, query)) => vec![Effect::KeepView { client, id, name, query: Some(query) }],
+                Err(why) => answer(Err(Refusal::Failed(why))),
+            },
+            Request::DeleteView(name) => vec![Effect::KeepView { client, id, name, query: None }],
             Request::Undo(act) => vec![Effect::Undo { client, id, act, who: identity.operator.clone() }],
             Request::Mark { ids, mark } => {
                 let order = desk::marks(ids, mark, &identity.operator);

@@ -8,13 +8,14 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::model::Identity;
 use crate::protocol::{ClientId, Notice, Reply, StoreFigures, Update};
-use crate::store::Store;
+use crate::store::{Point, Store};
 
 use super::answers::failed;
 use super::checks::Checks;
 use super::projector::Projector;
 use super::reload::Reloader;
 use super::supervisor::Supervisor;
+use super::views::Counted;
 use super::watchdog::Turns;
 use super::{Effect, Engine, Input, TurnedAway};
 
@@ -35,6 +36,8 @@ pub(super) struct Driver {
     pub(super) reloader: Option<Arc<Reloader>>,
     checks: Arc<Checks>,
     pub inputs: mpsc::Sender<Input>,
+    /// The views as they were counted last.
+    pub(super) counted: Counted,
     clients: HashMap<ClientId, Outbox>,
 }
 
@@ -47,7 +50,16 @@ impl Driver {
         checks: Arc<Checks>,
         inputs: mpsc::Sender<Input>,
     ) -> Self {
-        Self { store, projector, supervisor, reloader, checks, inputs, clients: HashMap::new() }
+        Self {
+            store,
+            projector,
+            supervisor,
+            reloader,
+            checks,
+            inputs,
+            counted: Counted::default(),
+            clients: HashMap::new(),
+        }
     }
 
     /// The loop: wait, decide, do. It counts its `turns`.
@@ -91,6 +103,12 @@ impl Driver {
             }
             Effect::Act { client, id, order, answer } => self.act(client, id, order, answer),
             Effect::Undo { client, id, act, who } => self.undo(client, id, act, who),
+            Effect::Views { client, id, node, who } => self.views(client, id, node, who),
+            Effect::KeepView { client, id, name, query } => self.keep_view(client, id, name, query),
+            Effect::Shown { first, last, at } => {
+                self.store.passages().note(Point::Shown, first, last, at);
+                Vec::new()
+            }
             Effect::Wake => self.wake(),
             Effect::SetVip { client, id, contact, vip } => self.set_vip(client, id, contact, vip),
             Effect::Replay { client, id, filter } => {

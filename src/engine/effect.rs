@@ -60,6 +60,37 @@ pub enum Effect {
         /// Who undoes it.
         who: OperatorName,
     },
+    /// Tell a client which views there are, and count them.
+    Views {
+        /// Who asks.
+        client: ClientId,
+        /// The number of the request.
+        id: RequestId,
+        /// The name of this node.
+        node: String,
+        /// Who asks, by name.
+        who: OperatorName,
+    },
+    /// Keep a view, or forget it when there is no query.
+    KeepView {
+        /// Who asks.
+        client: ClientId,
+        /// The number of the request.
+        id: RequestId,
+        /// Its name.
+        name: String,
+        /// Its query.
+        query: Option<String>,
+    },
+    /// Remember that these events were sent to screens.
+    Shown {
+        /// The first.
+        first: i64,
+        /// The last.
+        last: i64,
+        /// When.
+        at: Timestamp,
+    },
     /// Bring back what is snoozed no longer.
     Wake,
     /// Make a contact a VIP or not.

@@ -105,6 +105,8 @@ pub struct Taken {
 pub enum Aftermath {
     /// Something was done to conversations or messages.
     Desk(Box<DeskWork>),
+    /// The saved views are others.
+    Views,
     /// A contact became a VIP or ceased to be one.
     Vip {
         /// Who.

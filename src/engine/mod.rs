@@ -39,6 +39,7 @@ mod state;
 mod state_tests;
 mod supervisor;
 mod tasks;
+mod views;
 mod watch;
 mod watchdog;
 

@@ -306,6 +306,7 @@ impl Engine {
                 self.let_go(now)
             }
             Aftermath::Desk(work) => self.desk(*work),
+            Aftermath::Views => vec![Effect::Publish(Notice::Views)],
             Aftermath::Vip { contact, vip, unread } => {
                 for row in self.inbox.iter_mut().filter(|row| row.contact == Some(contact)) {
                     row.vip = vip;
@@ -336,12 +337,15 @@ impl Engine {
         for event in &events {
             self.events.push(event.clone());
         }
+        let first = events.first().map_or(up_to, |event| event.seq);
         let omitted = rows.len().saturating_sub(ROWS_PER_NOTICE);
         rows.drain(..omitted);
         events.drain(..events.len().saturating_sub(ROWS_PER_NOTICE));
         let (dead_letters, up_to) = (self.dead_letters, self.up_to);
         let omitted = omitted as u64;
-        vec![Effect::Publish(Notice::Arrived { rows, conversations, events, omitted, dead_letters, up_to })]
+        let shown = (self.followers() > 0).then_some(Effect::Shown { first, last: up_to, at: now });
+        let arrived = Notice::Arrived { rows, conversations, events, omitted, dead_letters, up_to };
+        [Effect::Publish(arrived)].into_iter().chain(shown).collect()
     }
 
     fn rejected(&mut self, rejections: Vec<Rejection>) -> Vec<Effect> {

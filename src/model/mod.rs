@@ -30,7 +30,9 @@ mod strip;
 mod target;
 mod task;
 mod token;
+mod trace;
 mod value;
+mod view;
 
 pub use act::{Act, Acted, BadItem, Item, NOTE_MAX, Snooze, UNDO_OFFERED, Undone};
 pub use address::{BadAddress, Endpoint, Family, HttpAddress};
@@ -61,4 +63,6 @@ pub use strip::{Slot, Strip};
 pub use target::{Expected, HttpTarget, PRESETS, ProcessTarget, Target, TcpStep, TcpTarget, TlsTarget, preset};
 pub use task::{TaskState, TaskStatus};
 pub use token::{FreshToken, Scope, Token, TokenHash, TokenRow, TokenWish};
+pub use trace::{Trace, TraceStep};
 pub use value::{Value, short_bytes, short_duration};
+pub use view::{BUILT_IN_VIEWS, BadViewName, Count, SavedView, view_name};

@@ -19,6 +19,8 @@ pub fn needed(request: &Request) -> Role {
         | Request::Conversations { .. }
         | Request::Conversation { .. }
         | Request::Labels
+        | Request::Views
+        | Request::Trace(_)
         | Request::Operators
         | Request::Contacts { .. }
         | Request::Attachment { .. }
@@ -33,6 +35,8 @@ pub fn needed(request: &Request) -> Role {
         | Request::Mark { .. }
         | Request::Act { .. }
         | Request::Undo(_)
+        | Request::SaveView { .. }
+        | Request::DeleteView(_)
         | Request::SetVip { .. }
         | Request::CheckNow(_)
         | Request::RestartTask(_)
@@ -69,6 +73,8 @@ fn opens(request: &Request) -> Opens {
         | Request::Conversations { .. }
         | Request::Conversation { .. }
         | Request::Labels
+        | Request::Views
+        | Request::Trace(_)
         | Request::Operators
         | Request::Contacts { .. }
         | Request::Attachment { .. }
@@ -77,6 +83,8 @@ fn opens(request: &Request) -> Opens {
         | Request::Mark { .. }
         | Request::Act { .. }
         | Request::Undo(_)
+        | Request::SaveView { .. }
+        | Request::DeleteView(_)
         | Request::SetVip { .. }
         | Request::CheckHistory { .. }
         | Request::CheckNow(_)
@@ -172,6 +180,11 @@ mod tests {
         }, Viewer, Opens::Unlimited;
         Request::Labels => Request::Labels, Viewer, Opens::Unlimited;
         Request::Operators => Request::Operators, Viewer, Opens::Unlimited;
+        Request::Views => Request::Views, Viewer, Opens::Unlimited;
+        Request::SaveView { .. } => Request::SaveView { name: "x".into(), query: "vip".into() },
+            Operator, Opens::Unlimited;
+        Request::DeleteView(_) => Request::DeleteView("x".into()), Operator, Opens::Unlimited;
+        Request::Trace(_) => Request::Trace(id(EventId::from_uuid)), Viewer, Opens::Unlimited;
         Request::Act { .. } => Request::Act { id: id(ActId::from_uuid), on: Vec::new(), act: Act::Wake },
             Operator, Opens::Unlimited;
         Request::Undo(_) => Request::Undo(id(ActId::from_uuid)), Operator, Opens::Unlimited;

@@ -8,7 +8,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::model::{
     Acted, ChannelStats, CheckHistory, CheckId, Contact, ConversationPage, ConversationRow, Event, FreshToken,
-    Identity, Label, Marks, Message, MessagePage, MessageRow, Observation, OperatorName, Report, TokenRow, Undone,
+    Identity, Label, Marks, Message, MessagePage, MessageRow, Observation, OperatorName, Report, SavedView, TokenRow,
+    Trace, Undone,
 };
 
 use super::{Figures, Overall, Snapshot};
@@ -43,6 +44,10 @@ pub enum Reply {
     Labels(Vec<Label>),
     /// Operators, by name.
     Operators(Vec<OperatorName>),
+    /// The views, those that are always there first.
+    Views(Vec<SavedView>),
+    /// The way of an event, when it is known.
+    Trace(Option<Box<Trace>>),
     /// What became of an act.
     Acted(Acted),
     /// What became of undoing one.

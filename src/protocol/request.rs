@@ -99,6 +99,19 @@ pub enum Request {
     Labels,
     /// Who may be given a conversation, by name.
     Operators,
+    /// The views there are, and how many unread conversations match each.
+    Views,
+    /// Give a query a name, for everybody; a view of this name is replaced. 50 are the most.
+    SaveView {
+        /// The name.
+        name: String,
+        /// The query, as [`InboxFilter`] reads it.
+        query: String,
+    },
+    /// Forget a view.
+    DeleteView(String),
+    /// The way of an event, from its delivery to whoever took it.
+    Trace(EventId),
     /// Do something to conversations and messages.
     Act {
         /// What the act is called. Whoever asks makes it, so that asking again does it once.
@@ -183,6 +196,8 @@ impl Request {
             | Self::Conversations { .. }
             | Self::Conversation { .. }
             | Self::Labels
+            | Self::Views
+            | Self::Trace(_)
             | Self::Operators
             | Self::Attachment { .. }
             | Self::Contacts { .. }
@@ -199,6 +214,8 @@ impl Request {
             | Self::Mark { .. }
             | Self::Act { .. }
             | Self::Undo(_)
+            | Self::SaveView { .. }
+            | Self::DeleteView(_)
             | Self::SetVip { .. }
             | Self::RestartTask(_)
             | Self::Reload

@@ -82,6 +82,8 @@ pub enum Notice {
     Isolated(Option<Timestamp>),
     /// An operator has done something to conversations or messages, or a snooze has ended.
     Acted(Box<DeskChange>),
+    /// The saved views are others now.
+    Views,
     /// A contact became a VIP or ceased to be one.
     Vip {
         /// Who.
@@ -191,7 +193,7 @@ impl Snapshot {
             Notice::Rejected(rejections) => push_all(&mut self.rejections, rejections),
             Notice::Log(line) => push_all(&mut self.logs, std::slice::from_ref(line)),
             Notice::Clients(count) => self.clients = *count,
-            Notice::Stopping => {}
+            Notice::Views | Notice::Stopping => {}
         }
     }
 }

@@ -118,8 +118,8 @@ fn page(filter: &InboxFilter, before: Option<Place>) -> (String, Vec<Value>) {
     (sql, values)
 }
 
-/// The conditions on a conversation `v`, and their values.
-fn conditions(filter: &InboxFilter) -> (String, Vec<Value>) {
+/// The conditions on a conversation `v` and what is decided about it, `d`, and their values.
+pub(super) fn conditions(filter: &InboxFilter) -> (String, Vec<Value>) {
     let mut conditions = vec![if filter.snoozed { "v.hidden = 1" } else { "v.hidden = 0" }];
     let mut values: Vec<Value> = Vec::new();
     if filter.unread {

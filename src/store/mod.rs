@@ -31,6 +31,7 @@ mod migrate;
 mod names;
 mod once;
 mod open;
+mod passages;
 mod project;
 mod pulse;
 mod queue;
@@ -44,7 +45,11 @@ mod tally;
 #[cfg(test)]
 mod tests;
 mod tokens;
+mod trace;
+mod views;
 mod wake;
+#[cfg(test)]
+mod way_tests;
 mod writer;
 
 pub use act_record::NotUndone;
@@ -59,6 +64,7 @@ pub use events::RawEvent;
 pub use inbox::ChannelCounts;
 pub use messages::Unread;
 pub use open::{Options, Store};
+pub use passages::{Passages, Point};
 pub use project::{PendingEvent, Projected, Projection};
 pub use pulse::Pulse;
 pub use record::{NewEvent, OneTime, Recorded, Verdict};

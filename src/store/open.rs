@@ -14,6 +14,7 @@ use crate::model::{ChannelId, StoreTrouble};
 use super::body_guard::BodyGuard;
 use super::checkpoint::Checkpointer;
 use super::health::Health;
+use super::passages::Passages;
 use super::pulse::Pulse;
 use super::queue::{Delivery, Queue};
 use super::read::ReadPool;
@@ -43,6 +44,7 @@ pub struct Store {
     recorded: Arc<AtomicU64>,
     health: Arc<Health>,
     commit_times: Arc<CommitTimes>,
+    passages: Passages,
     threads: Vec<JoinHandle<()>>,
 }
 
@@ -82,6 +84,7 @@ impl Store {
         let recorded = Arc::new(AtomicU64::new(0));
         let health = Arc::new(Health::new(state_dir.to_owned()));
         let commit_times = Arc::new(CommitTimes::default());
+        let passages = Passages::default();
         let checkpointer = Checkpointer::new(path, Arc::clone(&queue))?;
         let (checkpoint, rung) = mpsc::sync_channel(1);
         let writer = Writer {
@@ -91,6 +94,7 @@ impl Store {
             committed: Arc::clone(&committed),
             recorded: Arc::clone(&recorded),
             commit_times: Arc::clone(&commit_times),
+            passages: passages.clone(),
             guard,
             health: Arc::clone(&health),
             checkpoint,
@@ -103,7 +107,7 @@ impl Store {
             spawn("store-writer", Box::new(move || writer.run()))?,
             spawn("store-checkpoint", Box::new(move || checkpointer.run(&rung)))?,
         ];
-        Ok(Self { queue, readers: ReadPool::new(path), committed, recorded, commit_times, health, threads })
+        Ok(Self { queue, readers: ReadPool::new(path), committed, recorded, commit_times, passages, health, threads })
     }
 
     /// Makes the events of one delivery durable, all of them or none, and tells what became of them.
@@ -155,6 +159,12 @@ impl Store {
     #[must_use]
     pub fn commit_times(&self) -> &CommitTimes {
         &self.commit_times
+    }
+
+    /// When events came past the points on their way.
+    #[must_use]
+    pub fn passages(&self) -> &Passages {
+        &self.passages
     }
 
     /// The numbers of `ids` in the store; a new channel gets one.

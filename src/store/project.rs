@@ -10,6 +10,7 @@ use crate::model::{
 
 use super::body_guard::BodyGuard;
 use super::events::{MATCHES, timestamp};
+use super::passages::Point;
 use super::tally::{self, Counted};
 use super::{Store, StoreError, attachments, conversations, names, once, reports};
 
@@ -128,6 +129,7 @@ impl Store {
     /// # Errors
     /// When the store cannot write; nothing of the batch is kept then.
     pub async fn project(&self, batch: Vec<Projection>, advance: bool) -> Result<Projected, StoreError> {
+        let passages = self.passages().clone();
         self.write_guarded(move |connection, guard| {
             if advance {
                 // What is filed is forgotten one batch later, when its commit is known to have succeeded.
@@ -162,6 +164,9 @@ impl Store {
                 connection
                     .prepare_cached("UPDATE watermark SET seq = ?1 WHERE name = 'messages'")?
                     .execute([projected.up_to])?;
+                let first = batch.first().map_or(0, |projection| projection.event.seq);
+                passages.note(Point::Projected, first, projected.up_to, Timestamp::now());
+                passages.write(connection)?;
                 projected.events = batch.into_iter().map(listed).collect();
             }
             Ok(projected)
@@ -174,6 +179,7 @@ impl Store {
     /// # Errors
     /// When the store cannot write.
     pub async fn index(&self, limit: usize) -> Result<usize, StoreError> {
+        let passages = self.passages().clone();
         self.write(move |connection| {
             let seqs: Vec<i64> = connection
                 .prepare_cached(
@@ -185,7 +191,9 @@ impl Store {
             for seq in &seqs {
                 index_one(connection, *seq)?;
             }
-            if let Some(last) = seqs.last() {
+            if let (Some(first), Some(last)) = (seqs.first(), seqs.last()) {
+                passages.note(Point::Indexed, *first, *last, Timestamp::now());
+                passages.write(connection)?;
                 connection.prepare_cached("UPDATE watermark SET seq = ?1 WHERE name = 'search'")?.execute([last])?;
             }
             Ok(seqs.len())

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::SyncSender;
 use std::time::Instant;
 
+use jiff::Timestamp;
 use rusqlite::Connection;
 use tokio::sync::Notify;
 
@@ -13,6 +14,7 @@ use crate::model::StoreFault;
 
 use super::body_guard::BodyGuard;
 use super::health::{Health, PROBE};
+use super::passages::{Passages, Point};
 use super::queue::{Delivery, Next, Queue};
 use super::{CommitTimes, Recorded, StoreError, checkpoint, record};
 
@@ -32,6 +34,7 @@ pub(super) struct Writer {
     /// Deliveries committed so far.
     pub recorded: Arc<AtomicU64>,
     pub commit_times: Arc<CommitTimes>,
+    pub passages: Passages,
     pub guard: BodyGuard,
     /// Whether the disk takes what is written.
     pub health: Arc<Health>,
@@ -109,7 +112,10 @@ impl Writer {
                 self.commit_times.observe(began.elapsed());
                 self.recorded.fetch_add(deliveries.len() as u64, Ordering::Relaxed);
                 let bytes = bytes_of(&deliveries);
-                if recorded.iter().any(|recorded| recorded.fresh > 0) {
+                // Places are given out one by one.
+                let fresh = recorded.iter().map(|recorded| i64::try_from(recorded.fresh).unwrap_or(0)).sum::<i64>();
+                if fresh > 0 {
+                    self.passages.note(Point::Stored, before + 1, before + fresh, Timestamp::now());
                     self.committed.notify_one();
                 }
                 for (delivery, recorded) in deliveries.into_iter().zip(recorded) {

@@ -127,3 +127,57 @@ fn the_commands_do_it_and_undo_it() {
     assert_eq!(site.ok(&["inbox", "snooze", &id, "now"]), "1 brought back");
     eventually("it is back", || site.json(&["inbox", "list", "--conversations"])[0]["id"] == id.as_str());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn views_are_everybodys_and_mine_is_mine() {
+    let site = Site::served();
+    deliver(&site, "m1", "ann");
+    site.projected(1);
+    let (mut one, mut two) = (attach(&site).await, attach(&site).await);
+    let save = |name: &str, query: &str| Request::SaveView { name: name.into(), query: query.into() };
+    one.answer(save("From ann", "from:ann")).await.expect("saves");
+    while !matches!(two.next().await.expect("an update"), Update::Notice(Notice::Views)) {}
+    assert!(one.answer(save("vip", "from:ann")).await.is_err_and(|why| why.to_string().contains("always there")));
+    assert!(one.answer(save("x", "frm:ann")).await.is_ok(), "an unknown key is a word");
+    assert!(one.answer(save("y", "\"ann")).await.is_err_and(|why| why.to_string().contains("column 1")));
+    let counts = async |client: &mut Client| match client.answer(Request::Views).await.expect("answers") {
+        Reply::Views(views) => views.into_iter().map(|view| (view.name, view.unread.to_string())).collect::<Vec<_>>(),
+        reply => panic!("{reply:?}"),
+    };
+    let views = counts(&mut two).await;
+    let count = |views: &[(String, String)], name: &str| {
+        views.iter().find(|(known, _)| known == name).map(|(_, count)| count.clone())
+    };
+    assert_eq!((count(&views, "unread"), count(&views, "mine")), (Some("1".into()), Some("0".into())));
+    assert_eq!(count(&views, "From ann"), Some("1".into()));
+    let id = listed(&mut one).await[0].id;
+    let Reply::Identity(me) = one.answer(Request::WhoAmI).await.expect("answers") else { panic!("an identity") };
+    let act = Request::Act { id: act_id(), on: vec![id.into()], act: Act::Assign(me.operator) };
+    one.answer(act).await.expect("answers");
+    std::thread::sleep(std::time::Duration::from_millis(1_500));
+    assert_eq!(count(&counts(&mut two).await, "mine"), Some("1".into()));
+    one.answer(Request::DeleteView("from ann".into())).await.expect("deletes");
+    assert_eq!(count(&counts(&mut two).await, "From ann"), None);
+}
+
+#[test]
+fn the_way_of_a_message_is_told() {
+    let site = Site::served();
+    deliver(&site, "m1", "ann");
+    site.projected(1);
+    let id = site.json(&["inbox", "list"])[0]["id"].as_str().expect("an id").to_owned();
+    site.ok(&["inbox", "ack", &id]);
+    let trace = site.json(&["inbox", "show", &id, "--trace"]);
+    let steps = trace["steps"].as_array().expect("steps");
+    let names: Vec<&str> = steps.iter().filter_map(|step| step["name"].as_str()).collect();
+    let all = ["received", "verified", "deduped", "stored", "projected", "indexed", "shown", "read", "taken"];
+    assert_eq!(names, all);
+    for name in ["received", "stored", "projected", "read", "taken"] {
+        let step = steps.iter().find(|step| step["name"] == name).expect("a step");
+        assert!(step["at"].is_string(), "{step}");
+    }
+    assert!(steps[6]["what"].as_str().is_some_and(|what| what.starts_with("no screen was attached")));
+    let event = id.replace("msg_", "evt_");
+    assert_eq!(site.json(&["events", "show", &event, "--trace"]), trace);
+    assert!(site.ok(&["inbox", "show", &id, "--trace"]).starts_with("STEP"));
+}

@@ -72,6 +72,7 @@ fn notices(whole: Snapshot) -> Vec<Notice> {
             marks: vec![(1, Marks::default())],
             omitted: 0,
         })),
+        Notice::Views,
         Notice::Vip { contact, vip: true },
         Notice::Task(whole.tasks[0].clone()),
         Notice::Rejected(whole.rejections),
