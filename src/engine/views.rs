@@ -71,18 +71,23 @@ impl Driver {
     pub(super) fn keep_view(&self, client: ClientId, id: RequestId, name: String, query: Option<String>) -> Vec<Input> {
         let (store, counted) = (Arc::clone(&self.store), Arc::clone(&self.counted));
         self.answer(client, id, async move {
-            match query {
-                Some(query) if !store.save_view(name, query).await.map_err(failed)? => {
-                    return Err(Refusal::Failed("there are 50 saved views already; delete one first".to_owned()));
-                }
+            let Some(query) = query else {
                 // Forgetting twice is forgetting.
-                None => drop(store.delete_view(name).await.map_err(failed)?),
-                Some(_) => {}
+                store.delete_view(name).await.map_err(failed)?;
+                return Ok(kept(&counted));
+            };
+            if store.save_view(name, query).await.map_err(failed)? {
+                return Ok(kept(&counted));
             }
-            counted.lock().unwrap_or_else(PoisonError::into_inner).clear();
-            Ok((Reply::Done, Some(Aftermath::Views)))
+            Err(Refusal::Failed("there are 50 saved views already; delete one first".to_owned()))
         })
     }
+}
+
+/// What is heard of a list of views that is another now; what was counted no longer stands.
+fn kept(counted: &Counted) -> (Reply, Option<Aftermath>) {
+    counted.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    (Reply::Done, Some(Aftermath::Views))
 }
 
 #[cfg(test)]

@@ -41,7 +41,7 @@ mod tests {
 
     #[test]
     fn durations_are_between_steps_whose_time_is_known() {
-        let at = |milliseconds| Timestamp::from_millisecond(1_700_000_000_000 + milliseconds).ok();
+        let at = |milliseconds: i64| Timestamp::from_millisecond(1_700_000_000_000 + milliseconds).ok();
         let mut trace = Trace::default();
         for (name, at) in [("received", at(0)), ("verified", None), ("stored", at(4)), ("shown", at(1))] {
             trace.step(name, at, "");

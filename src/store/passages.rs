@@ -51,6 +51,8 @@ impl Passages {
         if first > last {
             return;
         }
+        // As exactly as it is written.
+        let at = timestamp(at.as_microsecond());
         let mut passages = self.lock();
         passages.push_back(Passage { point, first, last, at, written: false });
         if passages.len() > KEPT {
