@@ -27,7 +27,10 @@ impl App {
                 let tabs = self.view == View::Activity || self.view == View::Inbox && self.inbox.open.is_some();
                 (!tabs).then(|| "nothing here has tabs".to_owned())
             }
-            Action::Back => self.is_top().then(|| "there is nothing to leave here; Q quits".to_owned()),
+            Action::Back => self.is_top().then(|| {
+                let quits = self.key_of(Action::Quit).map(|key| format!("; {key} quits")).unwrap_or_default();
+                format!("there is nothing to leave here{quits}")
+            }),
             Action::Find | Action::NextError | Action::PreviousError => {
                 let lines = self.view == View::Activity && self.activity.has_lines();
                 (!lines).then(|| "there are no lines here; go to Activity".to_owned())

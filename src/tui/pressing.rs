@@ -6,6 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::config::Key;
 use crate::protocol::Severity;
 
+use super::action::Action;
 use super::app::{App, Cmd};
 use super::keymap::{Found, written};
 use super::keys;
@@ -47,6 +48,12 @@ impl App {
             Found::Nothing => {}
         }
         Vec::new()
+    }
+
+    /// The first key that does `action` here; `None` where only help and palette do.
+    pub(super) fn key_of(&self, action: Action) -> Option<String> {
+        let valid = self.keymap.valid(&self.contexts()).into_iter().find(|valid| valid.action == action)?;
+        valid.chords.first().map(ToString::to_string)
     }
 
     /// The chord whoever hesitates is to be told about.
@@ -227,9 +234,12 @@ mod tests {
     #[test]
     fn footer_and_palette_name_the_keys_that_are_in_force() {
         let mut app = app(&[("global", "help", &["f1"]), ("global", "next_urgent", &["ctrl-x n"])]);
+        assert!(shows(&app, "1 Overview 2 Channels 3 Inbox"), "the header names keys, too");
         assert!(shows(&app, "f1 help") && shows(&app, "ctrl-x n next") && !shows(&app, "? help"));
         press(&mut app, ":", 0);
         assert!(shows(&app, "  ctrl-x n"));
+        let app = self::app(&[("global", "go_channels", &["c"]), ("global", "go_inbox", &["g i"])]);
+        assert!(shows(&app, "1 Overview c Channels Inbox 4 Nodes"));
     }
 
     #[test]

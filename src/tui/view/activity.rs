@@ -8,6 +8,7 @@ use ratatui::widgets::Paragraph;
 use crate::model::{Event, EventState, LogLine, Rejection, TaskStatus, age};
 use crate::screen;
 
+use super::super::action::Action;
 use super::super::activity::{Activity, ActivityTab};
 use super::super::app::App;
 use super::super::tail::{Row, Tail, Told};
@@ -60,7 +61,8 @@ fn title(app: &App, width: u16) -> Line<'static> {
     }
     if let Some(new) = paused {
         let text = if wide && matches.is_none() {
-            format!("  paused, {new} new, G to follow")
+            let follow = app.key_of(Action::Last).map(|key| format!(", {key} to follow")).unwrap_or_default();
+            format!("  paused, {new} new{follow}")
         } else {
             format!("  paused +{new}")
         };

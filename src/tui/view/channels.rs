@@ -8,6 +8,7 @@ use ratatui::widgets::Paragraph;
 use crate::model::{ChannelPanel, age};
 use crate::screen;
 
+use super::super::action::Action;
 use super::super::app::App;
 use super::parts::{fit, framed, heading};
 
@@ -17,9 +18,10 @@ const WIDTH: u16 = 38;
 
 pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
     let channels = app.snapshot.as_ref().map(|snapshot| snapshot.channels.as_slice()).unwrap_or_default();
+    let opens = app.key_of(Action::Open).map(|key| format!(", {key} shows a channel's messages")).unwrap_or_default();
     let title = Line::from(vec![
         Span::styled("Channels", app.look.title),
-        Span::styled(format!("   {} configured, enter shows a channel's messages", channels.len()), app.look.muted),
+        Span::styled(format!("   {} configured{opens}", channels.len()), app.look.muted),
     ]);
     let area = heading(title, frame, area);
     let columns = usize::from((area.width / WIDTH).max(1));

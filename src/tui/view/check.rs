@@ -10,6 +10,7 @@ use ratatui::widgets::Paragraph;
 use crate::model::{CheckHistory, CheckPanel, CheckState, Failure, HistorySlot, Phase, age, short_duration};
 use crate::screen;
 
+use super::super::action::Action;
 use super::super::app::App;
 use super::super::health::OpenCheck;
 use super::super::styles::Look;
@@ -23,9 +24,11 @@ const LABEL: usize = 10;
 
 pub(super) fn draw(app: &App, open: &OpenCheck, check: Option<&CheckPanel>, frame: &mut Frame<'_>, area: Rect) {
     let look = &app.look;
+    let keys = [(Action::Back, "goes back"), (Action::CheckNow, "looks now")];
+    let keys = keys.into_iter().filter_map(|(action, does)| Some(format!("{} {does}", app.key_of(action)?)));
     let title = Line::from(vec![
         Span::styled(open.id.to_string(), look.title),
-        Span::styled("   esc goes back, r looks now", look.muted),
+        Span::styled(format!("   {}", keys.collect::<Vec<_>>().join(", ")), look.muted),
     ]);
     let area = heading(title, frame, area);
     let lines = lines(app, open, check, usize::from(area.width));

@@ -5,18 +5,20 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Paragraph;
 
-use super::super::action::View;
+use crate::screen;
+
+use super::super::action::{Action, View};
 use super::super::app::App;
+use super::super::keymap::Valid;
 use super::counts::counts;
 
 /// Columns that the names of all views take, cut to three letters.
 const ALL_VIEWS: u16 = 47;
 
 /// The open view, and what waits in all of them.
-fn narrow(app: &App) -> Line<'static> {
+fn narrow(app: &App, valid: &[Valid]) -> Line<'static> {
     let look = &app.look;
-    let number = View::ALL.iter().position(|view| *view == app.view).map_or(0, |place| place + 1);
-    let mut spans = vec![Span::styled(format!("{number} {}", app.view.name()), look.tab)];
+    let mut spans = vec![Span::styled(format!("{}{}", key_of(app.view, valid), app.view.name()), look.tab)];
     for (text, style) in counts(app) {
         spans.push(Span::styled(format!("  {text}"), style));
     }
@@ -25,18 +27,19 @@ fn narrow(app: &App) -> Line<'static> {
 
 pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
     let look = &app.look;
+    let valid = app.keymap.valid(&app.contexts());
     if area.width < ALL_VIEWS {
-        return frame.render_widget(Paragraph::new(narrow(app)), area);
+        return frame.render_widget(Paragraph::new(narrow(app, &valid)), area);
     }
     let mut spans = Vec::new();
-    for (number, view) in (1..).zip(View::ALL) {
+    for view in View::ALL {
         let name = if area.width >= 78 { view.name() } else { &view.name()[..3] };
         let style = match view {
             _ if view == app.view => look.tab,
             _ if view.missing().is_some() => look.muted,
             _ => look.text,
         };
-        if number > 1 {
+        if !spans.is_empty() {
             spans.push(Span::styled(" ", look.text));
         }
         let key = if view == app.view {
@@ -46,8 +49,15 @@ pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
         } else {
             look.key
         };
-        spans.push(Span::styled(number.to_string(), key));
-        spans.push(Span::styled(format!(" {name}"), style));
+        spans.push(Span::styled(key_of(view, &valid), key));
+        spans.push(Span::styled(name, style));
     }
     frame.render_widget(Paragraph::new(Line::from(spans)), area);
+}
+
+/// The first key of one column that goes to `view`, and a space; nothing where there is none, as there is no room for more.
+fn key_of(view: View, valid: &[Valid]) -> String {
+    let going = valid.iter().find(|valid| valid.action == Action::Go(view));
+    let mut keys = going.into_iter().flat_map(|going| &going.chords).map(ToString::to_string);
+    keys.find(|key| screen::width(key) == 1).map(|key| format!("{key} ")).unwrap_or_default()
 }

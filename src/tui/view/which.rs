@@ -13,6 +13,10 @@ use super::parts::{fit, overlay};
 pub(super) fn draw(app: &App, pending: &Pending, frame: &mut Frame<'_>, area: Rect) {
     let look = &app.look;
     let endings = app.keymap.endings(&app.contexts(), &pending.keys);
+    if endings.is_empty() {
+        // What was below has changed meanwhile, and the chord leads nowhere any more.
+        return;
+    }
     let height = u16::try_from(endings.len()).unwrap_or(u16::MAX).saturating_add(2).min(area.height);
     // At the bottom, so that what the key is meant for stays in sight.
     let bottom = Rect { y: area.bottom() - height, height, ..area };
