@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use crate::model::{ContactId, Order, Rejection};
 use crate::protocol::{Bytes, ClientId, FullEvent, Refusal, Reply, Request, RequestId};
-use crate::store::{Store, StoreError};
+use crate::store::{Patience, Store, StoreError};
 
 use super::access::row;
 use super::checks::history;
@@ -25,7 +25,7 @@ type Answer = Result<(Reply, Option<Aftermath>), Refusal>;
 
 impl Driver {
     /// Answers a question from the store.
-    pub(super) fn read(&self, client: ClientId, id: RequestId, request: Request) -> Vec<Input> {
+    pub(super) fn read(&mut self, client: ClientId, id: RequestId, request: Request) -> Vec<Input> {
         if let Request::Attachment { message, number, offset } = request {
             let projector = Arc::clone(&self.projector);
             return self.answer(client, id, async move {
@@ -34,9 +34,16 @@ impl Driver {
             });
         }
         let store = Arc::clone(&self.store);
+        let patience = Patience::for_answer();
+        if matches!(request, Request::Search { .. })
+            && let Some(before) = self.searches.insert(client, patience.clone())
+        {
+            // Whoever types on does not want to know any more.
+            before.end();
+        }
         self.answer(client, id, async move {
-            let read = blocking(move || Ok(read(&store, request))).await;
-            Ok((read.and_then(|reply| reply).map_err(failed)?, None))
+            let read = blocking(move || read(&store, request, &patience)).await;
+            Ok((read.map_err(failed)?, None))
         })
     }
 
@@ -155,9 +162,11 @@ fn answered(client: ClientId, id: RequestId, answer: Answer) -> Input {
     Input::Answered { client, id, reply, aftermath }
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "it is the last word of an error's way, as `map_err` hands it over")]
 pub(super) fn failed(error: StoreError) -> Refusal {
-    Refusal::Failed(error.to_string())
+    match error {
+        StoreError::Ended => Refusal::Superseded,
+        error => Refusal::Failed(error.to_string()),
+    }
 }
 
 /// When the day of `now` began, in UTC.
@@ -167,7 +176,7 @@ fn midnight(now: Timestamp) -> Timestamp {
 }
 
 /// Answers a question from the store.
-fn read(store: &Store, request: Request) -> Result<Reply, StoreError> {
+fn read(store: &Store, request: Request, patience: &Patience) -> Result<Reply, StoreError> {
     Ok(match request {
         Request::Events { filter, after: Some(after), limit, .. } => {
             Reply::Events(store.events_after(&filter, after, limit.min(PAGE_MAX))?)
@@ -179,13 +188,13 @@ fn read(store: &Store, request: Request) -> Result<Reply, StoreError> {
         Request::Event(id) => Reply::Event(store.event(id)?.map(|raw| {
             Box::new(FullEvent { event: raw.event, headers: raw.headers, body: raw.body, report: raw.report })
         })),
-        Request::Inbox { filter, before, limit } | Request::Search { filter, order: Order::Newest, before, limit } => {
-            Reply::Page(store.inbox(&filter, before, limit.min(PAGE_MAX))?)
+        Request::Inbox { filter, before, limit } => {
+            Reply::Page(store.find(&filter, Order::Newest, before, limit.min(PAGE_MAX), patience)?)
         }
         Request::InboxCount(filter) => Reply::Count(store.inbox_count(&filter)?),
         Request::Unread { limit } => Reply::Messages(store.unread(limit.min(PAGE_MAX))?),
-        Request::Search { filter, order: Order::Best, before, limit } => {
-            Reply::Page(store.best(&filter, before, limit.min(PAGE_MAX))?)
+        Request::Search { filter, order, before, limit } => {
+            Reply::Page(store.find(&filter, order, before, limit.min(PAGE_MAX), patience)?)
         }
         Request::Conversations { filter, before, limit } => {
             Reply::Conversations(store.conversations(&filter, before, limit.min(PAGE_MAX))?)
@@ -235,7 +244,7 @@ mod tests {
 
     use crate::config;
     use crate::ingress::Swap;
-    use crate::model::{Act, ActId};
+    use crate::model::{Act, ActId, InboxFilter};
     use crate::store::{ActOrder, Blobs, Options};
 
     use super::super::ActAnswer;
@@ -245,12 +254,11 @@ mod tests {
     use super::super::supervisor::Supervisor;
     use super::*;
 
-    #[tokio::test]
-    async fn an_act_has_the_turn_until_the_loop_is_told() {
+    fn driver() -> (tempfile::TempDir, Driver, mpsc::Receiver<Input>) {
         let dir = tempfile::tempdir().expect("temp dir");
         let config = config::parse("", None).expect("defaults");
         let store = Arc::new(Store::open(dir.path(), Options::default()).expect("a store"));
-        let (inputs, mut received) = mpsc::channel(1);
+        let (inputs, received) = mpsc::channel(1);
         let projector = Arc::new(Projector {
             store: Arc::clone(&store),
             blobs: Arc::new(Blobs::open(dir.path()).expect("a directory")),
@@ -263,7 +271,30 @@ mod tests {
         let supervisor = Arc::new(Supervisor::new(inputs.clone(), CancellationToken::new()));
         let checks = CheckSet::new(&config).expect("no checks");
         let checks = Arc::new(Checks::new(checks, Arc::clone(&store), inputs.clone()));
-        let driver = Driver::new(store, Arc::clone(&projector), supervisor, None, checks, inputs.clone());
+        (dir, Driver::new(store, projector, supervisor, None, checks, inputs), received)
+    }
+
+    #[tokio::test]
+    async fn a_newer_search_of_the_same_client_ends_the_one_before() {
+        let (_dir, mut driver, _received) = driver();
+        let filter = InboxFilter { text: Some("late".to_owned()), ..InboxFilter::default() };
+        let search = Request::Search { filter, order: Order::Best, before: None, limit: 1 };
+        driver.read(ClientId(1), RequestId(1), search.clone());
+        let first = driver.searches[&ClientId(1)].clone();
+        driver.read(ClientId(2), RequestId(2), search.clone());
+        driver.read(ClientId(1), RequestId(3), Request::Unread { limit: 1 });
+        assert!(!first.is_ended(), "others, and what is no search, leave it alone");
+        driver.read(ClientId(1), RequestId(4), search.clone());
+        assert!(first.is_ended());
+        assert!(!driver.searches[&ClientId(1)].is_ended());
+        let answer = read(&driver.store, search, &first).map_err(failed);
+        assert!(matches!(answer, Err(Refusal::Superseded)), "{answer:?}");
+    }
+
+    #[tokio::test]
+    async fn an_act_has_the_turn_until_the_loop_is_told() {
+        let (_dir, driver, mut received) = driver();
+        let (projector, inputs) = (Arc::clone(&driver.projector), driver.inputs.clone());
 
         let turn = projector.turn.lock().await;
         let order = ActOrder {

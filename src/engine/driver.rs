@@ -8,7 +8,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::model::Identity;
 use crate::protocol::{ClientId, Notice, Reply, StoreFigures, Update};
-use crate::store::{Point, Store};
+use crate::store::{Patience, Point, Store};
 
 use super::answers::failed;
 use super::checks::Checks;
@@ -39,6 +39,8 @@ pub(super) struct Driver {
     /// The views as they were counted last.
     pub(super) counted: Counted,
     clients: HashMap<ClientId, Outbox>,
+    /// The search each client asked for last: the one before ends when another comes.
+    pub(super) searches: HashMap<ClientId, Patience>,
 }
 
 impl Driver {
@@ -59,6 +61,7 @@ impl Driver {
             inputs,
             counted: Counted::default(),
             clients: HashMap::new(),
+            searches: HashMap::new(),
         }
     }
 
@@ -92,6 +95,9 @@ impl Driver {
             }
             Effect::Drop(client) => {
                 self.clients.remove(&client);
+                if let Some(search) = self.searches.remove(&client) {
+                    search.end();
+                }
                 Vec::new()
             }
             Effect::Read { client, id, request } => self.read(client, id, request),

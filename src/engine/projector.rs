@@ -118,7 +118,7 @@ impl Projector {
     }
 
     async fn index_step(self: Arc<Self>) -> Result<bool, StoreError> {
-        Ok(self.store.index(INDEX_BATCH).await? > 0)
+        Ok(self.store.index(INDEX_BATCH).await? > 0 || self.store.tidy_index().await?)
     }
 
     /// Projects and indexes everything that is stored, without telling anybody.

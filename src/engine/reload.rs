@@ -139,6 +139,7 @@ impl Reloader {
         let vips = in_force.vips_are_open || config.vip != in_force.config.vip;
         if vips {
             in_force.vips_are_open = true;
+            self.ingress.store.set_vips_are_by(None).await?;
             self.refresh_vips(&config.vip).await?;
         }
         // Projection waits, so that what is counted now is what the loop knows.
@@ -183,6 +184,10 @@ impl Reloader {
         in_force.channels = channels;
         in_force.fault = None;
         in_force.vips_are_open = false;
+        if vips {
+            // Should this fail, the next start looks at every contact again.
+            let _ = self.ingress.store.set_vips_are_by(Some(config.vip.patterns().join("\n"))).await;
+        }
         let taken = Taken { config, changes: difference.lines, counts, inbox };
         // The engine is gone only when everything ends.
         let _ = self.handle.inputs.send(Input::Reloaded(Ok(Box::new(taken)))).await;

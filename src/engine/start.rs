@@ -13,7 +13,7 @@ use tokio::sync::{Mutex, Notify, mpsc};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::config::{Config, ConfigError};
+use crate::config::{Config, ConfigError, VipList};
 use crate::ingress::{BodyBudget, Certificates, Channel, Refusals, Spool, Swap};
 use crate::model::{ChannelId, CheckPanel, EventFilter, InboxFilter, OperatorName, ProviderKind};
 use crate::store::{Blobs, Options, Pulse, Store, StoreError};
@@ -140,7 +140,7 @@ pub(super) async fn begin(
         source,
     })?;
     let blobs = Arc::new(blobs);
-    store.change_vips(store.vip_changes(|address| config.vip.matches(address))?).await?;
+    refresh_vips(&store, &config.vip).await?;
 
     let (inputs, received) = mpsc::channel(INPUTS);
     let stop = CancellationToken::new();
@@ -216,6 +216,20 @@ pub(super) async fn begin(
         ended
     });
     Ok(Begun { running: Running { handle, pulse, ended }, store: begun_store, channels: begun_channels })
+}
+
+/// Brings who is a VIP by `vip` up to date, unless that was done by the same list. It looks at every contact.
+async fn refresh_vips(store: &Store, vip: &VipList) -> Result<(), StoreError> {
+    let list = vip.patterns().join("\n");
+    let known = store.vips_are_by()?;
+    if known.as_ref() == Some(&list) {
+        return Ok(());
+    }
+    if known.is_some() {
+        store.set_vips_are_by(None).await?;
+    }
+    store.change_vips(store.vip_changes(|address| vip.matches(address))?).await?;
+    store.set_vips_are_by(Some(list)).await
 }
 
 /// Numbers `channels` as the store does; those that are new to it get a number.
@@ -297,7 +311,7 @@ fn beginning(config: &Config, store: &Store, checks: Vec<CheckPanel>) -> Result<
         inbox: store.inbox(&InboxFilter::default(), None, INBOX)?.rows,
         events: store.events(&EventFilter::default(), Some(up_to + 1), ACTIVITY)?,
         rejections: store.rejections(None, ACTIVITY)?,
-        dead_letters: store.dead_letters(up_to)?,
+        dead_letters: store.dead_letters()?,
         up_to,
         next_wake: store.next_wake()?,
         access: Access::new(owner(), config.operators.clone(), store.tokens()?),

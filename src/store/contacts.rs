@@ -58,6 +58,31 @@ impl Store {
         .await
     }
 
+    /// The list by which the configuration's VIPs were last brought up to date, whole; `None` when that is not known.
+    ///
+    /// # Errors
+    /// When the store cannot read.
+    pub fn vips_are_by(&self) -> Result<Option<String>, StoreError> {
+        self.read(|connection| {
+            connection.query_row("SELECT value FROM remembered WHERE name = 'vips'", [], |row| row.get(0)).optional()
+        })
+    }
+
+    /// Remembers that list; `None` before something else is begun.
+    ///
+    /// # Errors
+    /// When the store cannot write.
+    pub async fn set_vips_are_by(&self, list: Option<String>) -> Result<(), StoreError> {
+        self.write(move |connection| {
+            match list {
+                Some(list) => connection.execute("INSERT OR REPLACE INTO remembered VALUES ('vips', ?1)", [list])?,
+                None => connection.execute("DELETE FROM remembered WHERE name = 'vips'", [])?,
+            };
+            Ok(())
+        })
+        .await
+    }
+
     /// What it takes to bring the VIPs by configuration up to date; what an operator said stays.
     ///
     /// # Errors

@@ -1,5 +1,8 @@
 //! Conversations: their list and what is in one.
 
+use std::collections::BTreeSet;
+use std::ops::ControlFlow;
+
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Row, params, params_from_iter};
 
@@ -11,7 +14,8 @@ use crate::model::{
 use super::events::{channel_id, corrupt, event_id, timestamp, uuid};
 use super::inbox::{JOINS, ROW, row as message_row};
 use super::project::cut;
-use super::{Store, StoreError, search};
+use super::walk::Walk;
+use super::{Patience, Store, StoreError, search};
 
 /// Bytes of a message's text in a page; the whole text is asked for by its id.
 const TEXT: usize = 16 * 1024;
@@ -19,10 +23,8 @@ const TEXT: usize = 16 * 1024;
 /// What stands in `desk.snoozed` until a new message comes.
 pub(super) const UNTIL_REPLY: i64 = i64::MAX;
 
-/// Conversations with a message that holds the words; of many only those of the newest 10,000.
-const MATCHES: &str =
-    "v.n IN (SELECT m.conversation FROM (SELECT rowid FROM message_search WHERE message_search MATCH ?
-    ORDER BY rowid DESC LIMIT 10000) s JOIN message m ON m.seq = s.rowid)";
+/// Messages with the words of a filter whose conversations are listed: the newest.
+const MATCHES: usize = 10_000;
 
 /// `CROSS JOIN` keeps the order of the list, so that a page reads no more rows than it has.
 const COLUMNS: &str = "v.n, v.id, v.tier, v.place, ch.id, e.id, e.kind, c.id,
@@ -96,30 +98,50 @@ fn list(
     before: Option<Place>,
     limit: usize,
 ) -> rusqlite::Result<Vec<ConversationRow>> {
-    let (sql, mut values) = page(filter, before);
+    let (sql, mut values) = page(connection, filter, before)?;
     values.push(i64::try_from(limit).unwrap_or(i64::MAX).into());
     connection.prepare_cached(&sql)?.query_map(params_from_iter(values), row)?.collect()
 }
 
 #[cfg(test)]
-pub(super) fn sql_of(filter: &InboxFilter) -> String {
-    page(filter, Some(Place { tier: 1, seq: 1, n: 1 })).0
+pub(super) fn sql_of(connection: &Connection, filter: &InboxFilter) -> String {
+    page(connection, filter, Some(Place { tier: 1, seq: 1, n: 1 })).expect("a query").0
+}
+
+/// The conversations with a message that holds the words of `filter`, as a JSON array: those of the newest messages, as
+/// many as there is time for.
+fn found(connection: &Connection, filter: &InboxFilter) -> rusqlite::Result<String> {
+    let words = InboxFilter { text: filter.text.clone(), from: filter.from.clone(), ..InboxFilter::default() };
+    let patience = Patience::for_answer();
+    let mut conversation = connection.prepare_cached("SELECT conversation FROM message WHERE seq = ?1")?;
+    let (mut found, mut seen) = (BTreeSet::<i64>::new(), 0);
+    Walk::new(connection, &words)?.each(connection, i64::MAX, &patience, |seq| {
+        found.insert(conversation.query_row([seq], |row| row.get(0))?);
+        seen += 1;
+        let enough = seen >= MATCHES || patience.is_over();
+        Ok(if enough { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+    })?;
+    Ok(format!("[{}]", found.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")))
 }
 
 /// The query for a page; the last value, which is still missing, is its length.
-fn page(filter: &InboxFilter, before: Option<Place>) -> (String, Vec<Value>) {
-    let (conditions, mut values) = conditions(filter);
+fn page(
+    connection: &Connection,
+    filter: &InboxFilter,
+    before: Option<Place>,
+) -> rusqlite::Result<(String, Vec<Value>)> {
+    let (conditions, mut values) = conditions(connection, filter)?;
     let mut sql = format!("SELECT {COLUMNS} WHERE {conditions}");
     if let Some(place) = before {
         sql += " AND (v.tier, v.place, v.n) < (?, ?, ?)";
         values.extend([i64::from(place.tier).into(), place.seq.into(), place.n.into()]);
     }
     sql += " ORDER BY v.tier DESC, v.place DESC, v.n DESC LIMIT ?";
-    (sql, values)
+    Ok((sql, values))
 }
 
 /// The conditions on a conversation `v` and what is decided about it, `d`, and their values.
-pub(super) fn conditions(filter: &InboxFilter) -> (String, Vec<Value>) {
+pub(super) fn conditions(connection: &Connection, filter: &InboxFilter) -> rusqlite::Result<(String, Vec<Value>)> {
     let mut conditions = vec![if filter.snoozed { "v.hidden = 1" } else { "v.hidden = 0" }];
     let mut values: Vec<Value> = Vec::new();
     if filter.unread {
@@ -155,9 +177,9 @@ pub(super) fn conditions(filter: &InboxFilter) -> (String, Vec<Value>) {
         Some(Assignee::Me) => conditions.push("0"),
         None => {}
     }
-    if let Some(expression) = search::expression(filter) {
-        conditions.push(MATCHES);
-        values.push(expression.into());
+    if search::expression(filter).is_some() {
+        conditions.push("v.n IN (SELECT value FROM json_each(?))");
+        values.push(found(connection, filter)?.into());
     } else if filter.text.is_some() || filter.from.is_some() {
         // Nothing in it can be a word, so nothing can hold it.
         conditions.push("0");
@@ -166,7 +188,7 @@ pub(super) fn conditions(filter: &InboxFilter) -> (String, Vec<Value>) {
         // The engine answers for its own node before it asks.
         conditions.push("0");
     }
-    (conditions.join(" AND "), values)
+    Ok((conditions.join(" AND "), values))
 }
 
 fn row(row: &Row<'_>) -> rusqlite::Result<ConversationRow> {

@@ -241,7 +241,7 @@ async fn a_list_never_sorts() {
     };
     let channel = InboxFilter { channel: Some("a".parse().expect("an id")), ..InboxFilter::default() };
     for filter in [InboxFilter::default(), channel, InboxFilter { vip: true, ..InboxFilter::default() }] {
-        let sql = super::conversations::sql_of(&filter);
+        let sql = store.read(|connection| Ok(super::conversations::sql_of(connection, &filter))).expect("reads");
         let plan = plan(&sql);
         assert!(!plan.contains("TEMP B-TREE FOR ORDER") && plan.contains("conversation_"), "{filter:?}: {plan}");
     }

@@ -50,9 +50,9 @@ pub enum StoreError {
         /// What the database says.
         detail: String,
     },
-    /// A filter asks for what the store does not keep.
-    #[error("{0} are not kept yet, so nothing can be found by them")]
-    NotKept(&'static str),
+    /// Nobody waits for the answer any more.
+    #[error("nobody waits for the answer any more")]
+    Ended,
     /// `SQLite` failed otherwise: a defect.
     #[error("database: {0}")]
     Database(String),
@@ -64,6 +64,7 @@ impl From<rusqlite::Error> for StoreError {
             Some(ErrorCode::DiskFull) => StoreFault::DiskFull,
             Some(ErrorCode::ReadOnly) => StoreFault::ReadOnly,
             Some(ErrorCode::SystemIoFailure) => StoreFault::Io,
+            Some(ErrorCode::OperationInterrupted) => return Self::Ended,
             Some(ErrorCode::CannotOpen) => return Self::CannotOpen(error.to_string()),
             // Also a read that the disk answers with EIO or ENXIO: SQLite turns that into its word for corruption.
             Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => StoreFault::Corrupt,

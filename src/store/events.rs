@@ -104,14 +104,13 @@ impl Store {
         })
     }
 
-    /// Dead letters among the events up to `up_to`.
+    /// Dead letters among the events that are projected.
     ///
     /// # Errors
     /// When the store cannot read.
-    pub fn dead_letters(&self, up_to: i64) -> Result<u64, StoreError> {
+    pub fn dead_letters(&self) -> Result<u64, StoreError> {
         self.read(|connection| {
-            let sql = "SELECT count(*) FROM event WHERE dead IS NOT NULL AND seq <= ?1";
-            connection.query_row(sql, [up_to], |row| row.get(0))
+            connection.query_row("SELECT coalesce(sum(dead), 0) FROM channel_count", [], |row| row.get(0))
         })
     }
 

@@ -19,7 +19,7 @@ use super::pulse::Pulse;
 use super::queue::{Delivery, Queue};
 use super::read::ReadPool;
 use super::writer::Writer;
-use super::{CommitTimes, NewEvent, Recorded, StoreError, health, migrate};
+use super::{CommitTimes, NewEvent, Patience, Recorded, StoreError, health, migrate};
 
 /// How the store works.
 #[derive(Debug, Clone, Copy)]
@@ -211,6 +211,15 @@ impl Store {
             let _ = done.send(result.map_err(|error| health.failed(error.into(), connection)));
         }))?;
         answer.await.map_err(|_| StoreError::Closed)?
+    }
+
+    /// Runs `read` beside the writer, until `patience` is ended from elsewhere.
+    pub(super) fn read_until<T>(
+        &self,
+        patience: &Patience,
+        read: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, StoreError> {
+        self.readers.until(patience, read)
     }
 
     /// Runs `read` beside the writer.

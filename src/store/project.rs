@@ -1,5 +1,7 @@
 //! Projection: from stored events to messages, conversations, contacts, and then to the search index.
 
+use std::collections::HashMap;
+
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
@@ -12,7 +14,7 @@ use super::body_guard::BodyGuard;
 use super::events::{MATCHES, timestamp};
 use super::passages::Point;
 use super::tally::{self, Counted};
-use super::{Store, StoreError, attachments, conversations, names, once, reports};
+use super::{Store, StoreError, attachments, conversations, names, once, reports, search_index};
 
 /// An event behind the watermark.
 #[derive(Debug, Clone)]
@@ -75,8 +77,6 @@ pub struct Projected {
 const MAX_TEXT: usize = 256 * 1024;
 /// Bytes of bodies after which a batch ends: a few large ones must not be in memory all at once.
 const BATCH_BYTES: usize = 4 << 20;
-/// Longest text that is indexed.
-const MAX_INDEXED: usize = 64 * 1024;
 pub(super) const MAX_SUBJECT: usize = 512;
 const PREVIEW: usize = 160;
 /// Conversations that a batch tells of at most.
@@ -142,6 +142,10 @@ impl Store {
             let mut touched = Vec::new();
             for projection in &batch {
                 if let Some((row, conversation)) = project_one(connection, projection)? {
+                    // What is found to be a message only when it is read again has missed its turn.
+                    if !advance && is_indexed(connection, row.seq)? {
+                        search_index::replace(connection, row.seq)?;
+                    }
                     projected.rows.push(row);
                     touched.retain(|known| *known != conversation);
                     touched.push(conversation);
@@ -150,6 +154,8 @@ impl Store {
             for conversation in touched.split_off(touched.len().saturating_sub(CONVERSATIONS)) {
                 projected.conversations.extend(conversations::one(connection, conversation)?);
             }
+            let new: Vec<i64> = projected.rows.iter().map(|row| row.seq).collect();
+            count(connection, &batch, &new, advance)?;
             projected.up_to = batch.last().map_or(0, |projection| projection.event.seq);
             if advance {
                 let bodies: Vec<(i64, Vec<u8>)> = batch
@@ -170,33 +176,6 @@ impl Store {
                 projected.events = batch.into_iter().map(listed).collect();
             }
             Ok(projected)
-        })
-        .await
-    }
-
-    /// Adds up to `limit` messages to the search index and tells how many it added.
-    ///
-    /// # Errors
-    /// When the store cannot write.
-    pub async fn index(&self, limit: usize) -> Result<usize, StoreError> {
-        let passages = self.passages().clone();
-        self.write(move |connection| {
-            let seqs: Vec<i64> = connection
-                .prepare_cached(
-                    "SELECT seq FROM message WHERE seq > (SELECT seq FROM watermark WHERE name = 'search')
-                     AND seq <= (SELECT seq FROM watermark WHERE name = 'messages') ORDER BY seq LIMIT ?1",
-                )?
-                .query_map([clamp(limit)], |row| row.get(0))?
-                .collect::<Result<_, _>>()?;
-            for seq in &seqs {
-                index_one(connection, *seq)?;
-            }
-            if let (Some(first), Some(last)) = (seqs.first(), seqs.last()) {
-                passages.note(Point::Indexed, *first, *last, Timestamp::now());
-                passages.write(connection)?;
-                connection.prepare_cached("UPDATE watermark SET seq = ?1 WHERE name = 'search'")?.execute([last])?;
-            }
-            Ok(seqs.len())
         })
         .await
     }
@@ -363,22 +342,33 @@ fn project_again(
     } else if before != contact {
         tally::newest(connection, conversation)?;
     }
-    let indexed: bool = connection
-        .prepare_cached("SELECT ?1 <= seq FROM watermark WHERE name = 'search'")?
-        .query_row([seq], |row| row.get(0))?;
-    if indexed { index_one(connection, seq) } else { Ok(()) }
+    if is_indexed(connection, seq)? { search_index::replace(connection, seq) } else { Ok(()) }
 }
 
-fn index_one(connection: &Connection, seq: i64) -> rusqlite::Result<()> {
-    let (subject, sender, text): (String, String, String) = connection
-        .prepare_cached(
-            "SELECT m.subject, coalesce(c.name || ' ' || c.address, ''), m.text
-             FROM message m LEFT JOIN contact c ON c.n = m.contact WHERE m.seq = ?1",
-        )?
-        .query_row([seq], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+/// Whether the message at `seq` is behind the watermark of the search index.
+fn is_indexed(connection: &Connection, seq: i64) -> rusqlite::Result<bool> {
     connection
-        .prepare_cached("INSERT OR REPLACE INTO message_search (rowid, subject, sender, text) VALUES (?1, ?2, ?3, ?4)")?
-        .execute(params![seq, subject, sender, cut(&text, MAX_INDEXED)])?;
+        .prepare_cached("SELECT ?1 <= seq FROM watermark WHERE name = 'search'")?
+        .query_row([seq], |row| row.get(0))
+}
+
+/// Counts what a batch brought to its channels; `new` are the events of its new messages.
+fn count(connection: &Connection, batch: &[Projection], new: &[i64], advance: bool) -> rusqlite::Result<()> {
+    let mut counts: HashMap<i64, (u64, u64, u64)> = HashMap::new();
+    for Projection { event, .. } in batch {
+        let (events, dead, messages) = counts.entry(event.channel_n).or_default();
+        if advance {
+            *events += 1;
+            *dead += u64::from(event.dead.is_some());
+        }
+        *messages += u64::from(new.binary_search(&event.seq).is_ok());
+    }
+    let mut add = connection.prepare_cached(
+        "UPDATE channel_count SET events = events + ?2, dead = dead + ?3, messages = messages + ?4 WHERE channel = ?1",
+    )?;
+    for (channel, (events, dead, messages)) in counts {
+        add.execute(params![channel, events, dead, messages])?;
+    }
     Ok(())
 }
 

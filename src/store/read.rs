@@ -5,10 +5,13 @@ use std::sync::{Mutex, PoisonError};
 
 use rusqlite::{Connection, OpenFlags};
 
-use super::StoreError;
+use super::{Patience, StoreError};
 
 /// Connections kept open for the next reader.
 const KEPT: usize = 4;
+
+/// Steps of a statement between two looks at whether anybody still waits for it.
+const STEPS: i32 = 500;
 
 /// Reads never wait for the writer (WAL), and never write: the connections are opened read-only.
 pub(super) struct ReadPool {
@@ -21,14 +24,36 @@ impl ReadPool {
         Self { path: path.to_owned(), idle: Mutex::default() }
     }
 
+    /// Runs `read` on a connection of the pool, until `patience` is ended from elsewhere.
+    pub(super) fn until<T>(
+        &self,
+        patience: &Patience,
+        read: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, StoreError> {
+        if patience.is_ended() {
+            return Err(StoreError::Ended);
+        }
+        self.with_mut(|connection| {
+            let watched = patience.clone();
+            connection.progress_handler(STEPS, Some(move || watched.is_ended()))?;
+            let result = read(connection);
+            connection.progress_handler(0, None::<fn() -> bool>)?;
+            result
+        })
+    }
+
     /// Runs `read` on a connection of the pool.
     pub(super) fn with<T>(&self, read: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, StoreError> {
+        self.with_mut(|connection| read(connection))
+    }
+
+    fn with_mut<T>(&self, read: impl FnOnce(&mut Connection) -> rusqlite::Result<T>) -> Result<T, StoreError> {
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let connection = match idle {
+        let mut connection = match idle {
             Some(connection) => connection,
             None => self.open()?,
         };
-        let result = read(&connection).map_err(StoreError::from);
+        let result = read(&mut connection).map_err(StoreError::from);
         if matches!(result, Err(StoreError::Disk { .. })) {
             // What it keeps in memory may be as broken as what it met.
             return result;
@@ -50,7 +75,7 @@ impl ReadPool {
         let connection = Connection::open_with_flags(&self.path, flags)?;
         connection.busy_timeout(std::time::Duration::from_secs(5))?;
         connection.set_prepared_statement_cache_capacity(64);
-        connection.execute_batch("PRAGMA cache_size = -2000; PRAGMA query_only = 1;")?;
+        connection.execute_batch("PRAGMA cache_size = -8000; PRAGMA query_only = 1;")?;
         Ok(connection)
     }
 }

@@ -1,46 +1,149 @@
-//! Full-text search.
+//! Finding messages: what a filter asks for, newest first or best first, within the patience of whoever asks.
 
-use rusqlite::{OptionalExtension, params, params_from_iter};
+use std::collections::HashMap;
+use std::ops::ControlFlow;
 
-use crate::model::{InboxFilter, MessagePage};
+use rusqlite::{Connection, params};
 
-use super::inbox::{Conditions, JOINS, ROW, conditions, row};
+use crate::model::{InboxFilter, MessagePage, MessageRow, Order};
+
+use super::inbox::{ROW, row};
+use super::patience::Patience;
+use super::search_index::parts;
+use super::walk::Walk;
 use super::{Store, StoreError};
 
 /// Words of a query that are looked at; more only cost time.
 const MAX_WORDS: usize = 16;
-
-/// Newest hits that are ranked; older ones are not looked at.
-const RANKED: i64 = 2_000;
+/// Newest matches that are ranked; older ones are not looked at.
+const RANKED: usize = 1_000;
 
 impl Store {
-    /// The messages before `before` that match `filter` best, of the newest 2,000 that hold its words. How rare the words
-    /// are and where they stand decides (BM25); `next` is where the ranked ones end.
+    /// Messages before `before` that match `filter`: at most `limit`, fewer where `patience` is over first.
+    ///
+    /// Newest first is exact. Best first ranks the newest 1,000 matches, or as many as there is time for, by BM25: how
+    /// rare the words are, how often they stand in a message, and where (subject before sender before text). It counts
+    /// rarity in each part of the index by itself. `next` is where the ranked ones end, so asking on ranks older ones
+    /// among themselves. A word that is only begun finds and does not rank; without finished words, best is newest.
+    ///
+    /// A last word of one letter or digit is taken as it is, not as a beginning: nearly everything begins so.
+    ///
+    /// # Errors
+    /// When the store cannot read or `patience` was ended.
+    pub fn find(
+        &self,
+        filter: &InboxFilter,
+        order: Order,
+        before: Option<i64>,
+        limit: usize,
+        patience: &Patience,
+    ) -> Result<MessagePage, StoreError> {
+        let before = before.unwrap_or(i64::MAX);
+        self.read_until(patience, |connection| {
+            let walk = Walk::new(connection, filter)?;
+            match ranking(filter) {
+                Some(words) if order == Order::Best => best(connection, &walk, &words, before, limit, patience),
+                _ => newest(connection, &walk, before, limit, patience),
+            }
+        })
+    }
+
+    /// How many messages match.
     ///
     /// # Errors
     /// When the store cannot read.
-    pub fn best(&self, filter: &InboxFilter, before: Option<i64>, limit: usize) -> Result<MessagePage, StoreError> {
-        let Some(expression) = expression(filter) else { return self.inbox(filter, before, limit) };
-        let Conditions { sql, mut values, .. } = conditions(filter)?;
-        let before = before.unwrap_or(i64::MAX);
+    pub fn inbox_count(&self, filter: &InboxFilter) -> Result<u64, StoreError> {
+        let patience = Patience::endless();
         self.read(|connection| {
-            let oldest: Option<i64> = connection
-                .prepare_cached(
-                    "SELECT rowid FROM message_search WHERE message_search MATCH ?1 AND rowid < ?2
-                     ORDER BY rowid DESC LIMIT 1 OFFSET ?3",
-                )?
-                .query_row(params![expression, before, RANKED - 1], |row| row.get(0))
-                .optional()?;
-            let ranked = format!(
-                "SELECT {ROW} FROM message_search s JOIN message m ON m.seq = s.rowid {JOINS}
-                 WHERE {sql} AND s.rowid < ? AND s.rowid >= ? ORDER BY s.rank, m.seq DESC LIMIT ?"
-            );
-            values.extend([before.into(), oldest.unwrap_or(0).into(), i64::try_from(limit).unwrap_or(i64::MAX).into()]);
-            let mut statement = connection.prepare_cached(&ranked)?;
-            let rows = statement.query_map(params_from_iter(values), row)?.collect::<Result<_, _>>()?;
-            Ok(MessagePage { rows, next: oldest })
+            let walk = Walk::new(connection, filter)?;
+            let mut count = 0;
+            let mut check = walk.check(connection, "1")?;
+            walk.each(connection, i64::MAX, &patience, |seq| {
+                count += u64::from(walk.is_exact() || check.exists(walk.parameters(seq))?);
+                Ok(ControlFlow::Continue(()))
+            })?;
+            Ok(count)
         })
     }
+}
+
+fn newest(
+    connection: &Connection,
+    walk: &Walk,
+    before: i64,
+    limit: usize,
+    patience: &Patience,
+) -> rusqlite::Result<MessagePage> {
+    let mut rows = Vec::new();
+    let mut check = walk.check(connection, ROW)?;
+    let next = walk.each(connection, before, patience, |seq| {
+        let mut found = check.query(walk.parameters(seq))?;
+        if let Some(found) = found.next()? {
+            rows.push(row(found)?);
+        }
+        let enough = rows.len() >= limit || patience.is_over();
+        Ok(if enough { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+    })?;
+    Ok(MessagePage { rows, next })
+}
+
+fn best(
+    connection: &Connection,
+    walk: &Walk,
+    words: &str,
+    before: i64,
+    limit: usize,
+    patience: &Patience,
+) -> rusqlite::Result<MessagePage> {
+    let mut matches = Vec::new();
+    let mut check = walk.check(connection, "1")?;
+    let next = walk.each(connection, before, patience, |seq| {
+        if walk.is_exact() || check.exists(walk.parameters(seq))? {
+            matches.push(seq);
+        }
+        let enough = matches.len() >= RANKED || patience.is_over_for_ranking();
+        Ok(if enough { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+    })?;
+    let ranks = ranks(connection, words, matches.last().copied().unwrap_or(before), before)?;
+    let rank = |seq: &i64| ranks.get(seq).copied().unwrap_or_default();
+    // It is stable: of two that fit as well the newer comes first.
+    matches.sort_by(|a, b| rank(a).total_cmp(&rank(b)));
+    let mut check = walk.check(connection, ROW)?;
+    let mut rows: Vec<MessageRow> = Vec::new();
+    for seq in matches.into_iter().take(limit) {
+        let mut found = check.query(walk.parameters(seq))?;
+        if let Some(found) = found.next()? {
+            rows.push(row(found)?);
+        }
+    }
+    Ok(MessagePage { rows, next })
+}
+
+/// How well messages from `from` on and before `before` fit; the least number is the best.
+fn ranks(connection: &Connection, words: &str, from: i64, before: i64) -> rusqlite::Result<HashMap<i64, f64>> {
+    let mut ranks = HashMap::new();
+    for part in parts(connection, before)? {
+        let n = part.n;
+        let mut statement = connection.prepare_cached(&format!(
+            "SELECT rowid, bm25(search_{n}, 4.0, 2.0, 1.0) FROM search_{n}
+             WHERE search_{n} MATCH ?1 AND rowid >= ?2 AND rowid < ?3"
+        ))?;
+        let mut rows = statement.query(params![words, from, before])?;
+        while let Some(row) = rows.next()? {
+            ranks.insert(row.get(0)?, row.get(1)?);
+        }
+        if part.first <= from {
+            break;
+        }
+    }
+    Ok(ranks)
+}
+
+/// The FTS5 expression for the words of a filter that are finished; `None` when it has none.
+fn ranking(filter: &InboxFilter) -> Option<String> {
+    let expression = expression(filter)?;
+    let finished: Vec<&str> = expression.split(" AND ").filter(|word| !word.ends_with('*')).collect();
+    (!finished.is_empty()).then(|| finished.join(" AND "))
 }
 
 /// The FTS5 expression for the words of a filter: each in quotation marks, so that none is an operator. `None` when it
@@ -58,7 +161,7 @@ fn words(typed: &str, column: &str) -> Vec<String> {
         typed.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).take(MAX_WORDS).collect();
     let last = words.len().saturating_sub(1);
     let quoted = words.iter().enumerate().map(|(index, word)| {
-        let star = if index == last && !finished { "*" } else { "" };
+        let star = if index == last && !finished && word.len() > 1 { "*" } else { "" };
         format!("{column}\"{word}\"{star}")
     });
     quoted.collect()
@@ -73,9 +176,10 @@ mod tests {
         let expression = |text: &str| expression(&InboxFilter { text: Some(text.into()), ..InboxFilter::default() });
         assert_eq!(expression("late orde").as_deref(), Some("\"late\" AND \"orde\"*"));
         assert_eq!(expression("late order ").as_deref(), Some("\"late\" AND \"order\""));
+        assert_eq!(expression("late o").as_deref(), Some("\"late\" AND \"o\""), "nearly everything begins so");
         assert_eq!(
-            expression("a\" OR NEAR(b) subject:c*").as_deref(),
-            Some("\"a\" AND \"OR\" AND \"NEAR\" AND \"b\" AND \"subject\" AND \"c\"*")
+            expression("a\" OR NEAR(b) subject:cd*").as_deref(),
+            Some("\"a\" AND \"OR\" AND \"NEAR\" AND \"b\" AND \"subject\" AND \"cd\"*")
         );
         assert_eq!(expression("  \"*- "), None);
     }

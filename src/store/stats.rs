@@ -1,4 +1,4 @@
-//! Counts per channel, each from an index alone.
+//! Counts per channel, kept with what they count, or from an index alone.
 
 use jiff::Timestamp;
 use rusqlite::{OptionalExtension, params};
@@ -23,11 +23,10 @@ impl Store {
                 .optional()?;
             connection
                 .prepare_cached(
-                    "SELECT id, (SELECT count(*) FROM message WHERE channel = c.n),
-                            (SELECT count(*) FROM unread WHERE channel = c.n),
+                    "SELECT id, k.messages, k.unread + k.unread_vip,
                             (SELECT coalesce(sum(messages), 0) FROM contact WHERE channel = c.n AND vip),
                             (SELECT count(*) FROM message WHERE channel = c.n AND seq >= ?1)
-                     FROM channel c ORDER BY id",
+                     FROM channel c JOIN channel_count k ON k.channel = c.n ORDER BY id",
                 )?
                 .query_map(params![first.unwrap_or(i64::MAX)], |row| {
                     Ok(ChannelStats {

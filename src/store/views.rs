@@ -57,16 +57,16 @@ impl Store {
     /// # Errors
     /// When the store cannot read.
     pub fn unread_conversations(&self, filter: &InboxFilter) -> Result<Count, StoreError> {
-        let (conditions, values) = conversations::conditions(filter);
-        let sql = format!(
-            "WITH u AS MATERIALIZED (SELECT n FROM conversation WHERE hidden = {} AND tier = 2 ORDER BY place DESC
+        self.read(|connection| {
+            let (conditions, values) = conversations::conditions(connection, filter)?;
+            let sql = format!(
+                "WITH u AS MATERIALIZED (SELECT n FROM conversation WHERE hidden = {} AND tier = 2 ORDER BY place DESC
                 LIMIT {LOOKED_AT})
              SELECT (SELECT count(*) FROM (SELECT 1 FROM u CROSS JOIN conversation v ON v.n = u.n
                 LEFT JOIN desk d ON d.conversation = v.n WHERE {conditions} LIMIT {COUNTED} + 1)),
                 (SELECT count(*) FROM u)",
-            u8::from(filter.snoozed)
-        );
-        self.read(|connection| {
+                u8::from(filter.snoozed)
+            );
             connection.prepare_cached(&sql)?.query_row(params_from_iter(values), |row| {
                 let (matching, looked_at): (u32, u32) = (row.get(0)?, row.get(1)?);
                 Ok(Count { n: matching.min(COUNTED), more: matching > COUNTED || looked_at == LOOKED_AT })
