@@ -87,7 +87,11 @@ pub(super) fn list(reply: Reply, json: bool) -> Result<(), Failure> {
     let now = Timestamp::now();
     let cells = rows.into_iter().map(|row| {
         let count = if row.unread > 0 { format!("{}/{}", row.unread, row.messages) } else { row.messages.to_string() };
-        [row.id.to_string(), row.channel.to_string(), age(row.received, now), count, state(&row), row.from, row.subject]
+        let subject = match &row.repeats {
+            Some(repeats) => format!("{}x {}, first {}", repeats.count, row.subject, age(repeats.first, now)),
+            None => row.subject.clone(),
+        };
+        [row.id.to_string(), row.channel.to_string(), age(row.received, now), count, state(&row), row.from, subject]
     });
     Ok(output::table(["ID", "CHANNEL", "AGE", "COUNT", "STATE", "FROM", "SUBJECT"], cells)?)
 }

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{ChannelId, ContactId, ConversationId, Label, Marks, MessageId, MessageRow, OperatorName, Snooze};
+use super::{ChannelId, ContactId, ConversationId, Count, Label, Marks, MessageId, MessageRow, OperatorName, Snooze};
 
 /// Where a conversation stands in the list: the greatest first. It is the cursor of the list, too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -58,6 +58,19 @@ pub struct ConversationRow {
     pub snoozed: Option<Snooze>,
     /// Notes beside it.
     pub notes: u64,
+    /// How often its newest message was said before, if it was.
+    pub repeats: Option<Repeats>,
+}
+
+/// Messages of one conversation with the same type, sender and subject; numbers in the subject make no difference.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Repeats {
+    /// How many there are, the newest included; counted to 1,000.
+    pub count: Count,
+    /// When the first was received.
+    pub first: Timestamp,
+    /// When the last was.
+    pub last: Timestamp,
 }
 
 /// What an operator wrote beside a conversation. It never leaves aurora.

@@ -42,7 +42,7 @@ pub use channel::{BadChannelId, ChannelId, ProviderKind};
 pub use check::{BadCheckId, CheckId, CheckKind, Observation, Phase, Step, Verdict};
 pub use check_history::{CheckHistory, Failure, HistorySlot};
 pub use check_panel::{CheckPanel, CheckState, Soft};
-pub use conversation::{ConversationPage, ConversationRow, DeskChange, Entry, Note, Place};
+pub use conversation::{ConversationPage, ConversationRow, DeskChange, Entry, Note, Place, Repeats};
 pub use event::{Event, EventState};
 pub use filter::{Assignee, ContactFilter, EventFilter, InboxFilter, MessagePage, Order};
 pub use id::{ActId, BadId, ContactId, ConversationId, EventId, MessageId, TokenId};

@@ -7,8 +7,8 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Row, params, params_from_iter};
 
 use crate::model::{
-    Assignee, ContactId, ConversationId, ConversationPage, ConversationRow, Entry, InboxFilter, Label, Note, Place,
-    Snooze,
+    Assignee, ContactId, ConversationId, ConversationPage, ConversationRow, Count, Entry, InboxFilter, Label, Note,
+    Place, Repeats, Snooze,
 };
 
 use super::events::{channel_id, corrupt, event_id, timestamp, uuid};
@@ -19,6 +19,9 @@ use super::{Patience, Store, StoreError, search};
 
 /// Bytes of a message's text in a page; the whole text is asked for by its id.
 const TEXT: usize = 16 * 1024;
+
+/// To how many repeats are counted; one more is asked for.
+const REPEATS: u32 = 1_000;
 
 /// What stands in `desk.snoozed` until a new message comes.
 pub(super) const UNTIL_REPLY: i64 = i64::MAX;
@@ -31,7 +34,10 @@ const COLUMNS: &str = "v.n, v.id, v.tier, v.place, ch.id, e.id, e.kind, c.id,
     coalesce(nullif(c.name, ''), c.address, ''), v.vip, m.subject, m.preview, e.received, v.messages, v.unread,
     CASE WHEN v.open = 0 THEN k.acked_at END, CASE WHEN v.open = 0 THEN k.acked_by END,
     (SELECT group_concat(l.name, ' ') FROM labelled w JOIN label l ON l.n = w.label WHERE w.conversation = v.n),
-    d.assignee, d.snoozed, (SELECT count(*) FROM note o WHERE o.conversation = v.n)
+    d.assignee, d.snoozed, (SELECT count(*) FROM note o WHERE o.conversation = v.n),
+    (SELECT count(*) FROM (SELECT 1 FROM message a WHERE a.conversation = v.n AND a.alike = m.alike LIMIT 1001)),
+    (SELECT received FROM event WHERE seq =
+        (SELECT min(a.seq) FROM message a WHERE a.conversation = v.n AND a.alike = m.alike))
     FROM conversation v CROSS JOIN message m ON m.seq = v.last_seq CROSS JOIN event e ON e.seq = m.seq
     CROSS JOIN channel ch ON ch.n = v.channel LEFT JOIN contact c ON c.n = v.contact
     LEFT JOIN mark k ON k.seq = m.seq LEFT JOIN desk d ON d.conversation = v.n";
@@ -200,6 +206,11 @@ fn row(row: &Row<'_>) -> rusqlite::Result<ConversationRow> {
     let labels = labels.split_whitespace().map(str::parse).collect::<Result<Vec<Label>, _>>();
     let mut labels = labels.map_err(|e| corrupt(17, e))?;
     labels.sort();
+    let received = timestamp(row.get(12)?);
+    let equal: u32 = row.get(21)?;
+    let first = row.get::<_, Option<i64>>(22)?.filter(|_| equal > 1);
+    let count = Count { n: equal.min(REPEATS), more: equal > REPEATS };
+    let repeats = first.map(|first| Repeats { count, first: timestamp(first), last: received });
     let assignee = row.get::<_, Option<String>>(18)?.map(|name| name.parse()).transpose();
     Ok(ConversationRow {
         id: ConversationId::from_uuid(uuid(row, 1)?),
@@ -212,7 +223,7 @@ fn row(row: &Row<'_>) -> rusqlite::Result<ConversationRow> {
         vip: row.get(9)?,
         subject: row.get(10)?,
         preview: row.get(11)?,
-        received: timestamp(row.get(12)?),
+        received,
         messages: row.get(13)?,
         unread: row.get(14)?,
         acked: row.get::<_, Option<i64>>(15)?.map(timestamp),
@@ -221,6 +232,7 @@ fn row(row: &Row<'_>) -> rusqlite::Result<ConversationRow> {
         assignee: assignee.map_err(|e| corrupt(18, e))?,
         snoozed: row.get::<_, Option<i64>>(19)?.map(snooze),
         notes: row.get(20)?,
+        repeats,
     })
 }
 

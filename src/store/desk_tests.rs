@@ -215,6 +215,19 @@ async fn labels_assignees_and_notes_stay_through_a_replay_and_can_be_undone() {
 }
 
 #[tokio::test]
+async fn what_is_said_again_is_counted_and_what_is_new_stands_alone() {
+    let (_dir, store) = filled(&["web t1 x", "web t2 x", "web t1 y", "ann t1 z", "web t1 z"]).await;
+    let repeats = |store: &Store| -> Vec<Option<u32>> {
+        listed(store).iter().map(|row| row.repeats.map(|repeats| repeats.count.n)).collect()
+    };
+    assert_eq!(repeats(&store), [Some(3), None], "ann said something else; t2 is another conversation");
+    replay(&store).await;
+    assert_eq!(repeats(&store), [Some(3), None], "projecting twice changes nothing");
+    arrive(&store, &["ann t2 x"]).await;
+    assert_eq!(repeats(&store), [None, Some(3)], "a first occurrence is shown as one");
+}
+
+#[tokio::test]
 async fn what_is_too_much_is_refused_or_left() {
     let (_dir, store) = filled(&["ann t1 x"]).await;
     let on = [Item::from(listed(&store)[0].id)];

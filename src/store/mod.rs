@@ -41,6 +41,7 @@ mod queue;
 mod read;
 mod record;
 mod rejections;
+mod repeats;
 mod reports;
 mod search;
 mod search_index;

@@ -14,7 +14,7 @@ use super::body_guard::BodyGuard;
 use super::events::{MATCHES, timestamp};
 use super::passages::Point;
 use super::tally::{self, Counted};
-use super::{Store, StoreError, attachments, conversations, names, once, reports, search_index};
+use super::{Store, StoreError, attachments, conversations, names, once, repeats, reports, search_index};
 
 /// An event behind the watermark.
 #[derive(Debug, Clone)]
@@ -262,16 +262,17 @@ fn project_one(connection: &Connection, projection: &Projection) -> rusqlite::Re
     let subject = listed_subject(parsed);
     let preview = cut(&one_line(cut(&parsed.text, 4 * PREVIEW)), PREVIEW).to_owned();
     let text = cut(&parsed.text, MAX_TEXT);
+    let alike = repeats::key(&event.kind, parsed);
     let new = connection
         .prepare_cached(
-            "INSERT OR IGNORE INTO message (seq, channel, conversation, contact, subject, preview, text)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            "INSERT OR IGNORE INTO message (seq, channel, conversation, contact, subject, preview, text, alike)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
         )?
-        .execute(params![event.seq, event.channel_n, conversation, contact_n, subject, preview, text])?
+        .execute(params![event.seq, event.channel_n, conversation, contact_n, subject, preview, text, alike])?
         == 1;
     attachments::write(connection, event.seq, &parsed.attachments, new)?;
     if !new {
-        project_again(connection, event.seq, conversation, contact_n, (&subject, &preview, text))?;
+        project_again(connection, event.seq, conversation, contact_n, (&subject, &preview, text, alike))?;
         return Ok(None);
     }
     if let Some(n) = contact_n {
@@ -322,16 +323,17 @@ fn project_again(
     seq: i64,
     conversation: i64,
     contact: Option<i64>,
-    (subject, preview, text): (&str, &str, &str),
+    (subject, preview, text, alike): (&str, &str, &str, i64),
 ) -> rusqlite::Result<()> {
     let (before, came_from): (Option<i64>, i64) = connection
         .prepare_cached("SELECT contact, conversation FROM message WHERE seq = ?1")?
         .query_row([seq], |row| Ok((row.get(0)?, row.get(1)?)))?;
     connection
         .prepare_cached(
-            "UPDATE message SET conversation = ?2, contact = ?3, subject = ?4, preview = ?5, text = ?6 WHERE seq = ?1",
+            "UPDATE message SET conversation = ?2, contact = ?3, subject = ?4, preview = ?5, text = ?6, alike = ?7
+             WHERE seq = ?1",
         )?
-        .execute(params![seq, conversation, contact, subject, preview, text])?;
+        .execute(params![seq, conversation, contact, subject, preview, text, alike])?;
     if before != contact {
         let mut add = connection.prepare_cached("UPDATE contact SET messages = messages + ?2 WHERE n = ?1")?;
         add.execute(params![before, -1])?;

@@ -38,7 +38,7 @@ fn json_fields_are_stable() {
     let row = &site.json(&["inbox", "list", "--conversations"])[0];
     let conversation_keys = [
         &["id", "place", "channel", "newest", "type", "contact", "from", "vip", "subject", "preview", "received"][..],
-        &["messages", "unread", "acked", "acked_by", "labels", "assignee", "snoozed", "notes"],
+        &["messages", "unread", "acked", "acked_by", "labels", "assignee", "snoozed", "notes", "repeats"],
     ];
     assert_eq!(keys(row), conversation_keys.concat());
     let conversation = row["id"].as_str().expect("an id");

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use aurora::model::{
-    ContactId, ConversationId, ConversationRow, DeskChange, Marks, MessageId, Place, Snooze, StoreFault, StoreTrouble,
+    ContactId, ConversationId, ConversationRow, Count, DeskChange, Marks, MessageId, Place, Repeats, Snooze,
+    StoreFault, StoreTrouble,
 };
 use aurora::protocol::{ConfigFault, FromEngine, Notice, Snapshot, VERSION};
 use serde_json::Value;
@@ -48,6 +49,7 @@ fn conversation() -> ConversationRow {
         assignee: Some("otto".parse().expect("a name")),
         snoozed: Some(Snooze::Reply),
         notes: 1,
+        repeats: Some(Repeats { count: Count { n: 2, more: false }, first: at(0), last: at(0) }),
     }
 }
 
