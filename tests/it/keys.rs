@@ -68,5 +68,7 @@ fn a_reload_reaches_the_screen_that_is_open_and_a_mistake_changes_nothing() {
     screen.hides("g and then");
     rewrite(&site, &original, "[keys.global]\nhelp = \"f2\"\ngo_inbox = \"f2\"\n");
     screen.shows("the configuration is not in force");
+    // What is said at the bottom stays until a key.
+    screen.keys("1");
     screen.shows("f1 help");
 }

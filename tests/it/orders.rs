@@ -34,7 +34,7 @@ fn what_the_palette_does_is_done_from_a_shell() {
     let unknown = "ack msg_01a1fbc1535071810000000000000001";
     let (exit, said) = code(&site, &["do", unknown]);
     assert_eq!(exit, Some(1), "{said}");
-    assert!(said.contains("1 of 1 messages are not known"), "{said}");
+    assert!(said.contains("no such conversation or message"), "{said}");
     let (exit, said) = code(&site, &["do", "restart nothing"]);
     assert!(exit == Some(1) && said.contains("no task is called \"nothing\""), "{said}");
     let (exit, said) = code(&site, &["--read-only", "do", "reload"]);

@@ -137,7 +137,7 @@ fn odd_sizes_never_panic() {
         let what = if size.0 < 20 {
             ""
         } else if size.0 < 40 || size.1 < 10 {
-            "unread"
+            "more"
         } else {
             "Overview"
         };
