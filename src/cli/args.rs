@@ -30,6 +30,7 @@ pub(super) struct Cli {
 }
 
 #[derive(Debug, Clone, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own on the command line")]
 pub(super) struct Global {
     /// Configuration file, instead of the default one
     #[arg(long, global = true, env = "AURORA_CONFIG", value_name = "FILE")]
@@ -46,6 +47,12 @@ pub(super) struct Global {
     /// Colours: auto follows `NO_COLOR` and the terminal
     #[arg(long, global = true, value_enum, default_value_t)]
     pub color: When,
+    /// Do with less on the screen, as on a slow line: figures in steps, nothing that moves by itself
+    #[arg(long, global = true)]
+    pub lite: bool,
+    /// Put no marks around frames, for a terminal that takes them amiss (DEC mode 2026)
+    #[arg(long, global = true)]
+    pub no_sync: bool,
     /// Draw with ASCII characters only
     #[arg(long, global = true)]
     pub ascii: bool,

@@ -20,7 +20,8 @@ pub(super) async fn run(scene: Scene, seed: u64, global: &Global) -> Outcome {
     config.move_to(demo.dir());
     let mut themes = screen::themes(&config, global)?;
     let mut client = Client::embedded(demo.handle(), true, global.read_only).await?;
-    let ended = tui::run(&mut client, &mut themes, None).await;
+    let settings = screen::settings(config.terminal, global, false);
+    let ended = tui::run(&mut client, settings, &mut themes, None).await;
     drop(client);
     let removed = demo.end().await;
     drop(log);

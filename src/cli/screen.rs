@@ -3,10 +3,10 @@
 use std::io::IsTerminal;
 
 use crate::client::{Client, Target};
-use crate::config::{Config, KeyMap};
+use crate::config::{Config, KeyMap, Switch, TerminalConfig};
 use crate::engine::{Doors, Running};
 use crate::server::socket_path;
-use crate::tui::{self, ColourMode, Display, Ended, Quit, Themes};
+use crate::tui::{self, ColourMode, Display, Ended, Quit, Settings, Themes};
 
 use super::args::{AttachArgs, Global, When};
 use super::exit::{Exit, Failure, Outcome};
@@ -16,16 +16,17 @@ use super::{output, serve, watch};
 pub(super) async fn run(config: Config, global: &Global) -> Outcome {
     refuse_without_terminal("`aurora serve` runs the engine without a screen")?;
     let mut themes = themes(&config, global)?;
+    let settings = settings(config.terminal, global, false);
     let dumb = is_dumb()?;
     let target = Target::Unix(socket_path(&config.state_dir));
     if let Ok(client) = Client::attach(target.clone(), true, global.read_only).await {
-        return show(client, &mut themes, None, dumb).await;
+        return show(client, settings, &mut themes, None, dumb).await;
     }
     let (running, _log) = match serve::engine(&config, global, Doors::Open, false).await {
         Ok(started) => started,
         Err(failure) => match wait_for(&target, global).await {
             // It started while we looked.
-            Some(client) => return show(client, &mut themes, None, dumb).await,
+            Some(client) => return show(client, settings, &mut themes, None, dumb).await,
             None => return Err(failure),
         },
     };
@@ -33,7 +34,7 @@ pub(super) async fn run(config: Config, global: &Global) -> Outcome {
     if dumb {
         return tell(running, client).await;
     }
-    let ended = tui::run(&mut client, &mut themes, None).await?;
+    let ended = tui::run(&mut client, settings, &mut themes, None).await?;
     drop(client);
     match ended {
         Ended::Quit(Quit::KeepEngine) => {
@@ -101,16 +102,39 @@ pub(super) async fn attach(config: &Config, args: &AttachArgs, global: &Global) 
     };
     // The engine may have a configuration of its own; this screen has its own too.
     let mut themes = themes(config, global)?;
+    let settings = settings(config.terminal, global, matches!(target, Target::Ssh(_)));
     let client = Client::attach(target, true, global.read_only).await;
-    show(client?, &mut themes, keys, is_dumb()?).await
+    show(client?, settings, &mut themes, keys, is_dumb()?).await
 }
 
-async fn show(mut client: Client, themes: &mut Themes, keys: Option<&KeyMap>, dumb: bool) -> Outcome {
+async fn show(
+    mut client: Client,
+    settings: Settings,
+    themes: &mut Themes,
+    keys: Option<&KeyMap>,
+    dumb: bool,
+) -> Outcome {
     if dumb {
         return watch::plainly(client).await;
     }
-    tui::run(&mut client, themes, keys).await?;
+    tui::run(&mut client, settings, themes, keys).await?;
     Ok(Exit::Fine)
+}
+
+/// How the screen uses its terminal; `far` is an engine at the other end of an ssh.
+pub(super) fn settings(config: TerminalConfig, global: &Global, far: bool) -> Settings {
+    let env = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    let over_ssh = env("SSH_CONNECTION") || env("SSH_TTY");
+    // These know neither titles nor questions, and the console of Linux prints some of them.
+    let plain = std::env::var("TERM").is_ok_and(|term| matches!(term.as_str(), "" | "dumb" | "linux"));
+    Settings {
+        sync: config.sync && !global.no_sync,
+        lite: if global.lite { Switch::On } else { config.lite },
+        mouse: config.mouse.or(!over_ssh),
+        title: config.title && !plain,
+        far: far || over_ssh,
+        asks: !plain,
+    }
 }
 
 pub(super) fn refuse_without_terminal(instead: &str) -> Result<(), Failure> {

@@ -120,7 +120,7 @@ async fn talk(
     }
     let mut pings = tokio::time::interval(PING_EVERY);
     pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let (mut ping, mut shown) = ((0, Instant::now()), None);
+    let (mut ping, mut shown, mut last) = ((0, Instant::now()), None, None);
     let (mut unheard, mut heard) = (0, frames.get_ref().heard());
     loop {
         tokio::select! {
@@ -164,7 +164,9 @@ async fn talk(
                     }
                     Ok(Some(FromEngine::Pong(number))) => {
                         let rtt = coarse(ping.1.elapsed());
-                        if number != ping.0 || shown == Some(rtt) {
+                        let again = last.replace(rtt) == Some(rtt);
+                        // A step counts once it was seen twice, or a line between two of them would never be still.
+                        if number != ping.0 || shown == Some(rtt) || (shown.is_some() && !again) {
                             continue;
                         }
                         shown = Some(rtt);

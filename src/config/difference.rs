@@ -8,14 +8,18 @@ use crate::model::ChannelId;
 
 use super::Config;
 
-/// Keys that are looked at once, when the engine starts. `limits.connections` counts for listeners that are new.
-const AT_START: [&str; 6] = [
+/// Keys that are looked at once, when the engine starts or a screen opens. `limits.connections` counts for listeners that are new.
+const AT_START: [&str; 10] = [
     "node.state_dir",
     "listen.api",
     "store.commit_batch",
     "limits.api_per_minute",
     "limits.connections",
     "limits.queue",
+    "tui.sync",
+    "tui.lite",
+    "tui.mouse",
+    "tui.title",
 ];
 
 /// What is different between two configurations.

@@ -10,6 +10,7 @@ use toml::Spanned;
 use super::check_file::{CheckFile, HealthFile};
 use super::theme::ThemeFile;
 use super::themes::ThemeChoiceFile;
+use super::tui::Switch;
 
 /// A configuration file as it was typed.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -274,6 +275,14 @@ pub struct StoreFile {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct TuiFile {
+    /// Whether frames are marked for the terminal (DEC mode 2026), `true` when absent; others ignore the marks.
+    pub sync: Option<bool>,
+    /// Whether the screen does with less: `true`, `false`, or `"auto"` by how the line is measured to be.
+    pub lite: Option<Switch>,
+    /// Whether the screen takes the mouse: `true`, `false`, or `"auto"`, which is not over ssh.
+    pub mouse: Option<Switch>,
+    /// Whether the terminal's title says how things are, `true` when absent.
+    pub title: Option<bool>,
     /// Name of a theme, `auto`, or one for light and one for dark terminals.
     #[schemars(with = "Option<ThemeChoiceFile>")]
     pub theme: Option<Spanned<ThemeChoiceFile>>,

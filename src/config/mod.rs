@@ -31,6 +31,7 @@ mod size;
 mod theme;
 mod theme_lint;
 mod themes;
+mod tui;
 mod vip;
 
 pub use check_file::{AlertFile, CheckFile, HealthFile, StepFile};
@@ -59,4 +60,5 @@ pub use size::ByteSize;
 pub use theme::{ColoursFile, Role, Theme, ThemeError, ThemeFile, Vision};
 pub use theme_lint::{Alike, Contrast, ThemeLint};
 pub use themes::{ThemeChoice, ThemeChoiceFile, ThemeLibrary, ThemeOrigin, read_theme};
+pub use tui::{Switch, TerminalConfig};
 pub use vip::VipList;

@@ -15,6 +15,7 @@ use super::listeners::{self, Exposure, TlsFiles};
 use super::mistake::{Mistake, Source};
 use super::operators::operators;
 use super::public::public_url;
+use super::tui::TerminalConfig;
 use super::{
     ByteSize, Cidr, ConfigError, HealthConfig, KeyMap, Operators, SecretRef, Theme, ThemeChoice, ThemeLibrary, VipList,
 };
@@ -58,6 +59,8 @@ pub struct Config {
     pub themes: ThemeLibrary,
     /// What keys do.
     pub keys: KeyMap,
+    /// How the screen uses its terminal.
+    pub terminal: TerminalConfig,
     pub(super) source: Source,
 }
 
@@ -177,6 +180,7 @@ impl Config {
             theme: theme.unwrap_or_else(|| ThemeChoice::named(Theme::DEFAULT)),
             themes,
             keys: KeyMap::from_file(&file.keys, &source)?,
+            terminal: TerminalConfig::of(&file.tui),
             source,
         })
     }

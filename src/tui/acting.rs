@@ -27,6 +27,9 @@ fn stays(action: Action) -> bool {
             | Action::Redraw
             | Action::Themes
             | Action::Reload
+            | Action::ToggleMouse
+            | Action::ToggleLite
+            | Action::ToggleFigures
     )
 }
 
@@ -98,21 +101,11 @@ impl App {
                 let request = self.inbox.request();
                 self.rows(request)
             }
-            Action::Find => {
-                self.activity.begin_find();
-                Vec::new()
-            }
-            Action::NextMatch | Action::PreviousMatch => {
-                if !self.activity.go_to_match(action == Action::NextMatch) {
-                    self.toast(Severity::Info, "no more lines match in this direction");
-                }
-                Vec::new()
-            }
-            Action::NextError | Action::PreviousError => {
-                if !self.activity.go_to_error(action == Action::NextError) {
-                    self.toast(Severity::Info, "no more errors in this direction");
-                }
-                Vec::new()
+            Action::ToggleMouse => self.toggle_mouse(),
+            Action::ToggleLite => vec![Cmd::ToggleLite],
+            Action::ToggleFigures => self.toggle_figures(),
+            Action::Find | Action::NextMatch | Action::PreviousMatch | Action::NextError | Action::PreviousError => {
+                self.find_line(action)
             }
             Action::ProblemsOnly => {
                 self.health.problems_only = !self.health.problems_only;
@@ -122,6 +115,26 @@ impl App {
                 self.scroll(action)
             }
         }
+    }
+
+    /// Searches the lines under Activity, or goes through what is found there.
+    fn find_line(&mut self, action: Action) -> Vec<Cmd> {
+        let (found, what) = match action {
+            Action::NextMatch | Action::PreviousMatch => {
+                (self.activity.go_to_match(action == Action::NextMatch), "lines match")
+            }
+            Action::NextError | Action::PreviousError => {
+                (self.activity.go_to_error(action == Action::NextError), "errors")
+            }
+            _ => {
+                self.activity.begin_find();
+                return Vec::new();
+            }
+        };
+        if !found {
+            self.toast(Severity::Info, format!("no more {what} in this direction"));
+        }
+        Vec::new()
     }
 
     pub(super) fn go(&mut self, view: View) {

@@ -114,6 +114,17 @@ impl Activity {
         }
     }
 
+    /// The row that is drawn first of what fits.
+    pub(super) fn first(&self) -> usize {
+        match self.tab {
+            ActivityTab::Events => self.events.first(self.height),
+            ActivityTab::Refusals => self.refusals.first(self.height),
+            // The list itself says which page of tasks it draws.
+            ActivityTab::Tasks => 0,
+            ActivityTab::Logs => self.logs.first(self.height),
+        }
+    }
+
     pub(super) fn select(&mut self, index: usize) {
         let height = self.height;
         match self.lines() {

@@ -55,6 +55,9 @@ impl App {
             | Action::Suspend
             | Action::Redraw
             | Action::Themes
+            | Action::ToggleMouse
+            | Action::ToggleLite
+            | Action::ToggleFigures
             | Action::Reload => None,
         };
         missing.or_else(|| self.denied(&self.order(action)?.1))

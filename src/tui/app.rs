@@ -1,5 +1,7 @@
 //! The state of the screen, and what changes it.
 
+use std::cell::RefCell;
+
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers, MouseEvent};
 use jiff::Timestamp;
 use tui_textarea::TextArea;
@@ -16,10 +18,12 @@ use super::help::Help;
 use super::inbox::Inbox;
 use super::input::{Answer, PASTE_MAX};
 use super::keymap::Keymap;
+use super::mouse::Regions;
 use super::opened::OpenMessage;
 use super::palette::Palette;
 use super::pressing::Pending;
 use super::saving::{Save, Saving};
+use super::status::Status;
 use super::styles::Look;
 use super::theme_picker::ThemePicker;
 use super::themes::{Offer, ThemeStep};
@@ -93,6 +97,10 @@ pub enum Cmd {
     Redraw,
     /// Ask something of the themes.
     Theme(ThemeStep),
+    /// Take the mouse, or leave it to the terminal.
+    Mouse(bool),
+    /// Do with less where that is not done, and the other way round.
+    ToggleLite,
     /// Write a file that came with a message.
     Save(Save),
 }
@@ -158,6 +166,9 @@ pub struct App {
     pub(super) back: Vec<View>,
     /// What needs somebody, one after the other.
     pub(super) round: Round,
+    pub(super) status: Status,
+    /// What is where on the frame that was drawn last.
+    pub(super) regions: RefCell<Regions>,
     generation: u64,
 }
 
@@ -189,6 +200,8 @@ impl App {
             saving: None,
             back: Vec::new(),
             round: Round::default(),
+            status: Status::default(),
+            regions: RefCell::default(),
             generation: 0,
         }
     }
@@ -256,8 +269,8 @@ impl App {
                 let background = Background::of(answer).map(ThemeStep::Background);
                 background.map(Cmd::Theme).into_iter().collect()
             }
-            // What the pointer does changes nothing yet.
-            Msg::Mouse(_) | Msg::Tick => Vec::new(),
+            Msg::Mouse(event) => self.mouse(event),
+            Msg::Tick => Vec::new(),
         }
     }
 
@@ -442,7 +455,7 @@ impl App {
 
     // Keys
 
-    fn key(&mut self, key: KeyEvent) -> Vec<Cmd> {
+    pub(super) fn key(&mut self, key: KeyEvent) -> Vec<Cmd> {
         match self.overlay.take() {
             Some(Overlay::Quit) => self.key_in_quit(key),
             Some(Overlay::Help(help)) => self.key_in_help(key, help),

@@ -132,6 +132,11 @@ impl Encoder {
         out
     }
 
+    /// Whether the terminal shows `frame`.
+    pub(super) fn shows(&self, frame: &Buffer) -> bool {
+        self.shown.as_ref() == Some(frame)
+    }
+
     fn row(&mut self, y: usize, before: &[Glyph<'_>], after: &[Glyph<'_>], out: &mut Vec<u8>) {
         let differs = |x: usize| before[x] != after[x];
         let Some(last) = (0..after.len()).rev().find(|x| differs(*x)) else { return };

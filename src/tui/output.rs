@@ -6,6 +6,7 @@
 use std::io;
 use std::sync::mpsc as std_mpsc;
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 
@@ -15,7 +16,8 @@ pub(super) struct Output {
     frames: Option<std_mpsc::Sender<Vec<u8>>>,
     written: mpsc::Receiver<io::Result<()>>,
     thread: Option<JoinHandle<()>>,
-    busy: bool,
+    /// Since when a frame is being written.
+    busy: Option<Instant>,
 }
 
 impl Output {
@@ -30,32 +32,32 @@ impl Output {
                 }
             }
         })?;
-        Ok(Self { frames: Some(frames), written, thread: Some(thread), busy: false })
+        Ok(Self { frames: Some(frames), written, thread: Some(thread), busy: None })
     }
 
     /// Whether a frame is still being written.
     pub(super) fn is_busy(&self) -> bool {
-        self.busy
+        self.busy.is_some()
     }
 
     /// Hands over a frame. Only when none is being written.
     pub(super) fn write(&mut self, frame: Vec<u8>) {
         if let Some(frames) = &self.frames {
-            self.busy = frames.send(frame).is_ok();
+            self.busy = frames.send(frame).is_ok().then(Instant::now);
         }
     }
 
-    /// Resolves when the frame is written, or the terminal is gone.
-    pub(super) async fn written(&mut self) -> io::Result<()> {
+    /// Resolves when the frame is written, with how long that took, or when the terminal is gone.
+    pub(super) async fn written(&mut self) -> io::Result<Duration> {
         let result = self.written.recv().await;
-        self.busy = false;
-        result.unwrap_or_else(|| Err(io::ErrorKind::BrokenPipe.into()))
+        let took = self.busy.take().map_or(Duration::ZERO, |since| since.elapsed());
+        result.unwrap_or_else(|| Err(io::ErrorKind::BrokenPipe.into())).map(|()| took)
     }
 
     /// Ends the thread, unless the terminal blocks it: then the process ends without it.
     pub(super) fn stop(mut self) {
         drop(self.frames.take());
-        if !self.busy
+        if self.busy.is_none()
             && let Some(thread) = self.thread.take()
             && thread.join().is_err()
         {

@@ -1,6 +1,6 @@
 //! Keys where nothing is typed: one at a time, or the keys of a chord one after the other.
 
-use crossterm::event::{KeyEvent, KeyEventKind};
+use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::config::Key;
@@ -42,6 +42,13 @@ impl App {
         match self.keymap.found(&self.contexts(), &pressed) {
             Found::Action(action) => return self.act(action),
             Found::Pending => self.pending = Some(Pending { keys: pressed, since: known.unwrap_or(self.now) }),
+            Found::Nothing if pressed.len() == 1 && event.modifiers.contains(KeyModifiers::ALT) => {
+                // An escape and a key that came together look like one key with Alt. Where that means nothing they
+                // were two, and the line put them together.
+                let escape = KeyEvent::new(KeyCode::Esc, KeyModifiers::NONE);
+                let plain = KeyEvent { modifiers: event.modifiers - KeyModifiers::ALT, ..event };
+                return [self.press(escape), self.key(plain)].concat();
+            }
             Found::Nothing if pressed.len() > 1 => {
                 self.toast(Severity::Info, format!("{} does nothing here", written(&pressed)));
             }

@@ -2,29 +2,30 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crossterm::terminal;
 use jiff::Timestamp;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::time::MissedTickBehavior;
 
 use crate::client::{Client, Download};
 use crate::config::KeyMap;
 use crate::protocol::{RequestId, Update};
 
 use super::app::{App, Cmd, Msg, Purpose, Quit};
-use super::input::{Input, Reader};
-use super::output::Output;
+use super::input::{Answer, Input, Reader};
+use super::pace::Urgency;
+use super::painter::{Painter, QUIET, Settings};
 use super::saving::Save;
-use super::screen::Screen;
 use super::terminal::TerminalGuard;
 use super::themes::Themes;
 
-/// How often ages are looked at again. They are coarse, so mostly nothing is written.
-const TICK: Duration = Duration::from_secs(5);
 /// How often a suspended screen looks whether the terminal is its own again.
 const FOREGROUND: Duration = Duration::from_millis(500);
+/// What the terminal is asked after the first frame: its background, and to be told when that changes (mode 2031).
+const QUESTIONS: &[u8] = b"\x1b]11;?\x1b\\\x1b[?2031h";
+/// How long answers are waited for at the end, so that none of them is left to the shell.
+const LAST_ANSWERS: Duration = Duration::from_millis(200);
 
 /// How the screen ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,106 +40,121 @@ pub enum Ended {
     EngineEnded,
 }
 
+/// When the loop goes on although nothing has happened.
+enum Wake {
+    /// Then it looks how long the frame stays as it is.
+    Look(Instant),
+    /// Then the frame changes by itself.
+    Tick(Instant),
+}
+
 /// Runs the screen on this process's terminal until it ends. `themes` says how it looks, now and when files change.
 /// `keys` are this machine's own, in place of those of the engine's configuration.
 ///
 /// # Errors
-/// When standard output is no terminal.
-pub async fn run(client: &mut Client, themes: &mut Themes, keys: Option<&KeyMap>) -> io::Result<Ended> {
-    let mut guard = Some(TerminalGuard::take()?);
+/// When standard output is no terminal, or standard input is nothing one can wait for.
+pub async fn run(
+    client: &mut Client,
+    settings: Settings,
+    themes: &mut Themes,
+    keys: Option<&KeyMap>,
+) -> io::Result<Ended> {
+    let mut guard = Some(TerminalGuard::take(settings.title)?);
     let size = terminal::size()?;
-    let mut screen = Screen::new(size, true);
-    let mut output = Output::start()?;
+    let mut painter = Painter::new(settings, size)?;
     let mut reader = Some(Reader::open()?);
     let mut app = begin(client, themes, keys, size);
+    app.status.mouse = settings.mouse;
     let mut asked: HashMap<RequestId, Purpose> = HashMap::new();
-    let mut ticks = tokio::time::interval(TICK);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut hangup = signal(SignalKind::hangup())?;
+    let mut ends = Ends::listen()?;
     let mut resume = signal(SignalKind::from_raw(rustix::process::Signal::CONT.as_raw()))?;
     let mut resized = signal(SignalKind::window_change())?;
     let mut saving: Option<Download> = None;
-    let mut dirty = true;
+    let mut wake = Wake::Look(Instant::now() + QUIET);
 
     let ended = 'screen: loop {
-        if dirty && guard.is_some() && !output.is_busy() {
-            dirty = false;
-            let bytes = screen.frame(&app);
-            if !bytes.is_empty() {
-                output.write(bytes);
-            }
-        }
+        let due = guard.as_ref().and_then(|_| painter.draw(&mut app, QUESTIONS, Instant::now()));
         let msg = tokio::select! {
             // Keys before updates, so that a busy engine never makes the screen feel slow.
             biased;
-            _ = terminate.recv() => break Ended::Terminated,
-            _ = interrupt.recv() => break Ended::Terminated,
-            _ = hangup.recv() => break Ended::Hangup,
+            ended = ends.next() => break ended,
             () = foreground(&mut resume), if guard.is_none() => {
-                guard = Some(TerminalGuard::take()?);
+                guard = Some(TerminalGuard::take(settings.title)?);
                 reader = Some(Reader::open()?);
-                screen.forget();
-                resize(&mut screen)?
+                painter.resume(app.status.mouse);
+                resize(&mut painter)?
             }
-            _ = resized.recv(), if guard.is_some() => resize(&mut screen)?,
-            input = next_input(&mut reader) => match input {
-                Some(Input::Key(key)) => Msg::Key(key),
-                Some(Input::Paste(text)) => Msg::Paste(text),
-                Some(Input::PasteTooLong(bytes)) => Msg::PasteTooLong(bytes),
-                Some(Input::Mouse(mouse)) => Msg::Mouse(mouse),
-                Some(Input::Answer(answer)) => Msg::Terminal(answer),
-                Some(Input::Focus(_)) => continue,
-                None => break Ended::Hangup,
-            },
-            written = output.written(), if output.is_busy() => match written {
+            _ = resized.recv(), if guard.is_some() => resize(&mut painter)?,
+            input = next_input(&mut reader) => {
+                let Some(input) = input else { break Ended::Hangup };
+                if input == Input::Answer(Answer::Attributes) {
+                    painter.answered(&mut app, Instant::now());
+                }
+                let Some(msg) = message(input) else { continue };
+                msg
+            }
+            written = painter.written(), if painter.is_busy() => match written {
                 Ok(()) => continue,
                 Err(_) => break Ended::Hangup,
             },
+            () = tokio::time::sleep(due.unwrap_or_default()), if due.is_some() => continue,
             update = client.next() => match update {
                 Some(Update::Reply { id, reply }) => match asked.remove(&id) {
                     Some(purpose) => Msg::Reply(purpose, reply),
                     None => continue,
                 },
-                Some(update) => Msg::Update(update),
+                Some(update) => {
+                    painter.hear(&update);
+                    Msg::Update(update)
+                }
                 None => break Ended::EngineEnded,
             },
-            look = themes.changed() => Msg::Look(look),
-            () = wake(app.wakes_at()) => Msg::Tick,
-            _ = ticks.tick() => Msg::Tick,
+            look = themes.changed() => {
+                painter.want(Urgency::Key);
+                Msg::Look(look)
+            }
+            () = wake_at(app.wakes_at()) => {
+                painter.want(Urgency::Key);
+                Msg::Tick
+            }
+            tick = wait(&wake) => {
+                if !tick && guard.is_some() && !painter.is_busy() {
+                    wake = Wake::Tick(Instant::now() + painter.still_for(&mut app));
+                    continue;
+                }
+                Msg::Tick
+            }
         };
-        dirty = true;
+        wake = Wake::Look(Instant::now() + QUIET);
+        painter.want(app.urgency(&msg));
         for cmd in app.update(msg, Timestamp::now()) {
             match cmd {
                 Cmd::Ask(purpose, request) => {
                     asked.insert(client.ask(request), purpose);
                 }
                 Cmd::Quit(quit) => break 'screen Ended::Quit(quit),
-                Cmd::Save(step) => {
-                    if let Some(result) = save(&mut saving, step) {
-                        app.update(Msg::Saved(result), Timestamp::now());
-                    }
-                }
-                Cmd::Redraw => screen.forget(),
+                Cmd::Save(step) => saved(&mut app, save(&mut saving, step)),
+                Cmd::Redraw => painter.forget(),
+                Cmd::Mouse(on) => painter.take_mouse(on),
+                Cmd::ToggleLite => painter.toggle_lite(Instant::now()),
                 Cmd::Theme(step) => {
                     if let Some(msg) = themes.take(step) {
                         app.update(msg, Timestamp::now());
                     }
                 }
                 Cmd::Suspend => {
-                    // No reader of keys may be left, or it would take the shell's.
-                    reader = None;
-                    if output.is_busy() && output.written().await.is_err() {
+                    if painter.is_busy() && painter.written().await.is_err() {
                         break 'screen Ended::Hangup;
                     }
+                    leave(&mut reader, &painter).await;
                     guard = None;
                     rustix::process::kill_current_process_group(rustix::process::Signal::TSTP)?;
                 }
             }
         }
     };
-    output.stop();
+    leave(&mut reader, &painter).await;
+    painter.stop();
     drop(guard);
     Ok(ended)
 }
@@ -154,11 +170,72 @@ fn begin(client: &Client, themes: &Themes, keys: Option<&KeyMap>, size: (u16, u1
     app
 }
 
+/// What the app is told of an input.
+fn message(input: Input) -> Option<Msg> {
+    Some(match input {
+        Input::Key(key) => Msg::Key(key),
+        Input::Paste(text) => Msg::Paste(text),
+        Input::PasteTooLong(bytes) => Msg::PasteTooLong(bytes),
+        Input::Mouse(mouse) => Msg::Mouse(mouse),
+        Input::Answer(Answer::Attributes) | Input::Focus(_) => return None,
+        Input::Answer(answer) => Msg::Terminal(answer),
+    })
+}
+
+/// The signals that end a screen.
+struct Ends {
+    terminate: Signal,
+    interrupt: Signal,
+    hangup: Signal,
+}
+
+impl Ends {
+    fn listen() -> io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
+    }
+
+    async fn next(&mut self) -> Ended {
+        tokio::select! {
+            _ = self.terminate.recv() => Ended::Terminated,
+            _ = self.interrupt.recv() => Ended::Terminated,
+            _ = self.hangup.recv() => Ended::Hangup,
+        }
+    }
+}
+
+/// Ends the reader of keys, or it would take the shell's; before that takes what the terminal still answers, or the
+/// shell would read it as typed.
+async fn leave(reader: &mut Option<Reader>, painter: &Painter) {
+    let Some(mut reader) = reader.take().filter(|_| painter.awaits()) else { return };
+    let answers =
+        async { while reader.next().await.is_some_and(|input| input != Input::Answer(Answer::Attributes)) {} };
+    // A terminal that never answers is not waited for.
+    let _ = tokio::time::timeout(LAST_ANSWERS, answers).await;
+}
+
 /// Asks the terminal for its size.
-fn resize(screen: &mut Screen) -> io::Result<Msg> {
+fn resize(painter: &mut Painter) -> io::Result<Msg> {
     let (columns, rows) = terminal::size()?;
-    screen.resize((columns, rows));
+    painter.resize((columns, rows));
     Ok(Msg::Resize(columns, rows))
+}
+
+/// Resolves when it is time; answers whether the frame changes now.
+async fn wait(wake: &Wake) -> bool {
+    let (Wake::Look(at) | Wake::Tick(at)) = *wake;
+    tokio::time::sleep_until(at.into()).await;
+    matches!(wake, Wake::Tick(_))
+}
+
+/// Tells the app what became of saving, which asks for nothing more.
+fn saved(app: &mut App, result: Option<Result<String, String>>) {
+    if let Some(result) = result {
+        app.update(Msg::Saved(result), Timestamp::now());
+    }
 }
 
 /// Takes one step of saving; answers what is to be said when it was the last.
@@ -192,7 +269,7 @@ async fn foreground(resume: &mut Signal) {
 }
 
 /// Resolves at `moment`; nothing wakes up before.
-async fn wake(moment: Option<Timestamp>) {
+async fn wake_at(moment: Option<Timestamp>) {
     match moment {
         // In the past is at once.
         Some(moment) => {

@@ -1,6 +1,7 @@
 //! The screen as ratatui draws it, and the bytes that come of it.
 
 use std::convert::Infallible;
+use std::time::Duration;
 
 use ratatui::Terminal;
 use ratatui::backend::{Backend, ClearType, WindowSize};
@@ -13,6 +14,8 @@ use super::encode::Encoder;
 /// Around a frame, so that a terminal that knows it (DEC mode 2026) shows the frame at once; others ignore it.
 const BEGIN_FRAME: &[u8] = b"\x1b[?2026h";
 const END_FRAME: &[u8] = b"\x1b[?2026l";
+/// How far ahead is looked for the next change.
+const STILL_MAX: Duration = Duration::from_mins(5);
 
 /// A backend of a size that draws nothing: the frame it would draw is taken from ratatui as a whole.
 #[derive(Debug)]
@@ -54,6 +57,28 @@ impl Screen {
             return bytes;
         }
         [BEGIN_FRAME, &bytes, END_FRAME].concat()
+    }
+
+    /// How long the frame stays as it is while nothing happens, in whole seconds and at most [`STILL_MAX`].
+    ///
+    /// It is found by drawing what will be: nothing else knows every age that is on the screen.
+    pub(super) fn still_for(&mut self, app: &mut App) -> Duration {
+        let now = app.now;
+        let mut differs = |seconds: u64| {
+            app.now = now.checked_add(Duration::from_secs(seconds)).unwrap_or(now);
+            let Ok(drawn) = self.terminal.draw(|frame| app.draw(frame));
+            !self.encoder.shows(drawn.buffer)
+        };
+        let (mut same, mut other) = (0, STILL_MAX.as_secs());
+        if !differs(other) {
+            same = other;
+        }
+        while same + 1 < other {
+            let middle = same.midpoint(other);
+            if differs(middle) { other = middle } else { same = middle }
+        }
+        app.now = now;
+        Duration::from_secs(other)
     }
 }
 

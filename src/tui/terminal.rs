@@ -1,21 +1,36 @@
 //! The terminal: taken, and given back however the program ends.
 
 use std::io::{self, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, Once, PoisonError};
 use std::thread::ThreadId;
 use std::time::Duration;
 
-use crossterm::event::{DisableBracketedPaste, EnableBracketedPaste};
-use crossterm::terminal::{self, EnterAlternateScreen, LeaveAlternateScreen};
-use crossterm::{cursor, execute, queue};
+use crossterm::terminal;
+use rustix::termios::{QueueSelector, tcflush};
 
 use crate::screen;
 
 /// The thread that draws, while the terminal is ours. The panic hook asks.
 static TAKEN: Mutex<Option<ThreadId>> = Mutex::new(None);
+/// Whether the terminal keeps the title it had before.
+static TITLED: AtomicBool = AtomicBool::new(false);
+/// Whether the mouse may have sent something nobody has read.
+static MOUSE: AtomicBool = AtomicBool::new(false);
 static HOOK: Once = Once::new();
 /// How long a terminal that does not read may hold up the end.
 const PATIENCE: Duration = Duration::from_millis(300);
+
+/// The other screen, bracketed paste, no cursor.
+const TAKE: &[u8] = b"\x1b[?1049h\x1b[?2004h\x1b[?25l";
+/// Keeps the title of the window, and gives it back (XTWINOPS).
+const KEEP_TITLE: &[u8] = b"\x1b[22;0t";
+const OLD_TITLE: &[u8] = b"\x1b[23;0t";
+/// Clicks and the wheel (mode 1000), in the form that has no limits (1006).
+const MOUSE_ON: &[u8] = b"\x1b[?1000h\x1b[?1006h";
+const MOUSE_OFF: &[u8] = b"\x1b[?1006l\x1b[?1000l";
+/// Everything that was ever set: marks around frames, colours, reports of light and dark, paste, cursor, screen.
+const GIVE_BACK: &[u8] = b"\x1b[?2026l\x1b[m\x1b[?2031l\x1b[?2004l\x1b[?25h\x1b[?1049l";
 
 /// The terminal while it is ours. Dropping it gives it back.
 #[derive(Debug)]
@@ -24,16 +39,21 @@ pub struct TerminalGuard {
 }
 
 impl TerminalGuard {
-    /// Takes the terminal: raw mode, alternate screen, no cursor, bracketed paste.
+    /// Takes the terminal: raw mode, alternate screen, no cursor, bracketed paste; with `title` its title is kept, to
+    /// be given back.
     ///
     /// # Errors
     /// When standard output is no terminal.
-    pub fn take() -> io::Result<Self> {
+    pub fn take(title: bool) -> io::Result<Self> {
         HOOK.call_once(hook_panics);
         terminal::enable_raw_mode()?;
         *TAKEN.lock().unwrap_or_else(PoisonError::into_inner) = Some(std::thread::current().id());
+        TITLED.store(title, Ordering::Relaxed);
         let guard = Self { _private: () };
-        execute!(io::stdout(), EnterAlternateScreen, EnableBracketedPaste, cursor::Hide)?;
+        let keep: &[u8] = if title { KEEP_TITLE } else { b"" };
+        let mut out = io::stdout();
+        out.write_all(&[TAKE, keep].concat())?;
+        out.flush()?;
         Ok(guard)
     }
 }
@@ -41,6 +61,18 @@ impl TerminalGuard {
 impl Drop for TerminalGuard {
     fn drop(&mut self) {
         give_back();
+    }
+}
+
+/// The bytes that take the mouse, or leave it to the terminal.
+pub(super) fn mouse(on: bool) -> &'static [u8] {
+    if on {
+        MOUSE.store(true, Ordering::Relaxed);
+        MOUSE_ON
+    } else if MOUSE.load(Ordering::Relaxed) {
+        MOUSE_OFF
+    } else {
+        b""
     }
 }
 
@@ -67,11 +99,11 @@ fn give_back() {
     if TAKEN.lock().unwrap_or_else(PoisonError::into_inner).take().is_none() {
         return;
     }
-    let _ = terminal::disable_raw_mode();
+    let title: &[u8] = if TITLED.swap(false, Ordering::Relaxed) { OLD_TITLE } else { b"" };
+    let mouse = MOUSE.swap(false, Ordering::Relaxed);
+    let bytes = [if mouse { MOUSE_OFF } else { b"" }, title, GIVE_BACK].concat();
     let (done, written) = std::sync::mpsc::channel();
     let restore = move || {
-        let mut bytes = Vec::new();
-        let _ = queue!(bytes, cursor::Show, DisableBracketedPaste, LeaveAlternateScreen);
         let mut out = io::stdout();
         let _ = out.write_all(&bytes).and_then(|()| out.flush());
         let _ = done.send(());
@@ -79,4 +111,9 @@ fn give_back() {
     if std::thread::Builder::new().name("screen-restore".to_owned()).spawn(restore).is_ok() {
         let _ = written.recv_timeout(PATIENCE);
     }
+    if mouse {
+        // The shell would take what the mouse has sent for typed text.
+        let _ = tcflush(io::stdin(), QueueSelector::IFlush);
+    }
+    let _ = terminal::disable_raw_mode();
 }

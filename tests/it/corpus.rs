@@ -6,6 +6,7 @@ use aurora::condition::Condition;
 use aurora::config::check_schema;
 use aurora::model::{Assurance, CheckKind, ProviderKind, Secret, Value};
 use aurora::provider::{Form, FormField, Options, RawRequest, Stored, Verified, build};
+use aurora::tui::input::{Parser, Pending};
 use http::{HeaderMap, HeaderValue};
 use jiff::Timestamp;
 
@@ -78,6 +79,18 @@ fn condition(text: &str) {
     }
 }
 
+/// Reads what a terminal sends, whole and byte by byte.
+fn terminal_input(bytes: &[u8]) {
+    let mut parser = Parser::default();
+    let _ = parser.feed(bytes);
+    parser.pause();
+    // Inside a paste only its end is waited for.
+    assert_eq!(parser.pending(), Pending::Nothing);
+    for byte in bytes {
+        let _ = parser.feed(&[*byte]);
+    }
+}
+
 #[test]
 fn corpora_do_no_harm() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus");
@@ -92,6 +105,7 @@ fn corpora_do_no_harm() {
             assert!(aurora::screen::line(&text).chars().all(|c| !c.is_control()));
             let _ = aurora::config::parse(&text, None);
             condition(&text);
+            terminal_input(&bytes);
             seen += 1;
         }
     }

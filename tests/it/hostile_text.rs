@@ -41,12 +41,24 @@ fn foreign(bytes: &[u8]) -> Vec<String> {
                         let mode = sequence.starts_with("?25")
                             || sequence.starts_with("?1049")
                             || sequence.starts_with("?2004")
-                            || sequence.starts_with("?2026");
+                            || sequence.starts_with("?2026")
+                            || sequence.starts_with("?2031")
+                            || sequence.starts_with("?1000")
+                            || sequence.starts_with("?1006");
                         let own = matches!(last, Some('H' | 'C' | 'D' | 'm'))
                             || (matches!(last, Some('h' | 'l')) && mode)
-                            || matches!(sequence.as_str(), "2J" | "K");
+                            || matches!(sequence.as_str(), "2J" | "K" | "c" | "22;0t" | "23;0t");
                         if !own {
                             foreign.push(format!("CSI {sequence}"));
+                        }
+                    }
+                    // The title, and the question for the background.
+                    Some(']') => {
+                        let string: String = chars.by_ref().take_while(|c| *c != '\u{7}' && *c != '\u{1b}').collect();
+                        let title = string.strip_prefix("2;").is_some_and(|title| title.contains("aurora"));
+                        let question = string == "11;?" && chars.next() == Some('\\');
+                        if !title && !question {
+                            foreign.push(format!("OSC {string}"));
                         }
                     }
                     other => foreign.push(format!("ESC {other:?}")),
@@ -73,7 +85,7 @@ fn the_checker_sees_what_it_should() {
         "\u{9b}2J".as_bytes(),
         "\u{202e}".as_bytes(),
         b"\x1bc",
-        b"\x1b[?1000h",
+        b"\x1b[?1003h",
     ] {
         assert!(!foreign(bad).is_empty(), "{bad:?}");
     }

@@ -34,6 +34,7 @@ mod orders;
 mod probes;
 mod pty;
 mod reload;
+mod resume;
 mod schemathesis;
 mod seeds;
 mod signers;

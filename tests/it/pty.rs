@@ -152,3 +152,133 @@ fn odd_sizes_never_panic() {
         assert!(screen.ends(), "{size:?}:\n{}", screen.text());
     }
 }
+
+/// Types `bytes` one by one, with pauses as a bad line makes them.
+fn torn(screen: &mut Screen, bytes: &[u8]) {
+    for byte in bytes {
+        screen.send(&[*byte]);
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+}
+
+#[test]
+fn a_line_that_tears_sequences_types_nothing_by_itself() {
+    let site = Site::served();
+    deliver(&site, "m1", "First of two");
+    deliver(&site, "m2", "Second of two");
+    site.projected(2);
+    let mut screen = Screen::start(&site, &["attach"], (100, 24));
+    screen.shows("Second of two");
+    screen.keys("3");
+    screen.shows("1 of 2");
+    torn(&mut screen, b"\x1b[B");
+    screen.shows("2 of 2");
+    torn(&mut screen, b"\x1bOA");
+    screen.shows("1 of 2");
+    // Answers, a paste, and what nobody knows: as keys they would leave, search, open the palette and quit.
+    torn(&mut screen, b"\x1b]11;rgb:1e1e/1e1e/2e2e\x1b\\");
+    torn(&mut screen, b"\x1b[200~Q:/8\x03\x1b[201~");
+    torn(&mut screen, b"\x1b_Q:8\x1b\\");
+    torn(&mut screen, b"\x1b[?62;8c");
+    screen.keys("?");
+    screen.shows("What can be done here");
+    torn(&mut screen, b"\x1b");
+    screen.hides("What can be done here");
+    screen.shows("1 of 2");
+    screen.keys("Q");
+    assert!(screen.ends());
+}
+
+#[test]
+fn a_move_costs_little_and_silence_next_to_nothing() {
+    let site = Site::served();
+    for n in 0..30 {
+        deliver(&site, &format!("m{n}"), &format!("Number {n} with a subject that takes some room in its row"));
+    }
+    site.projected(30);
+    let mut screen = Screen::start(&site, &["attach"], (120, 40));
+    screen.shows("Number 29");
+    screen.keys("3");
+    screen.shows("1 of 30");
+    for n in 2..10 {
+        let before = screen.bytes().len();
+        screen.keys("j");
+        screen.shows(&format!("{n} of 30"));
+        let cost = screen.bytes().len() - before;
+        assert!(cost <= 400, "{cost} bytes to row {n}");
+    }
+    // Every age turns once by then; the next time is a minute away.
+    std::thread::sleep(std::time::Duration::from_secs(12));
+    let before = screen.bytes();
+    std::thread::sleep(std::time::Duration::from_secs(3));
+    let after = screen.bytes();
+    let written = String::from_utf8_lossy(&after[before.len()..]).into_owned();
+    assert!(written.len() <= 100, "{} bytes in three seconds: {written:?}", written.len());
+}
+
+#[test]
+fn the_title_says_how_things_are_and_the_old_one_comes_back() {
+    let site = Site::served();
+    let mut screen = Screen::start(&site, &["attach"], (80, 24));
+    screen.shows("What needs me?");
+    let written = |screen: &Screen| String::from_utf8_lossy(&screen.bytes()).into_owned();
+    eventually("a title", || written(&screen).contains("aurora test\x07"));
+    assert!(written(&screen).contains("\x1b[22;0t"));
+    screen.keys("Q");
+    assert!(screen.ends() && screen.is_restored());
+    assert!(written(&screen).contains("\x1b[23;0t"));
+    let plain = Site::with("[tui]\ntitle = false\nmouse = false\nsync = false\n");
+    let mut screen = Screen::start(&plain, &[], (80, 24));
+    screen.shows("listening");
+    let bytes = written(&screen);
+    assert!(!bytes.contains("\x1b]2;") && !bytes.contains("\x1b[?1000h") && !bytes.contains("\x1b[?2026h"));
+    screen.keys("Q");
+    screen.shows("stop it");
+    screen.keys("s");
+    assert!(screen.ends());
+}
+
+#[test]
+fn a_click_does_what_keys_do_and_the_mouse_can_be_left_to_the_terminal() {
+    let site = Site::served();
+    deliver(&site, "m1", "First of two");
+    deliver(&site, "m2", "Second of two");
+    site.projected(2);
+    let takes = |screen: &Screen, bytes: &[u8]| screen.bytes().windows(bytes.len()).any(|window| window == bytes);
+    let mut screen = Screen::start(&site, &["attach"], (100, 24));
+    screen.shows("Second of two");
+    let column = screen.text().lines().next().and_then(|line| line.find("Inbox")).expect("a tab") + 1;
+    let click = |screen: &mut Screen, column: usize, row: usize| {
+        screen.keys(&format!("\x1b[<0;{column};{row}M\x1b[<0;{column};{row}m"));
+    };
+    click(&mut screen, column, 1);
+    screen.shows("1 of 2");
+    let row = screen.text().lines().position(|line| line.contains("First of two")).expect("a row") + 1;
+    click(&mut screen, 20, row);
+    screen.shows("2 of 2");
+    click(&mut screen, 20, row);
+    screen.shows("About First of two.");
+    screen.keys("\x1b[12~");
+    screen.shows("the mouse is the terminal's");
+    eventually("it is let go", || takes(&screen, b"\x1b[?1000l"));
+    let over_ssh = [("SSH_CONNECTION", "192.0.2.1 1 192.0.2.2 22")];
+    let far = Screen::start_with(&site, &["attach"], (100, 24), &over_ssh);
+    far.shows("Second of two");
+    assert!(!takes(&far, b"\x1b[?1000h"), "over ssh the mouse is the terminal's");
+}
+
+#[test]
+fn lite_says_so_and_figures_of_the_line_are_shown_on_request() {
+    let site = Site::served();
+    let mut screen = Screen::start(&site, &["--lite", "attach"], (120, 24));
+    screen.shows("  lite  ");
+    for (typed, entry) in [("line figures", "line figures: "), ("lite", "lite: ")] {
+        screen.keys(":");
+        screen.shows("enter does it");
+        screen.keys(typed);
+        screen.shows(entry);
+        screen.keys("\r");
+        screen.hides("enter does it");
+        if typed == "lite" { screen.hides("  lite  ") } else { screen.shows("B/s") }
+    }
+}

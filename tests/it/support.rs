@@ -358,7 +358,7 @@ impl Screen {
         command.args(args);
         command.env("TERM", "xterm-256color");
         command.env("LANG", "C.UTF-8");
-        for name in ["COLORTERM", "NO_COLOR", "LC_ALL", "LC_CTYPE"] {
+        for name in ["COLORTERM", "NO_COLOR", "LC_ALL", "LC_CTYPE", "SSH_CONNECTION", "SSH_TTY"] {
             command.env_remove(name);
         }
         for (name, value) in env {
@@ -387,7 +387,12 @@ impl Screen {
     }
 
     pub fn keys(&mut self, keys: &str) {
-        self.writer.write_all(keys.as_bytes()).expect("types");
+        self.send(keys.as_bytes());
+    }
+
+    /// Sends bytes as they are.
+    pub fn send(&mut self, bytes: &[u8]) {
+        self.writer.write_all(bytes).expect("types");
         self.writer.flush().expect("types");
     }
 
@@ -422,6 +427,20 @@ impl Screen {
             assert!(started.elapsed() < PATIENCE, "{text:?} is still on the screen:\n{}", self.text());
             std::thread::sleep(Duration::from_millis(15));
         }
+    }
+
+    /// The first line that is drawn in reverse from its beginning on: what is selected.
+    pub fn reversed_line(&self) -> Option<String> {
+        let (cols, rows) = self.size;
+        let mut terminal = avt::Terminal::new(cols.into(), rows.into()).expect("a terminal");
+        terminal.feed(String::from_utf8_lossy(&self.bytes()).as_ref());
+        let mut lines = terminal.screen().visible_lines();
+        lines.find(|line| [0, 40].iter().all(|x| line.cells()[*x].pen().is_inverse())).map(avt::Line::text)
+    }
+
+    /// Whether the program has ended.
+    pub fn has_ended(&mut self) -> bool {
+        self.child.try_wait().expect("waits").is_some()
     }
 
     pub fn signal(&self, signal: rustix::process::Signal) {

@@ -12,12 +12,16 @@ use super::super::action::Action;
 use super::super::activity::{Activity, ActivityTab};
 use super::super::app::App;
 use super::super::tail::{Row, Tail, Told};
-use super::parts::{fit, heading, list};
+use super::parts::{fit, heading, list, tab_regions};
 
 /// From this width on, what belongs to the list is said in whole sentences.
 const WIDE: u16 = 80;
 
 pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
+    if area.width >= WIDE || app.activity.find.is_none() {
+        let tabs = Rect { x: area.x + 10, height: 1, ..area }.intersection(area);
+        tab_regions(app, ActivityTab::ALL.map(ActivityTab::name), tabs);
+    }
     let area = heading(title(app, area.width), frame, area);
     let Some(snapshot) = &app.snapshot else { return };
     let activity = &app.activity;
@@ -27,7 +31,7 @@ pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
         ActivityTab::Logs => lines(app, &activity.logs, "nothing was logged", frame, area, log),
         ActivityTab::Tasks if snapshot.tasks.is_empty() => empty(app, "no tasks run", frame, area),
         ActivityTab::Tasks => {
-            list(&app.look, &snapshot.tasks, activity.index(), frame, area, |row, width| task(app, row, width));
+            list(app, &snapshot.tasks, activity.index(), frame, area, |row, width| task(app, row, width));
         }
     }
 }
@@ -94,7 +98,7 @@ fn lines<T: Told>(
     }
     let first = tail.first(usize::from(area.height));
     let rows: Vec<&Row<T>> = tail.rows().iter().skip(first).take(usize::from(area.height)).collect();
-    list(&app.look, &rows, tail.index() - first, frame, area, |row, width| match row {
+    list(app, &rows, tail.index() - first, frame, area, |row, width| match row {
         Row::Told(line) => draw(app, line, width),
         Row::Skipped(count) => {
             let count = count.map_or_else(|| "some".to_owned(), |count| count.to_string());

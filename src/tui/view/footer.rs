@@ -2,6 +2,7 @@
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
+use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Paragraph;
 
@@ -13,6 +14,7 @@ use crate::screen;
 use super::super::action::{Action, View};
 use super::super::app::{App, Overlay};
 use super::super::keymap::{Valid, written};
+use super::super::status::coarse;
 use super::parts::fit;
 
 pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
@@ -23,16 +25,10 @@ pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
         let style = look.severity(toast.severity);
         return frame.render_widget(Paragraph::new(Span::styled(fit(look, &text, width), style)), area);
     }
-    let (link, style) = match &app.link {
-        Link::Embedded => ("engine here".to_owned(), look.ok),
-        Link::Connected { rtt: None } => ("attached".to_owned(), look.ok),
-        Link::Connected { rtt: Some(rtt) } => (format!("attached <{}ms", rtt.as_millis()), look.ok),
-        Link::Reconnecting { since, .. } => {
-            (format!("RECONNECTING, data {} old", age(app.heard.min(*since), app.now)), look.crit)
-        }
-    };
+    let (link, style) = link(app);
     let node = app.snapshot.as_ref().map(|snapshot| screen::line(&snapshot.node)).unwrap_or_default();
-    let mut spans = vec![Span::styled(link, style), Span::styled(format!("  {node}"), look.muted)];
+    let mut spans = vec![Span::styled(link, style), Span::styled(terminal(app), look.warn)];
+    spans.push(Span::styled(format!("  {node}"), look.muted));
     if app.read_only {
         spans.push(Span::styled("  READ-ONLY", look.warn));
     }
@@ -56,6 +52,30 @@ pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
         spans.push(Span::styled(format!(" {hint}  "), look.muted));
     }
     frame.render_widget(Paragraph::new(Line::from(spans)), area);
+}
+
+/// What the line to the engine is like, in steps: it changes when the line does, and with nothing else.
+fn link(app: &App) -> (String, Style) {
+    let look = &app.look;
+    match &app.link {
+        Link::Embedded => ("engine here".to_owned(), look.ok),
+        Link::Connected { rtt: None } => ("attached".to_owned(), look.ok),
+        Link::Connected { rtt: Some(rtt) } => (format!("attached <{}ms", rtt.as_millis()), look.ok),
+        Link::Reconnecting { since, .. } => {
+            (format!("RECONNECTING, data {} old", age(app.heard.min(*since), app.now)), look.crit)
+        }
+    }
+}
+
+/// What the screen does with less, and what was asked for of the terminal: how far it is, and what goes to it.
+fn terminal(app: &App) -> String {
+    let status = &app.status;
+    let lite = if status.lite { "  lite" } else { "" };
+    if !status.figures {
+        return lite.to_owned();
+    }
+    let terminal = status.terminal.map_or_else(String::new, |rtt| format!("  terminal <{}ms", coarse(rtt).as_millis()));
+    format!("{terminal}  {}{lite}", status.rate)
 }
 
 /// The keys while something lies over the view or text is typed.

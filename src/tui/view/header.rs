@@ -10,6 +10,7 @@ use crate::screen;
 use super::super::action::{Action, View};
 use super::super::app::App;
 use super::super::keymap::Valid;
+use super::super::mouse::Hit;
 use super::counts::counts;
 
 /// Columns that the names of all views take, cut to three letters.
@@ -32,6 +33,7 @@ pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
         return frame.render_widget(Paragraph::new(narrow(app, &valid)), area);
     }
     let mut spans = Vec::new();
+    let mut x = area.x;
     for view in View::ALL {
         let name = if area.width >= 78 { view.name() } else { &view.name()[..3] };
         let style = match view {
@@ -41,7 +43,12 @@ pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
         };
         if !spans.is_empty() {
             spans.push(Span::styled(" ", look.text));
+            x += 1;
         }
+        let number = key_of(view, &valid);
+        let width = u16::try_from(screen::width(&number) + screen::width(name)).unwrap_or(u16::MAX);
+        app.region(Rect { x, width, ..area }.intersection(area), Hit::Go(view));
+        x = x.saturating_add(width);
         let key = if view == app.view {
             look.tab
         } else if view.missing().is_some() {
@@ -49,7 +56,7 @@ pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
         } else {
             look.key
         };
-        spans.push(Span::styled(key_of(view, &valid), key));
+        spans.push(Span::styled(number, key));
         spans.push(Span::styled(name, style));
     }
     frame.render_widget(Paragraph::new(Line::from(spans)), area);

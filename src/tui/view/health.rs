@@ -33,7 +33,7 @@ pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
     }
     let [above, below] = Layout::vertical([Constraint::Min(3), Constraint::Length(DETAIL)]).areas(area);
     let selected = app.health.index(&shown);
-    list(look, &shown, selected, frame, above, |check, width| row(app, check, width));
+    list(app, &shown, selected, frame, above, |check, width| row(app, check, width));
     if let Some(check) = shown.get(selected) {
         frame.render_widget(Paragraph::new(check::summary(app, check, usize::from(below.width))), below);
     }

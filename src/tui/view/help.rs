@@ -23,7 +23,7 @@ pub(super) fn draw(app: &App, help: &Help, frame: &mut Frame<'_>, area: Rect) {
     // As high as all rows are, so that nothing jumps while a search is typed.
     let all = app.keymap.valid(&app.contexts()).len();
     let height = u16::try_from(all).unwrap_or(u16::MAX).saturating_add(3);
-    let inside = overlay(look, "What can be done here, enter does it", (100, height), frame, area);
+    let inside = overlay(app, "What can be done here, enter does it", (100, height), frame, area);
     let [field, below] = Layout::vertical([Constraint::Length(1), Constraint::Min(0)]).areas(inside);
     let rows = app.help_rows(help);
     let mut typed = vec![
@@ -44,7 +44,7 @@ pub(super) fn draw(app: &App, help: &Help, frame: &mut Frame<'_>, area: Rect) {
     if rows.is_empty() {
         return frame.render_widget(Paragraph::new(Span::styled("  nothing here is called so", look.muted)), below);
     }
-    list(look, &rows, help.selected, frame, below, |row, width| {
+    list(app, &rows, help.selected, frame, below, |row, width| {
         let keys = fit(look, &row.keys(), KEYS);
         let names = width >= WITH_NAMES;
         let room = width.saturating_sub(KEYS + if names { NAME } else { 0 });

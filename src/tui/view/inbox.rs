@@ -31,7 +31,7 @@ pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
         };
         return frame.render_widget(Paragraph::new(Span::styled(format!("  {text}"), app.look.muted)), rows);
     }
-    list(&app.look, messages.rows(), messages.index(), frame, rows, |row, width| message_row(app, row, width));
+    list(app, messages.rows(), messages.index(), frame, rows, |row, width| message_row(app, row, width));
 }
 
 fn title(app: &App) -> Line<'static> {

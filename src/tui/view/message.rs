@@ -9,7 +9,7 @@ use crate::screen;
 
 use super::super::app::App;
 use super::super::opened::{OpenMessage, Tab};
-use super::parts::fit;
+use super::parts::{fit, tab_regions};
 
 /// Rows above the body: subject, sender, state, tabs.
 const HEAD: u16 = 4;
@@ -67,6 +67,7 @@ pub(super) fn draw(app: &App, open: &OpenMessage, frame: &mut Frame<'_>, area: R
         Line::from(tabs),
     ];
     let [top, body] = Layout::vertical([Constraint::Length(HEAD), Constraint::Min(0)]).areas(area);
+    tab_regions(app, Tab::ALL.map(Tab::name), Rect { y: top.y + HEAD - 1, height: 1, ..top }.intersection(top));
     frame.render_widget(Paragraph::new(head), top);
     let shown: Vec<Line<'_>> = open
         .lines()

@@ -27,6 +27,7 @@ use super::app::{App, Overlay};
 /// Draws the whole screen.
 pub(super) fn draw(app: &App, frame: &mut Frame<'_>) {
     let area = frame.area();
+    app.no_regions();
     frame.render_widget(Block::new().style(app.look.text), area);
     if area.width < counts::LEAST.0 || area.height < counts::LEAST.1 {
         return counts::draw(app, frame, area);

@@ -13,7 +13,7 @@ use super::parts::{fit, list, overlay};
 
 pub(super) fn draw(app: &App, palette: &Palette, frame: &mut Frame<'_>, area: Rect) {
     let look = &app.look;
-    let inside = overlay(look, "Palette, enter does it", (76, 18), frame, area);
+    let inside = overlay(app, "Palette, enter does it", (76, 18), frame, area);
     let [field, rows] = Layout::vertical([Constraint::Length(1), Constraint::Min(0)]).areas(inside);
     let typed = palette.field.lines().first().map_or("", String::as_str);
     let line = vec![
@@ -26,7 +26,7 @@ pub(super) fn draw(app: &App, palette: &Palette, frame: &mut Frame<'_>, area: Re
     if matches.is_empty() {
         return frame.render_widget(Paragraph::new(Span::styled("  nothing is called so", look.muted)), rows);
     }
-    list(look, &matches, palette.selected, frame, rows, |entry, width| {
+    list(app, &matches, palette.selected, frame, rows, |entry, width| {
         let why = app.why_not(entry.action);
         let words = why.as_ref().map_or_else(|| entry.words.to_owned(), |why| format!("{} ({why})", entry.words));
         let words = fit(look, &words, width.saturating_sub(18));

@@ -14,6 +14,7 @@ use crate::screen;
 
 use super::super::app::App;
 use super::super::list::first_shown;
+use super::super::mouse::Hit;
 use super::super::styles::Look;
 
 /// A border of plain ASCII.
@@ -69,19 +70,14 @@ pub(super) fn framed(look: &Look, title: &str) -> Block<'static> {
 }
 
 /// An overlay of at most `width` by `height` in the middle of `area`, cleared and framed. Answers its inside.
-pub(super) fn overlay(
-    look: &Look,
-    title: &str,
-    (width, height): (u16, u16),
-    frame: &mut Frame<'_>,
-    area: Rect,
-) -> Rect {
+pub(super) fn overlay(app: &App, title: &str, (width, height): (u16, u16), frame: &mut Frame<'_>, area: Rect) -> Rect {
     let [row] =
         Layout::vertical([Constraint::Length(height.min(area.height))]).flex(ratatui::layout::Flex::Center).areas(area);
     let [middle] =
         Layout::horizontal([Constraint::Length(width.min(area.width))]).flex(ratatui::layout::Flex::Center).areas(row);
-    let block = framed(look, title);
+    let block = framed(&app.look, title);
     let inside = block.inner(middle);
+    app.region(area, Hit::Covered);
     frame.render_widget(Clear, middle);
     frame.render_widget(block, middle);
     inside
@@ -96,18 +92,20 @@ pub(super) fn heading(line: Line<'_>, frame: &mut Frame<'_>, area: Rect) -> Rect
 
 /// The page of a list that holds the selection; the selected row is drawn as such.
 pub(super) fn list<T>(
-    look: &Look,
+    app: &App,
     rows: &[T],
     selected: usize,
     frame: &mut Frame<'_>,
     area: Rect,
     draw: impl Fn(&T, usize) -> Line<'static>,
 ) {
+    let look = &app.look;
     let height = usize::from(area.height);
     let first = first_shown(selected, height);
     for (offset, row) in rows.iter().skip(first).take(height).enumerate() {
         let y = area.y + u16::try_from(offset).unwrap_or(u16::MAX);
         let line_area = Rect { y, height: 1, ..area };
+        app.region(line_area, Hit::Row(first + offset));
         let line = draw(row, usize::from(area.width));
         if first + offset == selected {
             // One style over the whole row, so that the focus shows without any colour.
@@ -119,6 +117,16 @@ pub(super) fn list<T>(
         } else {
             frame.render_widget(Paragraph::new(line), line_area);
         }
+    }
+}
+
+/// Says where tabs are that stand in `area` one after the other, with a space on both sides of each name.
+pub(super) fn tab_regions<const N: usize>(app: &App, names: [&str; N], area: Rect) {
+    let mut x = area.x;
+    for (index, name) in names.into_iter().enumerate() {
+        let width = u16::try_from(screen::width(name) + 2).unwrap_or(u16::MAX);
+        app.region(Rect { x, width, ..area }.intersection(area), Hit::Tab(index));
+        x = x.saturating_add(width);
     }
 }
 

@@ -18,9 +18,9 @@ const NAME: usize = 16;
 pub(super) fn draw(app: &App, picker: &ThemePicker, frame: &mut Frame<'_>, area: Rect) {
     let look = &app.look;
     let rows = u16::try_from(picker.offers.len()).unwrap_or(u16::MAX).saturating_add(4);
-    let inside = overlay(look, "Themes, enter keeps it", (76, rows), frame, area);
+    let inside = overlay(app, "Themes, enter keeps it", (76, rows), frame, area);
     let [names, sample] = Layout::vertical([Constraint::Min(0), Constraint::Length(2)]).areas(inside);
-    list(look, &picker.offers, picker.selected, frame, names, |offer, width| {
+    list(app, &picker.offers, picker.selected, frame, names, |offer, width| {
         let name = offer.name.as_deref().unwrap_or("as configured");
         let style = if offer.look.is_ok() { look.text } else { look.warn };
         Line::from(vec![

@@ -21,7 +21,7 @@ pub(super) fn draw(app: &App, pending: &Pending, frame: &mut Frame<'_>, area: Re
     // At the bottom, so that what the key is meant for stays in sight.
     let bottom = Rect { y: area.bottom() - height, height, ..area };
     let title = format!("{} and then", written(&pending.keys));
-    let inside = overlay(look, &title, (64, height), frame, bottom);
+    let inside = overlay(app, &title, (64, height), frame, bottom);
     let lines: Vec<Line<'_>> = endings
         .into_iter()
         .map(|(keys, action)| {
