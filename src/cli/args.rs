@@ -92,6 +92,8 @@ pub(super) enum Command {
         /// What goes on: lively, still (nothing changes) or busy (40 checks, new figures every second)
         #[arg(long, value_name = "NAME", default_value_t)]
         scene: Scene,
+        #[command(flatten)]
+        picture: PictureArgs,
     },
     /// Print what happens, one line an event
     Watch {
@@ -172,6 +174,27 @@ pub(super) struct AttachArgs {
     /// The name of the key that came in, for a forced command in `authorized_keys`
     #[arg(long = "as", value_name = "NAME", requires = "stdio", value_parser = key_name)]
     pub key: Option<String>,
+}
+
+/// One frame of the demo as a file, instead of the demo on the screen: for the documentation.
+#[derive(Debug, Clone, Args)]
+pub(super) struct PictureArgs {
+    /// Write an SVG picture to this file
+    #[arg(long, value_name = "FILE", hide = true)]
+    pub picture: Option<PathBuf>,
+    /// What is pressed before, as a terminal sends it; `\r` is enter, `\t` is tab, `\e` is escape
+    #[arg(long, value_name = "KEYS", hide = true, default_value = "", requires = "picture")]
+    pub keys: String,
+    /// Columns and rows
+    #[arg(long, value_name = "COLUMNSxROWS", hide = true, default_value = "120x36", value_parser = size, requires = "picture")]
+    pub size: (u16, u16),
+}
+
+/// A size as `120x36`.
+fn size(text: &str) -> Result<(u16, u16), String> {
+    let read = |side: &str| side.parse::<u16>().ok().filter(|side| (1..=500).contains(side));
+    let sides = text.split_once('x').and_then(|(columns, rows)| read(columns).zip(read(rows)));
+    sides.ok_or_else(|| "a size is columns and rows of 1 to 500, as 120x36".to_owned())
 }
 
 /// A name as an operator's `ssh_key` has it: it is compared, logged and shown.

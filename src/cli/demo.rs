@@ -1,17 +1,25 @@
 //! `aurora demo`: a made-up world on the screen, gone when the screen is left.
 
+use std::path::Path;
+
 use jiff::Timestamp;
 
 use crate::client::Client;
-use crate::config;
+use crate::config::{self, Theme};
 use crate::demo::{Demo, DemoError, Scene, World};
-use crate::tui;
+use crate::tui::{self, ColourMode, Headless, Look, picture};
 
-use super::args::Global;
+use super::args::{Global, PictureArgs, When};
 use super::exit::{Exit, Failure, Outcome};
 use super::{logging, screen};
 
-pub(super) async fn run(scene: Scene, seed: u64, global: &Global) -> Outcome {
+/// When the world of a picture begins: a picture is the same whenever it is made.
+const PICTURED: i64 = 1_795_338_000;
+
+pub(super) async fn run(scene: Scene, seed: u64, wish: &PictureArgs, global: &Global) -> Outcome {
+    if let Some(path) = &wish.picture {
+        return draw(scene, seed, wish, path, global).await;
+    }
     screen::refuse_without_terminal("the demo is there to be looked at")?;
     let (demo, sink) = Demo::begin(World { scene, seed, began: Timestamp::now() }).await?;
     let log = logging::start(demo.dir(), global.verbose, false, sink)?;
@@ -27,6 +35,24 @@ pub(super) async fn run(scene: Scene, seed: u64, global: &Global) -> Outcome {
     drop(log);
     ended?;
     removed?;
+    Ok(Exit::Fine)
+}
+
+/// Writes one frame of a world that stands still to `path`.
+async fn draw(scene: Scene, seed: u64, wish: &PictureArgs, path: &Path, global: &Global) -> Outcome {
+    let theme = Theme::built_in(global.theme.as_deref().unwrap_or("terminal")).map_err(Failure::usage)?;
+    let mode = if global.color == When::Never { ColourMode::None } else { ColourMode::True };
+    let began = Timestamp::from_second(PICTURED).map_err(|error| Failure::new(Exit::Failed, error))?;
+    let (demo, _logs) = Demo::begin(World { scene, seed, began }).await?;
+    let client = Client::embedded(demo.handle(), true, global.read_only).await?;
+    let look = Look::new(&theme, mode, global.ascii);
+    let mut screen = Headless::open(client, look, wish.size, began).await;
+    screen.press(&wish.keys.replace("\\r", "\r").replace("\\t", "\t").replace("\\e", "\u{1b}")).await;
+    let title = format!("aurora in a terminal of {} columns and {} rows", wish.size.0, wish.size.1);
+    let svg = picture(&screen.frame(), &title);
+    drop(screen);
+    demo.end().await?;
+    std::fs::write(path, svg)?;
     Ok(Exit::Fine)
 }
 

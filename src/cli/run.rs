@@ -49,8 +49,8 @@ fn run(cli: Cli) -> Outcome {
     if let Some(Command::Keys(command)) = cli.command {
         return keys::run(command, &load(&global)?);
     }
-    if let Some(Command::Demo { seed, scene }) = cli.command {
-        return on_runtime(demo::run(scene, seed, &global));
+    if let Some(Command::Demo { seed, scene, picture }) = cli.command {
+        return on_runtime(demo::run(scene, seed, &picture, &global));
     }
     if let Some(Command::Theme(command)) = &cli.command {
         return theme::run(command, &load(&global)?);

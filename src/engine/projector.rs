@@ -22,8 +22,12 @@ use super::{Input, files};
 const BATCH: usize = 128;
 /// Messages indexed in one transaction.
 const INDEX_BATCH: usize = 256;
+/// How soon what did not work is tried again, and what was left behind is looked for after the start.
+const AGAIN: Duration = Duration::from_secs(1);
+/// How often a task that waits takes a turn, so that the watchdog sees it.
+const TURN: Duration = Duration::from_secs(5);
 /// How often the watermark is looked at without a hint: a lost hint costs this much latency, never data.
-const SWEEP: Duration = Duration::from_secs(1);
+const SWEEP: Duration = Duration::from_mins(1);
 
 /// Who reads events, and whose come first: swapped whole when the configuration changes.
 #[derive(Debug)]
@@ -71,13 +75,19 @@ impl Projector {
         context.running();
         let mut pace = Pace::new(self.store.recorded());
         let mut trouble: Option<String> = None;
+        let (mut looked, mut again) = (Instant::now(), true);
         loop {
             context.turn();
             tokio::select! {
                 () = context.stop.cancelled() => return Ok(()),
                 () = hint(&self).notified() => {}
-                () = tokio::time::sleep(SWEEP) => {}
+                () = tokio::time::sleep(if again { AGAIN } else { TURN }) => {
+                    if !again && looked.elapsed() < SWEEP {
+                        continue;
+                    }
+                }
             }
+            (looked, again) = (Instant::now(), false);
             while !context.stop.is_cancelled() {
                 let started = Instant::now();
                 match step(Arc::clone(&self)).await {
@@ -96,6 +106,7 @@ impl Projector {
                             context.trouble(Some(error.clone()));
                             trouble = Some(error);
                         }
+                        again = true;
                         break;
                     }
                     Err(error) => return Err(error.to_string()),
@@ -201,7 +212,7 @@ async fn rest(context: &TaskContext, pause: Duration) {
     let mut left = pause;
     loop {
         context.turn();
-        let slice = left.min(SWEEP);
+        let slice = left.min(AGAIN);
         tokio::select! {
             () = context.stop.cancelled() => return,
             () = tokio::time::sleep(slice) => left -= slice,

@@ -11,7 +11,8 @@ use tokio::sync::mpsc;
 
 use crate::config::Config;
 use crate::ingress;
-use crate::model::{ChannelId, CheckPanel, EventId, Mark, OperatorName, Rejection};
+use crate::model::{ChannelId, CheckPanel, EventId, Mark, OperatorName, Rejection, TaskState, TaskStatus};
+use crate::protocol::{Reply, Request, RequestId, Update};
 use crate::provider::{RawRequest, Verified};
 use crate::store::{Store, StoreError};
 
@@ -20,7 +21,7 @@ use super::doors::{Channels, addresses, listener_task};
 use super::projector::Projector;
 use super::start::{Begun, begin};
 use super::supervisor::TaskSpec;
-use super::{Doors, Input, LogLines, Running, StartError, desk};
+use super::{Credential, Doors, Handle, Input, LogLines, Running, StartError, desk};
 
 /// Panels with new figures that are sent in one second: every one of a large screen.
 pub(super) const FIGURES_A_SECOND: usize = 64;
@@ -159,13 +160,31 @@ pub async fn stage(config: Config, logs: LogLines, scenery: Scenery) -> Result<(
         running.handle.supervise(TaskSpec::new(listener_task(address), move |context| {
             let trouble = trouble.clone();
             async move {
-                context.running();
                 context.trouble(trouble);
+                context.running();
                 context.stop.cancelled().await;
                 Ok(())
             }
         }));
     }
+    settled(&running.handle).await;
     let inputs = running.handle.inputs.clone();
     Ok((running, Stage { store, channels, inputs }))
+}
+
+/// Waits until every task of `engine` has said that it runs: a world begins at rest.
+async fn settled(engine: &Handle) {
+    let own = Credential::Local { uid: rustix::process::geteuid().as_raw(), ssh_key: None };
+    let Ok(mut joined) = engine.join(own, false, true).await else { return };
+    for number in 0.. {
+        joined.ask(RequestId(number), Request::Snapshot).await;
+        let Some(Update::Reply { reply: Ok(Reply::Snapshot(snapshot)), .. }) = joined.updates.recv().await else {
+            return;
+        };
+        let is_running = |task: &TaskStatus| task.state == TaskState::Running;
+        if snapshot.tasks.len() == engine.supervisor.count() && snapshot.tasks.iter().all(is_running) {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
 }

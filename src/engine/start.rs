@@ -157,13 +157,15 @@ pub(super) async fn begin(
         projector.catch_up().await?;
         store.wake_due(Timestamp::now()).await?;
     }
+    // A made-up world may begin at any time.
+    let now = scenery.as_ref().map_or_else(Timestamp::now, |scenery| scenery.looked.1);
     let checks = Checks::new(CheckSet::new(&config)?, Arc::clone(&store), inputs.clone());
     let checks = Arc::new(checks.scripted(scenery.as_ref().map(|scenery| Arc::clone(&scenery.script))));
     let shown = match &scenery {
         Some(scenery) => scenery.happen(&config, &store, &channels, &projector).await?,
         None => checks.panels().await?,
     };
-    let mut engine = Engine::new(received, beginning(&config, &store, shown.clone())?);
+    let mut engine = Engine::new(received, beginning(&config, &store, shown.clone(), now)?);
     let supervisor = Arc::new(Supervisor::new(inputs.clone(), stop.clone()));
     let handle = Handle {
         inputs: inputs.clone(),
@@ -296,13 +298,13 @@ fn trouble_task(store: &Store, inputs: mpsc::Sender<Input>) -> TaskSpec {
     })
 }
 
-fn beginning(config: &Config, store: &Store, checks: Vec<CheckPanel>) -> Result<Beginning, StoreError> {
+fn beginning(config: &Config, store: &Store, checks: Vec<CheckPanel>, now: Timestamp) -> Result<Beginning, StoreError> {
     // What is not projected yet is left out here: it arrives as soon as the projector runs.
     let up_to = store.projected_up_to()?;
     Ok(Beginning {
         node: config.node.clone(),
         state_dir: config.state_dir.display().to_string(),
-        now: Timestamp::now(),
+        now,
         source: config.source().to_owned(),
         theme: config.theme.to_string(),
         keys: config.keys.overrides().clone(),

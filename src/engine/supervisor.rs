@@ -118,6 +118,11 @@ impl Supervisor {
         this.tasks.clone().spawn(async move { this.supervise(spec, &rein).await });
     }
 
+    /// How many tasks are held.
+    pub(super) fn count(&self) -> usize {
+        self.reins().len()
+    }
+
     /// Starts the task called `name` again, at once.
     pub(super) fn restart(&self, name: &str) {
         if let Some(rein) = self.reins().get(name) {

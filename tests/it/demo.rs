@@ -97,3 +97,36 @@ async fn in_a_busy_world_forty_rows_change_every_second() {
     demo.end().await.expect("ends");
     assert!(!dir.exists());
 }
+
+#[test]
+fn pictures_are_the_same_whenever_they_are_made() {
+    let site = Site::new();
+    let picture = |name: &str| {
+        let path = site.path().join(name);
+        let file = path.to_str().expect("text");
+        site.ok(&["demo", "--scene", "still", "--keys", "5", "--size", "100x30", "--picture", file]);
+        std::fs::read_to_string(path).expect("a picture")
+    };
+    let first = picture("one.svg");
+    assert_eq!(first, picture("two.svg"));
+    assert!(first.contains("status == 200: got 503") && first.contains("DEMO"));
+}
+
+#[test]
+fn the_pictures_of_the_documentation_show_the_demo() {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/pictures");
+    let mut count = 0;
+    for entry in std::fs::read_dir(dir).expect("a directory") {
+        let path = entry.expect("an entry").path();
+        if path.extension().is_none_or(|extension| extension != "svg") {
+            continue;
+        }
+        let svg = std::fs::read_to_string(&path).expect("a picture");
+        assert!(svg.starts_with("<svg ") && svg.ends_with("</svg>\n"), "{}", path.display());
+        assert!(svg.contains("DEMO"), "{}", path.display());
+        assert_eq!(svg.matches("<text ").count(), svg.matches("</text>").count(), "{}", path.display());
+        assert!(!svg.contains(|c: char| c.is_control() && c != '\n'), "{}", path.display());
+        count += 1;
+    }
+    assert!(count >= 7);
+}

@@ -30,15 +30,15 @@ pub(in super::super) async fn rehearse(
     let mut watches = restore(store, set.checks.clone(), since_1970(from), from).await?;
     let mut writer = Writer::new();
     let (mut at, mut written) = (from, from);
-    while at < to {
+    while at <= to {
         for (number, watch) in &mut watches {
             let found = script.look(&watch.plan.config, at);
             let settled = watch.settle(&found, at);
             let result = CheckResult { check: *number, at: found.at, verdict: found.verdict, took: found.took };
             writer.note(result, settled.failure, settled.state);
         }
-        at = at.checked_add(every).unwrap_or(to);
-        if (at >= to || at.duration_since(written) >= STEP)
+        at = at.checked_add(every).unwrap_or(Timestamp::MAX);
+        if (at > to || at.duration_since(written) >= STEP)
             && let Some(batch) = writer.batch(&mut watches, since_1970(at), at)
         {
             written = at;

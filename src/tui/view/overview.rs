@@ -114,7 +114,7 @@ fn channel_line(app: &App, channel: &ChannelPanel, width: usize) -> Line<'static
     let counts = if width >= 60 {
         format!("{unread_vip:>4} VIP {unread:>5} unread  last {last:<5} {per_minute:>4}/min")
     } else {
-        format!("{unread_vip:>3} VIP {unread:>4}  {last}")
+        format!("{unread_vip:>3} VIP {unread:>4}  {last:<5}")
     };
     let name = width.saturating_sub(counts.len() + 16).clamp(4, 16);
     Line::from(vec![

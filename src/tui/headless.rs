@@ -1,0 +1,104 @@
+//! A screen without a terminal: keys go in as a terminal would send them, frames come out. For pictures and tests.
+
+use std::collections::HashMap;
+
+use jiff::Timestamp;
+use ratatui::Terminal;
+use ratatui::backend::TestBackend;
+use ratatui::buffer::Buffer;
+
+use crate::client::Client;
+use crate::protocol::{RequestId, Update};
+
+use super::app::{App, Cmd, Msg, Purpose};
+use super::input::{Input, Parser};
+use super::styles::Look;
+
+/// A screen on which it is always the same moment.
+#[derive(Debug)]
+pub struct Headless {
+    client: Client,
+    app: App,
+    size: (u16, u16),
+    now: Timestamp,
+    asked: HashMap<RequestId, Purpose>,
+}
+
+impl Headless {
+    /// A screen of `size` in columns and rows on the engine of `client`, which follows. It waits for the engine's
+    /// snapshot; none comes from an engine that has stopped.
+    pub async fn open(client: Client, look: Look, size: (u16, u16), now: Timestamp) -> Self {
+        let app = App::new(look, size, client.link(), client.is_read_only(), now);
+        let mut screen = Self { client, app, size, now, asked: HashMap::new() };
+        while let Some(update) = screen.client.next().await {
+            let is_snapshot = matches!(update, Update::Snapshot(_));
+            screen.hear(update);
+            if is_snapshot {
+                break;
+            }
+        }
+        screen.settle().await;
+        screen
+    }
+
+    /// Takes `keys`, the bytes that a terminal sends for them; each has its full effect before the next.
+    pub async fn press(&mut self, keys: &str) {
+        let mut parser = Parser::default();
+        for piece in keys.split_inclusive(|_| true) {
+            let mut inputs = parser.feed(piece.as_bytes());
+            // An escape is followed by a pause: it is the key.
+            inputs.extend(parser.pause());
+            for input in inputs {
+                let msg = match input {
+                    Input::Key(key) => Msg::Key(key),
+                    Input::Paste(text) => Msg::Paste(text),
+                    _ => continue,
+                };
+                self.update(msg);
+                self.settle().await;
+            }
+        }
+    }
+
+    /// Gives it another size.
+    pub fn resize(&mut self, size: (u16, u16)) {
+        self.size = size;
+        self.update(Msg::Resize(size.0, size.1));
+    }
+
+    /// What it shows.
+    #[must_use]
+    pub fn frame(&self) -> Buffer {
+        let Ok(mut terminal) = Terminal::new(TestBackend::new(self.size.0, self.size.1));
+        let Ok(drawn) = terminal.draw(|frame| self.app.draw(frame));
+        drawn.buffer.clone()
+    }
+
+    /// Waits until everything that was asked is answered.
+    async fn settle(&mut self) {
+        while !self.asked.is_empty()
+            && let Some(update) = self.client.next().await
+        {
+            self.hear(update);
+        }
+    }
+
+    fn hear(&mut self, update: Update) {
+        match update {
+            Update::Reply { id, reply } => {
+                if let Some(purpose) = self.asked.remove(&id) {
+                    self.update(Msg::Reply(purpose, reply));
+                }
+            }
+            update => self.update(Msg::Update(update)),
+        }
+    }
+
+    fn update(&mut self, msg: Msg) {
+        for cmd in self.app.update(msg, self.now) {
+            if let Cmd::Ask(purpose, request) = cmd {
+                self.asked.insert(self.client.ask(request), purpose);
+            }
+        }
+    }
+}
