@@ -1,0 +1,130 @@
+//! What the screen costs a line: bytes and frames, counted in a pseudo terminal that answers nothing.
+
+use std::time::{Duration, Instant};
+
+use crate::support::{PATIENCE, Screen, Site, eventually, now};
+
+const FRAME: &[u8] = b"\x1b[?2026h";
+const COLOURS: [(&str, &str); 1] = [("COLORTERM", "truecolor")];
+
+fn count(bytes: &[u8], what: &[u8]) -> usize {
+    bytes.windows(what.len()).filter(|window| *window == what).count()
+}
+
+/// A scene of the demo at 120x40.
+fn demo(site: &Site, scene: &str, env: &[(&str, &str)]) -> Screen {
+    let dir = site.path().to_str().expect("text");
+    let screen = Screen::start_with(site, &["demo", "--scene", scene], (120, 40), &[&[("TMPDIR", dir)], env].concat());
+    screen.shows("DEMO");
+    screen
+}
+
+/// Waits until nothing has been written for `quiet`; answers how much was.
+fn settled(screen: &Screen, quiet: Duration) -> usize {
+    let started = Instant::now();
+    let (mut length, mut since) = (screen.bytes().len(), Instant::now());
+    while since.elapsed() < quiet {
+        assert!(started.elapsed() < PATIENCE, "it never rests");
+        std::thread::sleep(Duration::from_millis(10));
+        let now = screen.bytes().len();
+        if now != length {
+            (length, since) = (now, Instant::now());
+        }
+    }
+    length
+}
+
+#[test]
+fn a_screen_on_which_nothing_changes_costs_nothing() {
+    let site = Site::new();
+    let mut screen = demo(&site, "still", &COLOURS);
+    for view in ["1", "3", "5", "8"] {
+        screen.keys(view);
+        let before = settled(&screen, Duration::from_millis(700));
+        std::thread::sleep(Duration::from_secs(3));
+        // At most an age that grows into its next step meanwhile.
+        let written = screen.bytes().len() - before;
+        assert!(written <= 200, "view {view}: {written} bytes in three seconds");
+    }
+}
+
+#[test]
+fn a_busy_screen_stays_within_its_bytes() {
+    let site = Site::new();
+    let mut screen = demo(&site, "busy", &COLOURS);
+    screen.keys("5");
+    screen.shows("node-20");
+    // At the end of a minute every strip moves by one: about 5 kB, once a minute, and no part of this budget.
+    while !(2..50).contains(&(now() % 60)) {
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    std::thread::sleep(Duration::from_secs(2));
+    let before = screen.bytes();
+    std::thread::sleep(Duration::from_secs(5));
+    let bytes = screen.bytes();
+    let written = &bytes[before.len()..];
+    let frames = count(written, FRAME);
+    assert!(frames > 0, "figures change");
+    // A thousand bytes a second, and a second's worth for a machine that stumbles.
+    assert!(written.len() <= 6_000, "{} bytes in five seconds, {frames} frames", written.len());
+}
+
+#[test]
+fn a_cursor_move_costs_little() {
+    let site = Site::new();
+    let mut screen = demo(&site, "still", &COLOURS);
+    for (view, most) in [("3", 400), ("8", 400)] {
+        screen.keys(view);
+        let mut before = settled(&screen, Duration::from_millis(700));
+        let mut sizes = Vec::new();
+        for key in ["j", "j", "j", "k", "k"] {
+            screen.keys(key);
+            eventually("the cursor moves", || screen.bytes().len() > before);
+            let after = settled(&screen, Duration::from_millis(250));
+            sizes.push(after - before);
+            before = after;
+        }
+        sizes.sort_unstable();
+        assert!(sizes[2] <= most, "view {view}: {sizes:?} bytes");
+    }
+}
+
+#[test]
+fn without_colours_there_is_not_one_in_the_stream_and_every_severity_is_a_word() {
+    let site = Site::new();
+    let mut screen = demo(&site, "still", &[("NO_COLOR", "1"), ("COLORTERM", "truecolor")]);
+    for view in ["1", "2", "3", "5", "8", "?"] {
+        screen.keys(view);
+        settled(&screen, Duration::from_millis(200));
+    }
+    screen.keys("\x1b");
+    settled(&screen, Duration::from_millis(400));
+    screen.keys("5");
+    settled(&screen, Duration::from_millis(200));
+    for word in ["critical", "warn", "ok"] {
+        screen.shows(word);
+    }
+    let bytes = screen.bytes();
+    let text = String::from_utf8_lossy(&bytes);
+    for sequence in text.split("\x1b[").skip(1) {
+        let Some(end) = sequence.find(|c: char| c.is_ascii_alphabetic()) else { continue };
+        if !sequence[end..].starts_with('m') {
+            continue;
+        }
+        for parameter in sequence[..end].split(';').filter_map(|number| number.parse::<u32>().ok()) {
+            let is_colour = matches!(parameter, 30..=38 | 40..=48 | 90..=97 | 100..=107);
+            assert!(!is_colour, "a colour: {:?}", &sequence[..=end]);
+        }
+    }
+}
+
+#[test]
+fn the_first_frame_waits_for_no_answer_of_the_terminal() {
+    let site = Site::served();
+    // This terminal never answers; the screen is there all the same.
+    let mut screen = Screen::start_with(&site, &["attach"], (120, 40), &COLOURS);
+    screen.shows("Is anything wrong?");
+    screen.shows("attached");
+    screen.keys("Q");
+    assert!(screen.ends());
+}
