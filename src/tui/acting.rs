@@ -44,6 +44,9 @@ impl App {
             self.opening = None;
             self.going = false;
         }
+        if let Some(commands) = self.act_on_desk(action) {
+            return commands;
+        }
         match action {
             Action::Go(view) => {
                 let leaving_channel = view == View::Inbox && self.inbox.channel.take().is_some();
@@ -82,12 +85,7 @@ impl App {
                 }
                 Vec::new()
             }
-            Action::Ack
-            | Action::ToggleRead
-            | Action::ToggleVip
-            | Action::RestartTask
-            | Action::Reload
-            | Action::CheckNow => {
+            Action::ToggleVip | Action::RestartTask | Action::Reload | Action::CheckNow => {
                 let order = self.order(action);
                 if let Some((Purpose::Look(id), _)) = &order {
                     self.toast(Severity::Info, format!("looking at {id}"));
@@ -104,6 +102,22 @@ impl App {
             Action::ToggleMouse => self.toggle_mouse(),
             Action::ToggleLite => vec![Cmd::ToggleLite],
             Action::ToggleFigures => self.toggle_figures(),
+            Action::Expand => {
+                if let Some(open) = &mut self.inbox.open {
+                    open.expand();
+                }
+                Vec::new()
+            }
+            Action::Ack
+            | Action::ToggleRead
+            | Action::Snooze
+            | Action::Label
+            | Action::Assign
+            | Action::Note
+            | Action::Undo
+            | Action::Pick
+            | Action::PickRange
+            | Action::PickAll => Vec::new(),
             Action::Find | Action::NextMatch | Action::PreviousMatch | Action::NextError | Action::PreviousError => {
                 self.find_line(action)
             }
@@ -149,6 +163,10 @@ impl App {
             if self.inbox.open.take().is_some() {
                 return Vec::new();
             }
+            if !self.inbox.picked.is_empty() {
+                self.inbox.picked.clear();
+                return Vec::new();
+            }
             if self.inbox.search.take().is_some() || self.inbox.channel.take().is_some() {
                 let request = self.inbox.request();
                 return self.rows(request);
@@ -169,7 +187,10 @@ impl App {
     /// Whether there is nothing above what is shown, and nothing before it.
     pub(super) fn is_top(&self) -> bool {
         let inner = match self.view {
-            View::Inbox => self.inbox.open.is_some() || self.inbox.search.is_some() || self.inbox.channel.is_some(),
+            View::Inbox => {
+                let inbox = &self.inbox;
+                inbox.open.is_some() || inbox.search.is_some() || inbox.channel.is_some() || !inbox.picked.is_empty()
+            }
             View::Health => self.health.open.is_some(),
             View::Activity => self.activity.find.is_some(),
             _ => false,
@@ -209,7 +230,7 @@ impl App {
     fn open(&mut self) -> Vec<Cmd> {
         match self.view {
             View::Inbox => {
-                let row = self.inbox.target().map(|row| row.id);
+                let row = self.inbox.target().map(|target| target.message);
                 row.map_or_else(Vec::new, |id| self.open_message(id))
             }
             View::Channels => {

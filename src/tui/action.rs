@@ -131,6 +131,15 @@ actions! {
     Reload = "reload", "reload configuration", "";
     CheckNow = "check_now", "look at the check now", "look now";
     ProblemsOnly = "problems_only", "only checks that are not ok, or all", "problems";
+    Pick = "pick", "pick this one for an act on many, or no longer", "pick";
+    PickRange = "pick_range", "pick from here to where you go", "";
+    PickAll = "pick_all", "pick all that are listed, or none", "";
+    Snooze = "snooze", "snooze: out of sight until a time or a reply", "snooze";
+    Label = "label", "put a label on, or take it off", "label";
+    Assign = "assign", "assign to an operator, or to nobody", "assign";
+    Note = "note", "write a note beside the conversation", "note";
+    Undo = "undo", "undo what was just done", "";
+    Expand = "expand", "earlier messages in full, or a line of each", "expand";
     Find = "find", "search these lines", "search";
     NextMatch = "next_match", "next line that matches", "next match";
     PreviousMatch = "previous_match", "line before that matches", "match before";

@@ -1,12 +1,12 @@
 //! Why an action cannot be done now: the one answer for keys, palette, help and footer.
 
-use crate::model::{Mark, MessageId};
 use crate::policy;
 use crate::protocol::Request;
 
 use super::action::{Action, View};
 use super::activity::ActivityTab;
 use super::app::{App, Purpose};
+use super::opened::OpenMessage;
 
 impl App {
     /// Why `action` cannot be done now; `None` when it can. [`App::act`] asks here before it does anything, so what
@@ -14,7 +14,20 @@ impl App {
     pub(super) fn why_not(&self, action: Action) -> Option<String> {
         let missing = match action {
             Action::Go(view) => view.missing().map(str::to_owned),
-            Action::Ack | Action::ToggleRead => self.no_message(),
+            Action::Ack
+            | Action::ToggleRead
+            | Action::Snooze
+            | Action::Label
+            | Action::Assign
+            | Action::Note
+            | Action::Undo
+            | Action::Pick
+            | Action::PickRange
+            | Action::PickAll => self.desk_missing(action),
+            Action::Expand => {
+                let more = self.view == View::Inbox && self.inbox.open.as_ref().is_some_and(OpenMessage::has_more);
+                (!more).then(|| "there are no earlier messages and no notes here".to_owned())
+            }
             Action::ToggleVip => self.no_message().or_else(|| {
                 let known = self.inbox.target().is_some_and(|row| row.contact.is_some());
                 (!known).then(|| "nobody is known to have written this".to_owned())
@@ -65,15 +78,7 @@ impl App {
 
     /// What `action` asks of the engine when it changes something there.
     pub(super) fn order(&self, action: Action) -> Option<(Purpose, Request)> {
-        let mark = |mark| {
-            let row = self.inbox.target()?;
-            Some((Purpose::Change("not marked"), Request::Mark { ids: vec![row.id], mark }))
-        };
         match action {
-            Action::Ack => mark(if self.inbox.target()?.marks.acked.is_some() { Mark::Unack } else { Mark::Ack }),
-            Action::ToggleRead => {
-                mark(if self.inbox.target()?.marks.read.is_some() { Mark::Unread } else { Mark::Read })
-            }
             Action::ToggleVip => {
                 let row = self.inbox.target()?;
                 Some((Purpose::Change("not changed"), Request::SetVip { id: row.contact?, vip: !row.vip }))
@@ -99,12 +104,7 @@ impl App {
         policy::may(self.identity.as_ref()?, request).err()
     }
 
-    /// Whether the message that is opened may be marked read on the way.
-    pub(super) fn marks_read(&self, id: MessageId) -> bool {
-        self.denied(&Request::Mark { ids: vec![id], mark: Mark::Read }).is_none()
-    }
-
-    fn no_message(&self) -> Option<String> {
+    pub(super) fn no_message(&self) -> Option<String> {
         let here = self.view == View::Inbox && self.inbox.target().is_some();
         (!here).then(|| "no message is selected".to_owned())
     }
@@ -239,9 +239,10 @@ mod tests {
             let mut app = after(&['3'], true, role, false);
             let row = sample::row(3, false);
             app.act(Action::Open);
-            app.update(Msg::Reply(Purpose::Open(row.id), Ok(Reply::Message(Some(sample::message(row))))), sample::at(0))
+            let reply = Msg::Reply(Purpose::Open(row.id), Ok(Reply::Message(Some(sample::message(row)))));
+            let asked = app.update(reply, sample::at(0));
+            asked.iter().filter(|command| matches!(command, Cmd::Ask(_, request) if request.writes())).count()
         };
-        assert_eq!(asked(Role::Viewer), []);
-        assert_eq!(asked(Role::Operator).len(), 1);
+        assert_eq!((asked(Role::Viewer), asked(Role::Operator)), (0, 1));
     }
 }

@@ -6,19 +6,27 @@ use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers, MouseEvent
 use jiff::Timestamp;
 use tui_textarea::TextArea;
 
+use crate::client;
 use crate::config::{Context, KeyMap};
-use crate::model::{CheckId, Identity, KeyOverrides, Mark, MessageId, short_duration};
+use crate::model::{
+    Act, CheckId, ConversationId, ConversationRow, Identity, Item, KeyOverrides, Message, MessageId, short_duration,
+};
 use crate::protocol::{Link, Notice, Refusal, Reply, Request, Severity, Snapshot, Update};
 
 use super::action::{Action, View};
 use super::activity::Activity;
 use super::background::Background;
+use super::bulk::Bulk;
+use super::desk::{DeskPurpose, Undoable};
+use super::dialog::Dialog;
 use super::health::Health;
 use super::help::Help;
 use super::inbox::Inbox;
 use super::input::{Answer, PASTE_MAX};
 use super::keymap::Keymap;
+use super::listed::Listed;
 use super::mouse::Regions;
+use super::note::Note;
 use super::opened::OpenMessage;
 use super::palette::Palette;
 use super::pressing::Pending;
@@ -29,6 +37,10 @@ use super::theme_picker::ThemePicker;
 use super::themes::{Offer, ThemeStep};
 use super::urgent::Round;
 use super::view;
+use super::window::Placed;
+
+/// Messages of a conversation that are shown with the open one.
+const CONVERSATION: usize = 50;
 
 /// What reaches the screen.
 #[derive(Debug)]
@@ -82,6 +94,10 @@ pub enum Purpose {
     Change(&'static str),
     /// Who this screen is to the engine.
     Who,
+    /// The conversation of the message that is open.
+    Conversation(ConversationId),
+    /// Something about what operators do with conversations.
+    Desk(DeskPurpose),
 }
 
 /// What the screen wants done.
@@ -123,6 +139,9 @@ pub(super) enum Overlay {
     Palette(Box<Palette>),
     Themes(Box<ThemePicker>),
     Quit,
+    Dialog(Box<Dialog>),
+    Bulk(Box<Bulk>),
+    Note(Box<Note>),
 }
 
 /// A sentence at the bottom until the next key.
@@ -157,6 +176,8 @@ pub struct App {
     pub(super) health: Health,
     pub(super) overlay: Option<Overlay>,
     pub(super) toast: Option<Toast>,
+    /// The last act, while it can be undone.
+    pub(super) undo: Option<Undoable>,
     /// The message whose answer is awaited. Whoever moves on meanwhile does not want it any more.
     pub(super) opening: Option<MessageId>,
     /// The next that needs somebody is awaited.
@@ -195,6 +216,7 @@ impl App {
             health: Health::default(),
             overlay: None,
             toast: None,
+            undo: None,
             opening: None,
             going: false,
             saving: None,
@@ -312,12 +334,13 @@ impl App {
             Update::Snapshot(snapshot) => {
                 self.heard = self.now;
                 self.take_keys(&snapshot.config.keys);
-                let request = self.inbox.refreshed(&snapshot.inbox);
+                let request = self.inbox.refresh();
                 self.activity.refreshed(&snapshot);
                 self.snapshot = Some(snapshot);
                 // A snapshot follows every greeting and every reload; either may have changed it.
                 let mut commands = vec![Cmd::Ask(Purpose::Who, Request::WhoAmI)];
                 commands.extend(self.rows(request));
+                commands.extend(self.ask_conversation());
                 commands
             }
             Update::Notice(notice) => {
@@ -349,12 +372,14 @@ impl App {
         }
         self.activity.heard(notice);
         match notice {
-            Notice::Arrived { rows, omitted, .. } => {
-                if let Some(request) = self.inbox.arrived(rows, *omitted) {
-                    return self.rows(Some(request));
-                }
+            Notice::Arrived { conversations, omitted, .. } => {
+                let request = self.inbox.arrived(conversations, *omitted);
+                return self.rows_and_open(request, conversations, *omitted);
             }
-            Notice::Acted(change) => self.inbox.marked(&change.marks),
+            Notice::Acted(change) => {
+                let request = self.inbox.changed(change);
+                return self.rows_and_open(request, &change.conversations, change.omitted);
+            }
             Notice::Vip { contact, vip } => self.inbox.vip_changed(*contact, *vip),
             Notice::Checks(changed) => {
                 let open = self.health.open.as_ref().map(|open| &open.id);
@@ -371,6 +396,23 @@ impl App {
     pub(super) fn rows(&mut self, request: Option<Request>) -> Vec<Cmd> {
         self.generation += 1;
         request.map(|request| Cmd::Ask(Purpose::Rows(self.generation), request)).into_iter().collect()
+    }
+
+    /// Asks for rows where `request` says so, and for the open conversation where it is another now.
+    fn rows_and_open(&mut self, request: Option<Request>, changed: &[ConversationRow], omitted: u64) -> Vec<Cmd> {
+        let mut commands = if request.is_some() { self.rows(request) } else { Vec::new() };
+        let open = self.inbox.open.as_ref().map(|open| open.message.conversation);
+        if open.is_some_and(|open| omitted > 0 || changed.iter().any(|row| row.id == open)) {
+            commands.extend(self.ask_conversation());
+        }
+        commands
+    }
+
+    /// Asks for the conversation of the open message.
+    fn ask_conversation(&self) -> Option<Cmd> {
+        let id = self.inbox.open.as_ref()?.message.conversation;
+        let request = Request::Conversation { id, before: None, limit: CONVERSATION };
+        Some(Cmd::Ask(Purpose::Conversation(id), request))
     }
 
     pub(super) fn older(&mut self) -> Vec<Cmd> {
@@ -409,15 +451,20 @@ impl App {
                     return vec![Cmd::Ask(purpose, rest)];
                 }
                 let rows = self.inbox.gathered();
-                if matches!(purpose, Purpose::Rows(_)) {
-                    self.inbox.list.take_first(rows);
-                } else {
-                    self.inbox.list.take_older(rows);
-                }
-                if let Some(request) = self.inbox.catch_up() {
-                    return self.rows(Some(request));
+                return self.take_rows(&purpose, rows);
+            }
+            (purpose @ (Purpose::Rows(generation) | Purpose::Older(generation)), Reply::Conversations(rows))
+                if generation == self.generation =>
+            {
+                let rows = rows.into_iter().map(|row| Listed::Conversation(Box::new(row))).collect();
+                return self.take_rows(&purpose, rows);
+            }
+            (Purpose::Conversation(id), Reply::Conversation(Some(page))) => {
+                if let Some(open) = self.inbox.open.as_mut().filter(|open| open.message.conversation == id) {
+                    open.take(page);
                 }
             }
+            (Purpose::Desk(purpose), reply) => return self.desk_answered(purpose, reply),
             (Purpose::Who, Reply::Identity(identity)) => self.identity = Some(identity),
             (Purpose::Save, Reply::Attachment(part)) => return self.part(part),
             (Purpose::Reload, _) => self.toast(Severity::Info, "the configuration was read again"),
@@ -426,13 +473,7 @@ impl App {
             (Purpose::Open(_), Reply::Message(None)) => self.toast(Severity::Warn, "this message is gone"),
             (Purpose::Open(id), Reply::Message(Some(message))) => {
                 self.opening = None;
-                let unread = message.row.marks.read.is_none();
-                self.inbox.list.select_where(|row| row.id == id);
-                self.inbox.open = Some(OpenMessage::new(message));
-                if unread && self.marks_read(id) {
-                    let request = Request::Mark { ids: vec![id], mark: Mark::Read };
-                    return vec![Cmd::Ask(Purpose::Change("not marked"), request)];
-                }
+                return self.opened(id, message);
             }
             (Purpose::Next, Reply::Messages(rows)) => return self.go_on(rows),
             (Purpose::CheckHistory(id), Reply::CheckHistory(Some(history))) => {
@@ -453,6 +494,32 @@ impl App {
         Vec::new()
     }
 
+    fn take_rows(&mut self, purpose: &Purpose, rows: Vec<Listed>) -> Vec<Cmd> {
+        if matches!(purpose, Purpose::Rows(_)) {
+            self.inbox.list.take_first(rows);
+        } else {
+            self.inbox.list.take_older(rows);
+        }
+        let request = self.inbox.catch_up();
+        if request.is_some() { self.rows(request) } else { Vec::new() }
+    }
+
+    /// Shows a message; where the list has its conversation, as that. It counts as read then.
+    fn opened(&mut self, id: MessageId, message: Box<Message>) -> Vec<Cmd> {
+        let conversation = message.conversation;
+        self.inbox.list.select_where(|row| row.message() == id || row.key() == conversation.into());
+        let listed = self.inbox.list.rows().iter().find(|row| row.key() == conversation.into());
+        let item: Item = listed.map_or(id.into(), Placed::key);
+        let unread = listed.map_or(message.row.marks.read.is_none(), Listed::is_unread);
+        self.inbox.open = Some(OpenMessage::new(message, listed.is_some()));
+        let mut commands: Vec<Cmd> = self.ask_conversation().into_iter().collect();
+        let request = Request::Act { id: client::act_id(), on: vec![item], act: Act::Read };
+        if unread && self.denied(&request).is_none() {
+            commands.push(Cmd::Ask(Purpose::Change("not marked"), request));
+        }
+        commands
+    }
+
     // Keys
 
     pub(super) fn key(&mut self, key: KeyEvent) -> Vec<Cmd> {
@@ -461,6 +528,9 @@ impl App {
             Some(Overlay::Help(help)) => self.key_in_help(key, help),
             Some(Overlay::Palette(palette)) => self.key_in_palette(key, palette),
             Some(Overlay::Themes(picker)) => self.key_in_themes(key, picker),
+            Some(Overlay::Dialog(dialog)) => self.key_in_dialog(key, dialog),
+            Some(Overlay::Bulk(bulk)) => self.key_in_bulk(key, bulk),
+            Some(Overlay::Note(note)) => self.key_in_note(key, note),
             None => {
                 if self.view == View::Inbox
                     && self.inbox.search.as_ref().is_some_and(|search| search.typing)
@@ -480,6 +550,10 @@ impl App {
     }
 
     fn paste(&mut self, text: &str) -> Vec<Cmd> {
+        if let Some(Overlay::Note(note)) = &mut self.overlay {
+            note.field.insert_str(text.replace("\r\n", "\n").replace('\r', "\n"));
+            return Vec::new();
+        }
         let text: String = text.chars().filter(|c| !c.is_control()).collect();
         if let Some(Overlay::Palette(palette)) = &mut self.overlay {
             palette.field.insert_str(text);
@@ -487,6 +561,11 @@ impl App {
         } else if let Some(Overlay::Help(help)) = &mut self.overlay {
             help.field.insert_str(text);
             help.selected = 0;
+        } else if let Some(Overlay::Dialog(dialog)) = &mut self.overlay {
+            dialog.field.insert_str(text);
+            dialog.selected = 0;
+        } else if self.overlay.is_some() {
+            // Nothing is typed there.
         } else if self.view == View::Inbox
             && let Some(search) = self.inbox.search.as_mut().filter(|search| search.typing)
         {

@@ -2,10 +2,14 @@
 
 use tui_textarea::TextArea;
 
-use crate::model::{ChannelId, ContactId, InboxFilter, Marks, MessageId, MessagePage, MessageRow, Order};
+use crate::model::{
+    ChannelId, ContactId, ConversationRow, DeskChange, InboxFilter, Item, Label, MessageId, MessagePage, Order, Place,
+};
 use crate::protocol::Request;
 
+use super::listed::Listed;
 use super::opened::OpenMessage;
+use super::picked::Picked;
 use super::window::{PAGE, Placed, Window};
 
 /// Which messages are shown.
@@ -60,56 +64,36 @@ impl Search {
     }
 }
 
-/// A list of messages, newest first.
-impl Placed for MessageRow {
-    type Key = MessageId;
-    type Place = i64;
-
-    fn key(&self) -> MessageId {
-        self.id
-    }
-
-    fn place(&self) -> i64 {
-        self.seq
-    }
+/// What actions are about.
+#[derive(Debug, Clone)]
+pub(super) struct Target {
+    pub item: Item,
+    pub message: MessageId,
+    pub contact: Option<ContactId>,
+    pub vip: bool,
+    pub unread: bool,
+    pub acked: bool,
+    pub labels: Vec<Label>,
 }
 
 /// The inbox view's state.
 #[derive(Debug, Default)]
 pub(super) struct Inbox {
-    pub list: Window<MessageRow>,
+    pub list: Window<Listed>,
+    pub picked: Picked<Item>,
     pub shown: Shown,
     pub channel: Option<ChannelId>,
     pub search: Option<Search>,
     pub open: Option<OpenMessage>,
     /// Parts of a page that is not whole yet.
-    gathered: Vec<MessageRow>,
+    gathered: Vec<Listed>,
 }
 
 impl Inbox {
-    /// Whether rows come from the snapshot and its notices, without asking.
-    fn is_live(&self) -> bool {
-        self.search.is_none() && self.shown == Shown::All && self.channel.is_none()
-    }
-
-    /// Takes the rows of a snapshot. Answers what to ask when they are not the ones shown.
-    pub(super) fn refreshed(&mut self, rows: &[MessageRow]) -> Option<Request> {
-        if let Some(open) = &mut self.open
-            && let Some(row) = rows.iter().find(|row| row.seq == open.message.row.seq)
-        {
-            open.message.row = row.clone();
-        }
-        if self.is_live() {
-            self.list.refresh();
-            self.list.take_first(rows.to_vec());
-            return None;
-        }
-        self.refresh()
-    }
-
     /// What to ask for the rows of another list.
     pub(super) fn request(&mut self) -> Option<Request> {
         let request = self.page(None);
+        self.picked.clear();
         if request.is_some() {
             self.list.begin();
         } else {
@@ -125,32 +109,33 @@ impl Inbox {
         Some(request)
     }
 
-    fn page(&mut self, before: Option<i64>) -> Option<Request> {
+    fn page(&mut self, before: Option<Place>) -> Option<Request> {
         self.gathered.clear();
         self.ask(before)
     }
 
     /// Takes a part of a page. Answers what to ask for the rest of it, `None` when it is whole.
     pub(super) fn gather(&mut self, part: MessagePage) -> Option<Request> {
-        self.gathered.extend(part.rows);
-        let before = part.next.filter(|_| self.gathered.len() < PAGE)?;
-        self.ask(Some(before))
+        self.gathered.extend(part.rows.into_iter().map(|row| Listed::Message(Box::new(row))));
+        let seq = part.next.filter(|_| self.gathered.len() < PAGE)?;
+        self.ask(Some(Place { tier: 0, seq, n: 0 }))
     }
 
     /// The page that was gathered.
-    pub(super) fn gathered(&mut self) -> Vec<MessageRow> {
+    pub(super) fn gathered(&mut self) -> Vec<Listed> {
         std::mem::take(&mut self.gathered)
     }
 
-    fn ask(&self, before: Option<i64>) -> Option<Request> {
+    fn ask(&self, before: Option<Place>) -> Option<Request> {
         match &self.search {
             Some(search) if search.query().trim().is_empty() => None,
             // While a condition is being typed there is nothing to ask.
             Some(search) => {
                 let filter = search.query().parse().ok()?;
+                let before = before.map(|place| place.seq);
                 Some(Request::Search { filter, order: Order::Newest, before, limit: PAGE })
             }
-            None => Some(Request::Inbox { filter: self.filter(), before, limit: PAGE }),
+            None => Some(Request::Conversations { filter: self.filter(), before, limit: PAGE }),
         }
     }
 
@@ -170,16 +155,17 @@ impl Inbox {
         self.page(Some(last))
     }
 
-    /// Takes new messages, oldest first. Answers what to ask when some were left out.
-    pub(super) fn arrived(&mut self, rows: &[MessageRow], omitted: u64) -> Option<Request> {
+    /// Takes conversations as they are now, the newest last. Answers what to ask when some were left out.
+    pub(super) fn arrived(&mut self, conversations: &[ConversationRow], omitted: u64) -> Option<Request> {
         if self.search.is_some() {
             return None;
         }
         if omitted > 0 {
             return if self.list.missed() { self.refresh() } else { None };
         }
-        let new: Vec<MessageRow> = rows.iter().filter(|row| self.shows(row)).cloned().collect();
-        self.list.arrived(new);
+        let due = conversations.iter().filter(|row| self.list.holds(row.id.into()) || self.shows(row));
+        let rows: Vec<Listed> = due.map(|row| Listed::Conversation(Box::new(row.clone()))).collect();
+        self.list.arrived(rows);
         None
     }
 
@@ -188,40 +174,91 @@ impl Inbox {
         if self.list.is_behind() { self.refresh() } else { None }
     }
 
-    fn shows(&self, row: &MessageRow) -> bool {
-        self.channel.as_ref().is_none_or(|channel| *channel == row.channel)
+    fn shows(&self, row: &ConversationRow) -> bool {
+        row.snoozed.is_none()
+            && self.channel.as_ref().is_none_or(|channel| *channel == row.channel)
             && match self.shown {
-                Shown::All | Shown::New | Shown::Open => true,
+                Shown::All => true,
+                Shown::New => row.unread > 0,
+                Shown::Open => row.acked.is_none(),
                 Shown::Vip => row.vip,
             }
     }
 
-    /// The rows, and the one that is open.
-    fn each_row(&mut self) -> impl Iterator<Item = &mut MessageRow> {
-        self.list.rows_mut().chain(self.open.iter_mut().map(|open| &mut open.message.row))
-    }
-
-    /// Takes new marks. Rows stay where they are until the list is asked for again, so nothing jumps away.
-    pub(super) fn marked(&mut self, marked: &[(i64, Marks)]) {
-        for row in self.each_row() {
-            if let Some((_, marks)) = marked.iter().find(|(seq, _)| *seq == row.seq) {
+    /// Takes what was done on the desk. Rows stay where they are until the list is asked for again, so nothing jumps
+    /// away. Answers what to ask when some of it was left out.
+    pub(super) fn changed(&mut self, change: &DeskChange) -> Option<Request> {
+        let found = self.list.rows_mut().filter_map(|row| match row {
+            Listed::Message(row) => Some(row.as_mut()),
+            Listed::Conversation(_) => None,
+        });
+        let open = self.open.iter_mut().map(|open| &mut open.message.row);
+        for row in found.chain(open) {
+            if let Some((_, marks)) = change.marks.iter().find(|(seq, _)| *seq == row.seq) {
                 row.marks.clone_from(marks);
             }
         }
+        self.arrived(&change.conversations, change.omitted)
     }
 
     pub(super) fn vip_changed(&mut self, contact: ContactId, vip: bool) {
-        for row in self.each_row().filter(|row| row.contact == Some(contact)) {
+        for row in self.list.rows_mut().filter(|row| row.contact() == Some(contact)) {
+            row.set_vip(vip);
+        }
+        if let Some(row) =
+            self.open.as_mut().map(|open| &mut open.message.row).filter(|row| row.contact == Some(contact))
+        {
             row.vip = vip;
         }
     }
 
-    /// The message that actions are about: the open one, else the selected one.
-    pub(super) fn target(&self) -> Option<&MessageRow> {
-        match &self.open {
-            Some(open) => Some(&open.message.row),
-            None => self.list.selected(),
+    /// What actions are about: what is open, else what is selected.
+    pub(super) fn target(&self) -> Option<Target> {
+        if let Some(open) = &self.open {
+            let row = &open.message.row;
+            let whole = open.conversation();
+            return Some(Target {
+                item: if open.whole { open.message.conversation.into() } else { row.id.into() },
+                message: row.id,
+                contact: row.contact,
+                vip: row.vip,
+                unread: whole.map_or(row.marks.read.is_none(), |whole| whole.unread > 0),
+                acked: whole.map_or(row.marks.acked.is_some(), |whole| whole.acked.is_some()),
+                labels: open.labels().to_vec(),
+            });
         }
+        let row = self.list.selected()?;
+        Some(Target {
+            item: row.key(),
+            message: row.message(),
+            contact: row.contact(),
+            vip: row.vip(),
+            unread: row.is_unread(),
+            acked: row.is_acked(),
+            labels: row.labels().to_vec(),
+        })
+    }
+
+    // What is picked
+
+    fn keys(&self) -> Vec<Item> {
+        self.list.rows().iter().map(Placed::key).collect()
+    }
+
+    /// Everything that is picked.
+    pub(super) fn picked(&self) -> Vec<Item> {
+        if self.picked.is_empty() {
+            return Vec::new();
+        }
+        self.picked.all(&self.keys(), self.list.index()).into_iter().collect()
+    }
+
+    pub(super) fn pick_range(&mut self) {
+        self.picked.range(&self.keys(), self.list.index());
+    }
+
+    pub(super) fn pick_all(&mut self) {
+        self.picked.every(&self.keys());
     }
 
     /// Begins a search, or goes on with the one there is; answers whether it is a new one.
@@ -234,6 +271,7 @@ impl Inbox {
             }
             None => {
                 self.search = Some(Search::new());
+                self.picked.clear();
                 self.list.clear();
                 true
             }

@@ -121,7 +121,8 @@ impl App {
             return match overlay {
                 Overlay::Palette(palette) => select(&mut palette.selected),
                 Overlay::Help(help) => select(&mut help.selected),
-                Overlay::Themes(_) | Overlay::Quit => false,
+                Overlay::Dialog(dialog) => select(&mut dialog.selected),
+                Overlay::Themes(_) | Overlay::Quit | Overlay::Bulk(_) | Overlay::Note(_) => false,
             };
         }
         match self.view {

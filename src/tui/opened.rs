@@ -1,6 +1,6 @@
 //! An open message as the screen holds it: a tab, its lines as they are drawn, where it is scrolled to.
 
-use crate::model::Message;
+use crate::model::{ConversationPage, ConversationRow, Entry, Label, Message};
 use crate::screen;
 
 /// The tabs of an open message.
@@ -31,14 +31,51 @@ pub(super) struct OpenMessage {
     pub message: Box<Message>,
     pub tab: Tab,
     pub scroll: usize,
+    /// It was opened as its conversation, and what is done is done to all of it.
+    pub whole: bool,
+    /// The conversation, once it has come.
+    page: Option<Box<ConversationPage>>,
+    /// Whether earlier messages are shown in full.
+    pub expanded: bool,
     /// The lines of one tab at one width. To make them takes as long as the message is; a message is a mebibyte
     /// at times, so they are kept while it is scrolled.
     wrapped: Option<(Tab, u16, Vec<String>)>,
 }
 
 impl OpenMessage {
-    pub(super) fn new(message: Box<Message>) -> Self {
-        Self { message, tab: Tab::Text, scroll: 0, wrapped: None }
+    pub(super) fn new(message: Box<Message>, whole: bool) -> Self {
+        Self { message, tab: Tab::Text, scroll: 0, whole, page: None, expanded: false, wrapped: None }
+    }
+
+    /// Takes the conversation the message is in.
+    pub(super) fn take(&mut self, page: Box<ConversationPage>) {
+        self.page = Some(page);
+        self.wrapped = None;
+    }
+
+    /// Shows earlier messages in full, or a line of each.
+    pub(super) fn expand(&mut self) {
+        self.expanded = !self.expanded;
+        self.wrapped = None;
+    }
+
+    /// Whether there are earlier messages or notes to show.
+    pub(super) fn has_more(&self) -> bool {
+        self.page.as_ref().is_some_and(|page| page.entries.len() > 1)
+    }
+
+    /// The conversation, when it was opened as such and has come.
+    pub(super) fn conversation(&self) -> Option<&ConversationRow> {
+        self.page.as_ref().filter(|_| self.whole).map(|page| &page.row)
+    }
+
+    /// How its conversation stands, once that is known.
+    pub(super) fn row(&self) -> Option<&ConversationRow> {
+        self.page.as_ref().map(|page| &page.row)
+    }
+
+    pub(super) fn labels(&self) -> &[Label] {
+        self.row().map_or(&[], |row| &row.labels)
     }
 
     pub(super) fn turn(&mut self, forward: bool) {
@@ -68,11 +105,35 @@ impl OpenMessage {
         self.lines().len().saturating_sub(usize::from(height.max(1)))
     }
 
+    /// The message in full, then the notes and the other messages of its conversation, the newest first.
+    fn with_conversation(&self) -> String {
+        let mut parts = vec![with_files(&self.message)];
+        let entries = self.page.as_ref().map(|page| page.entries.as_slice()).unwrap_or_default();
+        for entry in entries.iter().rev() {
+            match entry {
+                Entry::Message { row, .. } if row.id == self.message.row.id => {}
+                Entry::Message { row, text, cut } => {
+                    let from = if row.from.is_empty() { "somebody" } else { &row.from };
+                    let cut = if self.expanded && *cut { "\n(longer; search opens it by itself)" } else { "" };
+                    let body = if self.expanded { text.clone() } else { format!("   {}", row.preview) };
+                    parts.push(format!("-- {from}, {}: {}\n{body}{cut}", when(row.received), row.subject));
+                }
+                Entry::Note(note) => {
+                    parts.push(format!("## note by {}, {}\n{}", note.who, when(note.at), note.text));
+                }
+            }
+        }
+        if self.page.as_ref().is_some_and(|page| page.older.is_some()) {
+            parts.push("-- older messages are left out".to_owned());
+        }
+        parts.join("\n\n")
+    }
+
     /// What the tab shows, as it came.
     fn text(&self) -> String {
         let message = &self.message;
         match self.tab {
-            Tab::Text => with_files(message),
+            Tab::Text => self.with_conversation(),
             Tab::Headers => {
                 message.headers.iter().map(|(name, value)| format!("{name}: {value}")).collect::<Vec<_>>().join("\n")
             }
@@ -91,6 +152,11 @@ impl OpenMessage {
             },
         }
     }
+}
+
+/// When, as it is written between messages.
+fn when(at: jiff::Timestamp) -> String {
+    at.strftime("%Y-%m-%d %H:%MZ").to_string()
 }
 
 /// The text, and below it the files that came along.
@@ -139,7 +205,7 @@ mod tests {
 
     #[test]
     fn lines_are_made_once_for_a_tab_and_a_width() {
-        let mut open = OpenMessage::new(message(&"word ".repeat(200_000)));
+        let mut open = OpenMessage::new(message(&"word ".repeat(200_000)), false);
         open.wrap((80, 20));
         let first = open.lines().as_ptr();
         open.scroll = usize::MAX;

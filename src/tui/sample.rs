@@ -7,12 +7,12 @@ use jiff::Timestamp;
 use crate::config::Theme;
 use crate::model::{
     Assurance, Attachment, ChannelPanel, ChannelState, CheckKind, CheckPanel, CheckState, ContactId, ConversationId,
-    Event, EventId, EventState, Identity, KeyOverrides, Marks, Message, MessageId, MessageRow, ProviderKind,
-    RecognisedBy, Role, Strip, TaskState, TaskStatus,
+    ConversationRow, Event, EventId, EventState, Identity, KeyOverrides, Marks, Message, MessageId, MessageRow, Place,
+    ProviderKind, RecognisedBy, Role, Strip, TaskState, TaskStatus,
 };
 use crate::protocol::{ConfigStatus, Link, Reply, Snapshot, Update};
 
-use super::app::{App, Msg, Purpose};
+use super::app::{App, Cmd, Msg, Purpose};
 use super::ladder::ColourMode;
 use super::styles::Look;
 
@@ -164,17 +164,48 @@ pub(super) fn app(snapshot: Snapshot, role: Role, read_only: bool) -> App {
     let theme = Theme::built_in("terminal").expect("a theme");
     let look = Look::new(&theme, ColourMode::None, false);
     let mut app = App::new(look, (80, 24), Link::Embedded, read_only, at(0));
-    app.update(Msg::Update(Update::Snapshot(Box::new(snapshot))), at(0));
+    let rows: Vec<ConversationRow> = snapshot.inbox.iter().map(conversation).collect();
+    for command in app.update(Msg::Update(Update::Snapshot(Box::new(snapshot))), at(0)) {
+        if let Cmd::Ask(purpose @ Purpose::Rows(_), _) = command {
+            app.update(Msg::Reply(purpose, Ok(Reply::Conversations(rows.clone()))), at(0));
+        }
+    }
     app.update(Msg::Reply(Purpose::Who, Ok(Reply::Identity(identity(role)))), at(0));
     app
 }
 
 /// The message of `row` in full, with a file where its number is even.
+/// The conversation that holds `row` alone.
+pub(super) fn conversation(row: &MessageRow) -> ConversationRow {
+    ConversationRow {
+        id: ConversationId::from_uuid(uuid(row.seq)),
+        place: Place { tier: if row.marks.read.is_none() { 2 } else { 1 }, seq: row.seq, n: row.seq },
+        channel: row.channel.clone(),
+        newest: row.id,
+        kind: row.kind.clone(),
+        contact: row.contact,
+        from: row.from.clone(),
+        vip: row.vip,
+        subject: row.subject.clone(),
+        preview: row.preview.clone(),
+        received: row.received,
+        messages: 1,
+        unread: u64::from(row.marks.read.is_none()),
+        acked: row.marks.acked,
+        acked_by: row.marks.acked_by.clone(),
+        labels: Vec::new(),
+        assignee: None,
+        snoozed: None,
+        notes: 0,
+        repeats: None,
+    }
+}
+
 pub(super) fn message(row: MessageRow) -> Box<Message> {
     let files = (row.seq % 2 == 0).then(|| Attachment { name: "a.pdf".into(), ..Attachment::default() });
     Box::new(Message {
+        conversation: ConversationId::from_uuid(uuid(row.seq)),
         row,
-        conversation: ConversationId::from_uuid(uuid(1)),
         address: None,
         text: "one\ntwo".into(),
         attachments: files.into_iter().collect(),

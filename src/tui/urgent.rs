@@ -142,7 +142,7 @@ impl App {
         match need {
             Need::Message(id) => {
                 self.go(View::Inbox);
-                self.inbox.list.select_where(|row| row.id == id);
+                self.inbox.list.select_where(|row| row.message() == id);
                 return self.open_message(id);
             }
             Need::Check(id) => {

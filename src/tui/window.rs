@@ -20,6 +20,8 @@ pub(super) trait Placed: Clone {
 
     fn key(&self) -> Self::Key;
     fn place(&self) -> Self::Place;
+    /// Stands elsewhere from now on.
+    fn set_place(&mut self, place: Self::Place);
 }
 
 /// What is on its way from the store.
@@ -266,17 +268,28 @@ impl<R: Placed> Window<R> {
         self.meanwhile.replace(Vec::new()).is_none()
     }
 
-    /// Puts a row where it belongs, in the place of its older self.
-    fn put(&mut self, row: R) {
+    /// Puts a row where it belongs. One that is here already only ever goes up, and not while it is selected: what was
+    /// read or taken keeps its place until the list is asked for again.
+    fn put(&mut self, mut row: R) {
         if let Some(known) = self.place_of(Some(row.key())) {
-            if self.rows[known].place() == row.place() {
+            let place = self.rows[known].place();
+            if row.place() <= place || self.selected == Some(row.key()) {
+                row.set_place(place);
                 self.rows[known] = row;
                 return;
             }
             self.rows.remove(known);
         }
         let at = self.rows.partition_point(|other| other.place() > row.place());
-        self.rows.insert(at, row);
+        // Behind the last row are those that were not asked for yet, and it is one of them.
+        if at < self.rows.len() || self.complete || self.rows.is_empty() {
+            self.rows.insert(at, row);
+        }
+    }
+
+    /// Whether the row is here.
+    pub(super) fn holds(&self, key: R::Key) -> bool {
+        self.place_of(Some(key)).is_some()
     }
 
     /// Lets go of what nobody looks at when there is too much.
@@ -312,6 +325,8 @@ mod tests {
         fn place(&self) -> Self {
             *self
         }
+
+        fn set_place(&mut self, _: Self) {}
     }
 
     fn page(range: std::ops::RangeInclusive<i64>) -> Vec<i64> {

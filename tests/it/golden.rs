@@ -2,8 +2,9 @@
 
 use aurora::config::Theme;
 use aurora::model::{
-    Assurance, Attachment, ChannelPanel, ChannelState, Event, EventId, EventState, KeyOverrides, LogLevel, LogLine,
-    Marks, Message, MessageId, MessageRow, ProviderKind, Rejection, TaskState, TaskStatus,
+    Assurance, Attachment, ChannelPanel, ChannelState, ConversationId, ConversationRow, Event, EventId, EventState,
+    KeyOverrides, LogLevel, LogLine, Marks, Message, MessageId, MessageRow, Place, ProviderKind, Rejection, TaskState,
+    TaskStatus,
 };
 use aurora::protocol::{Bytes, ConfigStatus, Link, Notice, Reply, Request, Snapshot, Update};
 use aurora::tui::{App, Cmd, ColourMode, Look, Msg, Purpose, Save};
@@ -145,6 +146,42 @@ pub fn snapshot() -> Snapshot {
     }
 }
 
+/// The conversations of the snapshot's messages, as an engine would list them.
+pub fn conversations() -> Vec<ConversationRow> {
+    let mut rows: Vec<ConversationRow> = snapshot().inbox.iter().map(conversation).collect();
+    rows[1].messages = 4;
+    rows[1].labels = vec!["garden".parse().expect("a label"), "urgent".parse().expect("a label")];
+    rows[2].assignee = Some("anna".parse().expect("a name"));
+    rows[3].notes = 2;
+    rows
+}
+
+fn conversation(row: &MessageRow) -> ConversationRow {
+    let tier = if row.marks.acked.is_some() { 0 } else { 1 + u8::from(row.marks.read.is_none()) };
+    ConversationRow {
+        id: ConversationId::from_uuid(uuid(row.seq.unsigned_abs().into())),
+        place: Place { tier, seq: row.seq, n: row.seq },
+        channel: row.channel.clone(),
+        newest: row.id,
+        kind: row.kind.clone(),
+        contact: row.contact,
+        from: row.from.clone(),
+        vip: row.vip,
+        subject: row.subject.clone(),
+        preview: row.preview.clone(),
+        received: row.received,
+        messages: 1,
+        unread: u64::from(row.marks.read.is_none()),
+        acked: row.marks.acked,
+        acked_by: row.marks.acked_by.clone(),
+        labels: Vec::new(),
+        assignee: None,
+        snoozed: None,
+        notes: 0,
+        repeats: None,
+    }
+}
+
 pub struct Stage {
     pub app: App,
     size: (u16, u16),
@@ -154,7 +191,11 @@ impl Stage {
     pub fn new(size: (u16, u16), mode: ColourMode, ascii: bool) -> Self {
         let theme = Theme::built_in("terminal").expect("built in");
         let mut app = App::new(Look::new(&theme, mode, ascii), size, Link::Embedded, false, at(0));
-        app.update(Msg::Update(Update::Snapshot(Box::new(snapshot()))), at(0));
+        for command in app.update(Msg::Update(Update::Snapshot(Box::new(snapshot()))), at(0)) {
+            if let Cmd::Ask(purpose @ Purpose::Rows(_), _) = command {
+                app.update(Msg::Reply(purpose, Ok(Reply::Conversations(conversations()))), at(0));
+            }
+        }
         Self { app, size }
     }
 
@@ -180,10 +221,10 @@ impl Stage {
         self
     }
 
-    fn open(mut self) -> Self {
+    pub fn open(mut self) -> Self {
         let row = snapshot().inbox.remove(0);
         let message = Message {
-            conversation: aurora::model::ConversationId::from_uuid(uuid(1)),
+            conversation: ConversationId::from_uuid(uuid(9)),
             address: Some("ann@bigcustomer.example".into()),
             text: "Hello,\n\nit was due on Monday, and the shop opens tomorrow. Could somebody look where the parcel is, please? We have called twice.\n\nAnn".into(),
             attachments: vec![Attachment {
@@ -243,6 +284,10 @@ fn channels() {
 #[test]
 fn inbox() {
     shot("inbox", "3jj", false);
+    insta::assert_snapshot!(
+        "inbox_60x18",
+        Stage::new((60, 18), ColourMode::Sixteen, false).keys("3jj").draw().backend()
+    );
 }
 
 #[test]

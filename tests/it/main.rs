@@ -22,6 +22,7 @@ mod desk;
 mod faults;
 mod frames;
 mod golden;
+mod golden_desk;
 mod golden_health;
 mod health;
 mod hostile_http;

@@ -25,6 +25,13 @@ pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
         let style = look.severity(toast.severity);
         return frame.render_widget(Paragraph::new(Span::styled(fit(look, &text, width), style)), area);
     }
+    if let Some(undo) = app.undoable() {
+        let keys = app.keymap.valid(&app.contexts());
+        let key = keys.iter().find(|valid| valid.action == Action::Undo).and_then(|valid| valid.chords.first());
+        let how = key.map_or_else(|| "undo is in the palette".to_owned(), |key| format!("{key} undoes it"));
+        let text = format!("done: {}   {how}", screen::line(&undo.words));
+        return frame.render_widget(Paragraph::new(Span::styled(fit(look, &text, width), look.ok)), area);
+    }
     let (link, style) = link(app);
     let node = app.snapshot.as_ref().map(|snapshot| screen::line(&snapshot.node)).unwrap_or_default();
     let mut spans = vec![Span::styled(link, style), Span::styled(terminal(app), look.warn)];
@@ -89,6 +96,11 @@ fn inner_hints(app: &App) -> Option<Vec<(String, &'static str)>> {
             return Some(named(&[("enter", "do it"), ("up down", "choose"), ("esc", "close")]));
         }
         Some(Overlay::Themes(_)) => return Some(named(&[("j k", "look"), ("enter", "keep"), ("esc", "as before")])),
+        Some(Overlay::Dialog(_)) => {
+            return Some(named(&[("enter", "take it"), ("up down", "choose"), ("esc", "close")]));
+        }
+        Some(Overlay::Bulk(_)) => return Some(named(&[("y", "do it"), ("esc", "do nothing")])),
+        Some(Overlay::Note(_)) => return Some(named(&[("ctrl-s", "keep it"), ("esc", "leave")])),
         Some(Overlay::Quit) => return Some(named(&[("s", "stop"), ("k", "keep"), ("esc", "back")])),
         None => {}
     }

@@ -1,15 +1,23 @@
 //! Inbox: the list of messages, and the open one.
 
+use std::collections::BTreeSet;
+
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Paragraph;
 
+use crate::model::Item;
+use crate::protocol::Link;
 use crate::screen;
 
 use super::super::app::App;
-use super::message;
+use super::super::list::first_shown;
+use super::super::listed::Listed;
+use super::super::mouse::Hit;
+use super::super::window::Placed;
 use super::parts::{heading, list, message_row};
+use super::{conversation, message};
 
 pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
     let (listed, opened) = message::split(area);
@@ -31,7 +39,65 @@ pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
         };
         return frame.render_widget(Paragraph::new(Span::styled(format!("  {text}"), app.look.muted)), rows);
     }
-    list(app, messages.rows(), messages.index(), frame, rows, |row, width| message_row(app, row, width));
+    let picked: BTreeSet<Item> = app.inbox.picked().into_iter().collect();
+    let shown = with_headings(app);
+    let selected = shown.iter().position(|line| matches!(line, Shown::Row(index, _) if *index == messages.index()));
+    // What comes over a broken line is as old as the line; nothing in it looks new then.
+    let stale = matches!(app.link, Link::Reconnecting { .. });
+    list(app, &shown, selected.unwrap_or(0), frame, rows, |line, width| {
+        let drawn = match line {
+            Shown::Heading(text) => Line::styled(format!("-- {text}"), app.look.muted),
+            Shown::Row(_, Listed::Message(row)) => message_row(app, row, width),
+            Shown::Row(_, Listed::Conversation(row)) => {
+                conversation::row(app, row, picked.contains(&row.id.into()), width)
+            }
+        };
+        if !stale {
+            return drawn;
+        }
+        let text: String = drawn.spans.iter().map(|span| span.content.as_ref()).collect();
+        Line::styled(text, app.look.muted)
+    });
+    // A click is about a row, and the headings are none.
+    let first = first_shown(selected.unwrap_or(0), usize::from(rows.height));
+    for (y, line) in (rows.y..rows.bottom()).zip(shown.iter().skip(first)) {
+        let hit = match line {
+            Shown::Heading(_) => Hit::Covered,
+            Shown::Row(index, _) => Hit::Row(*index),
+        };
+        app.region(Rect { y, height: 1, ..rows }, hit);
+    }
+}
+
+/// A line of the list.
+enum Shown<'a> {
+    Heading(String),
+    /// A row and its number.
+    Row(usize, &'a Listed),
+}
+
+/// The rows, and a heading where a group of conversations begins.
+fn with_headings(app: &App) -> Vec<Shown<'_>> {
+    let list = &app.inbox.list;
+    let mut shown = Vec::with_capacity(list.rows().len() + 3);
+    let mut tier = None;
+    for (index, row) in list.rows().iter().enumerate() {
+        let now = row.place().tier;
+        if matches!(row, Listed::Conversation(_)) && tier != Some(now) {
+            tier = Some(now);
+            shown.push(Shown::Heading(match now {
+                2 => {
+                    let unread = list.rows().iter().filter(|row| row.is_unread()).count();
+                    let more = list.rows().iter().all(|row| row.place().tier == 2) && !list.is_complete();
+                    format!("{unread}{} unread", if more { "+" } else { "" })
+                }
+                1 => "earlier".to_owned(),
+                _ => "done".to_owned(),
+            }));
+        }
+        shown.push(Shown::Row(index, row));
+    }
+    shown
 }
 
 fn title(app: &App) -> Line<'static> {
@@ -56,6 +122,10 @@ fn title(app: &App) -> Line<'static> {
     let position = if held == 0 { 0 } else { inbox.list.index() + 1 };
     let more = if inbox.list.is_complete() { "" } else { "+" };
     spans.push(Span::styled(format!("   {position} of {held}{more}"), look.muted));
+    let picked = inbox.picked().len();
+    if picked > 0 {
+        spans.push(Span::styled(format!("   {picked} picked"), look.key));
+    }
     if inbox.list.has_newer() {
         spans.push(Span::styled("   newer above: g", look.warn));
     }

@@ -46,6 +46,7 @@ pub(super) fn draw(app: &App, open: &OpenMessage, frame: &mut Frame<'_>, area: R
     };
     let vip = if row.vip { "VIP " } else { "" };
     let received = row.received.strftime("%Y-%m-%d %H:%M:%SZ");
+    let tags = open.row().map(super::conversation::tags).unwrap_or_default();
     let about = format!("{} ({})   {received}   ", row.channel, screen::line(&row.kind));
     let mut tabs = Vec::new();
     for tab in Tab::ALL {
@@ -63,6 +64,7 @@ pub(super) fn draw(app: &App, open: &OpenMessage, frame: &mut Frame<'_>, area: R
         Line::from(vec![
             Span::styled(about, look.muted),
             Span::styled(state, if row.marks.acked.is_some() { look.acked } else { look.ok }),
+            Span::styled(tags, look.key),
         ]),
         Line::from(tabs),
     ];

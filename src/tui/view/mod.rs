@@ -3,7 +3,9 @@
 mod activity;
 mod channels;
 pub(super) mod check;
+mod conversation;
 mod counts;
+mod dialog;
 mod footer;
 mod header;
 pub(super) mod health;
@@ -47,6 +49,9 @@ pub(super) fn draw(app: &App, frame: &mut Frame<'_>) {
         Some(Overlay::Help(help)) => help::draw(app, help, frame, body),
         Some(Overlay::Palette(palette)) => palette::draw(app, palette, frame, body),
         Some(Overlay::Themes(picker)) => themes::draw(app, picker, frame, body),
+        Some(Overlay::Dialog(open)) => dialog::question(app, open, frame, body),
+        Some(Overlay::Bulk(bulk)) => dialog::preview(app, bulk, frame, body),
+        Some(Overlay::Note(note)) => dialog::note(app, note, frame, body),
         Some(Overlay::Quit) => quit::draw(app, frame, body),
     }
     if let Some(pending) = app.hesitates() {

@@ -1,0 +1,265 @@
+//! What the operator does with conversations: one or many, asked first where it is many, and undone again.
+
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, Zoned};
+
+use crate::client;
+use crate::model::{Act, ActId, Acted, Item, UNDO_OFFERED, Undone};
+use crate::protocol::{Reply, Request, Severity};
+
+use super::action::{Action, View};
+use super::app::{App, Cmd, Overlay, Purpose, type_into};
+use super::bulk::Bulk;
+use super::dialog::{Dialog, Question};
+use super::note::Note;
+use super::window::Placed;
+
+/// Why conversations are asked about beyond what is listed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DeskPurpose {
+    /// An act, and what it is called in a sentence once it is done.
+    Act(ActId, Box<Act>),
+    /// An act is undone.
+    Undo,
+    /// The labels there are.
+    Labels,
+    /// The operators there are.
+    Operators,
+}
+
+/// An act that can be undone for a while.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Undoable {
+    pub id: ActId,
+    /// What was done.
+    pub words: String,
+    /// Until when it is offered.
+    pub until: Timestamp,
+}
+
+impl App {
+    fn zoned(&self) -> Zoned {
+        self.now.to_zoned(TimeZone::system())
+    }
+
+    /// What an act would be about: everything that is picked, else the open or selected one.
+    fn on(&self) -> Vec<Item> {
+        let picked = self.inbox.picked();
+        if picked.is_empty() || self.inbox.open.is_some() {
+            self.inbox.target().map(|target| target.item).into_iter().collect()
+        } else {
+            picked
+        }
+    }
+
+    /// The act an action stands for without asking further.
+    pub(super) fn plain_act(&self, action: Action) -> Option<Act> {
+        let target = self.inbox.target()?;
+        match action {
+            Action::Ack if target.acked => Some(Act::Unack),
+            Action::Ack => Some(Act::Ack),
+            Action::ToggleRead if target.unread => Some(Act::Read),
+            Action::ToggleRead => Some(Act::Unread),
+            _ => None,
+        }
+    }
+
+    /// Does `act` to what is selected; to what is picked only after it was shown.
+    pub(super) fn begin_act(&mut self, act: Act) -> Vec<Cmd> {
+        let picked = self.inbox.picked();
+        if picked.is_empty() || self.inbox.open.is_some() {
+            let on = self.on();
+            return Self::order_act(on, act);
+        }
+        let bulk = Bulk::new(act, &picked, &self.inbox.list, self.now);
+        if bulk.on.is_empty() {
+            self.toast(Severity::Info, "nothing to do: all of them are so already");
+        } else {
+            self.overlay = Some(Overlay::Bulk(Box::new(bulk)));
+        }
+        Vec::new()
+    }
+
+    fn order_act(on: Vec<Item>, act: Act) -> Vec<Cmd> {
+        if on.is_empty() {
+            return Vec::new();
+        }
+        let id = client::act_id();
+        let purpose = Purpose::Desk(DeskPurpose::Act(id, Box::new(act.clone())));
+        vec![Cmd::Ask(purpose, Request::Act { id, on, act })]
+    }
+
+    /// Does what `action` says about conversations; `None` when it says nothing about them.
+    pub(super) fn act_on_desk(&mut self, action: Action) -> Option<Vec<Cmd>> {
+        match action {
+            Action::Ack | Action::ToggleRead => {
+                let act = self.plain_act(action)?;
+                return Some(self.begin_act(act));
+            }
+            Action::Snooze => self.overlay = Some(Overlay::Dialog(Box::new(Dialog::snooze(self.zoned())))),
+            Action::Label => {
+                let has = self.inbox.target().map(|target| target.labels).unwrap_or_default();
+                self.overlay = Some(Overlay::Dialog(Box::new(Dialog::label(&has, self.zoned()))));
+                return Some(vec![Cmd::Ask(Purpose::Desk(DeskPurpose::Labels), Request::Labels)]);
+            }
+            Action::Assign => {
+                let me = self.identity.as_ref().map(|identity| identity.operator.clone());
+                self.overlay = Some(Overlay::Dialog(Box::new(Dialog::assign(me.as_ref(), self.zoned()))));
+                return Some(vec![Cmd::Ask(Purpose::Desk(DeskPurpose::Operators), Request::Operators)]);
+            }
+            Action::Note => self.overlay = Some(Overlay::Note(Box::new(Note::new(self.on())))),
+            Action::Undo => {
+                let id = self.undoable()?.id;
+                self.undo = None;
+                return Some(vec![Cmd::Ask(Purpose::Desk(DeskPurpose::Undo), Request::Undo(id))]);
+            }
+            Action::Pick => {
+                let index = self.inbox.list.index();
+                if let Some(key) = self.inbox.list.selected().map(Placed::key) {
+                    self.inbox.picked.toggle(key);
+                }
+                self.inbox.list.select((index + 1).min(self.inbox.list.rows().len().saturating_sub(1)));
+                return Some(self.older());
+            }
+            Action::PickRange => self.inbox.pick_range(),
+            Action::PickAll => self.inbox.pick_all(),
+            _ => return None,
+        }
+        Some(Vec::new())
+    }
+
+    /// Why `action` on conversations cannot be done; `None` when it can, or is about something else.
+    pub(super) fn desk_missing(&self, action: Action) -> Option<String> {
+        let list = self.view == View::Inbox && self.inbox.open.is_none() && self.inbox.list.selected().is_some();
+        match action {
+            Action::Ack | Action::ToggleRead | Action::Snooze | Action::Label | Action::Assign | Action::Note => {
+                self.no_message().or_else(|| {
+                    let write = Request::Act { id: client::act_id(), on: Vec::new(), act: Act::Read };
+                    self.denied(&write)
+                })
+            }
+            Action::Pick | Action::PickRange | Action::PickAll => {
+                (!list).then(|| "conversations are picked in the list of the Inbox".to_owned())
+            }
+            Action::Undo => match self.undoable() {
+                Some(undo) => self.denied(&Request::Undo(undo.id)),
+                None => Some("nothing was done in the last 10 seconds that could be undone".to_owned()),
+            },
+            _ => None,
+        }
+    }
+
+    /// What can still be undone.
+    pub(super) fn undoable(&self) -> Option<&Undoable> {
+        self.undo.as_ref().filter(|undo| undo.until > self.now)
+    }
+
+    /// Takes an answer about conversations.
+    pub(super) fn desk_answered(&mut self, purpose: DeskPurpose, reply: Reply) -> Vec<Cmd> {
+        match (purpose, reply) {
+            (DeskPurpose::Act(id, act), Reply::Acted(acted)) => self.acted(id, &act, &acted),
+            (DeskPurpose::Undo, Reply::Undone(Undone { restored, left_alone })) => {
+                let rest = if left_alone > 0 {
+                    format!("; {left_alone} left alone, as somebody has changed them since")
+                } else {
+                    String::new()
+                };
+                self.toast(Severity::Info, format!("undone: {restored} as before{rest}"));
+            }
+            (DeskPurpose::Labels, Reply::Labels(labels)) => {
+                if let Some(Overlay::Dialog(dialog)) = &mut self.overlay
+                    && dialog.question == Question::Label
+                {
+                    dialog.know_labels(&labels);
+                }
+            }
+            (DeskPurpose::Operators, Reply::Operators(operators)) => {
+                if let Some(Overlay::Dialog(dialog)) = &mut self.overlay
+                    && dialog.question == Question::Assign
+                {
+                    dialog.know_operators(&operators);
+                }
+            }
+            _ => {}
+        }
+        Vec::new()
+    }
+
+    fn acted(&mut self, id: ActId, act: &Act, acted: &Acted) {
+        if acted.changed == 0 {
+            let why = if acted.full > 0 { "it has as many as it may" } else { "it is so already" };
+            self.toast(Severity::Info, format!("nothing changed: {why}"));
+            return;
+        }
+        let mut words = act.done(acted.changed);
+        if acted.full > 0 {
+            words = format!("{words}; {} have as many as they may", acted.full);
+        }
+        if acted.more {
+            words.push_str("; more are left: do it again");
+        } else {
+            self.inbox.picked.clear();
+        }
+        let until = self.now.checked_add(UNDO_OFFERED).unwrap_or(self.now);
+        self.undo = Some(Undoable { id, words, until });
+    }
+
+    // Keys
+
+    pub(super) fn key_in_bulk(&mut self, key: KeyEvent, bulk: Box<Bulk>) -> Vec<Cmd> {
+        match key.code {
+            KeyCode::Char('y') if bulk.hears(self.now) => return Self::order_act(bulk.on, bulk.act),
+            KeyCode::Esc | KeyCode::Char('n' | 'q') if bulk.hears(self.now) => {}
+            _ => self.overlay = Some(Overlay::Bulk(bulk)),
+        }
+        Vec::new()
+    }
+
+    pub(super) fn key_in_dialog(&mut self, key: KeyEvent, mut dialog: Box<Dialog>) -> Vec<Cmd> {
+        let answers = dialog.answers();
+        match key.code {
+            KeyCode::Esc => return Vec::new(),
+            KeyCode::Char('c') if key.modifiers.contains(KeyModifiers::CONTROL) => return Vec::new(),
+            KeyCode::Enter => {
+                if let Some(choice) = answers.into_iter().nth(dialog.selected) {
+                    return self.begin_act(choice.act);
+                }
+            }
+            KeyCode::Down => dialog.selected = (dialog.selected + 1).min(answers.len().saturating_sub(1)),
+            KeyCode::Up => dialog.selected = dialog.selected.saturating_sub(1),
+            _ => {
+                type_into(&mut dialog.field, key);
+                dialog.selected = 0;
+            }
+        }
+        self.overlay = Some(Overlay::Dialog(dialog));
+        Vec::new()
+    }
+
+    pub(super) fn key_in_note(&mut self, key: KeyEvent, mut note: Box<Note>) -> Vec<Cmd> {
+        let control = key.modifiers.contains(KeyModifiers::CONTROL);
+        match key.code {
+            KeyCode::Char('s') if control => {
+                let text = note.text();
+                if !text.is_empty() {
+                    return Self::order_act(note.on, Act::Note(text));
+                }
+                self.toast(Severity::Info, "the note is empty");
+                return Vec::new();
+            }
+            KeyCode::Esc | KeyCode::Char('c') if key.code == KeyCode::Esc || control => {
+                if note.leaving || note.text().is_empty() {
+                    return Vec::new();
+                }
+                note.leaving = true;
+            }
+            _ => {
+                note.leaving = false;
+                note.field.input(key);
+            }
+        }
+        self.overlay = Some(Overlay::Note(note));
+        Vec::new()
+    }
+}

@@ -1,0 +1,65 @@
+//! One conversation in the list.
+
+use ratatui::style::Modifier;
+use ratatui::text::{Line, Span};
+
+use crate::model::{ConversationRow, age};
+use crate::screen;
+
+use super::super::app::App;
+use super::parts::fit;
+
+/// The line of a conversation; `picked` says whether it is picked for an act on many.
+pub(super) fn row(app: &App, row: &ConversationRow, picked: bool, width: usize) -> Line<'static> {
+    let look = &app.look;
+    let (state, style) = if row.snoozed.is_some() {
+        ("z", look.muted)
+    } else if row.unread > 0 {
+        (look.glyph("●", "*"), look.title)
+    } else if row.acked.is_some() {
+        (look.glyph("✓", "v"), look.ok)
+    } else {
+        (" ", look.text)
+    };
+    let (channel, from) = match width {
+        100.. => (12, 20),
+        70..100 => (9, 14),
+        _ => (6, 10),
+    };
+    let weight = if row.unread > 0 { look.text.add_modifier(Modifier::BOLD) } else { look.text };
+    let count = if row.messages > 1 { format!("{:>3} ", row.messages.min(999)) } else { "    ".to_owned() };
+    let before = 11 + channel + 1 + from + 1 + 4;
+    let tags = tags(row);
+    let most = width.saturating_sub(before) / 3;
+    let tags = if screen::width(&tags) > most { fit(look, &tags, most) } else { tags };
+    let room = width.saturating_sub(before + screen::width(&tags));
+    let repeated = row.repeats.map(|repeats| format!("{}x ", repeats.count)).unwrap_or_default();
+    let subject = format!("{repeated}{}", screen::line(&row.subject));
+    let preview_room = room.saturating_sub(screen::width(&subject) + 3);
+    let (subject, preview) = if preview_room >= 8 && !row.preview.is_empty() {
+        let preview = format!("   {}", fit(look, &screen::line(&row.preview), preview_room));
+        (subject, preview)
+    } else {
+        (fit(look, &subject, room), String::new())
+    };
+    Line::from(vec![
+        Span::styled(if picked { "+" } else { " " }, look.key),
+        Span::styled(format!("{state} "), style),
+        Span::styled(if row.vip { "VIP " } else { "    " }, look.vip),
+        Span::styled(format!("{:>3} ", age(row.received, app.now)), look.muted),
+        Span::styled(format!("{} ", fit(look, row.channel.as_str(), channel)), look.muted),
+        Span::styled(format!("{} ", fit(look, &screen::line(&row.from), from)), look.text),
+        Span::styled(count, look.muted),
+        Span::styled(subject, weight),
+        Span::styled(preview, look.muted),
+        Span::styled(tags, look.key),
+    ])
+}
+
+/// Labels, whose it is, notes: what operators have said of it.
+pub(super) fn tags(row: &ConversationRow) -> String {
+    let labels = row.labels.iter().map(|label| format!(" #{label}"));
+    let assignee = row.assignee.iter().map(|who| format!(" @{who}"));
+    let notes = (row.notes > 0).then(|| format!(" {} {}", row.notes, if row.notes == 1 { "note" } else { "notes" }));
+    labels.chain(assignee).chain(notes).collect()
+}

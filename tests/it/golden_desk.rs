@@ -1,0 +1,140 @@
+//! Golden screens of what operators do with conversations, and what their keys ask of the engine.
+
+use aurora::model::{Act, Acted, ConversationPage, Entry, Item, Note, Snooze};
+use aurora::protocol::{Reply, Request};
+use aurora::tui::{Cmd, ColourMode, DeskPurpose, Msg, Purpose};
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+
+use crate::golden::{Stage, at, conversations, snapshot};
+
+const SIZES: [(u16, u16); 3] = [(80, 24), (120, 40), (60, 18)];
+
+fn shots(name: &str, stage: impl Fn((u16, u16)) -> Stage) {
+    for size in SIZES {
+        insta::assert_snapshot!(format!("{name}_{}x{}", size.0, size.1), stage(size).draw().backend());
+    }
+}
+
+fn inbox(size: (u16, u16), keys: &str) -> Stage {
+    Stage::new(size, ColourMode::Sixteen, false).keys("3").keys(keys)
+}
+
+/// What the only act among `commands` is and what it is about.
+fn asked(commands: &[Cmd]) -> (Act, Vec<Item>) {
+    let acts: Vec<_> = commands
+        .iter()
+        .filter_map(|command| match command {
+            Cmd::Ask(_, Request::Act { on, act, .. }) => Some((act.clone(), on.clone())),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(acts.len(), 1, "{commands:?}");
+    acts.into_iter().next().expect("an act")
+}
+
+fn later(stage: &mut Stage, code: KeyCode) -> Vec<Cmd> {
+    stage.app.update(Msg::Key(KeyEvent::new(code, KeyModifiers::NONE)), at(1))
+}
+
+#[test]
+fn one_is_taken_at_once_and_can_be_undone_for_ten_seconds() {
+    let mut stage = inbox((80, 24), "j");
+    let commands = stage.key(KeyCode::Char('a'));
+    let (act, on) = asked(&commands);
+    assert_eq!((act, on), (Act::Ack, vec![conversations()[1].id.into()]));
+    let Cmd::Ask(purpose @ Purpose::Desk(DeskPurpose::Act(id, _)), _) = commands[0].clone() else {
+        panic!("{commands:?}")
+    };
+    let acted = Acted { id, changed: 1, unknown: 0, full: 0, more: false };
+    stage.app.update(Msg::Reply(purpose, Ok(Reply::Acted(acted))), at(0));
+    let text = |stage: &Stage| stage.draw().backend().to_string();
+    assert!(text(&stage).contains("1 taken   u undoes it"), "{}", text(&stage));
+    stage.key(KeyCode::Char('k'));
+    assert!(text(&stage).contains("u undoes it"), "a key does not take the offer away");
+    assert_eq!(stage.app.wakes_at(), Some(at(10)));
+    stage.app.update(Msg::Tick, at(10));
+    assert!(!text(&stage).contains("undoes"), "ten seconds do");
+    assert!(stage.app.update(Msg::Key(KeyEvent::new(KeyCode::Char('u'), KeyModifiers::NONE)), at(11)).is_empty());
+}
+
+#[test]
+fn many_are_shown_before_anything_is_done_to_them() {
+    shots("bulk", |size| inbox(size, "*a"));
+    let mut stage = inbox((80, 24), " j a");
+    assert_eq!(stage.key(KeyCode::Char('y')), [], "a key of the first moment was meant for the list");
+    assert_eq!(later(&mut stage, KeyCode::Enter), [], "enter does not do it");
+    let (act, on) = asked(&later(&mut stage, KeyCode::Char('y')));
+    let rows = conversations();
+    assert_eq!((act, on), (Act::Ack, vec![rows[0].id.into(), rows[2].id.into()]));
+    let mut stage = inbox((80, 24), "vjjz");
+    assert!(stage.draw().backend().to_string().contains("3 picked"));
+    stage.key(KeyCode::Enter);
+    assert!(stage.draw().backend().to_string().contains("Do this?"));
+    assert_eq!(later(&mut stage, KeyCode::Esc), []);
+    let (act, on) = asked(&{
+        later(&mut stage, KeyCode::Esc);
+        later(&mut stage, KeyCode::Char('a'))
+    });
+    assert_eq!((act, on.len()), (Act::Ack, 1), "nothing is picked any more");
+}
+
+#[test]
+fn a_snooze_is_chosen_or_typed() {
+    shots("snooze", |size| inbox(size, "z"));
+    let mut stage = inbox((80, 24), "zuntil a");
+    let (act, _) = asked(&stage.key(KeyCode::Enter));
+    assert_eq!(act, Act::Snooze(Snooze::Reply));
+    let mut stage = inbox((80, 24), "z2h");
+    let (act, _) = asked(&stage.key(KeyCode::Enter));
+    assert_eq!(act, Act::Snooze(Snooze::Until(at(7_200))));
+    let stage = inbox((80, 24), "znever\r");
+    assert!(stage.draw().backend().to_string().contains("\"never\" is no time"));
+}
+
+#[test]
+fn a_note_has_lines_and_is_not_lost_by_one_key() {
+    let mut stage = inbox((80, 24), "iCalled Ann,");
+    stage.key(KeyCode::Enter);
+    let mut stage = stage.keys("she waits.");
+    assert!(stage.key(KeyCode::Esc).is_empty());
+    insta::assert_snapshot!("note_80x24", stage.draw().backend());
+    let key = KeyEvent::new(KeyCode::Char('s'), KeyModifiers::CONTROL);
+    let (act, on) = asked(&stage.app.update(Msg::Key(key), at(1)));
+    assert_eq!((act, on), (Act::Note("Called Ann,\nshe waits.".into()), vec![conversations()[0].id.into()]));
+}
+
+#[test]
+fn a_conversation_shows_its_notes_and_earlier_messages() {
+    let page = || {
+        let mut row = conversations()[0].clone();
+        row.messages = 2;
+        let mut earlier = snapshot().inbox[0].clone();
+        earlier.id = snapshot().inbox[4].id;
+        earlier.subject = "I ordered something".into();
+        earlier.preview = "Order 4711, when does it come?".into();
+        let newest = snapshot().inbox[0].clone();
+        let note = Note { n: 1, at: at(-30), who: "anna".into(), text: "Called her, she waits.".into() };
+        let message = |row: &aurora::model::MessageRow, text: &str| Entry::Message {
+            row: Box::new(row.clone()),
+            text: text.into(),
+            cut: false,
+        };
+        let entries = vec![
+            message(&earlier, "Order 4711, when does it come?\nIt is urgent."),
+            message(&newest, "Hello"),
+            Entry::Note(note),
+        ];
+        ConversationPage { row, entries, older: None }
+    };
+    let opened = |size, keys: &str| {
+        let mut stage = inbox(size, "").open();
+        let id = conversations()[0].id;
+        let reply = Reply::Conversation(Some(Box::new(page())));
+        stage.app.update(Msg::Reply(Purpose::Conversation(id), Ok(reply)), at(0));
+        stage.keys(keys)
+    };
+    shots("conversation", |size| opened(size, "x"));
+    assert!(!opened((80, 24), "").draw().backend().to_string().contains("It is urgent."), "one line of each at first");
+    let (act, on) = asked(&opened((80, 24), "").key(KeyCode::Char('a')));
+    assert_eq!((act, on), (Act::Ack, vec![conversations()[0].id.into()]), "the whole conversation is taken");
+}
