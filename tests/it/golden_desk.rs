@@ -138,3 +138,10 @@ fn a_conversation_shows_its_notes_and_earlier_messages() {
     let (act, on) = asked(&opened((80, 24), "").key(KeyCode::Char('a')));
     assert_eq!((act, on), (Act::Ack, vec![conversations()[0].id.into()]), "the whole conversation is taken");
 }
+
+#[test]
+fn a_query_that_cannot_be_read_says_where() {
+    let stage = inbox((80, 24), "/late label:");
+    let text = stage.draw().backend().to_string();
+    assert!(text.contains("column 6"), "{text}");
+}

@@ -7,7 +7,7 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Paragraph;
 
-use crate::model::Item;
+use crate::model::{InboxFilter, Item};
 use crate::protocol::Link;
 use crate::screen;
 
@@ -30,8 +30,10 @@ pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
     let rows = heading(title(app), frame, area);
     let messages = &app.inbox.list;
     if messages.rows().is_empty() {
+        let wrong = app.inbox.search.as_ref().and_then(|search| mistake(search.query()));
         let text = match &app.inbox.search {
             Some(search) if search.query().trim().is_empty() => "type words; the last may be unfinished",
+            Some(_) if wrong.is_some() => wrong.as_deref().unwrap_or_default(),
             Some(_) => "no message holds all these words",
             None if messages.is_waiting() => "reading",
             None if messages.has_newer() => "not read: g asks again",
@@ -67,6 +69,11 @@ pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
         };
         app.region(Rect { y, height: 1, ..rows }, hit);
     }
+}
+
+/// Why a query cannot be read, and at which column.
+fn mistake(query: &str) -> Option<String> {
+    query.parse::<InboxFilter>().err().map(|error| screen::line(&error.to_string()))
 }
 
 /// A line of the list.
