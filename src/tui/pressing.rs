@@ -144,6 +144,9 @@ mod tests {
             "left" => KeyCode::Left,
             "right" => KeyCode::Right,
             "space" => KeyCode::Char(' '),
+            function if function.len() > 1 && function.starts_with('f') => {
+                KeyCode::F(function[1..].parse().expect("a number"))
+            }
             c => KeyCode::Char(c.chars().next().expect("a character")),
         };
         let event = KeyEvent::new(code, modifiers);
