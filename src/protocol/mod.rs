@@ -16,7 +16,7 @@ mod verbs;
 pub use config_status::{ConfigFault, ConfigStatus};
 pub use figures::{CheckFigures, Figures, LookFigures, Overall, StoreFigures};
 pub use frame::{CODEC_MAX, FromEngine, ToEngine, VERSION};
-pub use problems::{Problem, Severity, severity};
+pub use problems::{Problem, Severity, Trouble, severity};
 pub use reply::{Bytes, FullEvent, Refusal, Reply};
 pub use request::{ClientId, Request, RequestId};
 pub use snapshot::{Link, Notice, Snapshot, Update};

@@ -45,17 +45,27 @@ pub struct Problem {
     pub next: String,
 }
 
-/// A problem, what it is about, and since when it is one.
-pub(super) struct Trouble {
+/// A problem, what it is about, since when it is one, and how often.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trouble {
+    /// What it is about.
     pub need: Need,
+    /// Since when.
     pub since: Timestamp,
+    /// How often it happened, where that is counted.
+    pub count: Option<u64>,
+    /// The problem.
     pub problem: Problem,
 }
 
 impl Trouble {
     fn new(need: Need, since: Timestamp, severity: Severity, what: String, next: impl Into<String>) -> Self {
         let problem = Problem { about: need.to_string(), severity, what, next: next.into() };
-        Self { need, since, problem }
+        Self { need, since, count: None, problem }
+    }
+
+    fn often(self, count: u64) -> Self {
+        Self { count: (count > 0).then_some(count), ..self }
     }
 }
 
@@ -66,13 +76,12 @@ impl Snapshot {
     /// What is wrong at `now`, worst first.
     #[must_use]
     pub fn problems(&self, now: Timestamp) -> Vec<Problem> {
-        let mut problems: Vec<Problem> = self.troubles(now).into_iter().map(|trouble| trouble.problem).collect();
-        problems.sort_by_key(|problem| std::cmp::Reverse(problem.severity));
-        problems
+        self.troubles(now).into_iter().map(|trouble| trouble.problem).collect()
     }
 
-    /// The same in no order, with what each is about.
-    pub(super) fn troubles(&self, now: Timestamp) -> Vec<Trouble> {
+    /// The same, with what each is about.
+    #[must_use]
+    pub fn troubles(&self, now: Timestamp) -> Vec<Trouble> {
         let mut troubles = Vec::new();
         for task in &self.tasks {
             let need = || Need::Task(task.name.clone());
@@ -80,7 +89,8 @@ impl Snapshot {
                 let cause = task.last_error.as_deref().unwrap_or("it ended");
                 let what = format!("{} is not running: {cause}", task.name);
                 let next = "it is tried again by itself; `aurora task restart` tries now";
-                troubles.push(Trouble::new(need(), task.since, Severity::Crit, what, next));
+                let trouble = Trouble::new(need(), task.since, Severity::Crit, what, next);
+                troubles.push(trouble.often(task.restarts));
             }
             if let Some(trouble) = &task.trouble {
                 let next = "it goes on as before; this ends by itself when the cause is gone";
@@ -120,15 +130,17 @@ impl Snapshot {
             let newest = self.events.iter().filter(|event| event.state == EventState::Dead).map(|event| event.received);
             let newest = newest.max();
             let fresh = newest.is_some_and(|newest| now.duration_since(newest) <= SignedDuration::from_hours(24));
-            troubles.push(Trouble::new(
+            let trouble = Trouble::new(
                 Need::DeadLetters,
                 newest.unwrap_or(self.started),
                 if fresh { Severity::Warn } else { Severity::Info },
                 format!("dead letters, verified and kept but not understood: {}", self.dead_letters),
                 "aurora events list --dead",
-            ));
+            );
+            troubles.push(trouble.often(self.dead_letters));
         }
         troubles.extend(self.refused(now));
+        troubles.sort_by_key(|trouble| std::cmp::Reverse(trouble.problem.severity));
         troubles
     }
 
@@ -150,7 +162,7 @@ impl Snapshot {
             let channel = sum.channel.as_deref().unwrap_or("no channel");
             let what = format!("{} refused on {channel} ({}), last {}", sum.count, sum.reason, age(sum.last, now));
             let need = Need::Refused(sum.channel, sum.reason);
-            Trouble::new(need, sum.first, severity, what, "see Activity, refusals")
+            Trouble::new(need, sum.first, severity, what, "see Activity, refusals").often(sum.count)
         };
         sums.into_iter().map(trouble).collect()
     }

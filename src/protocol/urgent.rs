@@ -93,7 +93,7 @@ impl Snapshot {
 }
 
 impl From<Trouble> for Urgent {
-    fn from(Trouble { need, since, problem }: Trouble) -> Self {
+    fn from(Trouble { need, since, problem, .. }: Trouble) -> Self {
         Self { need, since, severity: problem.severity, reason: problem.what }
     }
 }

@@ -25,6 +25,10 @@ fn stays(action: Action) -> bool {
             | Action::NextTab
             | Action::PreviousTab
             | Action::Redraw
+            | Action::Problems
+            | Action::Utc
+            | Action::Zoom
+            | Action::Unzoom
             | Action::Themes
             | Action::Reload
             | Action::ToggleMouse
@@ -67,6 +71,7 @@ impl App {
                 self.overlay = Some(Overlay::Palette(Box::new(Palette::new(&self.keymap, &self.contexts()))));
                 Vec::new()
             }
+            Action::Problems | Action::Utc | Action::Zoom | Action::Unzoom => self.arrange(action),
             Action::Help => {
                 self.overlay = Some(Overlay::Help(Box::default()));
                 Vec::new()
@@ -151,6 +156,17 @@ impl App {
         Vec::new()
     }
 
+    /// What changes how much is shown, and how.
+    fn arrange(&mut self, action: Action) -> Vec<Cmd> {
+        match action {
+            Action::Problems => self.overlay = Some(Overlay::Problems(Box::default())),
+            Action::Utc => self.toggle_utc(),
+            Action::Unzoom => self.zoom_out(),
+            _ => return self.zoom_in(),
+        }
+        Vec::new()
+    }
+
     pub(super) fn go(&mut self, view: View) {
         if self.view != view {
             self.back.push(self.view);
@@ -227,7 +243,7 @@ impl App {
         vec![Cmd::Ask(Purpose::Open(id), Request::Message(id))]
     }
 
-    fn open(&mut self) -> Vec<Cmd> {
+    pub(super) fn open(&mut self) -> Vec<Cmd> {
         match self.view {
             View::Inbox => {
                 let row = self.inbox.target().map(|target| target.message);
@@ -265,9 +281,8 @@ impl App {
         let height = self.list_height();
         match self.view {
             View::Inbox => {
-                let size = self.size;
+                let body = view::message::body_area(self);
                 if let Some(open) = &mut self.inbox.open {
-                    let body = view::message::body_area(size);
                     let (len, page) = (open.last(body.height) + 1, usize::from(body.height));
                     open.scroll = moved(action, open.scroll, len, page).unwrap_or(open.scroll);
                     return Vec::new();
@@ -315,7 +330,7 @@ impl App {
         }
         let Some(snapshot) = &self.snapshot else { return };
         let shown = self.health.shown(&snapshot.checks);
-        let height = height.saturating_sub(usize::from(view::health::DETAIL));
+        let height = height.saturating_sub(view::health::below(self).into());
         if let Some(to) = moved(action, self.health.index(&shown), shown.len(), height) {
             self.health.select(&shown, to);
         }

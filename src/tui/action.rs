@@ -107,9 +107,13 @@ actions! {
     PreviousUrgent = "previous_urgent", "back to what needed somebody before", "";
     Search = "search", "search messages", "search";
     Palette = "palette", "palette: everything by name", "palette";
+    Problems = "problems", "all that is wrong, in full, and what to do", "";
     Help = "help", "help: what keys do now", "help";
     Back = "back", "back", "back";
     Quit = "quit", "quit", "quit";
+    Utc = "utc", "times in UTC, or in the zone here", "";
+    Zoom = "zoom", "zoom: one part of what is shown, larger", "";
+    Unzoom = "unzoom", "zoom out: all parts of what is shown", "";
     Suspend = "suspend", "suspend to the shell", "";
     Redraw = "redraw", "draw the screen again", "";
     Themes = "themes", "themes: choose how the screen looks", "";

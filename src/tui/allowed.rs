@@ -59,11 +59,15 @@ impl App {
             Action::Down | Action::Up | Action::PageDown | Action::PageUp | Action::First | Action::Last => {
                 (self.view == View::Overview).then(|| "nothing here can be moved through".to_owned())
             }
+            Action::Utc => self.is_utc_anyway().then(|| "this machine's own time is UTC".to_owned()),
+            Action::Zoom => self.no_zoom(),
+            Action::Unzoom => self.no_unzoom(),
             Action::PreviousUrgent => (!self.was_urgent()).then(|| "nothing came before in this round".to_owned()),
             Action::Next
             | Action::Search
             | Action::Palette
             | Action::Help
+            | Action::Problems
             | Action::Quit
             | Action::Suspend
             | Action::Redraw

@@ -19,6 +19,7 @@ use super::background::Background;
 use super::bulk::Bulk;
 use super::desk::{DeskPurpose, Undoable};
 use super::dialog::Dialog;
+use super::drawer::Drawer;
 use super::health::Health;
 use super::help::Help;
 use super::inbox::Inbox;
@@ -38,6 +39,8 @@ use super::themes::{Offer, ThemeStep};
 use super::urgent::Round;
 use super::view;
 use super::window::Placed;
+use super::zone::Zone;
+use super::zoom::Zoom;
 
 /// Messages of a conversation that are shown with the open one.
 const CONVERSATION: usize = 50;
@@ -137,6 +140,7 @@ pub enum Quit {
 pub(super) enum Overlay {
     Help(Box<Help>),
     Palette(Box<Palette>),
+    Problems(Box<Drawer>),
     Themes(Box<ThemePicker>),
     Quit,
     Dialog(Box<Dialog>),
@@ -161,6 +165,8 @@ pub struct App {
     /// A chord that was begun.
     pub(super) pending: Option<Pending>,
     pub(super) size: (u16, u16),
+    pub(super) zone: Zone,
+    pub(super) zoom: Zoom,
     pub(super) now: Timestamp,
     pub(super) link: Link,
     pub(super) read_only: bool,
@@ -203,6 +209,8 @@ impl App {
             own_keys: false,
             pending: None,
             size,
+            zone: Zone::default(),
+            zoom: Zoom::default(),
             now,
             link,
             read_only,
@@ -245,8 +253,8 @@ impl App {
         let commands = self.take(msg);
         self.inbox.list.looked_at(self.view == View::Inbox);
         self.activity.height = self.list_height();
+        let body = view::message::body_area(self);
         if let Some(open) = &mut self.inbox.open {
-            let body = view::message::body_area(self.size);
             open.wrap((body.width, body.height));
         }
         commands
@@ -312,6 +320,14 @@ impl App {
             _ => &[],
         };
         [inner, &[Context::Global]].concat()
+    }
+
+    /// Since when nothing new can come, so that what is shown is at least as old.
+    pub(super) fn stale_since(&self) -> Option<Timestamp> {
+        match &self.link {
+            Link::Reconnecting { since, .. } => Some(self.heard.min(*since)),
+            _ => None,
+        }
     }
 
     /// Rows a list has on this screen: header, title and footer take one each.
@@ -527,6 +543,7 @@ impl App {
             Some(Overlay::Quit) => self.key_in_quit(key),
             Some(Overlay::Help(help)) => self.key_in_help(key, help),
             Some(Overlay::Palette(palette)) => self.key_in_palette(key, palette),
+            Some(Overlay::Problems(drawer)) => self.key_in_drawer(key, drawer),
             Some(Overlay::Themes(picker)) => self.key_in_themes(key, picker),
             Some(Overlay::Dialog(dialog)) => self.key_in_dialog(key, dialog),
             Some(Overlay::Bulk(bulk)) => self.key_in_bulk(key, bulk),

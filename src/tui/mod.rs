@@ -3,7 +3,7 @@
 //! ```text
 //! ┌ header: the views ─────────────────────────────┐   view::header
 //! │ body: the view that is open                    │   view::{overview, channels, inbox, message, activity}
-//! │   ┌ overlay: help, palette or quit ┐           │   view::{help, palette, quit}
+//! │   ┌ overlay: help, palette, problems... ┐      │   view::{help, palette, drawer, quit}
 //! └ footer: the line, the node, what keys do now ──┘   view::footer
 //! ```
 //!
@@ -20,6 +20,7 @@ mod bulk;
 mod degrade;
 mod desk;
 mod dialog;
+mod drawer;
 mod encode;
 mod headless;
 mod health;
@@ -33,6 +34,8 @@ mod list;
 mod listed;
 mod meter;
 mod mouse;
+#[cfg(test)]
+mod move_tests;
 mod note;
 mod opened;
 mod output;
@@ -59,6 +62,8 @@ mod urgency;
 mod urgent;
 mod view;
 mod window;
+mod zone;
+mod zoom;
 
 pub use action::{Action, View};
 pub use app::{App, Cmd, Msg, Purpose, Quit};

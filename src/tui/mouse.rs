@@ -117,11 +117,13 @@ impl App {
     /// Selects a row of the list that is on top; answers whether another one was selected before.
     pub(super) fn select_row(&mut self, index: usize) -> bool {
         let select = |selected: &mut usize| std::mem::replace(selected, index) != index;
+        let troubles = self.troubles();
         if let Some(overlay) = &mut self.overlay {
             return match overlay {
                 Overlay::Palette(palette) => select(&mut palette.selected),
                 Overlay::Help(help) => select(&mut help.selected),
                 Overlay::Dialog(dialog) => select(&mut dialog.selected),
+                Overlay::Problems(drawer) => drawer.select(&troubles, index),
                 Overlay::Themes(_) | Overlay::Quit | Overlay::Bulk(_) | Overlay::Note(_) => false,
             };
         }

@@ -163,6 +163,7 @@ pub async fn run(
 fn begin(client: &Client, themes: &Themes, keys: Option<&KeyMap>, size: (u16, u16)) -> App {
     let now = Timestamp::now();
     let mut app = App::new(themes.plain(), size, client.link(), client.is_read_only(), now);
+    app.set_zone(jiff::tz::TimeZone::system());
     if let Some(keys) = keys {
         app.set_keys(keys);
     }

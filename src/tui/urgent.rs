@@ -138,7 +138,7 @@ impl App {
     }
 
     /// Goes to where a person sees what `need` is about.
-    fn look_at(&mut self, need: Need) -> Vec<Cmd> {
+    pub(super) fn look_at(&mut self, need: Need) -> Vec<Cmd> {
         match need {
             Need::Message(id) => {
                 self.go(View::Inbox);

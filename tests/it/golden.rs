@@ -269,7 +269,9 @@ fn overview() {
 
 #[test]
 fn where_little_fits_what_matters_is_left() {
-    for (size, keys) in [((60, 18), ""), ((40, 10), ""), ((40, 10), "3"), ((39, 9), ""), ((12, 2), ""), ((1, 1), "")] {
+    for (size, keys) in
+        [((60, 18), ""), ((40, 10), ""), ((40, 10), "3"), ((60, 18), "3"), ((39, 9), ""), ((12, 2), ""), ((1, 1), "")]
+    {
         let stage = Stage::new(size, ColourMode::Sixteen, false).keys(keys);
         let view = if keys.is_empty() { "overview" } else { "inbox" };
         insta::assert_snapshot!(format!("little_{view}_{}x{}", size.0, size.1), stage.draw().backend());
@@ -279,6 +281,52 @@ fn where_little_fits_what_matters_is_left() {
 #[test]
 fn channels() {
     shot("channels", "2j", false);
+}
+
+#[test]
+fn everything_that_is_wrong_in_full() {
+    for size in [(80, 24), (120, 40), (60, 18)] {
+        let stage = Stage::new(size, ColourMode::Sixteen, false).keys("Ej");
+        insta::assert_snapshot!(format!("problems_{}x{}", size.0, size.1), stage.draw().backend());
+    }
+}
+
+#[test]
+fn a_broken_line_makes_every_view_grey_and_says_how_old_it_is() {
+    let link = Link::Reconnecting { since: at(-130), tries: 3, why: "connection reset".into() };
+    for keys in ["1", "2", "3", "5", "8", "E"] {
+        let mut stage = Stage::new((80, 24), ColourMode::Sixteen, false);
+        let before = stage.draw().backend().buffer().clone();
+        stage.app.update(Msg::Update(Update::Link(link.clone())), at(0));
+        let stage = stage.keys(keys);
+        let drawn = stage.draw();
+        let text = drawn.backend().to_string();
+        assert_eq!(text.matches("data 2m old").count(), 2, "in the title and in the footer after {keys}:\n{text}");
+        if keys == "1" {
+            insta::assert_snapshot!("stale_80x24", drawn.backend());
+            let coloured = |buffer: &ratatui::buffer::Buffer| {
+                let body = &buffer.content()[80 * 2..80 * 23];
+                let seen = body.iter().filter(|cell| cell.symbol() != " ");
+                seen.map(|cell| cell.fg).collect::<std::collections::HashSet<_>>().len()
+            };
+            assert!(coloured(&before) > 3);
+            assert_eq!(coloured(drawn.backend().buffer()), 1, "all of it is grey");
+        }
+    }
+}
+
+#[test]
+fn wide_terminals_have_their_room_used_and_small_ones_zoom() {
+    for keys in ["1", "5"] {
+        let view = if keys == "1" { "overview" } else { "health" };
+        let stage = Stage::new((200, 60), ColourMode::Sixteen, false).keys(keys);
+        insta::assert_snapshot!(format!("{view}_200x60"), stage.draw().backend());
+    }
+    let stage = Stage::new((60, 18), ColourMode::Sixteen, false).keys("5");
+    insta::assert_snapshot!("health_60x18", stage.draw().backend());
+    insta::assert_snapshot!("health_zoomed_60x18", stage.keys("+").draw().backend());
+    let stage = Stage::new((120, 40), ColourMode::Sixteen, false).keys("3").open().keys("+");
+    insta::assert_snapshot!("message_zoomed_120x40", stage.draw().backend());
 }
 
 #[test]

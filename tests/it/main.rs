@@ -42,6 +42,7 @@ mod resume;
 mod schemathesis;
 mod seeds;
 mod signers;
+mod sizes;
 mod ssh;
 mod themes;
 mod tls;

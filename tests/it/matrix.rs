@@ -160,5 +160,6 @@ views! {
     tasks: "8\t\t",
     help: "3?",
     palette: ":health",
+    problems: "Ej",
     quit: "Q",
 }

@@ -12,10 +12,13 @@ use super::super::action::Action;
 use super::super::activity::{Activity, ActivityTab};
 use super::super::app::App;
 use super::super::tail::{Row, Tail, Told};
+use super::super::zone;
 use super::parts::{fit, heading, list, tab_regions};
 
 /// From this width on, what belongs to the list is said in whole sentences.
 const WIDE: u16 = 80;
+/// From this width on, log lines have their time beside their age.
+const WITH_CLOCK: usize = 100;
 
 pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
     if area.width >= WIDE || app.activity.find.is_none() {
@@ -149,9 +152,11 @@ fn task(app: &App, task: &TaskStatus, width: usize) -> Line<'static> {
 
 fn log(app: &App, line: &LogLine, width: usize) -> Line<'static> {
     let look = &app.look;
+    let clock = if width >= WITH_CLOCK { format!("{} ", zone::clock(line.at, app.zone())) } else { String::new() };
+    let room = width.saturating_sub(13 + clock.len());
     Line::from(vec![
-        Span::styled(format!("{:>4} ", age(line.at, app.now)), look.muted),
+        Span::styled(format!("{:>4} {clock}", age(line.at, app.now)), look.muted),
         Span::styled(format!("{} {:5} ", look.sign(&line.level), line.level.as_str()), look.log(line.level)),
-        Span::styled(fit(look, &screen::line(&line.text), width.saturating_sub(13)), look.text),
+        Span::styled(fit(look, &screen::line(&line.text), room), look.text),
     ])
 }

@@ -10,6 +10,7 @@ use crate::screen;
 
 use super::super::action::Action;
 use super::super::app::App;
+use super::super::mouse::Hit;
 use super::parts::{fit, framed, heading};
 
 /// Rows and least columns of a panel.
@@ -31,16 +32,16 @@ pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
     for (index, channel) in channels.iter().enumerate().skip(first).take(columns * rows) {
         let (row, column) = ((index - first) / columns, (index - first) % columns);
         let cells = Layout::horizontal(vec![Constraint::Fill(1); columns]).split(grid[row]);
+        app.region(cells[column], Hit::Row(index));
         panel(app, channel, index == app.channel, frame, cells[column]);
     }
 }
 
 fn panel(app: &App, channel: &ChannelPanel, selected: bool, frame: &mut Frame<'_>, area: Rect) {
     let look = &app.look;
-    let mut block = framed(look, &format!("{} ({})", channel.id, channel.provider));
-    if selected {
-        block = block.border_style(look.key).title_bottom(Span::styled(" selected ", look.selected));
-    }
+    // Only the title shows the selection: a frame in another colour would be sent again at every move.
+    let title = if selected { look.selected } else { look.title };
+    let block = framed(look, &format!("{} ({})", channel.id, channel.provider), title);
     let inside = block.inner(area);
     frame.render_widget(block, area);
     let width = usize::from(inside.width);

@@ -14,6 +14,7 @@ use super::super::action::Action;
 use super::super::app::App;
 use super::super::health::OpenCheck;
 use super::super::styles::Look;
+use super::super::zone;
 use super::health::{percent, state_word, strip};
 use super::parts::{fit, heading};
 
@@ -47,7 +48,7 @@ pub(in super::super) fn lines(
     let Some(check) = check else {
         return vec![Line::styled("This check is no longer configured.", look.muted)];
     };
-    let mut lines = summary(app, check, width);
+    let mut lines = summary(app, check, width, true, BAR);
     lines.push(Line::default());
     match &open.history {
         None => lines.push(Line::styled("its past is on its way", look.muted)),
@@ -56,8 +57,15 @@ pub(in super::super) fn lines(
     lines
 }
 
-/// What is said of a check below the list: state, cause, phases, strip.
-pub(super) fn summary(app: &App, check: &CheckPanel, width: usize) -> Vec<Line<'static>> {
+/// What is said of a check beside or below the list: state, cause, phases, a bar of `columns`,
+/// and its strip unless that is drawn already.
+pub(super) fn summary(
+    app: &App,
+    check: &CheckPanel,
+    width: usize,
+    with_strip: bool,
+    columns: u128,
+) -> Vec<Line<'static>> {
     let look = &app.look;
     let about = format!("{} {}, every {}", check.kind, screen::line(&check.target), short_duration(check.interval));
     let soft = check.soft.map(|soft| format!("; {} of {} say {}", soft.count, soft.of, soft.state.as_str()));
@@ -86,7 +94,7 @@ pub(super) fn summary(app: &App, check: &CheckPanel, width: usize) -> Vec<Line<'
     let step = format!("each {}", short_duration(check.strip.step));
     let label = |text: &str| Span::styled(format!("{text:LABEL$}"), look.muted);
     let room = width.saturating_sub(LABEL);
-    vec![
+    let mut lines = vec![
         Line::from(vec![
             Span::styled(format!("{} ", fit(look, check.id.as_str(), check.id.as_str().len().min(24))), look.title),
             Span::styled(fit(look, &about, width.saturating_sub(25)), look.muted),
@@ -99,11 +107,14 @@ pub(super) fn summary(app: &App, check: &CheckPanel, width: usize) -> Vec<Line<'
             label("cause"),
             Span::styled(fit(look, cause.as_deref().unwrap_or(without_cause), room), look.text),
         ]),
-        Line::from([vec![label("time")], bar(look, check)].concat()),
+        Line::from([vec![label("time")], bar(look, check, columns)].concat()),
         Line::from(vec![label(""), Span::styled(fit(look, &phases(check), room), look.muted)]),
         Line::from(vec![label("24 hours"), Span::styled(fit(look, &figures, room), look.text)]),
-        Line::from([vec![label(&step)], strip(look, check, room)].concat()),
-    ]
+    ];
+    if with_strip {
+        lines.push(Line::from([vec![label(&step)], strip(look, check, room)].concat()));
+    }
+    lines
 }
 
 fn phase_name(phase: Phase) -> (&'static str, &'static str) {
@@ -117,7 +128,7 @@ fn phase_name(phase: Phase) -> (&'static str, &'static str) {
 }
 
 /// The whole time and a bar of letters, each as long as its share.
-fn bar(look: &Look, check: &CheckPanel) -> Vec<Span<'static>> {
+fn bar(look: &Look, check: &CheckPanel, columns: u128) -> Vec<Span<'static>> {
     let Some(latency) = check.latency else { return vec![Span::styled("-", look.muted)] };
     let all: u128 = check.phases.iter().map(|(_, took)| took.as_micros()).sum();
     let mut drawn = String::new();
@@ -125,7 +136,7 @@ fn bar(look: &Look, check: &CheckPanel) -> Vec<Span<'static>> {
     for (phase, took) in &check.phases {
         past += took.as_micros();
         // What lies before is rounded, not each share, so that the whole bar has its length.
-        while all > 0 && drawn.len() as u128 * all * 2 + all <= past * BAR * 2 {
+        while all > 0 && drawn.len() as u128 * all * 2 + all <= past * columns * 2 {
             drawn.push_str(phase_name(*phase).0);
         }
     }
@@ -143,13 +154,20 @@ fn past(app: &App, history: &CheckHistory, width: usize) -> Vec<Line<'static>> {
     let mut lines = vec![Line::styled(
         format!(
             "{:17} {:>8} {:>8} {:>8} {:>8} {:>6} {:>6} {:>6}",
-            "from (UTC)", "uptime", "p50", "p95", "p99", "ok", "warn", "crit"
+            format!("from ({})", zone::name(app.now, app.zone())),
+            "uptime",
+            "p50",
+            "p95",
+            "p99",
+            "ok",
+            "warn",
+            "crit"
         ),
         look.title,
     )];
     lines.push(slot("all", &history.total, look));
     for stretch in history.slots.iter().rev() {
-        lines.push(slot(&stretch.from.strftime("%F %H:%M").to_string(), stretch, look));
+        lines.push(slot(&zone::minute(stretch.from, app.zone()), stretch, look));
     }
     lines.push(Line::default());
     if history.failures.is_empty() {
@@ -181,7 +199,12 @@ fn slot(name: &str, slot: &HistorySlot, look: &Look) -> Line<'static> {
 fn in_full(app: &App, failure: &Failure, width: usize) -> Vec<Line<'static>> {
     let look = &app.look;
     let seen = &failure.observation;
-    let head = format!("{} UTC, after {}", seen.at.strftime("%F %T"), short_duration(seen.took));
+    let head = format!(
+        "{} ({}), after {}",
+        zone::moment(seen.at, app.zone()),
+        age(seen.at, app.now),
+        short_duration(seen.took)
+    );
     let cause = seen.cause.as_deref().map(screen::line).unwrap_or_default();
     let mut lines = vec![Line::styled(head, look.muted)];
     let mut tell = |indent: usize, text: &str, style| {

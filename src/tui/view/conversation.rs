@@ -9,6 +9,9 @@ use crate::screen;
 use super::super::app::App;
 use super::parts::fit;
 
+/// From this width on it is said how many messages a conversation has.
+const COUNTED: usize = 50;
+
 /// The line of a conversation; `picked` says whether it is picked for an act on many.
 pub(super) fn row(app: &App, row: &ConversationRow, picked: bool, width: usize) -> Line<'static> {
     let look = &app.look;
@@ -24,11 +27,19 @@ pub(super) fn row(app: &App, row: &ConversationRow, picked: bool, width: usize) 
     let (channel, from) = match width {
         100.. => (12, 20),
         70..100 => (9, 14),
-        _ => (6, 10),
+        61..70 => (6, 10),
+        // Half of the line is the subject's; there is no room for a channel, and then for a count.
+        COUNTED..61 => (0, width / 2 - 16),
+        _ => (0, (width / 2).saturating_sub(12)),
     };
+    let on = if channel > 0 { format!("{} ", fit(look, row.channel.as_str(), channel)) } else { String::new() };
     let weight = if row.unread > 0 { look.text.add_modifier(Modifier::BOLD) } else { look.text };
-    let count = if row.messages > 1 { format!("{:>3} ", row.messages.min(999)) } else { "    ".to_owned() };
-    let before = 11 + channel + 1 + from + 1 + 4;
+    let count = match row.messages {
+        _ if width < COUNTED => String::new(),
+        0..2 => "    ".to_owned(),
+        messages => format!("{:>3} ", messages.min(999)),
+    };
+    let before = 11 + screen::width(&on) + from + 1 + count.len();
     let tags = tags(row);
     let most = width.saturating_sub(before) / 3;
     let tags = if screen::width(&tags) > most { fit(look, &tags, most) } else { tags };
@@ -47,7 +58,7 @@ pub(super) fn row(app: &App, row: &ConversationRow, picked: bool, width: usize) 
         Span::styled(format!("{state} "), style),
         Span::styled(if row.vip { "VIP " } else { "    " }, look.vip),
         Span::styled(format!("{:>3} ", age(row.received, app.now)), look.muted),
-        Span::styled(format!("{} ", fit(look, row.channel.as_str(), channel)), look.muted),
+        Span::styled(on, look.muted),
         Span::styled(format!("{} ", fit(look, &screen::line(&row.from), from)), look.text),
         Span::styled(count, look.muted),
         Span::styled(subject, weight),

@@ -7,7 +7,6 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::Paragraph;
 
 use crate::config::Key;
-use crate::model::age;
 use crate::protocol::Link;
 use crate::screen;
 
@@ -16,6 +15,7 @@ use super::super::app::{App, Overlay};
 use super::super::keymap::{Valid, written};
 use super::super::status::coarse;
 use super::parts::fit;
+use super::stale;
 
 pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
     let look = &app.look;
@@ -68,9 +68,7 @@ fn link(app: &App) -> (String, Style) {
         Link::Embedded => ("engine here".to_owned(), look.ok),
         Link::Connected { rtt: None } => ("attached".to_owned(), look.ok),
         Link::Connected { rtt: Some(rtt) } => (format!("attached <{}ms", rtt.as_millis()), look.ok),
-        Link::Reconnecting { since, .. } => {
-            (format!("RECONNECTING, data {} old", age(app.heard.min(*since), app.now)), look.crit)
-        }
+        Link::Reconnecting { .. } => (format!("RECONNECTING, {}", stale::told(app).unwrap_or_default()), look.crit),
     }
 }
 
@@ -94,6 +92,9 @@ fn inner_hints(app: &App) -> Option<Vec<(String, &'static str)>> {
     match &app.overlay {
         Some(Overlay::Palette(_) | Overlay::Help(_)) => {
             return Some(named(&[("enter", "do it"), ("up down", "choose"), ("esc", "close")]));
+        }
+        Some(Overlay::Problems(_)) => {
+            return Some(named(&[("enter", "go there"), ("j k", "choose"), ("esc", "close")]));
         }
         Some(Overlay::Themes(_)) => return Some(named(&[("j k", "look"), ("enter", "keep"), ("esc", "as before")])),
         Some(Overlay::Dialog(_)) => {

@@ -14,10 +14,23 @@ use crate::screen;
 use super::super::app::App;
 use super::super::styles::Look;
 use super::check;
-use super::parts::{fit, heading, list};
+use super::parts::{Row, fit, heading, list};
 
+/// Below this width a row has neither times nor uptime.
+const NARROW: u16 = 60;
+/// From this width on a row has room for a reason and a strip.
+const WITH_BOTH: u16 = 100;
+/// Columns of the bar of phases in the summary, which is drawn again at every move.
+const SHORT_BAR: u128 = 20;
 /// Rows of the selected check below the list.
-pub(in super::super) const DETAIL: u16 = 8;
+const DETAIL: u16 = 8;
+/// From this width on it stands beside the list, which then has this share of the width in percent.
+const BESIDE: (u16, u16) = (160, 55);
+
+/// Rows below the list on this screen.
+pub(in super::super) fn below(app: &App) -> u16 {
+    if app.checks_alone() || app.size.0 >= BESIDE.0 { 0 } else { DETAIL }
+}
 
 pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
     let look = &app.look;
@@ -31,11 +44,25 @@ pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
         let text = if checks.is_empty() { "no checks are configured" } else { "every check is ok" };
         return frame.render_widget(Paragraph::new(Span::styled(format!("  {text}"), look.muted)), area);
     }
-    let [above, below] = Layout::vertical([Constraint::Min(3), Constraint::Length(DETAIL)]).areas(area);
+    let (listed, told) = match below(app) {
+        _ if app.checks_alone() => (area, Rect::default()),
+        0 => {
+            let [left, _, right] =
+                Layout::horizontal([Constraint::Percentage(BESIDE.1), Constraint::Length(2), Constraint::Min(0)])
+                    .areas(area);
+            (left, right)
+        }
+        rows => {
+            let [above, below] = Layout::vertical([Constraint::Min(3), Constraint::Length(rows)]).areas(area);
+            (above, below)
+        }
+    };
     let selected = app.health.index(&shown);
-    list(app, &shown, selected, frame, above, |check, width| row(app, check, width));
+    list(app, &shown, selected, frame, listed, |check, width| row(app, check, width));
     if let Some(check) = shown.get(selected) {
-        frame.render_widget(Paragraph::new(check::summary(app, check, usize::from(below.width))), below);
+        let with_strip = !has_strip(check, usize::from(listed.width));
+        let lines = check::summary(app, check, usize::from(told.width), with_strip, SHORT_BAR);
+        frame.render_widget(Paragraph::new(lines), told);
     }
 }
 
@@ -59,29 +86,54 @@ fn title(app: &App, checks: &[CheckPanel], shown: usize) -> Line<'static> {
 }
 
 /// One check on one line: state, name, since when, time, uptime, and as much of its strip as there is room for.
-fn row(app: &App, check: &CheckPanel, width: usize) -> Line<'static> {
+pub(super) fn row(app: &App, check: &CheckPanel, width: usize) -> Row {
     let look = &app.look;
-    let name = if width >= 100 { 24 } else { 16 };
+    let narrow = width < usize::from(NARROW);
+    let name = match width {
+        100.. => 24,
+        _ if !narrow => 16,
+        _ => 10,
+    };
     let latency = check.latency.map_or_else(|| "-".to_owned(), short_duration);
     let uptime = check.uptime_24h.map_or_else(|| "-".to_owned(), percent);
-    let mut spans = vec![
+    // What is too old is grey as a whole; its age stands beside it.
+    let (text, muted) =
+        if check.state == CheckState::Stale { (look.stale, look.stale) } else { (look.text, look.muted) };
+    let line = Line::from(vec![
         Span::styled(format!("{} {:8} ", look.sign(check), state_word(check)), look.check(check.state)),
-        Span::styled(format!("{} ", fit(look, check.id.as_str(), name)), look.text),
-        Span::styled(format!("{:>4} ", age(check.since, app.now)), look.muted),
-        Span::styled(format!("{latency:>6} {uptime:>7}  "), look.text),
-    ];
-    let taken = 11 + name + 1 + 5 + 16;
-    let room = width.saturating_sub(taken);
-    if check.state == CheckState::Ok && check.soft.is_none() {
-        spans.extend(strip(look, check, room));
-    } else {
-        // The reason is worth more than the picture; the picture is below the list.
-        let soft = check.soft.map(|soft| format!("{} of {} {}: ", soft.count, soft.of, soft.state.as_str()));
-        let cause = check.cause.as_deref().map(screen::line).unwrap_or_default();
-        let text = format!("{}{cause}", soft.unwrap_or_default());
-        spans.push(Span::styled(fit(look, &text, room), look.text));
+        Span::styled(fit(look, check.id.as_str(), name), text),
+    ]);
+    let mut rest = vec![Span::styled(format!(" {:>4} ", age(check.since, app.now)), muted)];
+    let mut taken = 11 + name + 1 + 5;
+    if !narrow {
+        rest.push(Span::styled(format!("{latency:>6} {uptime:>7}  "), text));
+        taken += 16;
     }
-    Line::from(spans)
+    let mut room = width.saturating_sub(taken);
+    if let Some(reason) = reason(check) {
+        // The reason is worth more than the picture.
+        let share = if has_strip(check, width) { room / 2 } else { room };
+        rest.push(Span::styled(fit(look, &reason, share), text));
+        room -= share;
+    }
+    if has_strip(check, width) {
+        rest.extend(strip(look, check, room));
+    }
+    Row { line, rest }
+}
+
+/// Why a check is not ok, or not quite.
+fn reason(check: &CheckPanel) -> Option<String> {
+    if check.state == CheckState::Ok && check.soft.is_none() {
+        return None;
+    }
+    let soft = check.soft.map(|soft| format!("{} of {} {}: ", soft.count, soft.of, soft.state.as_str()));
+    Some(format!("{}{}", soft.unwrap_or_default(), check.cause.as_deref().map(screen::line).unwrap_or_default()))
+}
+
+/// Whether the row of a check has its strip at this width: there is room for it beside the reason, or no reason.
+fn has_strip(check: &CheckPanel, width: usize) -> bool {
+    width >= usize::from(WITH_BOTH) || width >= usize::from(NARROW) && reason(check).is_none()
 }
 
 pub(super) fn state_word(check: &CheckPanel) -> &'static str {

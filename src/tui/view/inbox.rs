@@ -20,7 +20,7 @@ use super::parts::{heading, list, message_row};
 use super::{conversation, message};
 
 pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
-    let (listed, opened) = message::split(area);
+    let (listed, opened) = message::split(app, area);
     match (&app.inbox.open, opened) {
         (Some(open), None) => return message::draw(app, open, frame, area),
         (Some(open), Some(beside)) => message::draw(app, open, frame, beside),

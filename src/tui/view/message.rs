@@ -5,10 +5,12 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Paragraph;
 
+use crate::model::age;
 use crate::screen;
 
 use super::super::app::App;
 use super::super::opened::{OpenMessage, Tab};
+use super::super::zone::moment;
 use super::parts::{fit, tab_regions};
 
 /// Rows above the body: subject, sender, state, tabs.
@@ -16,9 +18,14 @@ const HEAD: u16 = 4;
 /// From this width on, list and message stand side by side.
 const SIDE_BY_SIDE: u16 = 120;
 
-/// The list's part of `area`, and the message's when both fit.
-pub(super) fn split(area: Rect) -> (Rect, Option<Rect>) {
-    if area.width < SIDE_BY_SIDE {
+/// Whether list and message fit beside each other on a screen of `size`.
+pub(in crate::tui) fn fits_beside(size: (u16, u16)) -> bool {
+    size.0 >= SIDE_BY_SIDE
+}
+
+/// The list's part of `area`, and the message's when both fit and nobody wants the message alone.
+pub(super) fn split(app: &App, area: Rect) -> (Rect, Option<Rect>) {
+    if !fits_beside(app.size) || app.message_alone() {
         return (area, None);
     }
     let [list, _, message] =
@@ -26,10 +33,10 @@ pub(super) fn split(area: Rect) -> (Rect, Option<Rect>) {
     (list, Some(message))
 }
 
-/// Where the body of an open message is drawn on a screen of `size`.
-pub(in crate::tui) fn body_area(size: (u16, u16)) -> Rect {
-    let view = Rect::new(0, 1, size.0, size.1.saturating_sub(2));
-    let area = split(view).1.unwrap_or(view);
+/// Where the body of an open message is drawn.
+pub(in crate::tui) fn body_area(app: &App) -> Rect {
+    let view = Rect::new(0, 1, app.size.0, app.size.1.saturating_sub(2));
+    let area = split(app, view).1.unwrap_or(view);
     Rect { y: area.y + HEAD, height: area.height.saturating_sub(HEAD), ..area }
 }
 
@@ -45,9 +52,10 @@ pub(super) fn draw(app: &App, open: &OpenMessage, frame: &mut Frame<'_>, area: R
         (None, None) => "new".to_owned(),
     };
     let vip = if row.vip { "VIP " } else { "" };
-    let received = row.received.strftime("%Y-%m-%d %H:%M:%SZ");
+    let received = moment(row.received, app.zone());
+    let old = age(row.received, app.now);
+    let about = format!("{} ({})   {received}, {old}   ", row.channel, screen::line(&row.kind));
     let tags = open.row().map(super::conversation::tags).unwrap_or_default();
-    let about = format!("{} ({})   {received}   ", row.channel, screen::line(&row.kind));
     let mut tabs = Vec::new();
     for tab in Tab::ALL {
         tabs.push(Span::styled(format!(" {} ", tab.name()), if tab == open.tab { look.tab } else { look.muted }));

@@ -6,6 +6,7 @@ pub(super) mod check;
 mod conversation;
 mod counts;
 mod dialog;
+pub(super) mod drawer;
 mod footer;
 mod header;
 pub(super) mod health;
@@ -16,6 +17,7 @@ mod overview;
 mod palette;
 mod parts;
 mod quit;
+mod stale;
 mod themes;
 mod which;
 
@@ -44,10 +46,12 @@ pub(super) fn draw(app: &App, frame: &mut Frame<'_>) {
         View::Activity => activity::draw(app, frame, body),
         _ => overview::draw(app, frame, body),
     }
+    stale::draw(app, frame, body);
     match &app.overlay {
         None => {}
         Some(Overlay::Help(help)) => help::draw(app, help, frame, body),
         Some(Overlay::Palette(palette)) => palette::draw(app, palette, frame, body),
+        Some(Overlay::Problems(drawer)) => drawer::draw(app, drawer, frame, body),
         Some(Overlay::Themes(picker)) => themes::draw(app, picker, frame, body),
         Some(Overlay::Dialog(open)) => dialog::question(app, open, frame, body),
         Some(Overlay::Bulk(bulk)) => dialog::preview(app, bulk, frame, body),

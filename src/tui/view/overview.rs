@@ -6,21 +6,49 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::Paragraph;
 
 use crate::model::{ChannelPanel, ProviderKind, age};
-use crate::protocol::{Problem, Severity, Snapshot};
+use crate::protocol::{Severity, Snapshot, Trouble};
 use crate::screen;
 
+use super::super::action::Action;
 use super::super::app::App;
+use super::super::health::Health;
+use super::health;
 use super::parts::{fit, message_row, outside};
 
 /// Below these columns and rows there is room for two things only.
-const COMPACT: (u16, u16) = (60, 16);
+const COMPACT: (u16, u16) = (60, 18);
+/// From these widths on there are two and three columns.
+const TWO: u16 = 110;
+const THREE: u16 = 160;
 
 pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
     let Some(snapshot) = &app.snapshot else {
         return frame.render_widget(Paragraph::new(Span::styled("waiting for the engine", app.look.muted)), area);
     };
-    let problems = snapshot.problems(app.now);
-    if area.width >= 110 {
+    let problems = snapshot.troubles(app.now);
+    if area.width >= THREE {
+        let [left, _, middle, _, right] = Layout::horizontal([
+            Constraint::Percentage(45),
+            Constraint::Length(2),
+            Constraint::Percentage(30),
+            Constraint::Length(2),
+            Constraint::Min(0),
+        ])
+        .areas(area);
+        let mut lines = wrong(app, &problems, usize::from(left.width), 12);
+        lines.push(Line::default());
+        let room = usize::from(left.height).saturating_sub(lines.len() + 1);
+        lines.extend(needs(app, snapshot, usize::from(left.width), room));
+        frame.render_widget(Paragraph::new(lines), left);
+        let mut lines = channels(app, snapshot, usize::from(middle.width));
+        lines.push(Line::default());
+        let room = usize::from(middle.height).saturating_sub(lines.len() + 1);
+        lines.extend(checks(app, snapshot, usize::from(middle.width), room));
+        frame.render_widget(Paragraph::new(lines), middle);
+        let room = usize::from(right.height).saturating_sub(1);
+        return frame.render_widget(Paragraph::new(latest(app, snapshot, usize::from(right.width), room)), right);
+    }
+    if area.width >= TWO {
         let [left, _, right] =
             Layout::horizontal([Constraint::Percentage(60), Constraint::Length(2), Constraint::Min(0)]).areas(area);
         let mut lines = wrong(app, &problems, usize::from(left.width), 8);
@@ -30,7 +58,7 @@ pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
         frame.render_widget(Paragraph::new(lines), left);
         let mut lines = channels(app, snapshot, usize::from(right.width));
         lines.push(Line::default());
-        lines.extend(latest(app, snapshot, usize::from(right.width)));
+        lines.extend(latest(app, snapshot, usize::from(right.width), 12));
         return frame.render_widget(Paragraph::new(lines), right);
     }
     let width = usize::from(area.width);
@@ -51,24 +79,29 @@ pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
     frame.render_widget(Paragraph::new(lines), area);
 }
 
-fn wrong(app: &App, problems: &[Problem], width: usize, most: usize) -> Vec<Line<'static>> {
+fn wrong(app: &App, troubles: &[Trouble], width: usize, most: usize) -> Vec<Line<'static>> {
     let look = &app.look;
-    let mut lines = vec![Line::styled("Is anything wrong?", look.title)];
-    let known = problems.iter().filter(|problem| problem.severity > Severity::Info).count();
+    let key = app.key_of(Action::Problems).filter(|_| !troubles.is_empty());
+    let in_full = key.map(|key| format!("{key} shows all in full"));
+    let hint = in_full.as_ref().map(|text| format!("   {text}")).unwrap_or_default();
+    let mut lines =
+        vec![Line::from(vec![Span::styled("Is anything wrong?", look.title), Span::styled(hint, look.muted)])];
+    let known = troubles.iter().filter(|trouble| trouble.problem.severity > Severity::Info).count();
     if known == 0 {
         lines.push(Line::styled(format!("  {} ok    nothing is wrong", look.glyph("✓", "+")), look.ok));
     }
-    for problem in problems.iter().take(most) {
+    for Trouble { problem, since, .. } in troubles.iter().take(most) {
         let text = format!("{}  ({})", screen::line(&problem.what), screen::line(&problem.next));
         let word = format!("  {} {:4}  ", look.sign(&problem.severity), problem.severity.as_str());
         let style = look.severity(problem.severity);
         lines.push(Line::from(vec![
             Span::styled(word, style),
-            Span::styled(fit(look, &text, width.saturating_sub(10)), look.text),
+            Span::styled(format!("{:>3}  ", age(*since, app.now)), look.muted),
+            Span::styled(fit(look, &text, width.saturating_sub(15)), look.text),
         ]));
     }
-    if problems.len() > most {
-        lines.push(Line::styled(format!("          and {} more: see Activity", problems.len() - most), look.muted));
+    if troubles.len() > most {
+        lines.push(Line::styled(format!("{}and {} more", " ".repeat(15), troubles.len() - most), look.muted));
     }
     lines
 }
@@ -111,7 +144,7 @@ fn channel_line(app: &App, channel: &ChannelPanel, width: usize) -> Line<'static
     let look = &app.look;
     let last = channel.last_event.map_or_else(|| "never".to_owned(), |last| age(last, app.now));
     let ChannelPanel { unread_vip, unread, per_minute, .. } = channel;
-    let counts = if width >= 60 {
+    let counts = if width >= 70 {
         format!("{unread_vip:>4} VIP {unread:>5} unread  last {last:<5} {per_minute:>4}/min")
     } else {
         format!("{unread_vip:>3} VIP {unread:>4}  {last:<5}")
@@ -127,10 +160,18 @@ fn channel_line(app: &App, channel: &ChannelPanel, width: usize) -> Line<'static
     ])
 }
 
-fn latest(app: &App, snapshot: &Snapshot, width: usize) -> Vec<Line<'static>> {
+/// The checks, the worst first.
+fn checks(app: &App, snapshot: &Snapshot, width: usize, room: usize) -> Vec<Line<'static>> {
+    let mut lines = vec![Line::styled("Checks", app.look.title)];
+    let worst_first = Health::default().shown(&snapshot.checks).into_iter();
+    lines.extend(worst_first.take(room).map(|check| health::row(app, check, width).into_line()));
+    lines
+}
+
+fn latest(app: &App, snapshot: &Snapshot, width: usize, room: usize) -> Vec<Line<'static>> {
     let look = &app.look;
     let mut lines = vec![Line::styled("Latest events", look.title)];
-    for event in snapshot.events.iter().take(12) {
+    for event in snapshot.events.iter().take(room) {
         let kind = fit(look, &screen::line(&event.kind), width.saturating_sub(20));
         lines.push(Line::from(vec![
             Span::styled(format!("  {:>4}  ", age(event.received, app.now)), look.muted),

@@ -58,15 +58,15 @@ pub(super) fn fit(look: &Look, text: &str, width: usize) -> String {
     cut + &" ".repeat(width.saturating_sub(used))
 }
 
-/// A frame with a title.
-pub(super) fn framed(look: &Look, title: &str) -> Block<'static> {
+/// A frame with a title in this style.
+pub(super) fn framed(look: &Look, title: &str, style: Style) -> Block<'static> {
     let border = if look.ascii { ASCII_BORDER } else { border::PLAIN };
     Block::new()
         .borders(Borders::ALL)
         .border_set(border)
         .border_style(look.border)
         .style(look.text)
-        .title(Span::styled(format!(" {title} "), look.title))
+        .title(Span::styled(format!(" {title} "), style))
 }
 
 /// An overlay of at most `width` by `height` in the middle of `area`, cleared and framed. Answers its inside.
@@ -75,7 +75,7 @@ pub(super) fn overlay(app: &App, title: &str, (width, height): (u16, u16), frame
         Layout::vertical([Constraint::Length(height.min(area.height))]).flex(ratatui::layout::Flex::Center).areas(area);
     let [middle] =
         Layout::horizontal([Constraint::Length(width.min(area.width))]).flex(ratatui::layout::Flex::Center).areas(row);
-    let block = framed(&app.look, title);
+    let block = framed(&app.look, title, app.look.title);
     let inside = block.inner(middle);
     app.region(area, Hit::Covered);
     frame.render_widget(Clear, middle);
@@ -90,14 +90,36 @@ pub(super) fn heading(line: Line<'_>, frame: &mut Frame<'_>, area: Rect) -> Rect
     rest
 }
 
+/// One row of a list.
+pub(super) struct Row {
+    /// What the selection covers, to the end of the row where there is no `rest`.
+    pub line: Line<'static>,
+    /// What looks the same whether the row is selected or not: a move need not draw it again.
+    pub rest: Vec<Span<'static>>,
+}
+
+impl From<Line<'static>> for Row {
+    fn from(line: Line<'static>) -> Self {
+        Self { line, rest: Vec::new() }
+    }
+}
+
+impl Row {
+    /// The row as it is drawn where nothing is selected.
+    pub(super) fn into_line(mut self) -> Line<'static> {
+        self.line.spans.extend(self.rest);
+        self.line
+    }
+}
+
 /// The page of a list that holds the selection; the selected row is drawn as such.
-pub(super) fn list<T>(
+pub(super) fn list<T, R: Into<Row>>(
     app: &App,
     rows: &[T],
     selected: usize,
     frame: &mut Frame<'_>,
     area: Rect,
-    draw: impl Fn(&T, usize) -> Line<'static>,
+    draw: impl Fn(&T, usize) -> R,
 ) {
     let look = &app.look;
     let height = usize::from(area.height);
@@ -106,17 +128,15 @@ pub(super) fn list<T>(
         let y = area.y + u16::try_from(offset).unwrap_or(u16::MAX);
         let line_area = Rect { y, height: 1, ..area };
         app.region(line_area, Hit::Row(first + offset));
-        let line = draw(row, usize::from(area.width));
+        let Row { mut line, rest } = draw(row, usize::from(area.width)).into();
         if first + offset == selected {
-            // One style over the whole row, so that the focus shows without any colour.
+            // One style over all of it, so that the focus shows without any colour.
             let text: String = line.spans.iter().map(|span| span.content.as_ref()).collect();
-            frame.render_widget(
-                Paragraph::new(Span::styled(fit(look, &text, usize::from(area.width)), look.selected)),
-                line_area,
-            );
-        } else {
-            frame.render_widget(Paragraph::new(line), line_area);
+            let text = if rest.is_empty() { fit(look, &text, usize::from(area.width)) } else { text };
+            line = Line::from(Span::styled(text, look.selected));
         }
+        line.spans.extend(rest);
+        frame.render_widget(line, line_area);
     }
 }
 
@@ -137,10 +157,17 @@ pub(super) fn message_row(app: &App, row: &MessageRow, width: usize) -> Line<'st
     let mark_style = if row.marks.acked.is_some() { look.acked } else { look.title };
     let vip = if row.vip { "VIP" } else { "   " };
     let age = crate::model::age(row.received, app.now);
-    let (channel, from) = if width >= 100 { (12, 20) } else { (9, 14) };
+    let (channel, from) = match width {
+        100.. => (12, 20),
+        70.. => (9, 14),
+        // Half of the line is the subject's; what is left is hardly a channel and a sender.
+        50.. => (5, (width / 2).saturating_sub(17)),
+        _ => (0, (width / 2).saturating_sub(11)),
+    };
     let weight =
         if row.marks.read.is_none() { look.text.add_modifier(ratatui::style::Modifier::BOLD) } else { look.text };
-    let subject_width = width.saturating_sub(2 + 4 + 4 + channel + 1 + from + 1);
+    let on = if channel > 0 { format!("{} ", fit(look, row.channel.as_str(), channel)) } else { String::new() };
+    let subject_width = width.saturating_sub(2 + 4 + 4 + screen::width(&on) + from + 1);
     let subject = screen::line(&row.subject);
     let room = subject_width.saturating_sub(screen::width(&subject) + 3);
     let preview =
@@ -149,7 +176,7 @@ pub(super) fn message_row(app: &App, row: &MessageRow, width: usize) -> Line<'st
         Span::styled(format!("{mark} "), mark_style),
         Span::styled(format!("{vip} "), look.vip),
         Span::styled(format!("{age:>3} "), look.muted),
-        Span::styled(format!("{} ", fit(look, row.channel.as_str(), channel)), look.muted),
+        Span::styled(on, look.muted),
         Span::styled(format!("{} ", fit(look, &screen::line(&row.from), from)), look.text),
         Span::styled(if preview.is_empty() { fit(look, &subject, subject_width) } else { subject }, weight),
         Span::styled(fit(look, &preview, room + 3).trim_end().to_owned(), look.muted),
