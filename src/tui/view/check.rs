@@ -48,7 +48,7 @@ pub(in super::super) fn lines(
     let Some(check) = check else {
         return vec![Line::styled("This check is no longer configured.", look.muted)];
     };
-    let mut lines = summary(app, check, width, true, BAR);
+    let mut lines = summary(app, check, width, true, true);
     lines.push(Line::default());
     match &open.history {
         None => lines.push(Line::styled("its past is on its way", look.muted)),
@@ -57,14 +57,14 @@ pub(in super::super) fn lines(
     lines
 }
 
-/// What is said of a check beside or below the list: state, cause, phases, a bar of `columns`,
-/// and its strip unless that is drawn already.
+/// What is said of a check beside or below the list: state, cause, phases, its strip unless that is
+/// drawn already, and a bar of phases where it is not drawn again at every move.
 pub(super) fn summary(
     app: &App,
     check: &CheckPanel,
     width: usize,
     with_strip: bool,
-    columns: u128,
+    with_bar: bool,
 ) -> Vec<Line<'static>> {
     let look = &app.look;
     let about = format!("{} {}, every {}", check.kind, screen::line(&check.target), short_duration(check.interval));
@@ -107,10 +107,18 @@ pub(super) fn summary(
             label("cause"),
             Span::styled(fit(look, cause.as_deref().unwrap_or(without_cause), room), look.text),
         ]),
-        Line::from([vec![label("time")], bar(look, check, columns)].concat()),
-        Line::from(vec![label(""), Span::styled(fit(look, &phases(check), room), look.muted)]),
         Line::from(vec![label("24 hours"), Span::styled(fit(look, &figures, room), look.text)]),
     ];
+    let time = if with_bar {
+        let named = Line::from(vec![label(""), Span::styled(fit(look, &phases(check), room), look.muted)]);
+        vec![Line::from([vec![label("time")], bar(look, check)].concat()), named]
+    } else {
+        let latency = check.latency.map_or_else(|| "-".to_owned(), short_duration);
+        let text = format!("{latency:7} {}", phases(check));
+        vec![Line::from(vec![label("time"), Span::styled(fit(look, &text, room), look.text)])]
+    };
+    // Before the figures of the day.
+    lines.splice(3..3, time);
     if with_strip {
         lines.push(Line::from([vec![label(&step)], strip(look, check, room)].concat()));
     }
@@ -128,7 +136,7 @@ fn phase_name(phase: Phase) -> (&'static str, &'static str) {
 }
 
 /// The whole time and a bar of letters, each as long as its share.
-fn bar(look: &Look, check: &CheckPanel, columns: u128) -> Vec<Span<'static>> {
+fn bar(look: &Look, check: &CheckPanel) -> Vec<Span<'static>> {
     let Some(latency) = check.latency else { return vec![Span::styled("-", look.muted)] };
     let all: u128 = check.phases.iter().map(|(_, took)| took.as_micros()).sum();
     let mut drawn = String::new();
@@ -136,7 +144,7 @@ fn bar(look: &Look, check: &CheckPanel, columns: u128) -> Vec<Span<'static>> {
     for (phase, took) in &check.phases {
         past += took.as_micros();
         // What lies before is rounded, not each share, so that the whole bar has its length.
-        while all > 0 && drawn.len() as u128 * all * 2 + all <= past * columns * 2 {
+        while all > 0 && drawn.len() as u128 * all * 2 + all <= past * BAR * 2 {
             drawn.push_str(phase_name(*phase).0);
         }
     }

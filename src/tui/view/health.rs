@@ -20,10 +20,8 @@ use super::parts::{Row, fit, heading, list};
 const NARROW: u16 = 60;
 /// From this width on a row has room for a reason and a strip.
 const WITH_BOTH: u16 = 100;
-/// Columns of the bar of phases in the summary, which is drawn again at every move.
-const SHORT_BAR: u128 = 20;
 /// Rows of the selected check below the list.
-const DETAIL: u16 = 8;
+const DETAIL: u16 = 7;
 /// From this width on it stands beside the list, which then has this share of the width in percent.
 const BESIDE: (u16, u16) = (160, 55);
 
@@ -61,7 +59,7 @@ pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
     list(app, &shown, selected, frame, listed, |check, width| row(app, check, width));
     if let Some(check) = shown.get(selected) {
         let with_strip = !has_strip(check, usize::from(listed.width));
-        let lines = check::summary(app, check, usize::from(told.width), with_strip, SHORT_BAR);
+        let lines = check::summary(app, check, usize::from(told.width), with_strip, false);
         frame.render_widget(Paragraph::new(lines), told);
     }
 }
