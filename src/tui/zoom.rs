@@ -4,6 +4,9 @@ use super::action::View;
 use super::app::{App, Cmd};
 use super::view;
 
+/// Below so many rows a list has no summary.
+const LOW: u16 = 16;
+
 /// What of a view is shown, for small, ordinary and wide terminals.
 #[derive(Debug, Default)]
 pub(super) struct Zoom {
@@ -25,7 +28,12 @@ fn class((columns, rows): (u16, u16)) -> usize {
 impl App {
     /// Whether the list of checks has all the room.
     pub(super) fn checks_alone(&self) -> bool {
-        self.zoom.checks_alone[class(self.size)]
+        self.zoom.checks_alone[class(self.size)] || self.is_low()
+    }
+
+    /// Whether there are too few rows for anything below a list.
+    fn is_low(&self) -> bool {
+        self.size.1 < LOW
     }
 
     /// Whether the open message has all the room, where the list would fit beside it.
@@ -53,7 +61,9 @@ impl App {
     /// Why there is nothing to show beside what is shown.
     pub(super) fn no_unzoom(&self) -> Option<String> {
         let why = match self.view {
-            View::Health if self.health.open.is_some() || self.checks_alone() => return None,
+            View::Health if self.health.open.is_some() => return None,
+            View::Health if self.is_low() => "there is no room for more than the list",
+            View::Health if self.checks_alone() => return None,
             View::Inbox if self.inbox.open.is_some() && !view::message::fits_beside(self.size) => {
                 "the list does not fit beside the message"
             }
@@ -118,6 +128,8 @@ mod tests {
         app.act(Action::Zoom);
         app.update(Msg::Resize(60, 18), sample::at(0));
         assert!(!app.checks_alone());
+        app.update(Msg::Resize(40, 10), sample::at(0));
+        assert!(app.checks_alone() && app.why_not(Action::Unzoom).is_some(), "there is no room below the list");
         app.update(Msg::Resize(100, 30), sample::at(0));
         assert!(app.checks_alone());
         assert_eq!([(39, 9), (80, 23), (80, 24), (119, 60), (120, 40)].map(class), [0, 0, 1, 1, 2]);
