@@ -106,6 +106,12 @@ pub(super) enum Command {
         #[arg(long, value_name = "EVENT")]
         since: Option<EventId>,
     },
+    /// Open the screen at a place: `aurora open 'health /tls'`, `aurora open inbox unread`
+    Open {
+        /// overview, channels, inbox QUERY, inbox message ID, health CHECK, health /TEXT, activity LIST
+        #[arg(required = true, value_name = "PLACE")]
+        place: Vec<String>,
+    },
     /// Do what the palette does, on the running engine: `aurora do restart search`
     Do {
         /// A line as it is typed after `:`

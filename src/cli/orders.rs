@@ -8,6 +8,7 @@ use crate::model::Role;
 use crate::policy;
 use crate::protocol::{Order, VERBS};
 use crate::server::socket_path;
+use crate::tui::Place;
 
 use super::args::Global;
 use super::exit::{Exit, Failure, Outcome};
@@ -25,8 +26,13 @@ struct Done<'a> {
 
 /// Does what `line` says. The engine decides whether this operator may, as it does for a key.
 pub(super) async fn run(config: &Config, global: &Global, line: &str, json: bool) -> Outcome {
-    let order: Order =
-        line.parse().map_err(|error| Failure::usage(format!("{error}; `aurora do --list` lists all")))?;
+    let order: Order = line.parse().map_err(|error| {
+        Failure::usage(if Place::is_begun(line) {
+            format!("`{line}` is a place, and an order is expected; `aurora open '{line}'` goes there")
+        } else {
+            format!("{error}; `aurora do --list` lists all")
+        })
+    })?;
     let target = Target::Unix(socket_path(&config.state_dir));
     let mut client = Client::attach(target, false, global.read_only).await?;
     let reply = client.answer(order.request.clone()).await?;

@@ -5,28 +5,48 @@ use std::io::IsTerminal;
 use crate::client::{Client, Target};
 use crate::config::{Config, KeyMap, Switch, TerminalConfig};
 use crate::engine::{Doors, Running};
+use crate::protocol::Order;
 use crate::server::socket_path;
-use crate::tui::{self, ColourMode, Display, Ended, Quit, Settings, Themes};
+use crate::tui::{self, Beginning, ColourMode, Display, Ended, Known, Memory, Place, Quit, Settings, Themes};
 
 use super::args::{AttachArgs, Global, When};
 use super::exit::{Exit, Failure, Outcome};
-use super::{output, serve, watch};
+use super::{output, serve, status, watch};
+
+/// The screen at a place.
+pub(super) async fn open(config: Config, line: &str, global: &Global) -> Outcome {
+    let known = match status::snapshot(&config).await {
+        Ok(snapshot) => Known::from(&*snapshot),
+        Err(failure) if failure.exit == Exit::Denied => return Err(failure),
+        // No engine runs yet; the one that will has this configuration.
+        Err(_) => Known {
+            node: config.node.clone(),
+            checks: config.health.checks.iter().map(|check| check.id.clone()).collect(),
+        },
+    };
+    let place = Place::parse(line, &known).map_err(|error| match error.column {
+        1 if line.parse::<Order>().is_ok() => Failure::usage(format!("this is an order; `aurora do {line:?}` does it")),
+        _ => Failure::usage(error),
+    })?;
+    run(config, Some(place), global).await
+}
 
 /// The screen with the engine inside, or on the engine that runs already.
-pub(super) async fn run(config: Config, global: &Global) -> Outcome {
+pub(super) async fn run(config: Config, place: Option<Place>, global: &Global) -> Outcome {
+    let beginning = Beginning { place, memory: Some(memory(&config)) };
     refuse_without_terminal("`aurora serve` runs the engine without a screen")?;
     let mut themes = themes(&config, global)?;
     let settings = settings(config.terminal, global, false);
     let dumb = is_dumb()?;
     let target = Target::Unix(socket_path(&config.state_dir));
     if let Ok(client) = Client::attach(target.clone(), true, global.read_only).await {
-        return show(client, settings, &mut themes, None, dumb).await;
+        return show(client, settings, &mut themes, None, dumb, beginning).await;
     }
     let (running, _log) = match serve::engine(&config, global, Doors::Open, false).await {
         Ok(started) => started,
         Err(failure) => match wait_for(&target, global).await {
             // It started while we looked.
-            Some(client) => return show(client, settings, &mut themes, None, dumb).await,
+            Some(client) => return show(client, settings, &mut themes, None, dumb, beginning).await,
             None => return Err(failure),
         },
     };
@@ -34,7 +54,7 @@ pub(super) async fn run(config: Config, global: &Global) -> Outcome {
     if dumb {
         return tell(running, client).await;
     }
-    let ended = tui::run(&mut client, settings, &mut themes, None).await?;
+    let ended = tui::run(&mut client, settings, &mut themes, None, beginning).await?;
     drop(client);
     match ended {
         Ended::Quit(Quit::KeepEngine) => {
@@ -102,9 +122,10 @@ pub(super) async fn attach(config: &Config, args: &AttachArgs, global: &Global) 
     };
     // The engine may have a configuration of its own; this screen has its own too.
     let mut themes = themes(config, global)?;
+    let beginning = Beginning { place: None, memory: Some(memory(config)) };
     let settings = settings(config.terminal, global, matches!(target, Target::Ssh(_)));
     let client = Client::attach(target, true, global.read_only).await;
-    show(client?, settings, &mut themes, keys, is_dumb()?).await
+    show(client?, settings, &mut themes, keys, is_dumb()?, beginning).await
 }
 
 async fn show(
@@ -113,11 +134,12 @@ async fn show(
     themes: &mut Themes,
     keys: Option<&KeyMap>,
     dumb: bool,
+    beginning: Beginning,
 ) -> Outcome {
     if dumb {
         return watch::plainly(client).await;
     }
-    tui::run(&mut client, settings, themes, keys).await?;
+    tui::run(&mut client, settings, themes, keys, beginning).await?;
     Ok(Exit::Fine)
 }
 
@@ -135,6 +157,11 @@ pub(super) fn settings(config: TerminalConfig, global: &Global, far: bool) -> Se
         far: far || over_ssh,
         asks: !plain,
     }
+}
+
+/// What screens remember, on this machine.
+fn memory(config: &Config) -> Memory {
+    Memory::new(config.state_dir.join("screens"))
 }
 
 pub(super) fn refuse_without_terminal(instead: &str) -> Result<(), Failure> {

@@ -10,7 +10,6 @@ use super::activity::ActivityTab;
 use super::app::{App, Cmd, Overlay, Purpose, Quit};
 use super::health::OpenCheck;
 use super::list::moved;
-use super::palette::Palette;
 use super::themes::ThemeStep;
 use super::view;
 
@@ -52,6 +51,8 @@ impl App {
             return commands;
         }
         match action {
+            // Who is in it already wants its list, and all of it.
+            Action::Go(view) if view == self.view => self.up(),
             Action::Go(view) => {
                 let leaving_channel = view == View::Inbox && self.inbox.channel.take().is_some();
                 self.go(view);
@@ -68,7 +69,7 @@ impl App {
                 if self.inbox.begin_search() { self.rows(None) } else { Vec::new() }
             }
             Action::Palette => {
-                self.overlay = Some(Overlay::Palette(Box::new(Palette::new(&self.keymap, &self.contexts()))));
+                self.overlay = Some(Overlay::Palette(Box::default()));
                 Vec::new()
             }
             Action::Problems | Action::Utc | Action::Zoom | Action::Unzoom => self.arrange(action),
@@ -76,20 +77,16 @@ impl App {
                 self.overlay = Some(Overlay::Help(Box::default()));
                 Vec::new()
             }
-            Action::Back => self.go_back(),
+            Action::Back => self.up(),
+            Action::HistoryBack => self.history_back(),
+            Action::HistoryForward => self.history_forward(),
+            Action::LastPlace => self.last_place(),
             Action::Quit => self.quit(),
             Action::Suspend => vec![Cmd::Suspend],
             Action::Redraw => vec![Cmd::Redraw],
             Action::Themes => vec![Cmd::Theme(ThemeStep::Offer)],
             Action::Open => self.open(),
-            Action::NextTab | Action::PreviousTab => {
-                let forward = action == Action::NextTab;
-                match &mut self.inbox.open {
-                    Some(open) if self.view == View::Inbox => open.turn(forward),
-                    _ => self.activity.turn(forward),
-                }
-                Vec::new()
-            }
+            Action::NextTab | Action::PreviousTab => self.turn_tab(action == Action::NextTab),
             Action::ToggleVip | Action::RestartTask | Action::Reload | Action::CheckNow => {
                 let order = self.order(action);
                 if let Some((Purpose::Look(id), _)) = &order {
@@ -126,6 +123,10 @@ impl App {
             Action::Find | Action::NextMatch | Action::PreviousMatch | Action::NextError | Action::PreviousError => {
                 self.find_line(action)
             }
+            Action::FilterChecks => {
+                self.health.typing = true;
+                Vec::new()
+            }
             Action::ProblemsOnly => {
                 self.health.problems_only = !self.health.problems_only;
                 Vec::new()
@@ -134,6 +135,14 @@ impl App {
                 self.scroll(action)
             }
         }
+    }
+
+    fn turn_tab(&mut self, forward: bool) -> Vec<Cmd> {
+        match &mut self.inbox.open {
+            Some(open) if self.view == View::Inbox => open.turn(forward),
+            _ => self.activity.turn(forward),
+        }
+        Vec::new()
     }
 
     /// Searches the lines under Activity, or goes through what is found there.
@@ -168,50 +177,7 @@ impl App {
     }
 
     pub(super) fn go(&mut self, view: View) {
-        if self.view != view {
-            self.back.push(self.view);
-            self.view = view;
-        }
-    }
-
-    fn go_back(&mut self) -> Vec<Cmd> {
-        if self.view == View::Inbox {
-            if self.inbox.open.take().is_some() {
-                return Vec::new();
-            }
-            if !self.inbox.picked.is_empty() {
-                self.inbox.picked.clear();
-                return Vec::new();
-            }
-            if self.inbox.search.take().is_some() || self.inbox.channel.take().is_some() {
-                let request = self.inbox.request();
-                return self.rows(request);
-            }
-        }
-        if self.view == View::Activity && self.activity.find.take().is_some() {
-            return Vec::new();
-        }
-        if self.view == View::Health && self.health.open.take().is_some() {
-            return Vec::new();
-        }
-        if let Some(view) = self.back.pop() {
-            self.view = view;
-        }
-        Vec::new()
-    }
-
-    /// Whether there is nothing above what is shown, and nothing before it.
-    pub(super) fn is_top(&self) -> bool {
-        let inner = match self.view {
-            View::Inbox => {
-                let inbox = &self.inbox;
-                inbox.open.is_some() || inbox.search.is_some() || inbox.channel.is_some() || !inbox.picked.is_empty()
-            }
-            View::Health => self.health.open.is_some(),
-            View::Activity => self.activity.find.is_some(),
-            _ => false,
-        };
-        !inner && self.back.is_empty()
+        self.view = view;
     }
 
     fn quit(&mut self) -> Vec<Cmd> {

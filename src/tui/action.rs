@@ -104,6 +104,9 @@ macro_rules! actions {
 // words for the footer, or none.
 actions! {
     Next = "next_urgent", "next that needs somebody: broken, critical, VIP waiting, warning, unread", "next";
+    HistoryBack = "history_back", "back to the place before this one", "";
+    HistoryForward = "history_forward", "forward again along the places", "";
+    LastPlace = "last_place", "to the place before and back again", "";
     PreviousUrgent = "previous_urgent", "back to what needed somebody before", "";
     Search = "search", "search messages", "search";
     Palette = "palette", "palette: everything by name", "palette";
@@ -134,6 +137,7 @@ actions! {
     RestartTask = "restart_task", "restart the task", "restart";
     Reload = "reload", "reload configuration", "";
     CheckNow = "check_now", "look at the check now", "look now";
+    FilterChecks = "filter_checks", "filter checks: id, kind, target or cause", "filter";
     ProblemsOnly = "problems_only", "only checks that are not ok, or all", "problems";
     Pick = "pick", "pick this one for an act on many, or no longer", "pick";
     PickRange = "pick_range", "pick from here to where you go", "";

@@ -12,18 +12,25 @@ use super::tail::{Pattern, Tail, Told};
 
 /// The lists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) enum ActivityTab {
+pub enum ActivityTab {
+    /// What was received.
     #[default]
     Events,
+    /// What was refused.
     Refusals,
+    /// The engine's background tasks.
     Tasks,
+    /// What was logged.
     Logs,
 }
 
 impl ActivityTab {
-    pub(super) const ALL: [Self; 4] = [Self::Events, Self::Refusals, Self::Tasks, Self::Logs];
+    /// Every list, in the order of the tabs.
+    pub const ALL: [Self; 4] = [Self::Events, Self::Refusals, Self::Tasks, Self::Logs];
 
-    pub(super) fn name(self) -> &'static str {
+    /// The name on its tab.
+    #[must_use]
+    pub fn name(self) -> &'static str {
         match self {
             Self::Events => "Events",
             Self::Refusals => "Refusals",

@@ -13,7 +13,10 @@ impl App {
     /// is greyed out in a list is exactly what a key would refuse.
     pub(super) fn why_not(&self, action: Action) -> Option<String> {
         let missing = match action {
-            Action::Go(view) => view.missing().map(str::to_owned),
+            Action::Go(view) => view
+                .missing()
+                .map(str::to_owned)
+                .or_else(|| (view == self.view && self.is_whole()).then(|| format!("this is {} already", view.name()))),
             Action::Ack
             | Action::ToggleRead
             | Action::Snooze
@@ -40,10 +43,13 @@ impl App {
                 let tabs = self.view == View::Activity || self.view == View::Inbox && self.inbox.open.is_some();
                 (!tabs).then(|| "nothing here has tabs".to_owned())
             }
-            Action::Back => self.is_top().then(|| {
+            Action::Back => (self.view == View::Overview).then(|| {
                 let quits = self.key_of(Action::Quit).map(|key| format!("; {key} quits")).unwrap_or_default();
-                format!("there is nothing to leave here{quits}")
+                format!("there is nothing above the overview{quits}")
             }),
+            Action::HistoryBack => (!self.has_back()).then(|| "no place comes before this one".to_owned()),
+            Action::HistoryForward => (!self.has_forward()).then(|| "nobody has gone back from here".to_owned()),
+            Action::LastPlace => (!self.has_last()).then(|| "no place comes before this one".to_owned()),
             Action::Find | Action::NextError | Action::PreviousError => {
                 let lines = self.view == View::Activity && self.activity.has_lines();
                 (!lines).then(|| "there are no lines here; go to Activity".to_owned())
@@ -54,7 +60,7 @@ impl App {
             }
             Action::Filter => (self.view != View::Inbox || self.inbox.open.is_some())
                 .then(|| "this filters the list of messages; go to Inbox".to_owned()),
-            Action::ProblemsOnly => (self.view != View::Health || self.health.open.is_some())
+            Action::FilterChecks | Action::ProblemsOnly => (self.view != View::Health || self.health.open.is_some())
                 .then(|| "this filters the list of checks; go to Health".to_owned()),
             Action::Down | Action::Up | Action::PageDown | Action::PageUp | Action::First | Action::Last => {
                 (self.view == View::Overview).then(|| "nothing here can be moved through".to_owned())
@@ -215,7 +221,7 @@ mod tests {
                         prop_assert_eq!(format!("{app:?}"), before, "{:?} is refused and does something", action);
                     }
                     // At the end of a list there is nowhere to move; saying so at every key would be noise.
-                    None if is_move(action) || action == Action::Go(app.view) => {}
+                    None if is_move(action) => {}
                     None => prop_assert!(
                         !commands.is_empty() || format!("{app:?}") != before,
                         "{action:?} is allowed and does nothing after {keys:?}"

@@ -9,9 +9,10 @@ use tui_textarea::TextArea;
 use crate::client;
 use crate::config::{Context, KeyMap};
 use crate::model::{
-    Act, CheckId, ConversationId, ConversationRow, Identity, Item, KeyOverrides, Message, MessageId, short_duration,
+    Act, CheckId, ConversationId, ConversationRow, Identity, Item, KeyOverrides, Message, MessageId, OperatorName,
+    short_duration,
 };
-use crate::protocol::{Link, Notice, Refusal, Reply, Request, Severity, Snapshot, Update};
+use crate::protocol::{Link, Notice, Order, Refusal, Reply, Request, Severity, Snapshot, Update};
 
 use super::action::{Action, View};
 use super::activity::Activity;
@@ -26,16 +27,20 @@ use super::inbox::Inbox;
 use super::input::{Answer, PASTE_MAX};
 use super::keymap::Keymap;
 use super::listed::Listed;
+use super::memory::Kept;
 use super::mouse::Regions;
 use super::note::Note;
 use super::opened::OpenMessage;
 use super::palette::Palette;
+use super::place::Place;
 use super::pressing::Pending;
+use super::recent::Recent;
 use super::saving::{Save, Saving};
 use super::status::Status;
 use super::styles::Look;
 use super::theme_picker::ThemePicker;
 use super::themes::{Offer, ThemeStep};
+use super::travel::History;
 use super::urgent::Round;
 use super::view;
 use super::window::Placed;
@@ -64,6 +69,8 @@ pub enum Msg {
     Update(Update),
     /// The answer to a request.
     Reply(Purpose, Result<Reply, Refusal>),
+    /// What was remembered of this operator, or why it cannot be used.
+    Remembered(Result<Kept, String>),
     /// Files were written to this directory, or could not be.
     Saved(Result<String, String>),
     /// The themes there are, to choose one.
@@ -101,6 +108,8 @@ pub enum Purpose {
     Conversation(ConversationId),
     /// Something about what operators do with conversations.
     Desk(DeskPurpose),
+    /// This line of the palette was ordered.
+    Order(String),
 }
 
 /// What the screen wants done.
@@ -122,6 +131,10 @@ pub enum Cmd {
     ToggleLite,
     /// Write a file that came with a message.
     Save(Save),
+    /// Read what was remembered of this operator.
+    Recall(OperatorName),
+    /// Remember this of an operator.
+    Remember(OperatorName, Kept),
 }
 
 /// How to leave.
@@ -190,7 +203,12 @@ pub struct App {
     pub(super) going: bool,
     /// Files on their way to the disk.
     pub(super) saving: Option<Saving>,
-    pub(super) back: Vec<View>,
+    /// Where somebody has been.
+    pub(super) history: History,
+    /// What was chosen in the palette.
+    pub(super) recent: Recent,
+    /// Where to begin, until there is something to see.
+    start: Option<Place>,
     /// What needs somebody, one after the other.
     pub(super) round: Round,
     pub(super) status: Status,
@@ -228,7 +246,9 @@ impl App {
             opening: None,
             going: false,
             saving: None,
-            back: Vec::new(),
+            history: History::default(),
+            recent: Recent::default(),
+            start: None,
             round: Round::default(),
             status: Status::default(),
             regions: RefCell::default(),
@@ -242,6 +262,11 @@ impl App {
         self.own_keys = true;
     }
 
+    /// Begins at `place`.
+    pub fn start_at(&mut self, place: Place) {
+        self.start = Some(place);
+    }
+
     /// Draws the screen. Only looks.
     pub fn draw(&self, frame: &mut ratatui::Frame<'_>) {
         view::draw(self, frame);
@@ -250,7 +275,12 @@ impl App {
     /// Takes a message at `now`.
     pub fn update(&mut self, msg: Msg, now: Timestamp) -> Vec<Cmd> {
         self.now = now;
+        // What the engine says leads nobody anywhere.
+        let before = (!matches!(msg, Msg::Update(_) | Msg::Tick)).then(|| self.here());
         let commands = self.take(msg);
+        if let Some(before) = before {
+            self.track(before);
+        }
         self.inbox.list.looked_at(self.view == View::Inbox);
         self.activity.height = self.list_height();
         let body = view::message::body_area(self);
@@ -279,6 +309,7 @@ impl App {
             }
             Msg::Update(update) => self.hear(update),
             Msg::Reply(purpose, reply) => self.answered(purpose, reply),
+            Msg::Remembered(kept) => self.remembered(kept),
             Msg::Saved(result) => {
                 self.saved(&result);
                 Vec::new()
@@ -357,6 +388,9 @@ impl App {
                 let mut commands = vec![Cmd::Ask(Purpose::Who, Request::WhoAmI)];
                 commands.extend(self.rows(request));
                 commands.extend(self.ask_conversation());
+                if let Some(place) = self.start.take() {
+                    commands.extend(self.go_to_place(place));
+                }
                 commands
             }
             Update::Notice(notice) => {
@@ -454,7 +488,11 @@ impl App {
                 if matches!(purpose, Purpose::Rows(asked) | Purpose::Older(asked) if asked == self.generation) {
                     self.inbox.list.failed();
                 }
-                let what = if let Purpose::Change(what) = purpose { what } else { "the engine could not answer" };
+                let what = match &purpose {
+                    Purpose::Change(what) => what,
+                    Purpose::Order(line) => line.as_str(),
+                    _ => "the engine could not answer",
+                };
                 self.toast(Severity::Crit, format!("{what}: {refusal}"));
                 return Vec::new();
             }
@@ -481,7 +519,17 @@ impl App {
                 }
             }
             (Purpose::Desk(purpose), reply) => return self.desk_answered(purpose, reply),
-            (Purpose::Who, Reply::Identity(identity)) => self.identity = Some(identity),
+            (Purpose::Who, Reply::Identity(identity)) => {
+                let first = self.identity.is_none().then(|| Cmd::Recall(identity.operator.clone()));
+                self.identity = Some(identity);
+                return first.into_iter().collect();
+            }
+            (Purpose::Order(line), reply) => {
+                let told = line.parse::<Order>().ok().and_then(|order| order.told(&reply));
+                if let Some(told) = told {
+                    self.toast(if told.is_whole { Severity::Info } else { Severity::Warn }, told.text);
+                }
+            }
             (Purpose::Save, Reply::Attachment(part)) => return self.part(part),
             (Purpose::Reload, _) => self.toast(Severity::Info, "the configuration was read again"),
             (Purpose::Open(id), _) if self.opening != Some(id) => {}
@@ -555,6 +603,12 @@ impl App {
                 {
                     return commands;
                 }
+                if self.view == View::Health
+                    && self.health.is_typing()
+                    && let Some(commands) = self.key_in_filter(key)
+                {
+                    return commands;
+                }
                 if self.view == View::Activity
                     && self.activity.find.as_ref().is_some_and(|find| find.typing)
                     && let Some(commands) = self.key_in_find(key)
@@ -583,6 +637,8 @@ impl App {
             dialog.selected = 0;
         } else if self.overlay.is_some() {
             // Nothing is typed there.
+        } else if self.view == View::Health && self.health.is_typing() {
+            self.health.filter.insert_str(text);
         } else if self.view == View::Inbox
             && let Some(search) = self.inbox.search.as_mut().filter(|search| search.typing)
         {
@@ -609,24 +665,20 @@ impl App {
         }
     }
 
-    fn key_in_palette(&mut self, key: KeyEvent, mut palette: Box<Palette>) -> Vec<Cmd> {
-        let matches = palette.matches().len();
+    /// Keys while the filter of checks is typed; `None` where the key does what it always does.
+    fn key_in_filter(&mut self, key: KeyEvent) -> Option<Vec<Cmd>> {
+        let control = key.modifiers.contains(KeyModifiers::CONTROL);
         match key.code {
-            KeyCode::Esc => return Vec::new(),
-            KeyCode::Char('c') if key.modifiers.contains(KeyModifiers::CONTROL) => return Vec::new(),
-            KeyCode::Enter => {
-                let action = palette.matches().get(palette.selected).map(|entry| entry.action);
-                return action.map_or_else(Vec::new, |action| self.act(action));
+            KeyCode::Esc => drop(self.health.unfilter()),
+            KeyCode::Enter => self.health.typing = false,
+            KeyCode::Down | KeyCode::Up | KeyCode::PageDown | KeyCode::PageUp => {
+                self.health.typing = false;
+                return None;
             }
-            KeyCode::Down => palette.selected = (palette.selected + 1).min(matches.saturating_sub(1)),
-            KeyCode::Up => palette.selected = palette.selected.saturating_sub(1),
-            _ => {
-                type_into(&mut palette.field, key);
-                palette.selected = 0;
-            }
+            KeyCode::Char('c' | 'z' | 'l') if control => return None,
+            _ => drop(type_into(&mut self.health.filter, key)),
         }
-        self.overlay = Some(Overlay::Palette(palette));
-        Vec::new()
+        Some(Vec::new())
     }
 
     /// Keys while a search through lines is typed; `None` where the key moves as always.

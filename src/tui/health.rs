@@ -1,6 +1,10 @@
 //! Health as the screen holds it: checks, the worst first, and one of them in full.
 
+use tui_textarea::TextArea;
+
 use crate::model::{CheckHistory, CheckId, CheckPanel, CheckState};
+
+use super::place::ChecksShown;
 
 /// The view's state.
 #[derive(Debug, Default)]
@@ -9,6 +13,10 @@ pub(super) struct Health {
     selected: Option<CheckId>,
     /// Whether checks that are ok are left out.
     pub problems_only: bool,
+    /// What a check must have in its id, kind, target or cause; nothing when empty.
+    pub filter: TextArea<'static>,
+    /// Keys go into the filter.
+    pub typing: bool,
     /// The check that is shown in full.
     pub open: Option<OpenCheck>,
 }
@@ -31,10 +39,42 @@ impl OpenCheck {
 impl Health {
     /// The checks that are shown, the worst first, then by name.
     pub(super) fn shown<'a>(&self, checks: &'a [CheckPanel]) -> Vec<&'a CheckPanel> {
-        let mut shown: Vec<&CheckPanel> =
-            checks.iter().filter(|check| !self.problems_only || needs_a_look(check)).collect();
+        let text = self.text().trim().to_lowercase();
+        let is_shown = |check: &&CheckPanel| (!self.problems_only || needs_a_look(check)) && has(check, &text);
+        let mut shown: Vec<&CheckPanel> = checks.iter().filter(is_shown).collect();
         shown.sort_by(|a, b| (b.state, b.flapping).cmp(&(a.state, a.flapping)).then_with(|| a.id.cmp(&b.id)));
         shown
+    }
+
+    /// What is typed as the filter.
+    pub(super) fn text(&self) -> &str {
+        self.filter.lines().first().map_or("", String::as_str)
+    }
+
+    /// Which checks are listed.
+    pub(super) fn listed(&self) -> ChecksShown {
+        ChecksShown { problems_only: self.problems_only, text: self.text().trim().to_owned() }
+    }
+
+    /// Lists these checks from now on.
+    pub(super) fn list(&mut self, shown: &ChecksShown) {
+        self.problems_only = shown.problems_only;
+        self.filter = TextArea::new(vec![shown.text.clone()]);
+        self.filter.move_cursor(tui_textarea::CursorMove::End);
+        self.typing = false;
+    }
+
+    /// Lets the filter go; answers whether there was one.
+    pub(super) fn unfilter(&mut self) -> bool {
+        let was = self.typing || !self.text().is_empty();
+        self.filter = TextArea::default();
+        self.typing = false;
+        was
+    }
+
+    /// Whether keys go into the filter now.
+    pub(super) fn is_typing(&self) -> bool {
+        self.typing && self.open.is_none()
     }
 
     /// Where the selection is among `shown`. A check that has gone leaves it at the first.
@@ -61,6 +101,16 @@ impl Health {
         let shown = self.shown(checks);
         shown.get(self.index(&shown)).map(|check| check.id.clone())
     }
+}
+
+/// Whether `check` has `text`, in lower case, where a person would look for it.
+fn has(check: &CheckPanel, text: &str) -> bool {
+    let found = |part: &str| part.to_lowercase().contains(text);
+    text.is_empty()
+        || found(check.id.as_str())
+        || found(&check.kind.to_string())
+        || found(&check.target)
+        || check.cause.as_deref().is_some_and(found)
 }
 
 /// Whether an operator would want to know.
@@ -123,6 +173,11 @@ mod tests {
         assert_eq!((names(&shown), health.index(&shown)), (["b", "d", "c", "a"].map(str::to_owned).to_vec(), 1));
         health.problems_only = true;
         assert_eq!(names(&health.shown(&checks)), ["b", "d", "c"]);
+        for (text, found) in [("C", vec!["c"]), ("HTTP", vec!["b", "d", "c"]), ("nothing", vec![])] {
+            health.list(&ChecksShown { problems_only: true, text: text.into() });
+            assert_eq!(names(&health.shown(&checks)), found, "{text}");
+        }
+        assert!(health.unfilter() && !health.unfilter());
         checks.remove(3);
         let shown = health.shown(&checks);
         assert_eq!(health.index(&shown), 0, "its check has gone");

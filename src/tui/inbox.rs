@@ -139,6 +139,34 @@ impl Inbox {
         }
     }
 
+    /// Which messages are listed, the words of a search included.
+    pub(super) fn listed(&self) -> InboxFilter {
+        match &self.search {
+            Some(search) => {
+                let text = search.query().trim();
+                text.parse().unwrap_or_else(|_| InboxFilter { text: Some(text.to_owned()), ..InboxFilter::default() })
+            }
+            None => self.filter(),
+        }
+    }
+
+    /// Lists these messages from now on: by the keys of the list where those can say it, else as a search.
+    pub(super) fn show(&mut self, filter: &InboxFilter) {
+        self.open = None;
+        self.search = None;
+        self.channel.clone_from(&filter.channel);
+        let ways = [Shown::All, Shown::New, Shown::Vip, Shown::Open];
+        let way = ways.into_iter().find(|way| {
+            self.shown = *way;
+            self.filter() == *filter
+        });
+        if way.is_none() {
+            (self.shown, self.channel) = (Shown::All, None);
+            let field = TextArea::new(vec![filter.to_string()]);
+            self.search = Some(Search { field, typing: false });
+        }
+    }
+
     fn filter(&self) -> InboxFilter {
         InboxFilter {
             channel: self.channel.clone(),

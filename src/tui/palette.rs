@@ -1,42 +1,27 @@
-//! The palette: everything that can be done now, by name.
+//! The palette: everything that can be done, named and gone to, on one line.
 
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use tui_textarea::TextArea;
 
 use crate::config::Context;
+use crate::protocol::{Severity, Verb};
 
 use super::action::Action;
+use super::app::{App, Cmd, Overlay, Purpose, type_into};
+use super::choices::{Choice, Does};
+use super::fuzzy;
 use super::keymap::{Keymap, Valid};
+use super::place::{Known, Place};
 
-/// One entry: what it does, and the keys that do it without the palette.
+/// What it costs to be named by an id and not by words: more than any words that fit.
+const NAMED: u32 = 1_000;
+
+/// One action that is valid somewhere, and the keys that do it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Entry {
     pub action: Action,
     pub words: &'static str,
     pub keys: String,
-}
-
-/// The palette while it is open.
-#[derive(Debug)]
-pub(super) struct Palette {
-    pub field: TextArea<'static>,
-    pub selected: usize,
-    entries: Vec<Entry>,
-}
-
-impl Palette {
-    /// The palette over what can be done in `contexts`.
-    pub(super) fn new(keymap: &Keymap, contexts: &[Context]) -> Self {
-        Self { field: TextArea::default(), selected: 0, entries: entries(keymap, contexts) }
-    }
-
-    /// The entries that match what was typed, best first.
-    pub(super) fn matches(&self) -> Vec<&Entry> {
-        let typed = self.field.lines().first().map_or("", String::as_str).to_lowercase();
-        let mut scored: Vec<(usize, &Entry)> =
-            self.entries.iter().filter_map(|entry| Some((score(&typed, entry.words)?, entry))).collect();
-        scored.sort_by_key(|(score, _)| *score);
-        scored.into_iter().map(|(_, entry)| entry).collect()
-    }
 }
 
 /// Everything that can be done in `contexts`, each once.
@@ -45,37 +30,319 @@ pub(super) fn entries(keymap: &Keymap, contexts: &[Context]) -> Vec<Entry> {
     keymap.valid(contexts).iter().map(entry).collect()
 }
 
-/// How far `typed` is from `words`: 0 where words begin with it, then where they hold it, then where its
-/// letters come in order; `None` where they do not.
-fn score(typed: &str, words: &str) -> Option<usize> {
-    let words = words.to_lowercase();
-    if let Some(at) = words.find(typed) {
-        let begins = at == 0 || words[..at].ends_with(' ');
-        return Some(if begins { at.min(1) } else { 2 });
+/// The palette while it is open.
+#[derive(Debug, Default)]
+pub(super) struct Palette {
+    pub field: TextArea<'static>,
+    pub selected: usize,
+    /// What was typed before a verb was taken that needs more.
+    before: Option<String>,
+    /// How far back in what was chosen before the line comes from; 0 when it was typed.
+    recalled: usize,
+}
+
+/// A choice that fits what was typed.
+#[derive(Debug)]
+pub(super) struct Match {
+    pub choice: Choice,
+    /// The places of the letters that were meant, in characters of its words.
+    pub meant: Vec<usize>,
+}
+
+impl Palette {
+    /// What was typed.
+    pub(super) fn line(&self) -> &str {
+        self.field.lines().first().map_or("", String::as_str)
     }
-    let mut letters = words.chars();
-    typed.chars().filter(|c| !c.is_whitespace()).all(|wanted| letters.any(|c| c == wanted)).then_some(3)
+
+    fn set(&mut self, line: &str) {
+        self.field = TextArea::new(vec![line.to_owned()]);
+        self.field.move_cursor(tui_textarea::CursorMove::End);
+        self.selected = 0;
+    }
+}
+
+impl App {
+    /// What fits the line of `palette`, best first, and the verb whose argument is chosen. What was chosen lately comes
+    /// before its equals.
+    pub(super) fn matches(&self, palette: &Palette) -> (Vec<Match>, Option<&'static Verb>) {
+        let mut choices = self.choices(palette.line());
+        if choices.verb.is_none() {
+            let known = self.snapshot.as_deref().map(Known::from).unwrap_or_default();
+            for line in self.recent.lines() {
+                if !choices.rest.iter().any(|choice| choice.line == line)
+                    && let Ok(place) = Place::parse(line, &known)
+                {
+                    choices.rest.push(Choice::place(format!("go to {line}"), place));
+                }
+            }
+        }
+        let mut scored: Vec<(i64, Match)> = Vec::new();
+        for choice in choices.rest {
+            let fits = fuzzy::fit(&choices.typed, &choice.words);
+            // An id that is typed in full fits, too, behind what fits by its words.
+            let fits = fits.or_else(|| choice.line.ends_with(choices.typed.trim()).then(|| (NAMED, Vec::new())));
+            let Some((cost, meant)) = fits else { continue };
+            let known =
+                self.recent.rank(&choice.line).map_or(0, |rank| 6 - i64::try_from(rank / 4).unwrap_or(6).min(5));
+            scored.push((i64::from(cost) - known, Match { choice, meant }));
+        }
+        // Stable: among equals actions come first, then orders, places, things.
+        scored.sort_by_key(|(cost, _)| *cost);
+        let first = choices.first.map(|choice| Match { choice, meant: Vec::new() });
+        let same = first.as_ref().map(|first| first.choice.line.clone());
+        let rest = scored.into_iter().map(|(_, found)| found).filter(|found| same.as_ref() != Some(&found.choice.line));
+        (first.into_iter().chain(rest).collect(), choices.verb)
+    }
+
+    pub(super) fn key_in_palette(&mut self, key: KeyEvent, mut palette: Box<Palette>) -> Vec<Cmd> {
+        let control = key.modifiers.contains(KeyModifiers::CONTROL);
+        match key.code {
+            KeyCode::Char('c') if control => return Vec::new(),
+            KeyCode::Esc => match palette.before.take() {
+                Some(before) => palette.set(&before),
+                // One step back, from an argument to the choice of a verb.
+                None if self.choices(palette.line()).verb.is_some() => palette.set(""),
+                None => return Vec::new(),
+            },
+            KeyCode::Enter => {
+                let chosen = self.matches(&palette).0.into_iter().nth(palette.selected);
+                if let Some(Match { choice, .. }) = chosen {
+                    return self.choose(choice, palette);
+                }
+            }
+            KeyCode::Tab => {
+                if let Some(Match { choice, .. }) = self.matches(&palette).0.into_iter().nth(palette.selected) {
+                    complete(&mut palette, &choice);
+                }
+            }
+            KeyCode::Up if palette.selected == 0 => {
+                if let Some(line) = self.recent.lines().nth(palette.recalled) {
+                    palette.set(line);
+                    palette.recalled += 1;
+                }
+            }
+            KeyCode::Down => {
+                let last = self.matches(&palette).0.len().saturating_sub(1);
+                palette.selected = (palette.selected + 1).min(last);
+            }
+            KeyCode::Up => palette.selected -= 1,
+            _ => {
+                if type_into(&mut palette.field, key) {
+                    palette.selected = 0;
+                    palette.recalled = 0;
+                }
+            }
+        }
+        self.overlay = Some(Overlay::Palette(palette));
+        Vec::new()
+    }
+
+    /// Does what was chosen; what cannot be done now says why, and what needs more is gone on with.
+    fn choose(&mut self, choice: Choice, mut palette: Box<Palette>) -> Vec<Cmd> {
+        if let Some(why) = choice.why {
+            self.toast(Severity::Info, why);
+            self.overlay = Some(Overlay::Palette(palette));
+            return Vec::new();
+        }
+        if choice.does == Does::Continue {
+            complete(&mut palette, &choice);
+            self.overlay = Some(Overlay::Palette(palette));
+            return Vec::new();
+        }
+        self.recent.note(&choice.line);
+        let mut commands = match choice.does {
+            Does::Act(action) => self.act(action),
+            Does::Go(place) => self.go_to_place(place),
+            Does::Order(request) => vec![Cmd::Ask(Purpose::Order(choice.line), request)],
+            Does::Continue | Does::Tell => Vec::new(),
+        };
+        commands.extend(self.remember());
+        commands
+    }
+}
+
+/// Puts what stands for `choice` into the line.
+fn complete(palette: &mut Palette, choice: &Choice) {
+    if choice.does == Does::Continue && palette.before.is_none() {
+        palette.before = Some(palette.line().to_owned());
+    }
+    palette.set(&choice.line);
 }
 
 #[cfg(test)]
 mod tests {
-    use crate::config::KeyMap;
+    use crossterm::event::KeyEvent;
+    use proptest::prelude::*;
 
+    use crate::model::Role;
+    use crate::protocol::{Reply, Request};
+
+    use super::super::app::Msg;
+    use super::super::sample;
     use super::*;
 
-    #[test]
-    fn beginnings_come_before_middles_and_letters() {
-        assert_eq!(score("", "quit"), Some(0));
-        assert_eq!(score("inb", "go to inbox"), Some(1));
-        assert_eq!(score("box", "go to inbox"), Some(2));
-        assert_eq!(score("gibx", "go to inbox"), Some(3));
-        assert_eq!(score("xyz", "go to inbox"), None);
+    fn press(app: &mut App, code: KeyCode) -> Vec<Cmd> {
+        app.update(Msg::Key(KeyEvent::new(code, KeyModifiers::NONE)), sample::at(0))
+    }
+
+    fn typed(app: &mut App, line: &str) {
+        for c in line.chars() {
+            press(app, KeyCode::Char(c));
+        }
+    }
+
+    /// The screen with the palette open over the view of `key`, and `line` typed.
+    fn open(key: char, line: &str, role: Role) -> App {
+        let mut app = sample::app(sample::snapshot(), role, false);
+        typed(&mut app, &format!("{key}:{line}"));
+        app
+    }
+
+    fn palette(app: &App) -> &Palette {
+        match &app.overlay {
+            Some(Overlay::Palette(palette)) => palette,
+            other => panic!("no palette is open but {other:?}"),
+        }
+    }
+
+    fn offered(app: &App) -> Vec<String> {
+        app.matches(palette(app)).0.into_iter().map(|found| found.choice.words).collect()
     }
 
     #[test]
-    fn every_entry_has_its_key() {
-        let entries = entries(&Keymap::new(&KeyMap::default()), &[Context::Inbox, Context::Global]);
-        assert!(entries.iter().all(|entry| !entry.keys.is_empty()));
-        assert!(entries.iter().any(|entry| entry.action == Action::Ack && entry.keys == "a"));
+    fn everything_that_is_offered_does_something_or_says_why_not() {
+        for key in ['1', '2', '3', '5', '8'] {
+            for line in
+                ["", "e", "re", "inbox ", "restart ", "ack ", "vip ", "check now ", "health /w", "helth /w", "web"]
+            {
+                for role in [Role::Viewer, Role::Admin] {
+                    let count = app_matches(key, line, role);
+                    for index in 0..count {
+                        let mut app = open(key, line, role);
+                        if let Some(Overlay::Palette(palette)) = &mut app.overlay {
+                            palette.selected = index;
+                        }
+                        let choice = app.matches(palette(&app)).0.swap_remove(index).choice;
+                        app.toast = None;
+                        let before = format!("{:?}", app.here());
+                        let asked = press(&mut app, KeyCode::Enter);
+                        let asks = asked.iter().any(|command| !matches!(command, Cmd::Remember(..)));
+                        let said = app.toast.as_ref().map(|toast| toast.text.clone());
+                        match choice.why.clone() {
+                            Some(why) => {
+                                assert!(asked.is_empty() && app.overlay.is_some(), "{choice:?}");
+                                assert_eq!(said, Some(why));
+                            }
+                            None => {
+                                let moved =
+                                    format!("{:?}", app.here()) != before || app.overlay.is_some() || app.is_typing();
+                                let is_move = matches!(&choice.does, Does::Act(action) if is_silent(*action));
+                                let is_here = matches!(&choice.does, Does::Go(place) if *place == app.here().place);
+                                assert!(
+                                    asks || said.is_some() || moved || is_move || is_here,
+                                    "{key} {line:?} {choice:?}"
+                                );
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    fn app_matches(key: char, line: &str, role: Role) -> usize {
+        let app = open(key, line, role);
+        app.matches(palette(&app)).0.len()
+    }
+
+    /// What may lead nowhere at the end of a list, and what only draws.
+    fn is_silent(action: Action) -> bool {
+        use Action::{
+            Down, First, Last, PageDown, PageUp, Pick, PickAll, PickRange, ToggleFigures, Unzoom, Up, Utc, Zoom,
+        };
+        let moves = matches!(action, Down | Up | PageDown | PageUp | First | Last);
+        moves || matches!(action, ToggleFigures | Pick | PickAll | PickRange | Zoom | Unzoom | Utc)
+    }
+
+    #[test]
+    fn places_are_typed_as_they_are_written() {
+        let mut app = open('1', "inbox unread vip", Role::Viewer);
+        assert_eq!(offered(&app)[0], "go to inbox unread vip");
+        assert!(press(&mut app, KeyCode::Enter).iter().any(|command| matches!(command, Cmd::Ask(Purpose::Rows(_), _))));
+        assert_eq!(app.here().place.to_string(), "inbox unread vip");
+        let mut app = open('1', "health /tls @hub-2", Role::Viewer);
+        assert!(offered(&app)[0].starts_with("health /tls @hub-2"), "{:?}", offered(&app));
+        press(&mut app, KeyCode::Enter);
+        assert!(app.toast.as_ref().is_some_and(|toast| toast.text.contains("no node is called `hub-2`")));
+        assert!(app.overlay.is_some(), "the line can be mended");
+    }
+
+    #[test]
+    fn an_argument_is_chosen_in_a_second_step_and_esc_goes_back_one() {
+        let mut app = open('1', "rest", Role::Operator);
+        let index = offered(&app).iter().position(|words| words.starts_with("restart TASK")).expect("the verb");
+        for _ in 0..index {
+            press(&mut app, KeyCode::Down);
+        }
+        press(&mut app, KeyCode::Tab);
+        assert_eq!(palette(&app).line(), "restart ");
+        assert_eq!(offered(&app), ["listener 127.0.0.1:9296: running", "search: waiting"]);
+        press(&mut app, KeyCode::Esc);
+        assert_eq!(palette(&app).line(), "rest");
+        press(&mut app, KeyCode::Esc);
+        assert!(app.overlay.is_none());
+        let mut app = open('1', "restart sea", Role::Operator);
+        let asked = press(&mut app, KeyCode::Enter);
+        let order = Cmd::Ask(Purpose::Order("restart search".into()), Request::RestartTask("search".into()));
+        assert_eq!(asked.first(), Some(&order));
+        app.update(Msg::Reply(Purpose::Order("restart search".into()), Ok(Reply::Done)), sample::at(0));
+        assert_eq!(app.toast.as_ref().map(|toast| toast.text.as_str()), Some("search is started again"));
+    }
+
+    #[test]
+    fn a_viewer_sees_the_order_and_why_it_cannot_be_given() {
+        let app = open('1', "restart search", Role::Viewer);
+        let found = app.matches(palette(&app)).0;
+        let why = found[0].choice.why.as_deref();
+        assert_eq!(why, Some("this needs the role operator; anna has the role viewer"));
+    }
+
+    #[test]
+    fn what_was_chosen_comes_first_and_up_brings_it_back() {
+        let mut app = open('1', "inbox vip", Role::Viewer);
+        press(&mut app, KeyCode::Enter);
+        press(&mut app, KeyCode::Char(':'));
+        assert_eq!(offered(&app)[0], "go to inbox vip");
+        press(&mut app, KeyCode::Up);
+        assert_eq!(palette(&app).line(), "inbox vip");
+        app.update(Msg::Paste(" unread\n:q\u{1b}".into()), sample::at(0));
+        assert_eq!(palette(&app).line(), "inbox vip unread:q", "what is pasted is text");
+    }
+
+    #[test]
+    fn a_thing_is_found_by_its_name() {
+        for (line, first) in [
+            ("web", "check web: critical"),
+            ("shop", "channel shop: 2 unread"),
+            ("subject 2", "message by Sender 2: Subject 2"),
+        ] {
+            assert_eq!(offered(&open('1', line, Role::Viewer))[0], first);
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(48))]
+        #[test]
+        fn whatever_is_typed_the_palette_stands(line in "[a-z/:@! é]{0,12}", keys in "[udte]{0,8}") {
+            let mut app = open('5', &line, Role::Admin);
+            for key in keys.chars() {
+                press(&mut app, match key { 'u' => KeyCode::Up, 'd' => KeyCode::Down, 't' => KeyCode::Tab, _ => KeyCode::Enter });
+                if let Some(Overlay::Palette(palette)) = &app.overlay {
+                    let shown = app.matches(palette).0.len();
+                    prop_assert!(palette.selected == 0 || palette.selected < shown);
+                }
+            }
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! The loop of the screen: keys, updates, signals in; frames out.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::time::{Duration, Instant};
 
@@ -10,12 +10,15 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::client::{Client, Download};
 use crate::config::KeyMap;
+use crate::model::OperatorName;
 use crate::protocol::{RequestId, Update};
 
 use super::app::{App, Cmd, Msg, Purpose, Quit};
 use super::input::{Answer, Input, Reader};
+use super::memory::{Kept, Memory};
 use super::pace::Urgency;
 use super::painter::{Painter, QUIET, Settings};
+use super::place::Place;
 use super::saving::Save;
 use super::terminal::TerminalGuard;
 use super::themes::Themes;
@@ -48,6 +51,39 @@ enum Wake {
     Tick(Instant),
 }
 
+/// Where a screen begins, and what it remembers.
+#[derive(Debug, Default)]
+pub struct Beginning {
+    /// Where; the overview when absent.
+    pub place: Option<Place>,
+    /// What is remembered from screen to screen; nothing when absent.
+    pub memory: Option<Memory>,
+}
+
+impl Beginning {
+    /// What was remembered of `who`. A place that is asked for counts more than one that is remembered.
+    fn recall(&self, who: &OperatorName) -> Option<Result<Kept, String>> {
+        let kept = self.memory.as_ref()?.load(who);
+        Some(kept.map(|kept| if self.place.is_some() { Kept { place: None, ..kept } } else { kept }))
+    }
+
+    /// Remembers where a screen was that lost its terminal.
+    fn left(&self, app: &App, ended: Ended) {
+        if ended == Ended::Hangup
+            && let Some(Cmd::Remember(who, kept)) = app.left_behind()
+        {
+            self.remember(&who, &kept);
+        }
+    }
+
+    /// Remembers `kept` of `who`. It is a comfort: a disk that does not take it is told to the log alone.
+    fn remember(&self, who: &OperatorName, kept: &Kept) {
+        if let Some(Err(error)) = self.memory.as_ref().map(|memory| memory.save(who, kept)) {
+            tracing::warn!(%error, "what the palette was used for is not remembered");
+        }
+    }
+}
+
 /// Runs the screen on this process's terminal until it ends. `themes` says how it looks, now and when files change.
 /// `keys` are this machine's own, in place of those of the engine's configuration.
 ///
@@ -58,12 +94,13 @@ pub async fn run(
     settings: Settings,
     themes: &mut Themes,
     keys: Option<&KeyMap>,
+    beginning: Beginning,
 ) -> io::Result<Ended> {
     let mut guard = Some(TerminalGuard::take(settings.title)?);
     let size = terminal::size()?;
     let mut painter = Painter::new(settings, size)?;
     let mut reader = Some(Reader::open()?);
-    let mut app = begin(client, themes, keys, size);
+    let mut app = begin(client, themes, keys, &beginning, size);
     app.status.mouse = settings.mouse;
     let mut asked: HashMap<RequestId, Purpose> = HashMap::new();
     let mut ends = Ends::listen()?;
@@ -127,21 +164,20 @@ pub async fn run(
         };
         wake = Wake::Look(Instant::now() + QUIET);
         painter.want(app.urgency(&msg));
-        for cmd in app.update(msg, Timestamp::now()) {
+        let mut commands = VecDeque::from(app.update(msg, Timestamp::now()));
+        while let Some(cmd) = commands.pop_front() {
             match cmd {
                 Cmd::Ask(purpose, request) => {
                     asked.insert(client.ask(request), purpose);
                 }
                 Cmd::Quit(quit) => break 'screen Ended::Quit(quit),
-                Cmd::Save(step) => saved(&mut app, save(&mut saving, step)),
+                Cmd::Save(step) => commands.extend(hear(&mut app, save(&mut saving, step).map(Msg::Saved))),
+                Cmd::Recall(who) => commands.extend(hear(&mut app, beginning.recall(&who).map(Msg::Remembered))),
+                Cmd::Remember(who, kept) => beginning.remember(&who, &kept),
                 Cmd::Redraw => painter.forget(),
                 Cmd::Mouse(on) => painter.take_mouse(on),
                 Cmd::ToggleLite => painter.toggle_lite(Instant::now()),
-                Cmd::Theme(step) => {
-                    if let Some(msg) = themes.take(step) {
-                        app.update(msg, Timestamp::now());
-                    }
-                }
+                Cmd::Theme(step) => commands.extend(hear(&mut app, themes.take(step))),
                 Cmd::Suspend => {
                     if painter.is_busy() && painter.written().await.is_err() {
                         break 'screen Ended::Hangup;
@@ -156,16 +192,25 @@ pub async fn run(
     leave(&mut reader, &painter).await;
     painter.stop();
     drop(guard);
+    beginning.left(&app, ended);
     Ok(ended)
 }
 
+/// Tells the app what came of a command, if anything did.
+fn hear(app: &mut App, msg: Option<Msg>) -> Vec<Cmd> {
+    msg.map(|msg| app.update(msg, Timestamp::now())).unwrap_or_default()
+}
+
 /// The screen before anything was heard. A theme that cannot be used is told on it, in the plain one.
-fn begin(client: &Client, themes: &Themes, keys: Option<&KeyMap>, size: (u16, u16)) -> App {
+fn begin(client: &Client, themes: &Themes, keys: Option<&KeyMap>, beginning: &Beginning, size: (u16, u16)) -> App {
     let now = Timestamp::now();
     let mut app = App::new(themes.plain(), size, client.link(), client.is_read_only(), now);
     app.set_zone(jiff::tz::TimeZone::system());
     if let Some(keys) = keys {
         app.set_keys(keys);
+    }
+    if let Some(place) = &beginning.place {
+        app.start_at(place.clone());
     }
     app.update(Msg::Look(themes.look()), now);
     app
@@ -230,13 +275,6 @@ async fn wait(wake: &Wake) -> bool {
     let (Wake::Look(at) | Wake::Tick(at)) = *wake;
     tokio::time::sleep_until(at.into()).await;
     matches!(wake, Wake::Tick(_))
-}
-
-/// Tells the app what became of saving, which asks for nothing more.
-fn saved(app: &mut App, result: Option<Result<String, String>>) {
-    if let Some(result) = result {
-        app.update(Msg::Saved(result), Timestamp::now());
-    }
 }
 
 /// Takes one step of saving; answers what is to be said when it was the last.

@@ -69,6 +69,6 @@ fn a_reload_reaches_the_screen_that_is_open_and_a_mistake_changes_nothing() {
     rewrite(&site, &original, "[keys.global]\nhelp = \"f2\"\ngo_inbox = \"f2\"\n");
     screen.shows("the configuration is not in force");
     // What is said at the bottom stays until a key.
-    screen.keys("1");
+    screen.keys("5");
     screen.shows("f1 help");
 }

@@ -1,6 +1,6 @@
 //! `aurora do`: the palette's orders from a shell, on the running engine, under the same roles.
 
-use crate::support::Site;
+use crate::support::{Screen, Site};
 
 fn code(site: &Site, args: &[&str]) -> (Option<i32>, String) {
     let output = site.aurora(args);
@@ -46,6 +46,7 @@ fn a_line_that_cannot_be_read_is_usage_and_needs_no_engine() {
     let site = Site::new();
     for (line, said) in [
         ("akc x", "column 1: no verb is called `akc`; did you mean `ack`?"),
+        ("inbox unread", "`aurora open 'inbox unread'` goes there"),
         ("ack", "column 5: `ack` needs MESSAGE"),
         ("\u{1b}[2J", "no verb is called"),
     ] {
@@ -69,4 +70,65 @@ fn a_viewer_is_denied_in_words() {
     }
     let (exit, error) = code(&site, &["do", "reload"]);
     assert!(exit == Some(5) && error.contains("this needs the role operator; anna has the role viewer"), "{error}");
+}
+
+#[test]
+fn a_place_is_read_before_the_screen_starts() {
+    let site = Site::new();
+    for (place, said) in [
+        ("helth", "column 1: no place is called `helth`; did you mean `health`?"),
+        ("health /tls @hub-2", "column 13: no node is called `hub-2`; the only one known here is `@"),
+        ("inbox form:x", "column 7: no condition is called `form:`; did you mean `from:`?"),
+        ("health nothing", "column 8: no check is called `nothing`"),
+        ("reload", "this is an order; `aurora do \"reload\"` does it"),
+        ("health", "this is no terminal"),
+    ] {
+        let (exit, error) = code(&site, &["open", place]);
+        assert!(exit == Some(2) && error.contains(said), "{place:?}: {error}");
+    }
+}
+
+/// The whole way through a real terminal: open at a place, palette, history, what is urgent, and back after a hang-up.
+#[test]
+fn an_operator_finds_the_way() {
+    let site = Site::served();
+    site.ok(&["send-test", "standard"]);
+    site.projected(1);
+    let mut screen = Screen::start(&site, &["open", "health", "/disk"], (100, 30));
+    screen.shows("/disk");
+    screen.shows("hidden");
+    screen.keys(":inbox unread\r");
+    screen.shows("Hello from aurora");
+    screen.keys("[");
+    screen.shows("/disk");
+    screen.keys("]");
+    screen.shows("Hello from aurora");
+    screen.keys("-");
+    screen.shows("/disk");
+    screen.keys("n");
+    screen.shows("1 of ");
+    // An order with an argument, chosen step by step.
+    screen.keys(":restart \u{1b}");
+    screen.shows("Palette: do, go to");
+    screen.keys("restart search index\r");
+    screen.shows("search index is started again");
+    // A place that cannot be is explained and leads nowhere.
+    screen.keys(":inbox form:x\r");
+    screen.shows("did you mean `from:`?");
+    screen.keys("\u{3}");
+    screen.hides("Palette: do, go to");
+    screen.keys("8\t");
+    screen.shows("Refusals");
+    screen.signal(rustix::process::Signal::HUP);
+    assert!(screen.ends());
+    let mut screen = Screen::start(&site, &["attach"], (100, 30));
+    screen.shows("back where the line to the terminal broke");
+    screen.keys(":\u{1b}[A");
+    screen.shows(": restart search index");
+    screen.keys("\u{3}Q");
+    assert!(screen.ends());
+    let mut screen = Screen::start(&site, &["attach"], (100, 30));
+    screen.shows("What needs me?");
+    screen.keys("Q");
+    assert!(screen.ends());
 }

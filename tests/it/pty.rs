@@ -4,9 +4,9 @@ use rustix::process::Signal;
 
 use crate::support::{Screen, Site, borrowed, eventually, now, standard};
 
-/// Sends a signed message, as soon as the engine inside the screen listens.
+/// Sends a signed message of a conversation of its own, as soon as the engine inside the screen listens.
 fn deliver(site: &Site, id: &str, subject: &str) {
-    let body = serde_json::json!({ "type": "note", "subject": subject, "text": format!("About {subject}."), "from": "ann@example.org" }).to_string();
+    let body = serde_json::json!({ "type": "note", "subject": subject, "text": format!("About {subject}."), "from": format!("{id}@example.org") }).to_string();
     let headers = standard(&site.secret("standard"), id, now(), body.as_bytes());
     assert_eq!(site.post("/hooks/standard", &borrowed(&headers), body.as_bytes()).status, 204);
 }
@@ -274,11 +274,11 @@ fn lite_says_so_and_figures_of_the_line_are_shown_on_request() {
     screen.shows("  lite  ");
     for (typed, entry) in [("line figures", "line figures: "), ("lite", "lite: ")] {
         screen.keys(":");
-        screen.shows("enter does it");
+        screen.shows("Palette: do");
         screen.keys(typed);
         screen.shows(entry);
         screen.keys("\r");
-        screen.hides("enter does it");
+        screen.hides("Palette: do");
         if typed == "lite" { screen.hides("  lite  ") } else { screen.shows("B/s") }
     }
 }

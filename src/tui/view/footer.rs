@@ -90,7 +90,10 @@ fn inner_hints(app: &App) -> Option<Vec<(String, &'static str)>> {
     }
     let named = |hints: &[(&str, &'static str)]| hints.iter().map(|(key, hint)| ((*key).to_owned(), *hint)).collect();
     match &app.overlay {
-        Some(Overlay::Palette(_) | Overlay::Help(_)) => {
+        Some(Overlay::Palette(_)) => {
+            return Some(named(&[("enter", "do it"), ("tab", "complete"), ("up", "earlier"), ("esc", "back")]));
+        }
+        Some(Overlay::Help(_)) => {
             return Some(named(&[("enter", "do it"), ("up down", "choose"), ("esc", "close")]));
         }
         Some(Overlay::Problems(_)) => {
@@ -104,6 +107,9 @@ fn inner_hints(app: &App) -> Option<Vec<(String, &'static str)>> {
         Some(Overlay::Note(_)) => return Some(named(&[("ctrl-s", "keep it"), ("esc", "leave")])),
         Some(Overlay::Quit) => return Some(named(&[("s", "stop"), ("k", "keep"), ("esc", "back")])),
         None => {}
+    }
+    if app.view == View::Health && app.health.is_typing() {
+        return Some(named(&[("enter", "to the checks"), ("esc", "all checks")]));
     }
     let typing = app.view == View::Inbox && app.inbox.search.as_ref().is_some_and(|search| search.typing);
     typing.then(|| named(&[("enter", "to the hits"), ("esc", "leave the search")]))

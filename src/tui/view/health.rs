@@ -39,8 +39,13 @@ pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
     let shown = app.health.shown(checks);
     let area = heading(title(app, checks, shown.len()), frame, area);
     if shown.is_empty() {
-        let text = if checks.is_empty() { "no checks are configured" } else { "every check is ok" };
-        return frame.render_widget(Paragraph::new(Span::styled(format!("  {text}"), look.muted)), area);
+        let text = match app.health.text().trim() {
+            _ if checks.is_empty() => "no checks are configured".to_owned(),
+            "" => "every check is ok".to_owned(),
+            text => format!("no check has {text:?} in its id, kind, target or cause"),
+        };
+        return frame
+            .render_widget(Paragraph::new(Span::styled(format!("  {}", screen::line(&text)), look.muted)), area);
     }
     let (listed, told) = match below(app) {
         _ if app.checks_alone() => (area, Rect::default()),
@@ -74,8 +79,17 @@ fn title(app: &App, checks: &[CheckPanel], shown: usize) -> Line<'static> {
             line.push(Span::styled(format!("   {count} {}", state.as_str()), look.check(state)));
         }
     }
+    if app.health.is_typing() {
+        line.push(Span::styled(format!("   /{}", screen::line(app.health.text())), look.text));
+        line.push(Span::styled(" ", look.selected));
+    } else if !app.health.text().is_empty() {
+        line.push(Span::styled(format!("   /{}", screen::line(app.health.text())), look.title));
+    }
     if app.health.problems_only {
-        line.push(Span::styled(format!("   problems only, {} hidden", checks.len() - shown), look.muted));
+        line.push(Span::styled("   problems only", look.muted));
+    }
+    if checks.len() > shown {
+        line.push(Span::styled(format!("   {} hidden", checks.len() - shown), look.muted));
     }
     if let Some(since) = app.snapshot.as_ref().and_then(|snapshot| snapshot.isolated) {
         line.push(Span::styled(format!("   this machine is isolated ({})", age(since, app.now)), look.crit));

@@ -12,6 +12,7 @@ use crate::screen;
 use super::super::action::Action;
 use super::super::app::App;
 use super::super::health::Health;
+use super::super::palette;
 use super::health;
 use super::parts::{fit, message_row, outside};
 
@@ -106,6 +107,13 @@ fn wrong(app: &App, troubles: &[Trouble], width: usize, most: usize) -> Vec<Line
     lines
 }
 
+/// The key that goes through everything that needs somebody.
+fn next_key(app: &App) -> Option<String> {
+    let entries = palette::entries(&app.keymap, &app.contexts());
+    let next = entries.into_iter().find(|entry| entry.action == Action::Next)?;
+    next.keys.split(' ').next().map(str::to_owned)
+}
+
 /// Unread messages: VIPs first, then the newest.
 fn needs(app: &App, snapshot: &Snapshot, width: usize, room: usize) -> Vec<Line<'static>> {
     let look = &app.look;
@@ -114,6 +122,7 @@ fn needs(app: &App, snapshot: &Snapshot, width: usize, room: usize) -> Vec<Line<
     let mut lines = vec![Line::from(vec![
         Span::styled("What needs me?", look.title),
         Span::styled(format!("   {vip} VIP and {others} other messages are unread"), look.muted),
+        Span::styled(next_key(app).map(|key| format!("   {key}: what next")).unwrap_or_default(), look.muted),
     ])];
     if snapshot.channels.iter().all(|channel| channel.events == 0) {
         let easy = snapshot.channels.iter().find(|channel| channel.provider == ProviderKind::Standard);

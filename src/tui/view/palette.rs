@@ -2,35 +2,58 @@
 
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::style::Modifier;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Paragraph;
 
 use crate::screen;
 
 use super::super::app::App;
-use super::super::palette::Palette;
+use super::super::palette::{Match, Palette};
+use super::super::styles::Look;
 use super::parts::{fit, list, overlay};
+
+/// Columns of the keys.
+const KEYS: usize = 14;
 
 pub(super) fn draw(app: &App, palette: &Palette, frame: &mut Frame<'_>, area: Rect) {
     let look = &app.look;
-    let inside = overlay(app, "Palette, enter does it", (76, 18), frame, area);
+    let (matches, verb) = app.matches(palette);
+    let title = match verb {
+        Some(verb) => format!("{} {}: {}", verb.name, verb.takes.written(), verb.words),
+        None => "Palette: do, go to, find by name".to_owned(),
+    };
+    let inside = overlay(app, &title, (76, 18), frame, area);
     let [field, rows] = Layout::vertical([Constraint::Length(1), Constraint::Min(0)]).areas(inside);
-    let typed = palette.field.lines().first().map_or("", String::as_str);
     let line = vec![
         Span::styled(": ", look.key),
-        Span::styled(screen::line(typed), look.text),
+        Span::styled(screen::line(palette.line()), look.text),
         Span::styled(" ", look.selected),
     ];
     frame.render_widget(Paragraph::new(Line::from(line)), field);
-    let matches = palette.matches();
     if matches.is_empty() {
         return frame.render_widget(Paragraph::new(Span::styled("  nothing is called so", look.muted)), rows);
     }
-    list(app, &matches, palette.selected, frame, rows, |entry, width| {
-        let why = app.why_not(entry.action);
-        let words = why.as_ref().map_or_else(|| entry.words.to_owned(), |why| format!("{} ({why})", entry.words));
-        let words = fit(look, &words, width.saturating_sub(18));
-        let style = if why.is_some() { look.muted } else { look.text };
-        Line::from(vec![Span::styled(words, style), Span::styled(format!("  {}", entry.keys), look.key)])
-    });
+    list(app, &matches, palette.selected, frame, rows, |found, width| row(look, found, width));
+}
+
+fn row(look: &Look, found: &Match, width: usize) -> Line<'static> {
+    let choice = &found.choice;
+    let style = if choice.why.is_some() { look.muted } else { look.text };
+    let why = choice.why.as_ref().filter(|why| **why != choice.words).map(|why| format!(" ({why})"));
+    let words = format!("{}{}", choice.words, why.map(|why| screen::line(&why)).unwrap_or_default());
+    let words = fit(look, &words, width.saturating_sub(KEYS));
+    let meant = style.add_modifier(Modifier::BOLD | Modifier::UNDERLINED);
+    let mut spans: Vec<(String, bool)> = Vec::new();
+    for (at, c) in words.chars().enumerate() {
+        let is_meant = found.meant.binary_search(&at).is_ok();
+        match spans.last_mut() {
+            Some((text, same)) if *same == is_meant => text.push(c),
+            _ => spans.push((c.to_string(), is_meant)),
+        }
+    }
+    let mut line: Vec<Span<'static>> =
+        spans.into_iter().map(|(text, is_meant)| Span::styled(text, if is_meant { meant } else { style })).collect();
+    line.push(Span::styled(format!(" {}", fit(look, &choice.keys, KEYS - 1)), look.key));
+    Line::from(line)
 }

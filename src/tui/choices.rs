@@ -1,0 +1,210 @@
+//! What the palette offers: actions that are valid here, orders, places, and what can be named.
+
+use crate::protocol::{Order, Request, Takes, VERBS, Verb};
+use crate::screen;
+
+use super::action::{Action, View};
+use super::activity::ActivityTab;
+use super::app::App;
+use super::place::{ChecksShown, Known, Place};
+
+/// What a choice does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Does {
+    /// Do this, as its key would.
+    Act(Action),
+    /// Go there.
+    Go(Place),
+    /// Ask this of the engine.
+    Order(Request),
+    /// Go on typing: the line needs more.
+    Continue,
+    /// Nothing: it tells what is wrong with the line.
+    Tell,
+}
+
+/// One thing that can be chosen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Choice {
+    /// What stands for it in the line, and by which it is remembered.
+    pub line: String,
+    /// What it is, in plain words.
+    pub words: String,
+    /// The keys that do it without the palette.
+    pub keys: String,
+    /// Why it cannot be chosen now.
+    pub why: Option<String>,
+    /// What it does.
+    pub does: Does,
+}
+
+impl Choice {
+    fn new(line: impl Into<String>, words: impl Into<String>, does: Does) -> Self {
+        Self { line: line.into(), words: screen::line(&words.into()), keys: String::new(), why: None, does }
+    }
+
+    pub(super) fn place(words: impl Into<String>, place: Place) -> Self {
+        Self::new(place.to_string(), words, Does::Go(place))
+    }
+}
+
+impl App {
+    /// Everything that can be chosen when `line` is typed: what the line itself says comes first, and when its verb needs
+    /// an argument only that is offered.
+    pub(super) fn choices(&self, line: &str) -> Choices {
+        if let Some((verb, rest)) = Verb::of(line)
+            && verb.takes != Takes::Nothing
+            && line.trim_start().len() > verb.name.len()
+        {
+            let mut choices = self.arguments(verb);
+            // What is not listed can still be named in full.
+            if let Ok(order) = line.parse::<Order>()
+                && !choices.iter().any(|choice| choice.line == line.trim())
+            {
+                choices.push(self.ordered(line.trim(), verb.words, order.request));
+            }
+            return Choices { first: None, typed: rest.to_owned(), rest: choices, verb: Some(verb) };
+        }
+        let mut rest = self.actions();
+        rest.extend(self.verbs());
+        rest.extend(places());
+        if !line.trim().is_empty() {
+            rest.extend(self.objects());
+        }
+        Choices { first: self.typed_place(line), typed: line.to_owned(), rest, verb: None }
+    }
+
+    /// The place that is typed, or what is wrong with it.
+    fn typed_place(&self, line: &str) -> Option<Choice> {
+        if !Place::is_begun(line) || line.split_whitespace().nth(1).is_none() {
+            return None;
+        }
+        let known = self.snapshot.as_deref().map(Known::from).unwrap_or_default();
+        Some(match Place::parse(line, &known) {
+            Ok(place) => Choice::place(format!("go to {place}"), place),
+            Err(error) => Choice { why: Some(error.to_string()), ..Choice::new(line.trim(), line.trim(), Does::Tell) },
+        })
+    }
+
+    fn actions(&self) -> Vec<Choice> {
+        let entries = super::palette::entries(&self.keymap, &self.contexts()).into_iter();
+        let choice = |entry: super::palette::Entry| Choice {
+            keys: entry.keys,
+            why: self.why_not(entry.action),
+            ..Choice::new(entry.words, entry.words, Does::Act(entry.action))
+        };
+        entries.filter(|entry| entry.action != Action::Palette).map(choice).collect()
+    }
+
+    fn ordered(&self, line: &str, words: &str, request: Request) -> Choice {
+        let why = self.denied(&request);
+        Choice { why, ..Choice::new(line, words, Does::Order(request)) }
+    }
+
+    fn verbs(&self) -> Vec<Choice> {
+        let choice = |verb: &Verb| {
+            let words = format!("{} {}: {}", verb.name, verb.takes.written(), verb.words).replace(" :", ":");
+            let request = verb.example.parse::<Order>().ok().map(|order| order.request);
+            let why = request.as_ref().and_then(|request| self.denied(request));
+            match (verb.takes, request) {
+                (Takes::Nothing, Some(request)) => {
+                    Choice { why, ..Choice::new(verb.name, words, Does::Order(request)) }
+                }
+                _ => Choice { why, ..Choice::new(format!("{} ", verb.name), words, Does::Continue) },
+            }
+        };
+        // What an action does here already is not offered twice.
+        VERBS.iter().filter(|verb| verb.name != "reload").map(choice).collect()
+    }
+
+    /// What may follow `verb`.
+    fn arguments(&self, verb: &Verb) -> Vec<Choice> {
+        let Some(snapshot) = &self.snapshot else { return Vec::new() };
+        let named: Vec<(String, String)> = match verb.takes {
+            Takes::Nothing => Vec::new(),
+            Takes::Messages => snapshot
+                .inbox
+                .iter()
+                .map(|row| (row.id.to_string(), format!("{}: {}", row.from, row.subject)))
+                .collect(),
+            Takes::Contact => {
+                let mut contacts: Vec<(String, String)> = Vec::new();
+                for row in &snapshot.inbox {
+                    if let Some(contact) = row.contact {
+                        let vip = if row.vip { " (VIP)" } else { "" };
+                        let named = (contact.to_string(), format!("{}{vip}", row.from));
+                        if !contacts.iter().any(|(id, _)| *id == named.0) {
+                            contacts.push(named);
+                        }
+                    }
+                }
+                contacts
+            }
+            Takes::Check => snapshot
+                .checks
+                .iter()
+                .map(|check| (check.id.to_string(), format!("{}: {}", check.id, check.state.as_str())))
+                .collect(),
+            Takes::Task => snapshot
+                .tasks
+                .iter()
+                .map(|task| (task.name.clone(), format!("{}: {}", task.name, task.state.as_str())))
+                .collect(),
+        };
+        let orders = named.into_iter().filter_map(|(argument, words)| {
+            let line = format!("{} {argument}", verb.name);
+            let request = line.parse::<Order>().ok()?.request;
+            Some(self.ordered(&line, &words, request))
+        });
+        orders.collect()
+    }
+
+    /// Things by their names: checks, channels, tasks, messages and who wrote them.
+    fn objects(&self) -> Vec<Choice> {
+        let Some(snapshot) = &self.snapshot else { return Vec::new() };
+        let checks = snapshot.checks.iter().map(|check| {
+            Choice::place(format!("check {}: {}", check.id, check.state.as_str()), Place::Check(check.id.clone()))
+        });
+        let channels = snapshot.channels.iter().map(|channel| {
+            let filter = crate::model::InboxFilter { channel: Some(channel.id.clone()), ..Default::default() };
+            Choice::place(format!("channel {}: {} unread", channel.id, channel.unread), Place::Inbox(Box::new(filter)))
+        });
+        let tasks = snapshot.tasks.iter().map(|task| {
+            let line = format!("restart {}", task.name);
+            self.ordered(
+                &line,
+                &format!("restart task {}: {}", task.name, task.state.as_str()),
+                Request::RestartTask(task.name.clone()),
+            )
+        });
+        let messages = snapshot
+            .inbox
+            .iter()
+            .map(|row| Choice::place(format!("message by {}: {}", row.from, row.subject), Place::Message(row.id)));
+        checks.chain(channels).chain(tasks).chain(messages).collect()
+    }
+}
+
+fn places() -> Vec<Choice> {
+    let filter = |query: &str| query.parse().map(Box::new).map(Place::Inbox).ok();
+    let inbox = ["unread", "vip", "open", "unread vip"].into_iter().filter_map(filter);
+    let inbox = inbox.map(|place| Choice::place(format!("go to {place}"), place));
+    let problems = Place::Health(ChecksShown { problems_only: true, text: String::new() });
+    let health = Choice::place("go to checks that are not ok", problems);
+    let lists = ActivityTab::ALL
+        .into_iter()
+        .map(|tab| Choice::place(format!("go to {}: {}", View::Activity.name(), tab.name()), Place::Activity(tab)));
+    inbox.chain([health]).chain(lists).collect()
+}
+
+/// What can be chosen for a line.
+#[derive(Debug)]
+pub(super) struct Choices {
+    /// What the line itself says.
+    pub first: Option<Choice>,
+    /// The part of the line that narrows the others.
+    pub typed: String,
+    pub rest: Vec<Choice>,
+    /// The verb whose argument is chosen.
+    pub verb: Option<&'static Verb>,
+}
