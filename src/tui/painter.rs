@@ -16,6 +16,8 @@ use super::{terminal, title};
 
 /// Asks what kind of terminal this is (DA1). All answer, and in order.
 const ASK_ATTRIBUTES: &[u8] = b"\x1b[c";
+/// Asks for the background, and to be told when light and dark change (OSC 11, mode 2031).
+const ASK_BACKGROUND: &[u8] = b"\x1b]11;?\x1b\\\x1b[?2031h";
 /// How often the way to a terminal that is far away is measured again.
 const MEASURE_EVERY: Duration = Duration::from_secs(30);
 /// Without a message for so long, what comes next is the clock's.
@@ -57,6 +59,8 @@ pub(super) struct Painter {
     title: Option<String>,
     /// When the terminal was last asked, and what it took to answer.
     asked: Option<Instant>,
+    /// It was asked for its background.
+    background: bool,
     awaits: bool,
     terminal: Option<Duration>,
     engine: Option<Duration>,
@@ -76,6 +80,7 @@ impl Painter {
             aside: Vec::new(),
             title: None,
             asked: None,
+            background: false,
             awaits: false,
             terminal: None,
             engine: None,
@@ -92,7 +97,8 @@ impl Painter {
     /// Draws what is wanted when it is due; answers how long it still has to wait, when that is all it waits for.
     ///
     /// While the terminal has not taken the last frame none is made: the next one shows the newest state.
-    pub(super) fn draw(&mut self, app: &mut App, questions: &[u8], now: Instant) -> Option<Duration> {
+    /// The terminal is asked for its background once `background` matters, after a frame.
+    pub(super) fn draw(&mut self, app: &mut App, background: bool, now: Instant) -> Option<Duration> {
         let urgency = self.wanted.filter(|_| !self.output.is_busy())?;
         self.pace.lite = self.degrade.is_lite(now);
         let wait = self.pace.wait(urgency, now);
@@ -111,10 +117,13 @@ impl Painter {
                 self.title = Some(title);
             }
         }
-        if self.settings.asks && self.asked.is_none() {
-            bytes.extend_from_slice(questions);
-            self.ask(&mut bytes, now);
-        } else if self.terminal_is_far(now) {
+        let first = self.settings.asks && self.asked.is_none();
+        let background = self.settings.asks && background && !self.background;
+        if background {
+            bytes.extend_from_slice(ASK_BACKGROUND);
+            self.background = true;
+        }
+        if first || background || self.terminal_is_far(now) {
             self.ask(&mut bytes, now);
         }
         if !bytes.is_empty() {
@@ -190,6 +199,8 @@ impl Painter {
     pub(super) fn resume(&mut self, mouse: bool) {
         self.forget();
         self.title = None;
+        // Mode 2031 was given back with the terminal.
+        self.background = false;
         self.take_mouse(mouse);
     }
 

@@ -25,8 +25,6 @@ use super::themes::Themes;
 
 /// How often a suspended screen looks whether the terminal is its own again.
 const FOREGROUND: Duration = Duration::from_millis(500);
-/// What the terminal is asked after the first frame: its background, and to be told when that changes (mode 2031).
-const QUESTIONS: &[u8] = b"\x1b]11;?\x1b\\\x1b[?2031h";
 /// How long answers are waited for at the end, so that none of them is left to the shell.
 const LAST_ANSWERS: Duration = Duration::from_millis(200);
 
@@ -110,7 +108,7 @@ pub async fn run(
     let mut wake = Wake::Look(Instant::now() + QUIET);
 
     let ended = 'screen: loop {
-        let due = guard.as_ref().and_then(|_| painter.draw(&mut app, QUESTIONS, Instant::now()));
+        let due = guard.as_ref().and_then(|_| painter.draw(&mut app, themes.asks_background(), Instant::now()));
         let msg = tokio::select! {
             // Keys before updates, so that a busy engine never makes the screen feel slow.
             biased;

@@ -1,6 +1,6 @@
 //! Themes and what terminals show of them, through the whole program.
 
-use crate::support::{Screen, Site, borrowed, now, standard};
+use crate::support::{Screen, Site, borrowed, eventually, now, standard};
 
 /// Variables of an environment.
 type Variables<'a> = &'a [(&'a str, &'a str)];
@@ -62,6 +62,33 @@ fn each_terminal_gets_the_colours_it_knows() {
         screen.keys("Q");
         assert!(screen.ends());
     }
+}
+
+#[test]
+fn the_background_is_asked_after_the_first_frame_and_only_where_it_matters() {
+    let site = Site::with("[tui]\ntheme = \"auto\"\n");
+    let colours: Variables<'_> = &[("COLORTERM", "truecolor")];
+    let at = |screen: &Screen, what: &[u8]| screen.bytes().windows(what.len()).position(|window| window == what);
+    let mut screen = Screen::start_with(&site, &[], (80, 24), colours);
+    screen.shows("listening");
+    let frame = at(&screen, b"Overview").expect("a frame");
+    eventually("the question", || at(&screen, b"\x1b]11;?").is_some_and(|question| question > frame));
+    let exact = |screen: &Screen| sgr(&screen.bytes()).iter().any(|parameters| parameters.contains("48;2;251;251;248"));
+    assert!(!exact(&screen), "until it answers the terminal's own colours are used");
+    screen.send(b"\x1b]11;rgb:ffff/ffff/ffff\x1b\\");
+    eventually("the light theme", || exact(&screen));
+    screen.send(b"\x1b[?997;1n");
+    let dark = |screen: &Screen| sgr(&screen.bytes()).iter().any(|parameters| parameters.contains("48;2;20;24;31"));
+    eventually("the dark theme", || dark(&screen));
+    screen.shows("listening");
+    screen.keys("Qs");
+    assert!(screen.ends());
+    let plain = Site::served();
+    let mut screen = Screen::start_with(&plain, &["attach", "--theme", "dark"], (80, 24), colours);
+    screen.shows("listening");
+    screen.keys("Q");
+    assert!(screen.ends());
+    assert_eq!(at(&screen, b"\x1b]11;?"), None);
 }
 
 #[test]
