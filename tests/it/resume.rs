@@ -61,7 +61,7 @@ fn copy(mut from: UnixStream, mut to: UnixStream, mut left: usize, cuts: &Atomic
 }
 
 fn deliver(site: &Site, n: usize) {
-    let body = format!("{{\"type\":\"note\",\"subject\":\"event{n:04}end\",\"from\":\"ann@example.org\"}}");
+    let body = format!("{{\"type\":\"note\",\"subject\":\"event{n:04}end\",\"from\":\"ann{n}@example.org\"}}");
     let headers = standard(&site.secret("standard"), &format!("m{n}"), now(), body.as_bytes());
     assert_eq!(site.post("/hooks/standard", &borrowed(&headers), body.as_bytes()).status, 204);
 }
