@@ -150,7 +150,7 @@ async fn deliver(store: &Store, channels: &Channels, delivery: &Delivery) -> Res
 /// Starts an engine on `config` with `scenery` around it.
 ///
 /// # Errors
-/// As [`super::start`].
+/// As [`super::start()`].
 pub async fn stage(config: Config, logs: LogLines, scenery: Scenery) -> Result<(Running, Stage), StartError> {
     let addresses = addresses(&config);
     let mut trouble = scenery.trouble.clone();

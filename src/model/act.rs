@@ -84,7 +84,7 @@ pub enum Snooze {
 }
 
 impl Snooze {
-    /// Reads `until-reply`, or a time as [`moment`] reads it.
+    /// Reads `until-reply`, or a time as [`moment()`] reads it.
     ///
     /// # Errors
     /// When `text` is neither, or the time has passed at `now`.
@@ -99,7 +99,7 @@ impl Snooze {
 impl fmt::Display for Snooze {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Until(moment) => write!(f, "until {moment}"),
+            Self::Until(moment) => write!(f, "until {}", moment.strftime("%Y-%m-%d %H:%MZ")),
             Self::Reply => f.write_str("until a new message"),
         }
     }

@@ -21,7 +21,7 @@ pub struct EventFilter {
     pub dead: bool,
 }
 
-/// Which messages. As text it is the query language of [`super::inbox_query`].
+/// Which messages. As text it is the query language that `inbox_query.rs` reads and prints.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 #[expect(clippy::struct_excessive_bools, reason = "independent conditions, each on or off")]
