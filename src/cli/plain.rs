@@ -154,9 +154,8 @@ fn spoken(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
 
-    use crate::model::{ChannelPanel, ChannelState, CheckKind, CheckPanel, CheckState, ProviderKind, Strip};
+    use crate::model::{ChannelPanel, ChannelState, CheckPanel, CheckState, ProviderKind};
     use crate::protocol::ConfigStatus;
 
     use super::*;
@@ -167,25 +166,9 @@ mod tests {
 
     fn world(state: CheckState) -> Snapshot {
         let check = CheckPanel {
-            id: "shop".parse().expect("an id"),
-            kind: CheckKind::Http,
-            target: "http://example.org/".into(),
-            state,
-            since: at(-240),
             cause: (state != CheckState::Ok).then(|| "status == 200: got 503".into()),
-            soft: None,
-            flapping: false,
             last: Some(at(-5)),
-            next: None,
-            latency: None,
-            phases: Vec::new(),
-            p50: None,
-            p95: None,
-            p99: None,
-            uptime_24h: None,
-            strip: Strip::default(),
-            interval: Duration::from_secs(30),
-            enabled: true,
+            ..CheckPanel::sample("shop", state, at(-240))
         };
         let channel = ChannelPanel {
             id: "github".parse().expect("an id"),

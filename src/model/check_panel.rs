@@ -114,6 +114,34 @@ pub struct CheckPanel {
     pub enabled: bool,
 }
 
+#[cfg(test)]
+impl CheckPanel {
+    /// A check in `state` since `since` of which nothing else is known, to be made more of in tests.
+    pub(crate) fn sample(id: &str, state: CheckState, since: Timestamp) -> Self {
+        Self {
+            id: id.parse().expect("an id"),
+            kind: CheckKind::Http,
+            target: "http://example.org/".into(),
+            state,
+            since,
+            cause: None,
+            soft: None,
+            flapping: false,
+            last: None,
+            next: None,
+            latency: None,
+            phases: Vec::new(),
+            p50: None,
+            p95: None,
+            p99: None,
+            uptime_24h: None,
+            strip: Strip::default(),
+            interval: Duration::from_secs(30),
+            enabled: true,
+        }
+    }
+}
+
 /// A state that is not confirmed yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Soft {

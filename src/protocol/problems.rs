@@ -207,9 +207,6 @@ pub fn severity(problems: &[Problem]) -> Option<Severity> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
-    use crate::model::{CheckKind, Strip};
 
     use super::*;
 
@@ -219,25 +216,9 @@ mod tests {
 
     fn check(id: &str, state: CheckState) -> CheckPanel {
         CheckPanel {
-            id: id.parse().expect("an id"),
-            kind: CheckKind::Http,
-            target: "http://example.org/".into(),
-            state,
-            since: at(-720),
             cause: (state != CheckState::Ok).then(|| "status == 200: got 503".into()),
-            soft: None,
-            flapping: false,
             last: Some(at(-5)),
-            next: None,
-            latency: None,
-            phases: Vec::new(),
-            p50: None,
-            p95: None,
-            p99: None,
-            uptime_24h: None,
-            strip: Strip::default(),
-            interval: Duration::from_secs(30),
-            enabled: true,
+            ..CheckPanel::sample(id, state, at(-720))
         }
     }
 

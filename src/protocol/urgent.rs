@@ -109,9 +109,7 @@ fn waiting(row: &MessageRow, now: Timestamp) -> Urgent {
 mod tests {
     use proptest::prelude::*;
 
-    use crate::model::{
-        ChannelId, CheckKind, CheckPanel, CheckState, Marks, StoreFault, StoreTrouble, Strip, TaskState, TaskStatus,
-    };
+    use crate::model::{ChannelId, CheckPanel, CheckState, Marks, StoreFault, StoreTrouble, TaskState, TaskStatus};
 
     use super::super::ConfigStatus;
     use super::*;
@@ -138,27 +136,7 @@ mod tests {
     }
 
     fn check(id: &str, state: CheckState, since: i64) -> CheckPanel {
-        CheckPanel {
-            id: id.parse().expect("an id"),
-            kind: CheckKind::Http,
-            target: String::new(),
-            state,
-            since: at(since),
-            cause: None,
-            soft: None,
-            flapping: false,
-            last: Some(at(0)),
-            next: None,
-            latency: None,
-            phases: Vec::new(),
-            p50: None,
-            p95: None,
-            p99: None,
-            uptime_24h: None,
-            strip: Strip::default(),
-            interval: std::time::Duration::from_secs(30),
-            enabled: true,
-        }
+        CheckPanel { last: Some(at(0)), ..CheckPanel::sample(id, state, at(since)) }
     }
 
     fn snapshot() -> Snapshot {

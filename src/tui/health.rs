@@ -120,36 +120,13 @@ fn needs_a_look(check: &CheckPanel) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
 
     use jiff::Timestamp;
-
-    use crate::model::{CheckKind, Strip};
 
     use super::*;
 
     fn check(id: &str, state: CheckState) -> CheckPanel {
-        CheckPanel {
-            id: id.parse().expect("an id"),
-            kind: CheckKind::Http,
-            target: String::new(),
-            state,
-            since: Timestamp::UNIX_EPOCH,
-            cause: None,
-            soft: None,
-            flapping: false,
-            last: None,
-            next: None,
-            latency: None,
-            phases: Vec::new(),
-            p50: None,
-            p95: None,
-            p99: None,
-            uptime_24h: None,
-            strip: Strip::default(),
-            interval: Duration::from_secs(30),
-            enabled: true,
-        }
+        CheckPanel::sample(id, state, Timestamp::UNIX_EPOCH)
     }
 
     fn names(shown: &[&CheckPanel]) -> Vec<String> {

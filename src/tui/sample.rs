@@ -1,14 +1,12 @@
 //! A small world for the tests of the screen: two channels, three checks, two tasks, three messages.
 
-use std::time::Duration;
-
 use jiff::Timestamp;
 
 use crate::config::Theme;
 use crate::model::{
-    Assurance, Attachment, ChannelPanel, ChannelState, CheckKind, CheckPanel, CheckState, ContactId, ConversationId,
+    Assurance, Attachment, ChannelPanel, ChannelState, CheckPanel, CheckState, ContactId, ConversationId,
     ConversationRow, Event, EventId, EventState, Identity, KeyOverrides, Marks, Message, MessageId, MessageRow, Place,
-    ProviderKind, RecognisedBy, Role, Strip, TaskState, TaskStatus,
+    ProviderKind, RecognisedBy, Role, TaskState, TaskStatus,
 };
 use crate::protocol::{ConfigStatus, Link, Reply, Snapshot, Update};
 
@@ -43,25 +41,9 @@ pub(super) fn row(n: i64, vip: bool) -> MessageRow {
 
 pub(super) fn check(id: &str, state: CheckState) -> CheckPanel {
     CheckPanel {
-        id: id.parse().expect("an id"),
-        kind: CheckKind::Http,
-        target: "http://example.org/".into(),
-        state,
-        since: at(-720),
         cause: (state != CheckState::Ok).then(|| "status == 200: got 503".into()),
-        soft: None,
-        flapping: false,
         last: Some(at(-5)),
-        next: None,
-        latency: None,
-        phases: Vec::new(),
-        p50: None,
-        p95: None,
-        p99: None,
-        uptime_24h: None,
-        strip: Strip::default(),
-        interval: Duration::from_secs(30),
-        enabled: true,
+        ..CheckPanel::sample(id, state, at(-720))
     }
 }
 
