@@ -53,7 +53,7 @@ impl Record {
         connection
             .prepare_cached(
                 "DELETE FROM act_change WHERE (act, thing) IN (SELECT act, thing FROM act_change
-                 WHERE act < (SELECT coalesce(max(n), 0) FROM act WHERE at < ?1) LIMIT ?2)",
+                 WHERE act < coalesce((SELECT n FROM act WHERE at < ?1 ORDER BY at DESC LIMIT 1), 0) LIMIT ?2)",
             )?
             .execute([now.as_microsecond() - KEPT, FORGOTTEN])?;
         Self::write(connection, order.id, &order.who, &json(&order.act), now)
@@ -167,7 +167,7 @@ fn restore(connection: &Connection, act: &Recorded, what: &Act, who: &str) -> ru
     let (restored, work) = if what.is_mark() {
         restore_marks(connection, changes, who)?
     } else {
-        restore_fields(connection, changes, what, who)?
+        restore_fields(connection, changes, what, who, act.at)?
     };
     Ok((Undone { restored, left_alone: all - restored }, work))
 }
@@ -189,11 +189,22 @@ fn restore_marks(connection: &Connection, changes: Vec<Change>, who: &str) -> ru
     Ok((restored, DeskWork::of_marks(connection, who, deltas, marks)?))
 }
 
+/// Whether a conversation has had a message since.
+fn has_news(connection: &Connection, conversation: i64, since: Timestamp) -> rusqlite::Result<bool> {
+    connection
+        .prepare_cached(
+            "SELECT EXISTS (SELECT 1 FROM conversation c JOIN event e ON e.seq = c.last_seq
+             WHERE c.n = ?1 AND e.received > ?2)",
+        )?
+        .query_row(params![conversation, since.as_microsecond()], |row| row.get(0))
+}
+
 fn restore_fields(
     connection: &Connection,
     changes: Vec<Change>,
     what: &Act,
     who: &str,
+    at: Timestamp,
 ) -> rusqlite::Result<(u64, DeskWork)> {
     let label = match what {
         Act::Label(label) | Act::Unlabel(label) => connection
@@ -215,7 +226,9 @@ fn restore_fields(
             Act::Label(_) | Act::Unlabel(_) => Field::Label(label),
             _ => Field::Snoozed,
         };
-        if field.get(connection, thing)? == after {
+        // What came since would be hidden, although a new message always ends a snooze.
+        let hides = matches!(field, Field::Snoozed) && before.is_some() && has_news(connection, thing, at)?;
+        if !hides && field.get(connection, thing)? == after {
             field.set(connection, thing, before.as_deref())?;
             touched.insert(thing);
         }

@@ -138,6 +138,10 @@ fn mark(
         let Some(sheet) = Sheet::of(connection, seq)? else { continue };
         let after = sheet.marked.after(&order.act, &order.who, now);
         if after == sheet.marked {
+            // Whoever named it hears how it stands.
+            if found.messages.contains(&seq) {
+                marks.push((seq, after.shown()));
+            }
             continue;
         }
         record.change(connection, seq, Some(&json(&sheet.marked)), Some(&json(&after)))?;

@@ -140,6 +140,16 @@ impl Activity {
         }
     }
 
+    /// Selects the newest event that is so.
+    pub(super) fn select_event(&mut self, is: impl Fn(&Event) -> bool) {
+        self.events.select_newest(self.height, is);
+    }
+
+    /// Selects the newest refusal that is so.
+    pub(super) fn select_refusal(&mut self, is: impl Fn(&Rejection) -> bool) {
+        self.refusals.select_newest(self.height, is);
+    }
+
     /// Moves the selection; there are `tasks` tasks.
     pub(super) fn scroll(&mut self, action: Action, tasks: usize) {
         let height = self.height;

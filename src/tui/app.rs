@@ -520,9 +520,15 @@ impl App {
             }
             (Purpose::Desk(purpose), reply) => return self.desk_answered(purpose, reply),
             (Purpose::Who, Reply::Identity(identity)) => {
-                let first = self.identity.is_none().then(|| Cmd::Recall(identity.operator.clone()));
-                self.identity = Some(identity);
-                return first.into_iter().collect();
+                let known = self.identity.replace(identity.clone()).map(|known| known.operator);
+                if known.as_ref() == Some(&identity.operator) {
+                    return Vec::new();
+                }
+                if known.is_some() {
+                    // Somebody else to the engine from now on: what the one before did is not theirs.
+                    (self.recent, self.history) = (Recent::default(), History::default());
+                }
+                return vec![Cmd::Recall(identity.operator)];
             }
             (Purpose::Order(line), reply) => {
                 let told = line.parse::<Order>().ok().and_then(|order| order.told(&reply));
@@ -587,6 +593,14 @@ impl App {
     // Keys
 
     pub(super) fn key(&mut self, key: KeyEvent) -> Vec<Cmd> {
+        let is_chosen =
+            matches!(self.overlay, Some(Overlay::Quit | Overlay::Bulk(_) | Overlay::Problems(_) | Overlay::Themes(_)));
+        if is_chosen && key.modifiers.contains(KeyModifiers::ALT) {
+            // Escape and what came right behind it. Nothing here is done with alt, and much with a letter.
+            let mut commands = self.key(KeyEvent::new(KeyCode::Esc, KeyModifiers::NONE));
+            commands.extend(self.key(KeyEvent { modifiers: key.modifiers - KeyModifiers::ALT, ..key }));
+            return commands;
+        }
         match self.overlay.take() {
             Some(Overlay::Quit) => self.key_in_quit(key),
             Some(Overlay::Help(help)) => self.key_in_help(key, help),
@@ -628,7 +642,7 @@ impl App {
         let text: String = text.chars().filter(|c| !c.is_control()).collect();
         if let Some(Overlay::Palette(palette)) = &mut self.overlay {
             palette.field.insert_str(text);
-            palette.selected = 0;
+            palette.select(0);
         } else if let Some(Overlay::Help(help)) = &mut self.overlay {
             help.field.insert_str(text);
             help.selected = 0;
@@ -654,9 +668,10 @@ impl App {
     }
 
     fn key_in_quit(&mut self, key: KeyEvent) -> Vec<Cmd> {
+        let plain = !key.modifiers.contains(KeyModifiers::CONTROL);
         match key.code {
-            KeyCode::Char('s') => vec![Cmd::Quit(Quit::StopEngine)],
-            KeyCode::Char('k') => vec![Cmd::Quit(Quit::KeepEngine)],
+            KeyCode::Char('s') if plain => vec![Cmd::Quit(Quit::StopEngine)],
+            KeyCode::Char('k') if plain => vec![Cmd::Quit(Quit::KeepEngine)],
             KeyCode::Esc | KeyCode::Char('q' | 'c') => Vec::new(),
             _ => {
                 self.overlay = Some(Overlay::Quit);

@@ -11,7 +11,7 @@ use crate::protocol::{Reply, Request, Severity};
 use super::action::{Action, View};
 use super::app::{App, Cmd, Overlay, Purpose, type_into};
 use super::bulk::Bulk;
-use super::dialog::{Dialog, Question};
+use super::dialog::{About, Dialog, Question};
 use super::note::Note;
 use super::window::Placed;
 
@@ -44,13 +44,19 @@ impl App {
     }
 
     /// What an act would be about: everything that is picked, else the open or selected one.
-    fn on(&self) -> Vec<Item> {
+    fn about(&self) -> About {
         let picked = self.inbox.picked();
         if picked.is_empty() || self.inbox.open.is_some() {
-            self.inbox.target().map(|target| target.item).into_iter().collect()
+            About::One(self.inbox.target().map(|target| target.item))
         } else {
-            picked
+            About::Picked(picked)
         }
+    }
+
+    /// Asks before an act. What it is about is decided now, whatever becomes of the list meanwhile.
+    fn ask(&mut self, mut dialog: Dialog) {
+        dialog.about = self.about();
+        self.overlay = Some(Overlay::Dialog(Box::new(dialog)));
     }
 
     /// The act an action stands for without asking further.
@@ -66,12 +72,11 @@ impl App {
     }
 
     /// Does `act` to what is selected; to what is picked only after it was shown.
-    pub(super) fn begin_act(&mut self, act: Act) -> Vec<Cmd> {
-        let picked = self.inbox.picked();
-        if picked.is_empty() || self.inbox.open.is_some() {
-            let on = self.on();
-            return Self::order_act(on, act);
-        }
+    fn begin_act(&mut self, about: About, act: Act) -> Vec<Cmd> {
+        let picked = match about {
+            About::One(item) => return Self::order_act(item.into_iter().collect(), act),
+            About::Picked(picked) => picked,
+        };
         let bulk = Bulk::new(act, &picked, &self.inbox.list, self.now);
         if bulk.on.is_empty() {
             self.toast(Severity::Info, "nothing to do: all of them are so already");
@@ -95,20 +100,20 @@ impl App {
         match action {
             Action::Ack | Action::ToggleRead => {
                 let act = self.plain_act(action)?;
-                return Some(self.begin_act(act));
+                return Some(self.begin_act(self.about(), act));
             }
-            Action::Snooze => self.overlay = Some(Overlay::Dialog(Box::new(Dialog::snooze(self.zoned())))),
+            Action::Snooze => self.ask(Dialog::snooze(self.zoned())),
             Action::Label => {
                 let has = self.inbox.target().map(|target| target.labels).unwrap_or_default();
-                self.overlay = Some(Overlay::Dialog(Box::new(Dialog::label(&has, self.zoned()))));
+                self.ask(Dialog::label(&has, self.zoned()));
                 return Some(vec![Cmd::Ask(Purpose::Desk(DeskPurpose::Labels), Request::Labels)]);
             }
             Action::Assign => {
                 let me = self.identity.as_ref().map(|identity| identity.operator.clone());
-                self.overlay = Some(Overlay::Dialog(Box::new(Dialog::assign(me.as_ref(), self.zoned()))));
+                self.ask(Dialog::assign(me.as_ref(), self.zoned()));
                 return Some(vec![Cmd::Ask(Purpose::Desk(DeskPurpose::Operators), Request::Operators)]);
             }
-            Action::Note => self.overlay = Some(Overlay::Note(Box::new(Note::new(self.on())))),
+            Action::Note => self.overlay = Some(Overlay::Note(Box::new(Note::new(self.about().all())))),
             Action::Undo => {
                 let id = self.undoable()?.id;
                 self.undo = None;
@@ -209,6 +214,7 @@ impl App {
 
     pub(super) fn key_in_bulk(&mut self, key: KeyEvent, bulk: Box<Bulk>) -> Vec<Cmd> {
         match key.code {
+            _ if key.modifiers.contains(KeyModifiers::CONTROL) => self.overlay = Some(Overlay::Bulk(bulk)),
             KeyCode::Char('y') if bulk.hears(self.now) => return Self::order_act(bulk.on, bulk.act),
             KeyCode::Esc | KeyCode::Char('n' | 'q') if bulk.hears(self.now) => {}
             _ => self.overlay = Some(Overlay::Bulk(bulk)),
@@ -223,7 +229,7 @@ impl App {
             KeyCode::Char('c') if key.modifiers.contains(KeyModifiers::CONTROL) => return Vec::new(),
             KeyCode::Enter => {
                 if let Some(choice) = answers.into_iter().nth(dialog.selected) {
-                    return self.begin_act(choice.act);
+                    return self.begin_act(dialog.about, choice.act);
                 }
             }
             KeyCode::Down => dialog.selected = (dialog.selected + 1).min(answers.len().saturating_sub(1)),

@@ -3,7 +3,7 @@
 use jiff::Zoned;
 use tui_textarea::TextArea;
 
-use crate::model::{Act, Label, OperatorName, Snooze};
+use crate::model::{Act, Item, Label, OperatorName, Snooze};
 
 /// What is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -11,6 +11,24 @@ pub(super) enum Question {
     Snooze,
     Label,
     Assign,
+}
+
+/// What an act is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum About {
+    /// What is open or selected, if anything is.
+    One(Option<Item>),
+    /// What was picked; it is shown before anything is done to it.
+    Picked(Vec<Item>),
+}
+
+impl About {
+    pub(super) fn all(self) -> Vec<Item> {
+        match self {
+            Self::One(item) => item.into_iter().collect(),
+            Self::Picked(items) => items,
+        }
+    }
 }
 
 /// One answer.
@@ -26,6 +44,8 @@ pub(super) struct Dialog {
     pub question: Question,
     pub field: TextArea<'static>,
     pub selected: usize,
+    /// What was selected when it was asked.
+    pub about: About,
     choices: Vec<Choice>,
     /// Labels that what is asked about has already: choosing one takes it off.
     has: Vec<Label>,
@@ -34,7 +54,8 @@ pub(super) struct Dialog {
 
 impl Dialog {
     fn new(question: Question, choices: Vec<Choice>, now: Zoned) -> Self {
-        Self { question, field: TextArea::default(), selected: 0, choices, has: Vec::new(), now }
+        let (field, about) = (TextArea::default(), About::One(None));
+        Self { question, field, selected: 0, about, choices, has: Vec::new(), now }
     }
 
     /// Until when?
@@ -70,8 +91,20 @@ impl Dialog {
 
     /// These labels are in use.
     pub(super) fn know_labels(&mut self, labels: &[Label]) {
+        let chosen = self.chosen();
         let others = labels.iter().filter(|label| !self.has.contains(label));
         self.choices = self.has.iter().chain(others).map(|label| self.with_label(label)).collect();
+        self.choose(chosen);
+    }
+
+    fn chosen(&self) -> Option<Act> {
+        self.answers().into_iter().nth(self.selected).map(|answer| answer.act)
+    }
+
+    /// More answers are known: the one that was selected stays so.
+    fn choose(&mut self, act: Option<Act>) {
+        let place = act.and_then(|act| self.answers().iter().position(|answer| answer.act == act));
+        self.selected = place.unwrap_or(0);
     }
 
     fn with_label(&self, label: &Label) -> Choice {
@@ -84,12 +117,14 @@ impl Dialog {
 
     /// These operators may be given something.
     pub(super) fn know_operators(&mut self, operators: &[OperatorName]) {
+        let chosen = self.chosen();
         for operator in operators {
             let act = Act::Assign(operator.clone());
             if !self.choices.iter().any(|choice| choice.act == act) {
                 self.choices.push(Choice { words: operator.to_string(), act });
             }
         }
+        self.choose(chosen);
     }
 
     pub(super) fn typed(&self) -> &str {

@@ -55,6 +55,8 @@ impl App {
                 let hit = self.regions.borrow().at(Position { x: event.column, y: event.row });
                 self.toast = None;
                 match hit {
+                    // What lies over the view is about what is below it.
+                    Some(Hit::Go(_)) if self.overlay.is_some() => Vec::new(),
                     Some(Hit::Go(view)) => self.act(Action::Go(view)),
                     Some(Hit::Tab(index)) => self.select_tab(index),
                     Some(Hit::Press(code)) => self.key(KeyEvent::new(code, KeyModifiers::NONE)),
@@ -120,7 +122,11 @@ impl App {
         let troubles = self.troubles();
         if let Some(overlay) = &mut self.overlay {
             return match overlay {
-                Overlay::Palette(palette) => select(&mut palette.selected),
+                Overlay::Palette(palette) => {
+                    let other = palette.selected != index;
+                    palette.select(index);
+                    other
+                }
                 Overlay::Help(help) => select(&mut help.selected),
                 Overlay::Dialog(dialog) => select(&mut dialog.selected),
                 Overlay::Problems(drawer) => drawer.select(&troubles, index),

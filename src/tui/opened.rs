@@ -49,6 +49,15 @@ impl OpenMessage {
 
     /// Takes the conversation the message is in.
     pub(super) fn take(&mut self, page: Box<ConversationPage>) {
+        let seq = self.message.row.seq;
+        let known = page.entries.iter().find_map(|entry| match entry {
+            Entry::Message { row, .. } if row.seq == seq => Some(&row.marks),
+            _ => None,
+        });
+        if let Some(marks) = known {
+            // Asked after the message: what was done while that was read is in here, and not in it.
+            self.message.row.marks.clone_from(marks);
+        }
         self.page = Some(page);
         self.wrapped = None;
     }

@@ -185,9 +185,10 @@ impl Painter {
         self.aside.extend_from_slice(terminal::mouse(on));
     }
 
-    /// Another size of the terminal.
+    /// Another size of the terminal. What it shows is not known then: it may have been smaller in between, and cut.
     pub(super) fn resize(&mut self, size: (u16, u16)) {
         self.screen.resize(size);
+        self.screen.forget();
     }
 
     /// Nothing is known of what the terminal shows.

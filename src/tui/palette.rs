@@ -35,6 +35,8 @@ pub(super) fn entries(keymap: &Keymap, contexts: &[Context]) -> Vec<Entry> {
 pub(super) struct Palette {
     pub field: TextArea<'static>,
     pub selected: usize,
+    /// The line of what is selected. Rows come and go with what happens; an order is about the one that was seen.
+    held: Option<String>,
     /// What was typed before a verb was taken that needs more.
     before: Option<String>,
     /// How far back in what was chosen before the line comes from; 0 when it was typed.
@@ -58,7 +60,18 @@ impl Palette {
     fn set(&mut self, line: &str) {
         self.field = TextArea::new(vec![line.to_owned()]);
         self.field.move_cursor(tui_textarea::CursorMove::End);
-        self.selected = 0;
+        self.select(0);
+    }
+
+    /// Selects a row by its number.
+    pub(super) fn select(&mut self, index: usize) {
+        (self.selected, self.held) = (index, None);
+    }
+
+    /// Where the selection stands among `matches`.
+    pub(super) fn index(&self, matches: &[Match]) -> usize {
+        let held = self.held.as_ref().and_then(|line| matches.iter().position(|found| found.choice.line == *line));
+        held.unwrap_or(self.selected).min(matches.len().saturating_sub(1))
     }
 }
 
@@ -97,6 +110,8 @@ impl App {
 
     pub(super) fn key_in_palette(&mut self, key: KeyEvent, mut palette: Box<Palette>) -> Vec<Cmd> {
         let control = key.modifiers.contains(KeyModifiers::CONTROL);
+        let mut matches = self.matches(&palette).0;
+        let index = palette.index(&matches);
         match key.code {
             KeyCode::Char('c') if control => return Vec::new(),
             KeyCode::Esc => match palette.before.take() {
@@ -106,34 +121,34 @@ impl App {
                 None => return Vec::new(),
             },
             KeyCode::Enter => {
-                let chosen = self.matches(&palette).0.into_iter().nth(palette.selected);
-                if let Some(Match { choice, .. }) = chosen {
+                if let Some(Match { choice, .. }) = matches.into_iter().nth(index) {
                     return self.choose(choice, palette);
                 }
             }
             KeyCode::Tab => {
-                if let Some(Match { choice, .. }) = self.matches(&palette).0.into_iter().nth(palette.selected) {
+                if let Some(Match { choice, .. }) = matches.into_iter().nth(index) {
                     complete(&mut palette, &choice);
                 }
             }
-            KeyCode::Up if palette.selected == 0 => {
+            KeyCode::Up if index == 0 => {
                 if let Some(line) = self.recent.lines().nth(palette.recalled) {
                     palette.set(line);
                     palette.recalled += 1;
                 }
             }
             KeyCode::Down => {
-                let last = self.matches(&palette).0.len().saturating_sub(1);
-                palette.selected = (palette.selected + 1).min(last);
+                palette.select((index + 1).min(matches.len().saturating_sub(1)));
             }
-            KeyCode::Up => palette.selected -= 1,
+            KeyCode::Up => palette.select(index - 1),
             _ => {
                 if type_into(&mut palette.field, key) {
-                    palette.selected = 0;
+                    palette.select(0);
                     palette.recalled = 0;
                 }
             }
         }
+        matches = self.matches(&palette).0;
+        palette.held = matches.into_iter().nth(palette.selected).map(|found| found.choice.line);
         self.overlay = Some(Overlay::Palette(palette));
         Vec::new()
     }
@@ -221,7 +236,7 @@ mod tests {
                     for index in 0..count {
                         let mut app = open(key, line, role);
                         if let Some(Overlay::Palette(palette)) = &mut app.overlay {
-                            palette.selected = index;
+                            palette.select(index);
                         }
                         let choice = app.matches(palette(&app)).0.swap_remove(index).choice;
                         app.toast = None;

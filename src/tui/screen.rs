@@ -64,6 +64,8 @@ impl Screen {
     /// It is found by drawing what will be: nothing else knows every age that is on the screen.
     pub(super) fn still_for(&mut self, app: &mut App) -> Duration {
         let now = app.now;
+        // Frames nobody sees say nothing of where something is.
+        let regions = app.regions.take();
         let mut differs = |seconds: u64| {
             app.now = now.checked_add(Duration::from_secs(seconds)).unwrap_or(now);
             let Ok(drawn) = self.terminal.draw(|frame| app.draw(frame));
@@ -78,6 +80,7 @@ impl Screen {
             if differs(middle) { other = middle } else { same = middle }
         }
         app.now = now;
+        app.regions.replace(regions);
         Duration::from_secs(other)
     }
 }

@@ -158,6 +158,14 @@ impl<T: Told> Tail<T> {
         }
     }
 
+    /// Selects the newest line that is so, where there is one.
+    pub(super) fn select_newest(&mut self, height: usize, is: impl Fn(&T) -> bool) {
+        let found = self.rows.iter().rposition(|row| matches!(row, Row::Told(line) if is(line)));
+        if let Some(index) = found {
+            self.select(index, height);
+        }
+    }
+
     /// Selects the row at `index` in a view of `height` rows.
     pub(super) fn select(&mut self, index: usize, height: usize) {
         if index + 1 >= self.rows.len() {

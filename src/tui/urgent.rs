@@ -153,28 +153,25 @@ impl App {
             Need::Task(name) => {
                 let tasks = self.snapshot.as_ref().map(|snapshot| snapshot.tasks.as_slice()).unwrap_or_default();
                 let index = tasks.iter().position(|task| task.name == name).unwrap_or(0);
-                self.look_at_list(ActivityTab::Tasks, index);
+                self.turn_to(ActivityTab::Tasks);
+                self.activity.select(index);
             }
             Need::DeadLetters => {
-                let events = self.snapshot.as_ref().map(|snapshot| snapshot.events.as_slice()).unwrap_or_default();
-                let index = events.iter().position(|event| event.cause.is_some()).unwrap_or(0);
-                self.look_at_list(ActivityTab::Events, index);
+                self.turn_to(ActivityTab::Events);
+                self.activity.select_event(|event| event.cause.is_some());
             }
             Need::Refused(channel, reason) => {
-                let refused = self.snapshot.as_ref().map(|snapshot| snapshot.rejections.as_slice());
-                let is_it = |refused: &crate::model::Rejection| refused.channel == channel && refused.reason == reason;
-                let index = refused.unwrap_or_default().iter().position(is_it).unwrap_or(0);
-                self.look_at_list(ActivityTab::Refusals, index);
+                self.turn_to(ActivityTab::Refusals);
+                self.activity.select_refusal(|refused| refused.channel == channel && refused.reason == reason);
             }
             Need::Store | Need::Isolation | Need::Configuration => self.go(View::Overview),
         }
         Vec::new()
     }
 
-    fn look_at_list(&mut self, tab: ActivityTab, index: usize) {
+    fn turn_to(&mut self, tab: ActivityTab) {
         self.go(View::Activity);
         self.activity.tab = tab;
-        self.activity.select(index);
     }
 }
 

@@ -4,6 +4,7 @@ use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Paragraph;
+use unicode_segmentation::UnicodeSegmentation;
 
 use crate::screen;
 
@@ -83,10 +84,7 @@ pub(super) fn note(app: &App, note: &Note, frame: &mut Frame<'_>, area: Rect) {
         let before: String = text.chars().take(column).collect();
         let after: String = text.chars().skip(column + 1).collect();
         let under = text.chars().nth(column).map_or(" ".to_owned(), |c| screen::line(&c.to_string()));
-        let mut before = screen::line(&before);
-        while screen::width(&before) + 1 > width && !before.is_empty() {
-            before.remove(0);
-        }
+        let before = end(&screen::line(&before), width.saturating_sub(1));
         let line = vec![
             Span::styled(before, look.text),
             Span::styled(under, look.selected),
@@ -94,4 +92,16 @@ pub(super) fn note(app: &App, note: &Note, frame: &mut Frame<'_>, area: Rect) {
         ];
         frame.render_widget(Paragraph::new(Line::from(line)), here);
     }
+}
+
+/// As much of the end of `text` as fits into `width` columns.
+fn end(text: &str, width: usize) -> String {
+    let mut used = 0;
+    let fits = |grapheme: &&str| {
+        used += screen::width(grapheme);
+        used <= width
+    };
+    let mut kept: Vec<&str> = text.graphemes(true).rev().take_while(fits).collect();
+    kept.reverse();
+    kept.concat()
 }

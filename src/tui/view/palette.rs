@@ -34,7 +34,7 @@ pub(super) fn draw(app: &App, palette: &Palette, frame: &mut Frame<'_>, area: Re
     if matches.is_empty() {
         return frame.render_widget(Paragraph::new(Span::styled("  nothing is called so", look.muted)), rows);
     }
-    list(app, &matches, palette.selected, frame, rows, |found, width| row(look, found, width));
+    list(app, &matches, palette.index(&matches), frame, rows, |found, width| row(look, found, width));
 }
 
 fn row(look: &Look, found: &Match, width: usize) -> Line<'static> {
