@@ -177,6 +177,22 @@ async fn an_act_is_done_once_and_undone_where_nobody_touched_it_since() {
 }
 
 #[tokio::test]
+async fn a_wake_that_is_undone_hides_nothing_that_came_since() {
+    let (_dir, store) = filled(&["ann t1 x", "bob t2 x"]).await;
+    let on: Vec<Item> = listed(&store).iter().map(|row| row.id.into()).collect();
+    act(&store, "otto", &on, Act::Snooze(Snooze::Until(at(600))), 0).await;
+    let (acted, _) = act(&store, "otto", &on, Act::Wake, 1).await;
+    let (a, _) = channels(&store).await;
+    record(&store, event(a, None, "ann t1 again", 2)).await;
+    project_threads(&store).await;
+    let (undone, _) = store.undo(acted.id, undo_id(), "otto".into(), at(3)).await.expect("answers").expect("in time");
+    assert_eq!((undone.restored, undone.left_alone), (1, 1));
+    let rows = listed(&store);
+    assert_eq!((rows.len(), rows[0].from.as_str()), (1, "ann"), "{rows:?}");
+    assert_counts(&store);
+}
+
+#[tokio::test]
 async fn labels_assignees_and_notes_stay_through_a_replay_and_can_be_undone() {
     let (_dir, store) = filled(&["ann t1 x", "ann t1 y"]).await;
     let row = &listed(&store)[0];

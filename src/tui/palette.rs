@@ -281,6 +281,20 @@ mod tests {
     }
 
     #[test]
+    fn an_order_is_about_what_was_selected_whatever_comes_before_it() {
+        let mut app = open('1', "ack ", Role::Admin);
+        press(&mut app, KeyCode::Down);
+        let seen = app.matches(palette(&app)).0.swap_remove(1).choice.line;
+        let mut snapshot = sample::snapshot();
+        snapshot.inbox.insert(0, sample::row(9, false));
+        app.snapshot = Some(Box::new(snapshot));
+        assert_ne!(app.matches(palette(&app)).0.swap_remove(1).choice.line, seen, "it stands elsewhere by now");
+        let asked = press(&mut app, KeyCode::Enter);
+        let ordered = asked.iter().any(|command| matches!(command, Cmd::Ask(Purpose::Order(line), _) if *line == seen));
+        assert!(ordered, "{seen}: {asked:?}");
+    }
+
+    #[test]
     fn places_are_typed_as_they_are_written() {
         let mut app = open('1', "inbox unread vip", Role::Viewer);
         assert_eq!(offered(&app)[0], "go to inbox unread vip");

@@ -254,6 +254,21 @@ mod tests {
     }
 
     #[test]
+    fn a_key_right_behind_an_escape_confirms_nothing() {
+        for (code, modifiers) in [
+            (KeyCode::Char('s'), KeyModifiers::ALT),
+            (KeyCode::Char('k'), KeyModifiers::ALT),
+            (KeyCode::Char('s'), KeyModifiers::CONTROL),
+        ] {
+            let mut app = app(&[]);
+            press(&mut app, "Q", 0);
+            assert!(app.overlay.is_some());
+            let asked = app.update(Msg::Key(KeyEvent::new(code, modifiers)), after(0));
+            assert!(!asked.iter().any(|command| matches!(command, Cmd::Quit(_))), "{code:?} {modifiers:?}: {asked:?}");
+        }
+    }
+
+    #[test]
     fn every_key_that_is_shown_does_what_it_says_in_every_view() {
         let at = |keys: &str| {
             let mut app = with_chords();
