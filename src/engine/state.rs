@@ -224,6 +224,7 @@ impl Engine {
             rejections: self.rejections.to_vec(),
             logs: self.logs.to_vec(),
             dead_letters: self.dead_letters,
+            bridge: crate::protocol::BridgePanel::default(),
             up_to: self.up_to,
         }
     }

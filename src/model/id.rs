@@ -101,6 +101,23 @@ id_type!(
     TokenId, "tok_", "a token id"
 );
 
+id_type!(
+    /// A job: a `UUIDv7`, made before the first byte is sent. A host runs each at most once, whichever road it comes by.
+    JobId, "job_", "a job id"
+);
+id_type!(
+    /// A plan that waits for other people's yes.
+    ApprovalId, "apr_", "an approval id"
+);
+id_type!(
+    /// An engine: made once for each state directory. Agents hold their lease by it.
+    EngineId, "eng_", "an engine id"
+);
+id_type!(
+    /// The journal of a host: made with the spool, so that a mount that shows another one is found out.
+    SpoolId, "spl_", "a spool id"
+);
+
 impl From<EventId> for MessageId {
     fn from(id: EventId) -> Self {
         Self(id.0)

@@ -1,18 +1,24 @@
-//! The nouns: ids, events, messages, contacts, channels, checks, tasks, operators. No async, no I/O.
+//! The nouns: ids, events, messages, contacts, channels, checks, tasks, operators, hosts, jobs. No async, no I/O.
 
 mod act;
 mod address;
 mod age;
+mod approval;
 mod assurance;
+mod audit;
+mod base64_bytes;
 mod channel;
 mod check;
 mod check_history;
 mod check_panel;
+mod command;
 mod conversation;
 mod event;
 mod filter;
+mod host;
 mod id;
 mod inbox_query;
+mod job;
 mod key_overrides;
 mod label;
 mod log;
@@ -37,16 +43,25 @@ mod view;
 pub use act::{Act, Acted, BadItem, Item, NOTE_MAX, Snooze, UNDO_OFFERED, Undone};
 pub use address::{BadAddress, Endpoint, Family, HttpAddress};
 pub use age::age;
+pub use approval::{Approval, ApprovalState, Vote};
 pub use assurance::Assurance;
+pub use audit::{AuditEntry, AuditKind, AuditNote};
 pub use channel::{BadChannelId, ChannelId, ProviderKind};
 pub use check::{BadCheckId, CheckId, CheckKind, Observation, Phase, Step, Verdict};
 pub use check_history::{CheckHistory, Failure, HistorySlot};
 pub use check_panel::{CheckPanel, CheckState, Soft};
+pub use command::{
+    Argument, ArgumentKind, BadCommandName, Class, CommandName, CommandTemplate, HostSelector, Plan, PlanHash, Risk,
+};
 pub use conversation::{ConversationPage, ConversationRow, DeskChange, Entry, Note, Place, Repeats};
 pub use event::{Event, EventState};
 pub use filter::{Assignee, ContactFilter, EventFilter, InboxFilter, MessagePage, Order};
-pub use id::{ActId, BadId, ContactId, ConversationId, EventId, MessageId, TokenId};
+pub use host::{AgentCard, BadHostName, HostName, HostPanel, LayerKind, LayerPanel, LayerState};
+pub use id::{
+    ActId, ApprovalId, BadId, ContactId, ConversationId, EngineId, EventId, JobId, MessageId, SpoolId, TokenId,
+};
 pub use inbox_query::BadQuery;
+pub use job::{Attempt, End, Job, JobRow, JobState, Lane, Outcome, OutputChunk, OutputTotals, Stream};
 pub use key_overrides::KeyOverrides;
 pub use label::{BadLabel, Label};
 pub use log::{LogLevel, LogLine};

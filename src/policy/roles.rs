@@ -1,7 +1,7 @@
 //! Which role and which scope a request needs. The engine asks here before it does anything.
 
 use crate::model::{Identity, Role, Scope};
-use crate::protocol::Request;
+use crate::protocol::{BridgeRequest, Request};
 
 /// The role a request needs.
 #[must_use]
@@ -41,7 +41,30 @@ pub fn needed(request: &Request) -> Role {
         | Request::CheckNow(_)
         | Request::RestartTask(_)
         | Request::Reload => Role::Operator,
+        Request::Bridge(request) => needed_for_bridge(request),
         Request::Tokens | Request::AddToken(_) | Request::RevokeToken(_) => Role::Admin,
+    }
+}
+
+/// The role a request about the bridge needs. What a command itself needs is decided with its plan.
+fn needed_for_bridge(request: &BridgeRequest) -> Role {
+    match request {
+        BridgeRequest::Hosts
+        | BridgeRequest::Commands
+        | BridgeRequest::Jobs { .. }
+        | BridgeRequest::Job(_)
+        | BridgeRequest::JobOutput { .. }
+        | BridgeRequest::Approvals { .. }
+        | BridgeRequest::Approval(_)
+        | BridgeRequest::Audit { .. }
+        | BridgeRequest::VerifyAudit => Role::Viewer,
+        BridgeRequest::Probe(_)
+        | BridgeRequest::DryRun(_)
+        | BridgeRequest::Run(_)
+        | BridgeRequest::Cancel(_)
+        | BridgeRequest::Resolve { .. }
+        | BridgeRequest::Manual(_) => Role::Operator,
+        BridgeRequest::Vote { .. } => Role::Approver,
     }
 }
 
@@ -92,7 +115,8 @@ fn opens(request: &Request) -> Opens {
         | Request::Reload
         | Request::Tokens
         | Request::AddToken(_)
-        | Request::RevokeToken(_) => Opens::Unlimited,
+        | Request::RevokeToken(_)
+        | Request::Bridge(_) => Opens::Unlimited,
     }
 }
 
@@ -133,9 +157,11 @@ fn is_open(identity: &Identity, opens: Opens) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use crate::model::{
-        Act, ActId, ContactFilter, ContactId, ConversationId, EventFilter, EventId, InboxFilter, Mark, MessageId,
-        Order, RecognisedBy, TokenId, TokenWish,
+        Act, ActId, ApprovalId, Class, ContactFilter, ContactId, ConversationId, EventFilter, EventId, HostName,
+        HostSelector, InboxFilter, JobId, Lane, Mark, MessageId, Order, Plan, RecognisedBy, TokenId, TokenWish,
     };
+
+    use crate::protocol::{Draft, JobFilter};
 
     use super::*;
 
@@ -210,6 +236,74 @@ mod tests {
             operator: "anna".parse().expect("a name"), role: None, scopes: None, expires: None,
         }), Admin, Opens::Unlimited;
         Request::RevokeToken(_) => Request::RevokeToken(id(TokenId::from_uuid)), Admin, Opens::Unlimited;
+        Request::Bridge(BridgeRequest::Hosts) => Request::Bridge(BridgeRequest::Hosts), Viewer, Opens::Unlimited;
+        Request::Bridge(BridgeRequest::Probe(_)) => Request::Bridge(BridgeRequest::Probe(host())),
+            Operator, Opens::Unlimited;
+        Request::Bridge(BridgeRequest::Commands) => Request::Bridge(BridgeRequest::Commands), Viewer, Opens::Unlimited;
+        Request::Bridge(BridgeRequest::DryRun(_)) => Request::Bridge(BridgeRequest::DryRun(draft())),
+            Operator, Opens::Unlimited;
+        Request::Bridge(BridgeRequest::Run(_)) => Request::Bridge(BridgeRequest::Run(draft())),
+            Operator, Opens::Unlimited;
+        Request::Bridge(BridgeRequest::Jobs { .. }) => Request::Bridge(BridgeRequest::Jobs {
+            filter: JobFilter::default(), before: None, limit: 1,
+        }), Viewer, Opens::Unlimited;
+        Request::Bridge(BridgeRequest::Job(_)) => Request::Bridge(BridgeRequest::Job(id(JobId::from_uuid))),
+            Viewer, Opens::Unlimited;
+        Request::Bridge(BridgeRequest::JobOutput { .. }) => Request::Bridge(BridgeRequest::JobOutput {
+            id: id(JobId::from_uuid), from: 0,
+        }), Viewer, Opens::Unlimited;
+        Request::Bridge(BridgeRequest::Cancel(_)) => Request::Bridge(BridgeRequest::Cancel(id(JobId::from_uuid))),
+            Operator, Opens::Unlimited;
+        Request::Bridge(BridgeRequest::Resolve { .. }) => Request::Bridge(BridgeRequest::Resolve {
+            id: id(JobId::from_uuid), ran: true, note: None,
+        }), Operator, Opens::Unlimited;
+        Request::Bridge(BridgeRequest::Manual(_)) => Request::Bridge(BridgeRequest::Manual(id(JobId::from_uuid))),
+            Operator, Opens::Unlimited;
+        Request::Bridge(BridgeRequest::Approvals { .. }) => Request::Bridge(BridgeRequest::Approvals {
+            all: true, limit: 1,
+        }), Viewer, Opens::Unlimited;
+        Request::Bridge(BridgeRequest::Approval(_)) => Request::Bridge(BridgeRequest::Approval(
+            id(ApprovalId::from_uuid),
+        )), Viewer, Opens::Unlimited;
+        Request::Bridge(BridgeRequest::Vote { .. }) => Request::Bridge(BridgeRequest::Vote {
+            id: id(ApprovalId::from_uuid), hash: plan().hash(), yes: true, note: None,
+        }), Approver, Opens::Unlimited;
+        Request::Bridge(BridgeRequest::Audit { .. }) => Request::Bridge(BridgeRequest::Audit {
+            about: None, before: None, limit: 1,
+        }), Viewer, Opens::Unlimited;
+        Request::Bridge(BridgeRequest::VerifyAudit) => Request::Bridge(BridgeRequest::VerifyAudit),
+            Viewer, Opens::Unlimited;
+    }
+
+    fn host() -> HostName {
+        "web-1".parse().expect("a name")
+    }
+
+    fn draft() -> Box<Draft> {
+        Box::new(Draft {
+            id: id(JobId::from_uuid),
+            on: HostSelector::Host(host()),
+            any: false,
+            command: "todo".parse().expect("a name"),
+            args: std::collections::BTreeMap::new(),
+            layer: None,
+            lane: Lane::Normal,
+            confirm: None,
+            seen: None,
+        })
+    }
+
+    fn plan() -> Plan {
+        Plan {
+            host: host(),
+            command: "todo".parse().expect("a name"),
+            args: std::collections::BTreeMap::new(),
+            argv: Vec::new(),
+            cwd: None,
+            env: std::collections::BTreeMap::new(),
+            class: Class::AtMostOnce,
+            timeout_ms: 1,
+        }
     }
 
     fn identity(role: Role, scopes: Option<Vec<Scope>>) -> Identity {

@@ -3,22 +3,28 @@
 //! The same types cross a channel inside one process and a socket between two, so an embedded and an
 //! attached screen share every line of code.
 
+mod agent;
+mod bridge;
 mod config_status;
 mod figures;
 mod frame;
 mod problems;
 mod reply;
 mod request;
+mod run;
 mod snapshot;
 mod urgent;
 mod verbs;
 
+pub use agent::{AGENT_FRAME_MAX, AGENT_VERSION, FromAgent, JobOrder, Journal, ToAgent};
+pub use bridge::{BridgeNotice, BridgePanel, BridgeReply, BridgeRequest, JobFilter, JobOutput};
 pub use config_status::{ConfigFault, ConfigStatus};
 pub use figures::{CheckFigures, Figures, LookFigures, Overall, StoreFigures};
 pub use frame::{CODEC_MAX, FromEngine, ToEngine, VERSION};
 pub use problems::{Problem, Severity, Trouble, severity};
 pub use reply::{Bytes, FullEvent, Refusal, Reply};
 pub use request::{ClientId, Request, RequestId};
+pub use run::{Draft, Preview};
 pub use snapshot::{Link, Notice, Snapshot, Update};
 pub use urgent::{Need, ORDER, Urgent};
 pub use verbs::{BadLine, Order, Takes, Told, VERBS, Verb};

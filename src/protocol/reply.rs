@@ -12,7 +12,7 @@ use crate::model::{
     Trace, Undone,
 };
 
-use super::{Figures, Overall, Snapshot};
+use super::{BridgeReply, Figures, Overall, Snapshot};
 
 /// The answer to a request.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -76,6 +76,8 @@ pub enum Reply {
     Tokens(Vec<TokenRow>),
     /// A token was made; this is the only time its secret is seen.
     TokenAdded(Box<TokenRow>, FreshToken),
+    /// Something about hosts, jobs, approvals or the audit log.
+    Bridge(BridgeReply),
 }
 
 /// One event with everything that came along.

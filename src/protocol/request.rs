@@ -8,6 +8,8 @@ use crate::model::{
     MessageId, Order, Place, TokenId, TokenWish,
 };
 
+use super::BridgeRequest;
+
 /// The number a client gives its request; the reply carries it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct RequestId(pub u64);
@@ -177,6 +179,8 @@ pub enum Request {
     AddToken(TokenWish),
     /// Let a token no longer count.
     RevokeToken(TokenId),
+    /// Something about hosts, jobs, approvals or the audit log.
+    Bridge(BridgeRequest),
 }
 
 impl Request {
@@ -221,6 +225,7 @@ impl Request {
             | Self::Reload
             | Self::AddToken(_)
             | Self::RevokeToken(_) => true,
+            Self::Bridge(request) => request.writes(),
         }
     }
 

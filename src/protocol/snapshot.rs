@@ -10,7 +10,7 @@ use crate::model::{
     StoreTrouble, TaskStatus,
 };
 
-use super::{ConfigStatus, Refusal, Reply, RequestId};
+use super::{BridgeNotice, BridgePanel, ConfigStatus, Refusal, Reply, RequestId};
 
 /// Everything a screen begins with. It comes first, after every reconnect, and when a client fell behind.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -49,6 +49,8 @@ pub struct Snapshot {
     pub logs: Vec<LogLine>,
     /// Dead letters kept.
     pub dead_letters: u64,
+    /// Hosts, jobs, approvals and the audit log.
+    pub bridge: BridgePanel,
     /// The place of the last event that is projected.
     pub up_to: i64,
 }
@@ -84,6 +86,8 @@ pub enum Notice {
     Acted(Box<DeskChange>),
     /// The saved views are others now.
     Views,
+    /// Hosts, jobs, approvals or the audit log have changed.
+    Bridge(BridgeNotice),
     /// A contact became a VIP or ceased to be one.
     Vip {
         /// Who.
@@ -193,6 +197,7 @@ impl Snapshot {
             Notice::Rejected(rejections) => push_all(&mut self.rejections, rejections),
             Notice::Log(line) => push_all(&mut self.logs, std::slice::from_ref(line)),
             Notice::Clients(count) => self.clients = *count,
+            Notice::Bridge(notice) => self.bridge.apply(notice),
             Notice::Views | Notice::Stopping => {}
         }
     }

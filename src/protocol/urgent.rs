@@ -179,6 +179,7 @@ mod tests {
             rejections: Vec::new(),
             logs: Vec::new(),
             dead_letters: 0,
+            bridge: crate::protocol::BridgePanel::default(),
             up_to: 0,
         }
     }

@@ -118,6 +118,7 @@ pub(super) fn empty() -> Snapshot {
         rejections: Vec::new(),
         logs: Vec::new(),
         dead_letters: 0,
+        bridge: crate::protocol::BridgePanel::default(),
         up_to: 0,
     }
 }

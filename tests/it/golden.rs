@@ -142,6 +142,7 @@ pub fn snapshot() -> Snapshot {
             text: "engine started".into(),
         }],
         dead_letters: 1,
+        bridge: aurora::protocol::BridgePanel::default(),
         up_to: 9,
     }
 }

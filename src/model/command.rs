@@ -1,0 +1,231 @@
+//! Commands that may be run on hosts: templates with typed arguments, and what becomes of one with its values.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::{HostName, Label};
+
+super::name::name_id! {
+    /// The name of a command: the table name under `[commands.*]`.
+    CommandName,
+    /// A command name that cannot be used.
+    BadCommandName, "command"
+}
+
+/// How much harm a command can do, and so what it needs before it runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Risk {
+    /// Runs at once.
+    Low,
+    /// Whoever asks types the host's name first.
+    High,
+    /// Other people have to approve it.
+    Critical,
+}
+
+impl Risk {
+    /// Every risk, least first.
+    pub const ALL: [Self; 3] = [Self::Low, Self::High, Self::Critical];
+
+    /// The name used in configuration, on screens and in `--json`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Low => "low",
+            Self::High => "high",
+            Self::Critical => "critical",
+        }
+    }
+}
+
+impl fmt::Display for Risk {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl FromStr for Risk {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::ALL
+            .into_iter()
+            .find(|risk| risk.as_str() == text)
+            .ok_or_else(|| format!("unknown risk `{text}`; it is low, high or critical"))
+    }
+}
+
+/// What a second run would do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Class {
+    /// Nothing more than the first.
+    Idempotent,
+    /// Harm, perhaps. A clock that is wrong, or a spool nobody can vouch for, keeps it off the trigger layer.
+    AtMostOnce,
+}
+
+/// Which hosts a command may run on.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum HostSelector {
+    /// This one.
+    Host(HostName),
+    /// All with this label; written `@label`.
+    Label(Label),
+}
+
+/// What an argument may be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ArgumentKind {
+    /// One of these words.
+    OneOf(Vec<String>),
+    /// A whole number between these two, both included.
+    Int(i64, i64),
+    /// Text that this regular expression matches from its beginning to its end.
+    Pattern(String),
+    /// An absolute path at or below this directory, without `..`.
+    PathBelow(String),
+}
+
+/// One argument of a command.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Argument {
+    /// Its name, as `{name}` in `argv`.
+    pub name: String,
+    /// What it may be.
+    pub kind: ArgumentKind,
+    /// What it is when nothing is said.
+    pub default: Option<String>,
+    /// Longest value, in bytes.
+    pub max_len: usize,
+}
+
+/// A command of the whitelist. A program and its arguments; no shell ever reads it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CommandTemplate {
+    /// Its name.
+    pub name: CommandName,
+    /// What it does, in one line.
+    pub about: Option<String>,
+    /// Where it may run; on an agent every command runs on that host.
+    pub hosts: Vec<HostSelector>,
+    /// The program and its arguments. A word may hold `{name}`; the value stays within that word.
+    pub argv: Vec<String>,
+    /// Its arguments, by name.
+    pub args: Vec<Argument>,
+    /// The directory it runs in; the agent's own when absent.
+    pub cwd: Option<String>,
+    /// Variables beside the few every command gets.
+    pub env: BTreeMap<String, String>,
+    /// After this time its processes are killed.
+    pub timeout: Duration,
+    /// How much harm it can do.
+    pub risk: Risk,
+    /// What a second run would do.
+    pub class: Class,
+    /// The weakest layer that may carry it; a road that was blocked on purpose shall not lower the guard.
+    pub weakest_layer: Option<super::LayerKind>,
+    /// How many of it may run at once, over all hosts.
+    pub at_once: Option<u32>,
+    /// The command that undoes it, for a rollout that goes wrong.
+    pub rollback: Option<CommandName>,
+}
+
+/// Exactly what would run, where. Its hash is what is approved, sent, and compared by the agent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Plan {
+    /// Where.
+    pub host: HostName,
+    /// Which command of the whitelist.
+    pub command: CommandName,
+    /// With which values, by name, defaults included.
+    pub args: BTreeMap<String, String>,
+    /// What that makes: the program and its arguments.
+    pub argv: Vec<String>,
+    /// The directory.
+    pub cwd: Option<String>,
+    /// Variables beside the few every command gets.
+    pub env: BTreeMap<String, String>,
+    /// What a second run would do.
+    pub class: Class,
+    /// Milliseconds after which its processes are killed.
+    pub timeout_ms: u64,
+}
+
+/// SHA-256 of a plan in its canonical form, as 64 hexadecimal digits.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct PlanHash(String);
+
+impl PlanHash {
+    /// The digits.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for PlanHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+impl Plan {
+    /// The bytes that are hashed: JSON without spaces, fields in the order of this struct, maps by key.
+    #[must_use]
+    pub fn canonical(&self) -> String {
+        serde_json::to_string(self).unwrap_or_default()
+    }
+
+    /// Its hash.
+    #[must_use]
+    pub fn hash(&self) -> PlanHash {
+        let mut hash = Sha256::new();
+        hash.update(b"aurora plan 1\n");
+        hash.update(self.canonical());
+        PlanHash(hex::encode(hash.finalize()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hash_changes_with_everything_that_would_run() {
+        let plan = Plan {
+            host: "web-1".parse().expect("name"),
+            command: "todo".parse().expect("name"),
+            args: BTreeMap::from([("action".into(), "list".into())]),
+            argv: vec!["./todo".into(), "list".into()],
+            cwd: None,
+            env: BTreeMap::new(),
+            class: Class::AtMostOnce,
+            timeout_ms: 30_000,
+        };
+        let hash = plan.hash();
+        assert_eq!(hash, plan.clone().hash());
+        assert_eq!(hash.as_str().len(), 64);
+        let others = [
+            Plan { host: "web-2".parse().expect("name"), ..plan.clone() },
+            Plan { argv: vec!["./todo list".into()], ..plan.clone() },
+            Plan { cwd: Some("/".into()), ..plan.clone() },
+            Plan { env: BTreeMap::from([("A".into(), "b".into())]), ..plan.clone() },
+            Plan { class: Class::Idempotent, ..plan.clone() },
+            Plan { timeout_ms: 1, ..plan.clone() },
+        ];
+        for other in others {
+            assert_ne!(other.hash(), hash, "{other:?}");
+        }
+    }
+}
