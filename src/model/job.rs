@@ -5,7 +5,7 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{ApprovalId, HostName, JobId, LayerKind, OperatorName, Plan, PlanHash, Risk};
+use super::{ApprovalId, CommandName, HostName, JobId, LayerKind, OperatorName, Plan, PlanHash, Risk};
 
 /// How a process ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -174,6 +174,19 @@ pub struct OutputTotals {
     pub cut: u64,
 }
 
+/// A part of what a job wrote.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JobOutput {
+    /// Pieces, by number. A number that is missing was cut out of the middle.
+    pub chunks: Vec<OutputChunk>,
+    /// The number of the next piece; ask again from here.
+    pub next: u64,
+    /// What it wrote so far.
+    pub totals: OutputTotals,
+    /// Whether the job is over and this is the end of it.
+    pub end: bool,
+}
+
 /// One try to bring a job to its host.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Attempt {
@@ -248,6 +261,20 @@ pub struct JobRow {
     /// When it was over.
     pub ended: Option<Timestamp>,
     /// The rollout it is part of.
+    pub rollout: Option<JobId>,
+}
+
+/// Which jobs.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct JobFilter {
+    /// Only on this host.
+    pub host: Option<HostName>,
+    /// Only this command.
+    pub command: Option<CommandName>,
+    /// Only those that are not over.
+    pub open: bool,
+    /// Only those of this rollout.
     pub rollout: Option<JobId>,
 }
 

@@ -61,7 +61,9 @@ pub use id::{
     ActId, ApprovalId, BadId, ContactId, ConversationId, EngineId, EventId, JobId, MessageId, SpoolId, TokenId,
 };
 pub use inbox_query::BadQuery;
-pub use job::{Attempt, End, Job, JobRow, JobState, Lane, Outcome, OutputChunk, OutputTotals, Stream};
+pub use job::{
+    Attempt, End, Job, JobFilter, JobOutput, JobRow, JobState, Lane, Outcome, OutputChunk, OutputTotals, Stream,
+};
 pub use key_overrides::KeyOverrides;
 pub use label::{BadLabel, Label};
 pub use log::{LogLevel, LogLine};

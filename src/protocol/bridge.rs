@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
-    Approval, ApprovalId, AuditEntry, CommandName, CommandTemplate, HostName, HostPanel, Job, JobId, JobRow,
-    OutputChunk, OutputTotals, PlanHash,
+    Approval, ApprovalId, AuditEntry, CommandTemplate, HostName, HostPanel, Job, JobFilter, JobId, JobOutput, JobRow,
+    PlanHash,
 };
 
 use super::run::{Draft, Preview};
@@ -108,20 +108,6 @@ impl BridgeRequest {
     }
 }
 
-/// Which jobs.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct JobFilter {
-    /// Only on this host.
-    pub host: Option<HostName>,
-    /// Only this command.
-    pub command: Option<CommandName>,
-    /// Only those that are not over.
-    pub open: bool,
-    /// Only those of this rollout.
-    pub rollout: Option<JobId>,
-}
-
 /// The answer to a [`BridgeRequest`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -164,19 +150,6 @@ pub enum BridgeReply {
         /// The hash of the last one; kept elsewhere it proves that nothing was cut off.
         head: String,
     },
-}
-
-/// A part of what a job wrote.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct JobOutput {
-    /// Pieces, by number. A number that is missing was cut out of the middle.
-    pub chunks: Vec<OutputChunk>,
-    /// The number of the next piece; ask again from here.
-    pub next: u64,
-    /// What it wrote so far.
-    pub totals: OutputTotals,
-    /// Whether the job is over and this is the end of it.
-    pub end: bool,
 }
 
 /// What a screen knows of the bridge.

@@ -16,8 +16,9 @@ mod snapshot;
 mod urgent;
 mod verbs;
 
+pub use crate::model::{JobFilter, JobOutput};
 pub use agent::{AGENT_FRAME_MAX, AGENT_VERSION, FromAgent, JobOrder, Journal, ToAgent};
-pub use bridge::{BridgeNotice, BridgePanel, BridgeReply, BridgeRequest, JobFilter, JobOutput};
+pub use bridge::{BridgeNotice, BridgePanel, BridgeReply, BridgeRequest};
 pub use config_status::{ConfigFault, ConfigStatus};
 pub use figures::{CheckFigures, Figures, LookFigures, Overall, StoreFigures};
 pub use frame::{CODEC_MAX, FromEngine, ToEngine, VERSION};
