@@ -15,6 +15,8 @@ pub enum End {
     Exit(i32),
     /// A signal of this number ended it.
     Signal(i32),
+    /// Nobody saw it end; a person says that it ran.
+    Told,
 }
 
 impl fmt::Display for End {
@@ -22,6 +24,7 @@ impl fmt::Display for End {
         match self {
             Self::Exit(code) => write!(f, "exit {code}"),
             Self::Signal(number) => write!(f, "signal {number}"),
+            Self::Told => f.write_str("ran, by a person's word"),
         }
     }
 }
