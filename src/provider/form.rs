@@ -79,30 +79,46 @@ impl Form {
             files: &'a [FormFile],
         }
         let fields = self.fields.iter().filter(|field| !without.contains(&field.name.as_str())).collect();
-        let mut bytes = Vec::with_capacity(self.stored_len());
+        let mut bytes = Vec::with_capacity(self.plain_len());
         // Writing to memory does not fail.
         let _ = serde_json::to_writer(&mut bytes, &Stored { fields, files: &self.files });
         bytes.into()
     }
 
     /// How many bytes [`Form::to_bytes`] takes at most. Control characters are written as six, so it can be several
-    /// times as long as the form was.
+    /// times as long as the form was. The texts of a small form are not looked at for it.
     #[must_use]
     pub fn stored_len(&self) -> usize {
+        /// As long as this, a form is taken to be all control characters.
+        const SMALL: usize = 4 * 1024;
+        let plain = self.plain_len();
+        if plain <= SMALL {
+            return 6 * plain;
+        }
+        let added = |text: &str| {
+            let controls = text.bytes().filter(|byte| *byte < 0x20).count();
+            let escaped = text.bytes().filter(|byte| matches!(byte, b'"' | b'\\')).count();
+            5 * controls + escaped
+        };
+        plain + self.texts().map(added).sum::<usize>()
+    }
+
+    /// The same when nothing in it has to be escaped.
+    fn plain_len(&self) -> usize {
         /// What stands around a field, and around a file with its size and its hash.
         const FIELD: usize = 40;
         const FILE: usize = 200;
-        let text = |text: &str| {
-            let controls = text.bytes().filter(|byte| *byte < 0x20).count();
-            let escaped = text.bytes().filter(|byte| matches!(byte, b'"' | b'\\')).count();
-            text.len() + 5 * controls + escaped
-        };
-        let fields = self.fields.iter().map(|field| FIELD + text(&field.name) + text(&field.value));
-        let files = self.files.iter().map(|file| {
+        FIELD * (1 + self.fields.len()) + FILE * self.files.len() + self.texts().map(str::len).sum::<usize>()
+    }
+
+    /// Every text in it.
+    fn texts(&self) -> impl Iterator<Item = &str> {
+        let fields = self.fields.iter().flat_map(|field| [field.name.as_str(), field.value.as_str()]);
+        let files = self.files.iter().flat_map(|file| {
             let told = [&file.name, &file.declared, &file.found];
-            FILE + text(&file.field) + told.into_iter().flatten().map(|told| text(told)).sum::<usize>()
+            told.into_iter().flatten().map(String::as_str).chain([file.field.as_str()])
         });
-        fields.chain(files).sum::<usize>() + FIELD
+        fields.chain(files)
     }
 
     /// The last value of field `name`.

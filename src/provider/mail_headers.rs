@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use mail_parser::{Message, MessageParser};
+use serde::Deserialize;
 
 use crate::model::Person;
 
@@ -23,14 +24,18 @@ pub(super) struct MailHeaders<'a> {
     own: usize,
 }
 
+/// One pair of the JSON array. Texts without escapes stay where they are.
+#[derive(Deserialize)]
+struct Listed<'a>(#[serde(borrow)] Cow<'a, str>, #[serde(borrow)] Cow<'a, str>);
+
 impl<'a> MailHeaders<'a> {
     /// Those in a form: `message-headers`, a JSON array of pairs, and the fields beside it.
     pub(super) fn of_form(form: &'a Form) -> Self {
-        let listed = form.last("message-headers").and_then(|json| serde_json::from_str(json).ok());
-        let listed: Vec<(Cow<'a, str>, Cow<'a, str>)> = listed.unwrap_or_default();
+        let listed = form.last("message-headers").and_then(|json| serde_json::from_str::<Vec<Listed<'a>>>(json).ok());
+        let listed = listed.unwrap_or_default().into_iter().map(|Listed(name, value)| (name, value));
         let fields = form.fields.iter().map(|field| (field.name.as_str().into(), field.value.as_str().into()));
         let own = listed.len().min(MAX_HEADERS);
-        Self { all: listed.into_iter().take(MAX_HEADERS).chain(fields).collect(), own }
+        Self { all: listed.take(MAX_HEADERS).chain(fields).collect(), own }
     }
 
     /// Those of a raw mail.

@@ -1,6 +1,6 @@
 //! `application/x-www-form-urlencoded` (WHATWG URL, 5.1), one piece at a time.
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Buf, BytesMut};
 
 use super::multipart::MAX_NAME;
 use super::{FormError, PartHead, Piece};
@@ -32,13 +32,13 @@ impl Urlencoded {
         }
         // Each byte of a name may be written as three.
         let window = &self.pending[..self.pending.len().min(3 * MAX_NAME + 1)];
-        let end = match window.iter().position(|b| matches!(b, b'=' | b'&')) {
+        let end = match memchr::memchr2(b'=', b'&', window) {
             Some(end) => end,
             None if window.len() > 3 * MAX_NAME => return Err(FormError::TooLarge("the name of a field")),
             None if self.finished && !window.is_empty() => window.len(),
             None => return Ok(None),
         };
-        let name = unescape(&self.pending.split_to(end), true);
+        let name = unescaped(self.pending.split_to(end));
         // A name without a value is followed by `&`, which ends the value as well.
         if self.pending.first() == Some(&b'=') {
             self.pending.advance(1);
@@ -63,7 +63,7 @@ impl Urlencoded {
             }
         };
         if ready > 0 {
-            return Some(Piece::Data(Bytes::from(unescape(&self.pending.split_to(ready), true))));
+            return Some(Piece::Data(unescaped(self.pending.split_to(ready)).freeze()));
         }
         if end.is_none() && !self.finished {
             return None;
@@ -75,27 +75,38 @@ impl Urlencoded {
 
 /// Resolves `%XX`, and `+` where `plus`; what is no escape stays as it is.
 pub(super) fn unescape(text: &[u8], plus: bool) -> Vec<u8> {
-    let mut bytes = vec![0; text.len()];
-    let mut len = 0;
-    let mut rest = text;
-    for byte in &mut bytes {
-        let [first, after @ ..] = rest else { break };
-        rest = after;
-        *byte = match (first, after) {
-            (b'%', [high, low, behind @ ..]) => match DIGITS[usize::from(*high)] << 4 | DIGITS[usize::from(*low)] {
-                NO_DIGIT.. => b'%',
-                escaped => {
-                    rest = behind;
-                    u8::try_from(escaped).unwrap_or_default()
-                }
-            },
-            (b'+', _) if plus => b' ',
-            (other, _) => *other,
-        };
-        len += 1;
-    }
+    let mut bytes = text.to_vec();
+    let len = resolve(&mut bytes, plus);
     bytes.truncate(len);
     bytes
+}
+
+/// The same where the bytes are: no value is copied for it.
+fn unescaped(mut text: BytesMut) -> BytesMut {
+    let len = resolve(&mut text, true);
+    text.truncate(len);
+    text
+}
+
+/// Writes what the escapes in `text` mean over its beginning; answers how long that is.
+fn resolve(text: &mut [u8], plus: bool) -> usize {
+    let is_first = |byte: &u8| *byte == b'%' || (plus && *byte == b'+');
+    let Some(first) = text.iter().position(is_first) else { return text.len() };
+    let (mut read, mut written) = (first, first);
+    while let Some(byte) = text.get(read) {
+        let (value, length) = match (*byte, text.get(read + 1..read + 3)) {
+            (b'%', Some([high, low])) => match DIGITS[usize::from(*high)] << 4 | DIGITS[usize::from(*low)] {
+                NO_DIGIT.. => (b'%', 1),
+                escaped => (u8::try_from(escaped).unwrap_or_default(), 3),
+            },
+            (b'+', _) if plus => (b' ', 1),
+            (other, _) => (other, 1),
+        };
+        text[written] = value;
+        read += length;
+        written += 1;
+    }
+    written
 }
 
 /// More than any two digits are worth.
