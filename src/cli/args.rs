@@ -1,5 +1,6 @@
 //! The command line.
 
+use std::fmt;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -12,6 +13,7 @@ use crate::model::{
     TokenId,
 };
 
+use super::exit::Failure;
 use super::moment;
 
 /// A control centre in a terminal: one durable inbox for every channel.
@@ -108,7 +110,7 @@ pub(super) enum Command {
     },
     /// Open the screen at a place: `aurora open 'health /tls'`, `aurora open inbox unread`
     Open {
-        /// overview, channels, inbox QUERY, inbox message ID, health CHECK, health /TEXT, activity LIST
+        /// overview, channels, inbox QUERY, inbox view NAME, inbox message ID, health CHECK, health /TEXT, activity LIST
         #[arg(required = true, value_name = "PLACE")]
         place: Vec<String>,
     },
@@ -311,17 +313,28 @@ pub(super) struct InboxArgs {
     pub open: bool,
 }
 
-impl From<InboxArgs> for InboxFilter {
-    fn from(args: InboxArgs) -> Self {
-        let query = args.query.unwrap_or_default();
-        Self {
-            channel: args.channel.or(query.channel),
-            contact: args.contact.or(query.contact),
-            unread: args.unread || query.unread,
-            vip: args.vip || query.vip,
-            open: args.open || query.open,
+impl InboxArgs {
+    /// What is asked for by the query and the options together.
+    pub(super) fn filter(self) -> Result<InboxFilter, Failure> {
+        let query = self.query.unwrap_or_default();
+        Ok(InboxFilter {
+            channel: one("channel", self.channel, query.channel)?,
+            contact: one("contact", self.contact, query.contact)?,
+            unread: self.unread || query.unread,
+            vip: self.vip || query.vip,
+            open: self.open || query.open,
             ..query
-        }
+        })
+    }
+}
+
+/// What an option and a query say about the same thing.
+fn one<T: PartialEq + fmt::Display>(what: &str, option: Option<T>, query: Option<T>) -> Result<Option<T>, Failure> {
+    match (option, query) {
+        (Some(option), Some(query)) if option != query => Err(Failure::usage(format!(
+            "--{what} {option} and `{what}:{query}` in the query contradict each other; say one of them"
+        ))),
+        (option, query) => Ok(option.or(query)),
     }
 }
 
@@ -336,6 +349,9 @@ pub(super) enum InboxCommand {
     List {
         #[command(flatten)]
         filter: InboxArgs,
+        /// What a saved view shows; `aurora inbox views` has the names
+        #[arg(long, value_name = "NAME", conflicts_with_all = ["query", "channel", "contact", "unread", "vip", "open"])]
+        view: Option<String>,
         /// Conversations instead, unread ones first
         #[arg(long)]
         conversations: bool,
@@ -345,6 +361,8 @@ pub(super) enum InboxCommand {
         #[command(flatten)]
         json: Json,
     },
+    /// List the saved views, and how many unread conversations each has
+    Views(Json),
     /// Show one message, or a conversation with its notes
     Show {
         /// Its id

@@ -11,10 +11,16 @@ use super::exit::{Exit, Failure, Outcome};
 use super::output;
 use super::session::{ask, unexpected};
 
+/// Contacts in one answer at most.
+const LISTED: usize = 1_000;
+
 pub(super) async fn run(command: ContactCommand, config: &Config, global: &Global) -> Outcome {
     match command {
         ContactCommand::List { channel, vip, limit, json } => {
             let request = Request::Contacts { filter: ContactFilter { channel, vip }, limit };
+            if limit > LISTED {
+                eprintln!("at most {LISTED} contacts are listed, those who wrote last");
+            }
             match ask(config, global, request).await? {
                 Reply::Contacts(contacts) if json.json => output::json(&contacts)?,
                 Reply::Contacts(contacts) => table(&contacts)?,

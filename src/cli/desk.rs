@@ -4,13 +4,16 @@ use jiff::{Timestamp, Zoned};
 
 use crate::client::act_id;
 use crate::config::Config;
-use crate::model::{Act, ActId, ConversationId, ConversationRow, Entry, Item, OperatorName, Snooze, UNDO_OFFERED, age};
+use crate::model::{
+    Act, ActId, ConversationId, ConversationList, ConversationRow, Entry, InboxFilter, Item, OperatorName, Snooze,
+    UNDO_OFFERED, age,
+};
 use crate::protocol::{Reply, Request};
 
 use super::args::Global;
 use super::exit::{Exit, Failure};
 use super::output;
-use super::session::{ask, unexpected};
+use super::session::{Session, ask, unexpected};
 
 /// Messages of a conversation asked for at once.
 const PAGE: usize = 200;
@@ -78,14 +81,29 @@ pub(super) async fn undo(config: &Config, global: &Global, id: ActId) -> Result<
     }
 }
 
-/// Prints conversations.
-pub(super) fn list(reply: Reply, json: bool) -> Result<(), Failure> {
-    let Reply::Conversations(rows) = reply else { return Err(unexpected(&reply)) };
+/// Conversations in one answer at most.
+const LISTED: usize = 1_000;
+
+/// Prints the first `limit` conversations that match.
+pub(super) async fn list(
+    config: &Config,
+    global: &Global,
+    filter: InboxFilter,
+    limit: usize,
+    json: bool,
+) -> Result<(), Failure> {
+    let mut session = Session::open(config, global).await?;
+    let rows = pages(&mut session, &filter, limit).await;
+    session.close().await;
+    let list = rows?;
     if json {
-        return Ok(output::json(&rows)?);
+        return Ok(output::json(&list)?);
+    }
+    if list.partly {
+        eprintln!("only the newest messages with these words were looked at; more conversations may match");
     }
     let now = Timestamp::now();
-    let cells = rows.into_iter().map(|row| {
+    let cells = list.rows.into_iter().map(|row| {
         let count = if row.unread > 0 { format!("{}/{}", row.unread, row.messages) } else { row.messages.to_string() };
         let subject = match &row.repeats {
             Some(repeats) => format!("{}x {}, first {}", repeats.count, row.subject, age(repeats.first, now)),
@@ -94,6 +112,26 @@ pub(super) fn list(reply: Reply, json: bool) -> Result<(), Failure> {
         [row.id.to_string(), row.channel.to_string(), age(row.received, now), count, state(&row), row.from, subject]
     });
     Ok(output::table(["ID", "CHANNEL", "AGE", "COUNT", "STATE", "FROM", "SUBJECT"], cells)?)
+}
+
+/// Asks until `limit` conversations are here or no more match.
+async fn pages(session: &mut Session, filter: &InboxFilter, limit: usize) -> Result<ConversationList, Failure> {
+    let mut list = ConversationList::default();
+    while list.rows.len() < limit {
+        let wanted = LISTED.min(limit - list.rows.len());
+        let before = list.rows.last().map(|row| row.place);
+        let page = match session.ask(Request::Conversations { filter: filter.clone(), before, limit: wanted }).await? {
+            Reply::Conversations(page) => page,
+            reply => return Err(unexpected(&reply)),
+        };
+        let is_last = page.rows.len() < wanted;
+        list.partly |= page.partly;
+        list.rows.extend(page.rows);
+        if is_last {
+            break;
+        }
+    }
+    Ok(list)
 }
 
 fn state(row: &ConversationRow) -> String {

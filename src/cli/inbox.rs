@@ -9,24 +9,35 @@ use crate::protocol::{Reply, Request};
 use super::args::{self, Global, InboxCommand};
 use super::exit::{Exit, Failure, Outcome};
 use super::session::{Session, ask, unexpected};
-use super::{desk, export, output, save, trace};
+use super::{desk, export, output, save, trace, views};
+
+/// Messages that are ranked at most; older ones are not looked at.
+const RANKED: usize = 1_000;
 
 pub(super) async fn run(command: InboxCommand, config: &Config, global: &Global) -> Outcome {
     match command {
-        InboxCommand::List { filter, conversations: true, limit, json } => {
-            let request = Request::Conversations { filter: filter.into(), before: None, limit };
-            desk::list(ask(config, global, request).await?, json.json)?;
+        InboxCommand::List { filter, view, conversations, limit, json } => {
+            let filter = match view {
+                Some(name) => views::filter(config, global, &name).await?,
+                None => filter.filter()?,
+            };
+            if conversations {
+                desk::list(config, global, filter, limit, json.json).await?;
+            } else {
+                let request = Request::Inbox { filter, before: None, limit };
+                list(config, global, request, limit, json.json).await?;
+            }
         }
-        InboxCommand::List { filter, conversations: false, limit, json } => {
-            let request = Request::Inbox { filter: filter.into(), before: None, limit };
-            list(config, global, request, limit, json.json).await?;
-        }
+        InboxCommand::Views(json) => views::list(config, global, json.json).await?,
         InboxCommand::Search { words, best, limit, json } => {
             let filter = args::query(&words.join(" ")).map_err(Failure::usage)?;
             if filter.text.is_none() && filter.from.is_none() {
                 return Err(Failure::usage("a search needs a word; `aurora inbox list` takes conditions alone"));
             }
             let order = if best { Order::Best } else { Order::Newest };
+            if best && limit > RANKED {
+                eprintln!("only the newest {RANKED} messages that match are ranked, so no more are shown");
+            }
             let request = Request::Search { filter, order, before: None, limit };
             list(config, global, request, limit, json.json).await?;
         }
@@ -50,7 +61,7 @@ pub(super) async fn run(command: InboxCommand, config: &Config, global: &Global)
         InboxCommand::Show { id: Item::Conversation(id), json, .. } => {
             desk::show(config, global, id, json.json).await?;
         }
-        InboxCommand::Count { filter } => match ask(config, global, Request::InboxCount(filter.into())).await? {
+        InboxCommand::Count { filter } => match ask(config, global, Request::InboxCount(filter.filter()?)).await? {
             Reply::Count(count) => output::line(&count.to_string())?,
             reply => return Err(unexpected(&reply)),
         },
@@ -64,7 +75,7 @@ pub(super) async fn run(command: InboxCommand, config: &Config, global: &Global)
         }
         InboxCommand::Note { id, text } => desk::act(config, global, vec![id], Act::Note(text)).await?,
         InboxCommand::Undo { id } => desk::undo(config, global, id).await?,
-        InboxCommand::Export { filter } => export::run(config, global, &filter.into()).await?,
+        InboxCommand::Export { filter } => export::run(config, global, &filter.filter()?).await?,
     }
     Ok(Exit::Fine)
 }

@@ -32,6 +32,7 @@ mod tasks;
 mod theme;
 mod trace;
 mod verify;
+mod views;
 mod watch;
 
 pub use run::main;

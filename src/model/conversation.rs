@@ -62,6 +62,16 @@ pub struct ConversationRow {
     pub repeats: Option<Repeats>,
 }
 
+/// A part of a list of conversations.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConversationList {
+    /// The conversations, in their order.
+    pub rows: Vec<ConversationRow>,
+    /// Whether more may match: of what holds the words that were asked for only the newest 10,000 messages were looked
+    /// at, or as many as there was time for.
+    pub partly: bool,
+}
+
 /// Messages of one conversation with the same type, sender and subject; numbers in the subject make no difference.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Repeats {

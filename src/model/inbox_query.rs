@@ -11,6 +11,8 @@ use super::{Assignee, InboxFilter, OperatorName, nearest};
 
 /// Longest query, in bytes.
 const MAX: usize = 1_024;
+/// Words that are looked for at most, in `from:` and beside it each: more only cost time.
+pub const WORDS_MAX: usize = 16;
 const KEYS: [&str; 5] = ["channel", "contact", "from", "label", "assignee"];
 const FLAGS: [&str; 4] = ["unread", "vip", "open", "snoozed"];
 
@@ -105,6 +107,7 @@ impl FromStr for InboxFilter {
                 once(&mut filter.node, "@", value(term, "@", node)?, term)?;
             } else {
                 words.extend(term.text.split_whitespace().map(str::to_owned));
+                few(words.iter().map(String::as_str), term)?;
                 is_finished = term.is_quoted;
             }
         }
@@ -128,7 +131,11 @@ impl InboxFilter {
                 let id = value("contact:")?.parse().map_err(|error| term.wrong(format!("{error}")))?;
                 once(&mut self.contact, "contact:", id, term)
             }
-            "from" => once(&mut self.from, "from:", value("from:")?, term),
+            "from" => {
+                let from = value("from:")?;
+                few([from.as_str()].into_iter(), term)?;
+                once(&mut self.from, "from:", from, term)
+            }
             "label" => once(&mut self.label, "label:", value("label:")?, term),
             "assignee" => {
                 let assignee = match value("assignee:")?.as_str() {
@@ -176,6 +183,19 @@ impl InboxFilter {
         }
         Ok(())
     }
+}
+
+/// The words that `text` is looked for by: runs of letters and digits.
+pub fn search_words(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty())
+}
+
+/// Refuses more words than are looked for.
+fn few<'a>(texts: impl Iterator<Item = &'a str>, term: &Term) -> Result<(), BadQuery> {
+    if texts.flat_map(search_words).nth(WORDS_MAX).is_some() {
+        return Err(term.wrong(format!("a query looks for {WORDS_MAX} words at most; leave some out")));
+    }
+    Ok(())
 }
 
 /// What was typed as a value, with single blanks.
@@ -289,6 +309,10 @@ mod tests {
         assert!(mistake("contact:x").what.contains("con_"));
         assert!(mistake("@").what.contains('@'));
         assert_eq!(mistake(&"x".repeat(2_000)).column, 1_025);
+        let many = "a ".repeat(14) + "b-c d";
+        assert_eq!(mistake(&many).to_string(), "column 33: a query looks for 16 words at most; leave some out");
+        assert!(mistake(&format!("from:\"{many}\"")).what.contains("16 words"));
+        assert_eq!(read(&("vip ".to_owned() + &"a ".repeat(16))).text.map(|text| text.len()), Some(32));
     }
 
     #[test]

@@ -53,14 +53,14 @@ pub use check_panel::{CheckPanel, CheckState, Soft};
 pub use command::{
     Argument, ArgumentKind, BadCommandName, Class, CommandName, CommandTemplate, HostSelector, Plan, PlanHash, Risk,
 };
-pub use conversation::{ConversationPage, ConversationRow, DeskChange, Entry, Note, Place, Repeats};
+pub use conversation::{ConversationList, ConversationPage, ConversationRow, DeskChange, Entry, Note, Place, Repeats};
 pub use event::{Event, EventState};
 pub use filter::{Assignee, ContactFilter, EventFilter, InboxFilter, MessagePage, Order};
 pub use host::{AgentCard, BadHostName, HostName, HostPanel, LayerKind, LayerPanel, LayerState};
 pub use id::{
     ActId, ApprovalId, BadId, ContactId, ConversationId, EngineId, EventId, JobId, MessageId, SpoolId, TokenId,
 };
-pub use inbox_query::BadQuery;
+pub use inbox_query::{BadQuery, WORDS_MAX, search_words};
 pub use job::{
     Attempt, End, Job, JobFilter, JobOutput, JobRow, JobState, Lane, Outcome, OutputChunk, OutputTotals, Stream,
 };

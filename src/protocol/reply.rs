@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::model::{
-    Acted, ChannelStats, CheckHistory, CheckId, Contact, ConversationPage, ConversationRow, Event, FreshToken,
+    Acted, ChannelStats, CheckHistory, CheckId, Contact, ConversationList, ConversationPage, Event, FreshToken,
     Identity, Label, Marks, Message, MessagePage, MessageRow, Observation, OperatorName, Report, SavedView, TokenRow,
     Trace, Undone,
 };
@@ -36,8 +36,8 @@ pub enum Reply {
     Message(Option<Box<Message>>),
     /// Bytes of an attachment, when it is known; none at its end.
     Attachment(Option<Bytes>),
-    /// Conversations.
-    Conversations(Vec<ConversationRow>),
+    /// A part of a list of conversations.
+    Conversations(ConversationList),
     /// A part of a conversation, when it is known.
     Conversation(Option<Box<ConversationPage>>),
     /// Labels, by name.

@@ -7,8 +7,8 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Row, params, params_from_iter};
 
 use crate::model::{
-    Assignee, ContactId, ConversationId, ConversationPage, ConversationRow, Count, Entry, InboxFilter, Label, Note,
-    Place, Repeats, Snooze,
+    Assignee, ContactId, ConversationId, ConversationList, ConversationPage, ConversationRow, Count, Entry,
+    InboxFilter, Label, Note, Place, Repeats, Snooze,
 };
 
 use super::events::{channel_id, corrupt, event_id, timestamp, uuid};
@@ -52,7 +52,7 @@ impl Store {
         filter: &InboxFilter,
         before: Option<Place>,
         limit: usize,
-    ) -> Result<Vec<ConversationRow>, StoreError> {
+    ) -> Result<ConversationList, StoreError> {
         self.read(|connection| list(connection, filter, before, limit))
     }
 
@@ -103,10 +103,11 @@ fn list(
     filter: &InboxFilter,
     before: Option<Place>,
     limit: usize,
-) -> rusqlite::Result<Vec<ConversationRow>> {
-    let (sql, mut values) = page(connection, filter, before)?;
+) -> rusqlite::Result<ConversationList> {
+    let (sql, Conditions { mut values, partly, .. }) = page(connection, filter, before)?;
     values.push(i64::try_from(limit).unwrap_or(i64::MAX).into());
-    connection.prepare_cached(&sql)?.query_map(params_from_iter(values), row)?.collect()
+    let rows = connection.prepare_cached(&sql)?.query_map(params_from_iter(values), row)?.collect::<Result<_, _>>()?;
+    Ok(ConversationList { rows, partly })
 }
 
 #[cfg(test)]
@@ -114,20 +115,20 @@ pub(super) fn sql_of(connection: &Connection, filter: &InboxFilter) -> String {
     page(connection, filter, Some(Place { tier: 1, seq: 1, n: 1 })).expect("a query").0
 }
 
-/// The conversations with a message that holds the words of `filter`, as a JSON array: those of the newest messages, as
-/// many as there is time for.
-fn found(connection: &Connection, filter: &InboxFilter) -> rusqlite::Result<String> {
+/// The conversations with a message that holds the words of `filter`, as a JSON array: those of the newest `most`
+/// messages, or of as many as there is time for. And whether older ones were left out.
+pub(super) fn found(connection: &Connection, filter: &InboxFilter, most: usize) -> rusqlite::Result<(String, bool)> {
     let words = InboxFilter { text: filter.text.clone(), from: filter.from.clone(), ..InboxFilter::default() };
     let patience = Patience::for_answer();
     let mut conversation = connection.prepare_cached("SELECT conversation FROM message WHERE seq = ?1")?;
     let (mut found, mut seen) = (BTreeSet::<i64>::new(), 0);
-    Walk::new(connection, &words)?.each(connection, i64::MAX, &patience, |seq| {
+    let next = Walk::new(connection, &words)?.each(connection, i64::MAX, &patience, |seq| {
         found.insert(conversation.query_row([seq], |row| row.get(0))?);
         seen += 1;
-        let enough = seen >= MATCHES || patience.is_over();
+        let enough = seen >= most || patience.is_over();
         Ok(if enough { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
     })?;
-    Ok(format!("[{}]", found.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")))
+    Ok((format!("[{}]", found.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")), next.is_some()))
 }
 
 /// The query for a page; the last value, which is still missing, is its length.
@@ -135,19 +136,29 @@ fn page(
     connection: &Connection,
     filter: &InboxFilter,
     before: Option<Place>,
-) -> rusqlite::Result<(String, Vec<Value>)> {
-    let (conditions, mut values) = conditions(connection, filter)?;
-    let mut sql = format!("SELECT {COLUMNS} WHERE {conditions}");
+) -> rusqlite::Result<(String, Conditions)> {
+    let mut conditions = conditions(connection, filter)?;
+    let mut sql = format!("SELECT {COLUMNS} WHERE {}", conditions.sql);
     if let Some(place) = before {
         sql += " AND (v.tier, v.place, v.n) < (?, ?, ?)";
-        values.extend([i64::from(place.tier).into(), place.seq.into(), place.n.into()]);
+        conditions.values.extend([i64::from(place.tier).into(), place.seq.into(), place.n.into()]);
     }
     sql += " ORDER BY v.tier DESC, v.place DESC, v.n DESC LIMIT ?";
-    Ok((sql, values))
+    Ok((sql, conditions))
 }
 
-/// The conditions on a conversation `v` and what is decided about it, `d`, and their values.
-pub(super) fn conditions(connection: &Connection, filter: &InboxFilter) -> rusqlite::Result<(String, Vec<Value>)> {
+/// What must hold of a conversation `v` and what is decided about it, `d`.
+pub(super) struct Conditions {
+    pub sql: String,
+    /// The values of its parameters.
+    pub values: Vec<Value>,
+    /// Whether more conversations may match than these conditions find.
+    pub partly: bool,
+}
+
+/// The conditions of `filter`.
+pub(super) fn conditions(connection: &Connection, filter: &InboxFilter) -> rusqlite::Result<Conditions> {
+    let mut partly = false;
     let mut conditions = vec![if filter.snoozed { "v.hidden = 1" } else { "v.hidden = 0" }];
     let mut values: Vec<Value> = Vec::new();
     if filter.unread {
@@ -185,7 +196,9 @@ pub(super) fn conditions(connection: &Connection, filter: &InboxFilter) -> rusql
     }
     if search::expression(filter).is_some() {
         conditions.push("v.n IN (SELECT value FROM json_each(?))");
-        values.push(found(connection, filter)?.into());
+        let (found, cut) = found(connection, filter, MATCHES)?;
+        values.push(found.into());
+        partly = cut;
     } else if filter.text.is_some() || filter.from.is_some() {
         // Nothing in it can be a word, so nothing can hold it.
         conditions.push("0");
@@ -194,7 +207,7 @@ pub(super) fn conditions(connection: &Connection, filter: &InboxFilter) -> rusql
         // The engine answers for its own node before it asks.
         conditions.push("0");
     }
-    Ok((conditions.join(" AND "), values))
+    Ok(Conditions { sql: conditions.join(" AND "), values, partly })
 }
 
 fn row(row: &Row<'_>) -> rusqlite::Result<ConversationRow> {

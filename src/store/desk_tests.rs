@@ -70,7 +70,7 @@ fn threaded(event: super::PendingEvent) -> Projection {
 }
 
 fn listed(store: &Store) -> Vec<ConversationRow> {
-    store.conversations(&InboxFilter::default(), None, 100).expect("lists")
+    store.conversations(&InboxFilter::default(), None, 100).expect("lists").rows
 }
 
 /// A store with one message a `body`, in order.
@@ -110,12 +110,13 @@ async fn unread_conversations_come_first_and_pages_meet() {
     while let Some(row) = store
         .conversations(&InboxFilter::default(), paged.last().map(|row: &ConversationRow| row.place), 1)
         .expect("lists")
+        .rows
         .pop()
     {
         paged.push(row);
     }
     assert_eq!(paged, all);
-    let only = |filter: InboxFilter| subjects(&store.conversations(&filter, None, 9).expect("lists"));
+    let only = |filter: InboxFilter| subjects(&store.conversations(&filter, None, 9).expect("lists").rows);
     let none = InboxFilter::default;
     assert_eq!(only(InboxFilter { unread: true, ..none() }), ["t1", "t2"]);
     assert_eq!(only(InboxFilter { open: true, ..none() }), ["t1", "t2", "t4"]);

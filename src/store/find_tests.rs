@@ -246,3 +246,14 @@ async fn counts_are_those_of_a_recount_whatever_happens() {
     let events: u64 = by_id.values().map(|counts| counts.events).sum();
     assert_eq!(events, kept.values().map(|counts| counts[0].unsigned_abs()).sum::<u64>());
 }
+
+#[tokio::test]
+async fn conversations_that_were_not_all_looked_at_say_so() {
+    let dir = tempfile::tempdir().expect("temp dir");
+    let store = filled(&dir).await;
+    let filter: InboxFilter = "order ".parse().expect("a query");
+    let found =
+        |most| store.read(|connection| super::conversations::found(connection, &filter, most)).expect("finds").1;
+    assert_eq!((found(2), found(1_000)), (true, false));
+    assert!(!store.conversations(&filter, None, 100).expect("lists").partly);
+}

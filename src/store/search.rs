@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 
 use rusqlite::{Connection, params};
 
-use crate::model::{InboxFilter, MessagePage, MessageRow, Order};
+use crate::model::{InboxFilter, MessagePage, MessageRow, Order, WORDS_MAX, search_words};
 
 use super::inbox::{ROW, row};
 use super::patience::Patience;
@@ -13,8 +13,6 @@ use super::search_index::parts;
 use super::walk::Walk;
 use super::{Store, StoreError};
 
-/// Words of a query that are looked at; more only cost time.
-const MAX_WORDS: usize = 16;
 /// Newest matches that are ranked; older ones are not looked at.
 const RANKED: usize = 1_000;
 
@@ -157,8 +155,7 @@ pub(super) fn expression(filter: &InboxFilter) -> Option<String> {
 
 fn words(typed: &str, column: &str) -> Vec<String> {
     let finished = typed.ends_with(char::is_whitespace);
-    let words: Vec<&str> =
-        typed.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).take(MAX_WORDS).collect();
+    let words: Vec<&str> = search_words(typed).take(WORDS_MAX).collect();
     let last = words.len().saturating_sub(1);
     let quoted = words.iter().enumerate().map(|(index, word)| {
         let star = if index == last && !finished && word.len() > 1 { "*" } else { "" };

@@ -4,7 +4,8 @@ use rusqlite::{params, params_from_iter};
 
 use crate::model::{Count, InboxFilter};
 
-use super::{Store, StoreError, conversations};
+use super::conversations::{self, Conditions};
+use super::{Store, StoreError};
 
 /// Views there are beside those that are always there.
 const VIEWS: usize = 50;
@@ -58,7 +59,7 @@ impl Store {
     /// When the store cannot read.
     pub fn unread_conversations(&self, filter: &InboxFilter) -> Result<Count, StoreError> {
         self.read(|connection| {
-            let (conditions, values) = conversations::conditions(connection, filter)?;
+            let Conditions { sql: conditions, values, partly } = conversations::conditions(connection, filter)?;
             let sql = format!(
                 "WITH u AS MATERIALIZED (SELECT n FROM conversation WHERE hidden = {} AND tier = 2 ORDER BY place DESC
                 LIMIT {LOOKED_AT})
@@ -69,7 +70,7 @@ impl Store {
             );
             connection.prepare_cached(&sql)?.query_row(params_from_iter(values), |row| {
                 let (matching, looked_at): (u32, u32) = (row.get(0)?, row.get(1)?);
-                Ok(Count { n: matching.min(COUNTED), more: matching > COUNTED || looked_at == LOOKED_AT })
+                Ok(Count { n: matching.min(COUNTED), more: partly || matching > COUNTED || looked_at == LOOKED_AT })
             })
         })
     }

@@ -10,6 +10,7 @@ use super::activity::ActivityTab;
 use super::app::{App, Cmd, Overlay, Purpose, Quit};
 use super::health::OpenCheck;
 use super::list::moved;
+use super::opened::Tab;
 use super::themes::ThemeStep;
 use super::view;
 
@@ -23,6 +24,7 @@ fn stays(action: Action) -> bool {
             | Action::Save
             | Action::NextTab
             | Action::PreviousTab
+            | Action::Trace
             | Action::Redraw
             | Action::Problems
             | Action::Utc
@@ -46,6 +48,7 @@ impl App {
         if !stays(action) {
             self.opening = None;
             self.going = false;
+            self.inbox.awaited = None;
         }
         if let Some(commands) = self.act_on_desk(action) {
             return commands;
@@ -70,7 +73,7 @@ impl App {
             }
             Action::Palette => {
                 self.overlay = Some(Overlay::Palette(Box::default()));
-                Vec::new()
+                self.know_views()
             }
             Action::Problems | Action::Utc | Action::Zoom | Action::Unzoom => self.arrange(action),
             Action::Help => {
@@ -87,6 +90,7 @@ impl App {
             Action::Themes => vec![Cmd::Theme(ThemeStep::Offer)],
             Action::Open => self.open(),
             Action::NextTab | Action::PreviousTab => self.turn_tab(action == Action::NextTab),
+            Action::Trace => self.toggle_trace(),
             Action::ToggleVip | Action::RestartTask | Action::Reload | Action::CheckNow => {
                 let order = self.order(action);
                 if let Some((Purpose::Look(id), _)) = &order {
@@ -95,12 +99,8 @@ impl App {
                 order.map(|(purpose, request)| Cmd::Ask(purpose, request)).into_iter().collect()
             }
             Action::Save => self.save(),
-            Action::Filter => {
-                self.inbox.shown = self.inbox.shown.next();
-                self.inbox.search = None;
-                let request = self.inbox.request();
-                self.rows(request)
-            }
+            Action::Filter | Action::ToggleOrder => self.list_otherwise(action),
+            Action::Views => self.pick_view(),
             Action::ToggleMouse => self.toggle_mouse(),
             Action::ToggleLite => vec![Cmd::ToggleLite],
             Action::ToggleFigures => self.toggle_figures(),
@@ -137,12 +137,40 @@ impl App {
         }
     }
 
+    /// Lists other messages, or the same in another order.
+    fn list_otherwise(&mut self, action: Action) -> Vec<Cmd> {
+        if action == Action::Filter {
+            self.inbox.shown = self.inbox.shown.next();
+            self.inbox.search = None;
+            self.inbox.saved = None;
+        } else {
+            self.inbox.toggle_order();
+        }
+        let request = self.inbox.request();
+        self.rows(request)
+    }
+
     fn turn_tab(&mut self, forward: bool) -> Vec<Cmd> {
         match &mut self.inbox.open {
             Some(open) if self.view == View::Inbox => open.turn(forward),
             _ => self.activity.turn(forward),
         }
-        Vec::new()
+        self.ask_trace()
+    }
+
+    /// Turns to the way of the open message, or back to its text.
+    fn toggle_trace(&mut self) -> Vec<Cmd> {
+        if let Some(open) = &mut self.inbox.open {
+            open.show(if open.tab == Tab::Trace { Tab::Text } else { Tab::Trace });
+        }
+        self.ask_trace()
+    }
+
+    /// Asks for the way of the open message where it is looked at: each time, as it goes on.
+    fn ask_trace(&self) -> Vec<Cmd> {
+        let open = self.inbox.open.as_ref().filter(|open| self.view == View::Inbox && open.tab == Tab::Trace);
+        let id = open.map(|open| open.message.row.id);
+        id.map(|id| Cmd::Ask(Purpose::Trace(id), Request::Trace(id.into()))).into_iter().collect()
     }
 
     /// Searches the lines under Activity, or goes through what is found there.
@@ -220,6 +248,7 @@ impl App {
                 let Some(id) = panel.map(|panel| panel.id.clone()) else { return Vec::new() };
                 self.inbox.channel = Some(id);
                 self.inbox.search = None;
+                self.inbox.saved = None;
                 self.inbox.open = None;
                 self.go(View::Inbox);
                 let request = self.inbox.request();

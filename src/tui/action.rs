@@ -134,6 +134,8 @@ actions! {
     ToggleVip = "toggle_vip", "make the sender a VIP, or not", "vip";
     Save = "save", "save the files that came with the message", "save";
     Filter = "filter", "filter: all, new, VIP, open", "filter";
+    Views = "views", "saved views: choose one, save what is shown, delete one", "views";
+    ToggleOrder = "toggle_order", "what is searched: what fits best first, or the newest", "best";
     RestartTask = "restart_task", "restart the task", "restart";
     Reload = "reload", "reload configuration", "";
     CheckNow = "check_now", "look at the check now", "look now";
@@ -147,6 +149,7 @@ actions! {
     Assign = "assign", "assign to an operator, or to nobody", "assign";
     Note = "note", "write a note beside the conversation", "note";
     Undo = "undo", "undo what was just done", "";
+    Trace = "trace", "the way of this message: each step with its time", "trace";
     Expand = "expand", "earlier messages in full, or a line of each", "expand";
     Find = "find", "search these lines", "search";
     NextMatch = "next_match", "next line that matches", "next match";

@@ -60,6 +60,16 @@ impl App {
             }
             Action::Filter => (self.view != View::Inbox || self.inbox.open.is_some())
                 .then(|| "this filters the list of messages; go to Inbox".to_owned()),
+            Action::Views => (self.view != View::Inbox || self.inbox.open.is_some())
+                .then(|| "views narrow the list of messages; go to Inbox".to_owned()),
+            Action::ToggleOrder => {
+                let ranks = self.view == View::Inbox && self.inbox.open.is_none() && self.inbox.is_ranked().is_some();
+                (!ranks).then(|| "only what is searched for by words is ordered".to_owned())
+            }
+            Action::Trace => {
+                let open = self.view == View::Inbox && self.inbox.open.is_some();
+                (!open).then(|| "no message is open".to_owned())
+            }
             Action::FilterChecks | Action::ProblemsOnly => (self.view != View::Health || self.health.open.is_some())
                 .then(|| "this filters the list of checks; go to Health".to_owned()),
             Action::Down | Action::Up | Action::PageDown | Action::PageUp | Action::First | Action::Last => {

@@ -43,6 +43,7 @@ use super::themes::{Offer, ThemeStep};
 use super::travel::History;
 use super::urgent::Round;
 use super::view;
+use super::view_picker::{Step, ViewPicker};
 use super::window::Placed;
 use super::zone::Zone;
 use super::zoom::Zoom;
@@ -106,6 +107,8 @@ pub enum Purpose {
     Who,
     /// The conversation of the message that is open.
     Conversation(ConversationId),
+    /// The way of the message that is open.
+    Trace(MessageId),
     /// Something about what operators do with conversations.
     Desk(DeskPurpose),
     /// This line of the palette was ordered.
@@ -159,6 +162,7 @@ pub(super) enum Overlay {
     Dialog(Box<Dialog>),
     Bulk(Box<Bulk>),
     Note(Box<Note>),
+    Views(Box<ViewPicker>),
 }
 
 /// A sentence at the bottom until the next key.
@@ -283,9 +287,9 @@ impl App {
         }
         self.inbox.list.looked_at(self.view == View::Inbox);
         self.activity.height = self.list_height();
-        let body = view::message::body_area(self);
+        let (body, zone) = (view::message::body_area(self), self.zone().clone());
         if let Some(open) = &mut self.inbox.open {
-            open.wrap((body.width, body.height));
+            open.wrap((body.width, body.height), &zone);
         }
         commands
     }
@@ -437,6 +441,7 @@ impl App {
                 let failed = changed.iter().any(|check| Some(&check.id) == open && check.cause.is_some());
                 return if failed { self.past() } else { Vec::new() };
             }
+            Notice::Views => return self.views_changed(),
             Notice::Stopping => self.toast(Severity::Warn, "the engine stops"),
             _ => {}
         }
@@ -490,6 +495,7 @@ impl App {
                 }
                 let what = match &purpose {
                     Purpose::Change(what) => what,
+                    Purpose::Desk(DeskPurpose::SaveView(_)) => "not saved",
                     Purpose::Order(line) => line.as_str(),
                     _ => "the engine could not answer",
                 };
@@ -507,10 +513,11 @@ impl App {
                 let rows = self.inbox.gathered();
                 return self.take_rows(&purpose, rows);
             }
-            (purpose @ (Purpose::Rows(generation) | Purpose::Older(generation)), Reply::Conversations(rows))
+            (purpose @ (Purpose::Rows(generation) | Purpose::Older(generation)), Reply::Conversations(list))
                 if generation == self.generation =>
             {
-                let rows = rows.into_iter().map(|row| Listed::Conversation(Box::new(row))).collect();
+                self.inbox.partly = list.partly;
+                let rows = list.rows.into_iter().map(|row| Listed::Conversation(Box::new(row))).collect();
                 return self.take_rows(&purpose, rows);
             }
             (Purpose::Conversation(id), Reply::Conversation(Some(page))) => {
@@ -518,8 +525,14 @@ impl App {
                     open.take(page);
                 }
             }
+            (Purpose::Trace(id), Reply::Trace(trace)) => {
+                if let Some(open) = self.inbox.open.as_mut().filter(|open| open.message.row.id == id) {
+                    open.take_trace(trace.map_or_else(Vec::new, |trace| trace.steps));
+                }
+            }
             (Purpose::Desk(purpose), reply) => return self.desk_answered(purpose, reply),
             (Purpose::Who, Reply::Identity(identity)) => {
+                self.inbox.me = Some(identity.operator.clone());
                 let known = self.identity.replace(identity.clone()).map(|known| known.operator);
                 if known.as_ref() == Some(&identity.operator) {
                     return Vec::new();
@@ -593,8 +606,13 @@ impl App {
     // Keys
 
     pub(super) fn key(&mut self, key: KeyEvent) -> Vec<Cmd> {
-        let is_chosen =
-            matches!(self.overlay, Some(Overlay::Quit | Overlay::Bulk(_) | Overlay::Problems(_) | Overlay::Themes(_)));
+        let is_chosen = match &self.overlay {
+            Some(Overlay::Views(picker)) => !matches!(picker.step, Step::Name(_)),
+            Some(overlay) => {
+                matches!(overlay, Overlay::Quit | Overlay::Bulk(_) | Overlay::Problems(_) | Overlay::Themes(_))
+            }
+            None => false,
+        };
         if is_chosen && key.modifiers.contains(KeyModifiers::ALT) {
             // Escape and what came right behind it. Nothing here is done with alt, and much with a letter.
             let mut commands = self.key(KeyEvent::new(KeyCode::Esc, KeyModifiers::NONE));
@@ -610,6 +628,7 @@ impl App {
             Some(Overlay::Dialog(dialog)) => self.key_in_dialog(key, dialog),
             Some(Overlay::Bulk(bulk)) => self.key_in_bulk(key, bulk),
             Some(Overlay::Note(note)) => self.key_in_note(key, note),
+            Some(Overlay::Views(picker)) => self.key_in_views(key, picker),
             None => {
                 if self.view == View::Inbox
                     && self.inbox.search.as_ref().is_some_and(|search| search.typing)
@@ -649,6 +668,10 @@ impl App {
         } else if let Some(Overlay::Dialog(dialog)) = &mut self.overlay {
             dialog.field.insert_str(text);
             dialog.selected = 0;
+        } else if let Some(Overlay::Views(picker)) = &mut self.overlay
+            && let Step::Name(field) = &mut picker.step
+        {
+            field.insert_str(text);
         } else if self.overlay.is_some() {
             // Nothing is typed there.
         } else if self.view == View::Health && self.health.is_typing() {

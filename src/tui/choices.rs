@@ -181,7 +181,11 @@ impl App {
             .inbox
             .iter()
             .map(|row| Choice::place(format!("message by {}: {}", row.from, row.subject), Place::Message(row.id)));
-        checks.chain(channels).chain(tasks).chain(messages).collect()
+        let views =
+            self.inbox.views.iter().map(|view| {
+                Choice::place(format!("view {}: {}", view.name, view.query), Place::View(view.name.clone()))
+            });
+        checks.chain(channels).chain(views).chain(tasks).chain(messages).collect()
     }
 }
 

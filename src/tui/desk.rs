@@ -26,6 +26,14 @@ pub enum DeskPurpose {
     Labels,
     /// The operators there are.
     Operators,
+    /// The views there are.
+    Views,
+    /// What the view of this name is, to go there.
+    GoView(String),
+    /// The view of this name is kept.
+    SaveView(String),
+    /// The view of this name is forgotten.
+    DeleteView(String),
 }
 
 /// An act that can be undone for a while.
@@ -185,6 +193,15 @@ impl App {
                 {
                     dialog.know_operators(&operators);
                 }
+            }
+            (DeskPurpose::Views, Reply::Views(views)) => return self.take_views(views),
+            (DeskPurpose::GoView(name), Reply::Views(views)) => return self.found_view(&name, views),
+            (DeskPurpose::SaveView(name), Reply::Done) => {
+                self.toast(Severity::Info, format!("what is shown is the view {name} now"));
+                return self.go_to_view(name);
+            }
+            (DeskPurpose::DeleteView(name), Reply::Done) => {
+                self.toast(Severity::Info, format!("the view {name} is deleted"));
             }
             _ => {}
         }

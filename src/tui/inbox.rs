@@ -3,7 +3,8 @@
 use tui_textarea::TextArea;
 
 use crate::model::{
-    ChannelId, ContactId, ConversationRow, DeskChange, InboxFilter, Item, Label, MessageId, MessagePage, Order, Place,
+    Assignee, BadQuery, ChannelId, ContactId, ConversationRow, DeskChange, InboxFilter, Item, Label, MessageId,
+    MessagePage, OperatorName, Order, Place, SavedView,
 };
 use crate::protocol::Request;
 
@@ -52,16 +53,29 @@ pub(super) struct Search {
     pub field: TextArea<'static>,
     /// Keys go into the field; otherwise they move through the hits.
     pub typing: bool,
+    /// What comes first.
+    pub order: Order,
+    /// Older messages match, too, and were not ranked.
+    pub unranked: bool,
 }
 
 impl Search {
-    fn new() -> Self {
-        Self { field: TextArea::default(), typing: true }
+    fn new(field: TextArea<'static>, typing: bool) -> Self {
+        Self { field, typing, order: Order::Newest, unranked: false }
     }
 
     pub(super) fn query(&self) -> &str {
         self.field.lines().first().map_or("", String::as_str)
     }
+}
+
+/// The saved view that is shown.
+#[derive(Debug, Clone)]
+pub(super) struct Saved {
+    pub name: String,
+    /// As it was saved.
+    pub query: String,
+    filter: InboxFilter,
 }
 
 /// What actions are about.
@@ -84,6 +98,16 @@ pub(super) struct Inbox {
     pub shown: Shown,
     pub channel: Option<ChannelId>,
     pub search: Option<Search>,
+    /// The view whose conversations are listed.
+    pub saved: Option<Saved>,
+    /// The list was asked for by words, and older messages that hold them were not looked at.
+    pub partly: bool,
+    /// The view somebody wants to go to, until it is clear what it is.
+    pub awaited: Option<String>,
+    /// The views there are, as far as anybody has asked.
+    pub views: Vec<SavedView>,
+    /// Who looks, once that is known: a view may be about what is theirs.
+    pub me: Option<OperatorName>,
     pub open: Option<OpenMessage>,
     /// Parts of a page that is not whole yet.
     gathered: Vec<Listed>,
@@ -93,6 +117,7 @@ impl Inbox {
     /// What to ask for the rows of another list.
     pub(super) fn request(&mut self) -> Option<Request> {
         let request = self.page(None);
+        self.partly = false;
         self.picked.clear();
         if request.is_some() {
             self.list.begin();
@@ -105,7 +130,12 @@ impl Inbox {
     /// What to ask for newer rows of the same list.
     pub(super) fn refresh(&mut self) -> Option<Request> {
         let request = self.page(None)?;
-        self.list.refresh();
+        if self.search.as_ref().is_some_and(|search| search.order == Order::Best) {
+            // What is ranked stands in no order that more could be put into.
+            self.list.begin();
+        } else {
+            self.list.refresh();
+        }
         Some(request)
     }
 
@@ -117,6 +147,11 @@ impl Inbox {
     /// Takes a part of a page. Answers what to ask for the rest of it, `None` when it is whole.
     pub(super) fn gather(&mut self, part: MessagePage) -> Option<Request> {
         self.gathered.extend(part.rows.into_iter().map(|row| Listed::Message(Box::new(row))));
+        if let Some(search) = self.search.as_mut().filter(|search| search.order == Order::Best) {
+            // Older ones would be ranked among themselves only.
+            search.unranked = part.next.is_some();
+            return None;
+        }
         let seq = part.next.filter(|_| self.gathered.len() < PAGE)?;
         self.ask(Some(Place { tier: 0, seq, n: 0 }))
     }
@@ -133,7 +168,7 @@ impl Inbox {
             Some(search) => {
                 let filter = search.query().parse().ok()?;
                 let before = before.map(|place| place.seq);
-                Some(Request::Search { filter, order: Order::Newest, before, limit: PAGE })
+                Some(Request::Search { filter, order: search.order, before, limit: PAGE })
             }
             None => Some(Request::Conversations { filter: self.filter(), before, limit: PAGE }),
         }
@@ -154,6 +189,7 @@ impl Inbox {
     pub(super) fn show(&mut self, filter: &InboxFilter) {
         self.open = None;
         self.search = None;
+        self.saved = None;
         self.channel.clone_from(&filter.channel);
         let ways = [Shown::All, Shown::New, Shown::Vip, Shown::Open];
         let way = ways.into_iter().find(|way| {
@@ -163,11 +199,40 @@ impl Inbox {
         if way.is_none() {
             (self.shown, self.channel) = (Shown::All, None);
             let field = TextArea::new(vec![filter.to_string()]);
-            self.search = Some(Search { field, typing: false });
+            self.search = Some(Search::new(field, false));
+        }
+    }
+
+    /// Lists the conversations of a view from now on.
+    pub(super) fn show_view(&mut self, view: &SavedView) -> Result<(), BadQuery> {
+        let filter = view.query.parse()?;
+        (self.open, self.search, self.channel, self.shown) = (None, None, None, Shown::All);
+        self.saved = Some(Saved { name: view.name.clone(), query: view.query.clone(), filter });
+        Ok(())
+    }
+
+    /// What comes first in the search; `None` where no words are searched for.
+    pub(super) fn is_ranked(&self) -> Option<Order> {
+        let search = self.search.as_ref()?;
+        let filter: InboxFilter = search.query().parse().ok()?;
+        (filter.text.is_some() || filter.from.is_some()).then_some(search.order)
+    }
+
+    /// Puts what fits best first, or the newest again.
+    pub(super) fn toggle_order(&mut self) {
+        if let Some(search) = &mut self.search {
+            search.unranked = false;
+            search.order = match search.order {
+                Order::Newest => Order::Best,
+                Order::Best => Order::Newest,
+            };
         }
     }
 
     fn filter(&self) -> InboxFilter {
+        if let Some(saved) = &self.saved {
+            return saved.filter.clone();
+        }
         InboxFilter {
             channel: self.channel.clone(),
             unread: self.shown == Shown::New,
@@ -179,6 +244,9 @@ impl Inbox {
 
     /// What to ask when the selection comes near the end of what is here.
     pub(super) fn older(&mut self) -> Option<Request> {
+        if self.search.as_ref().is_some_and(|search| search.order == Order::Best) {
+            return None;
+        }
         let last = self.list.older()?;
         self.page(Some(last))
     }
@@ -191,7 +259,12 @@ impl Inbox {
         if omitted > 0 {
             return if self.list.missed() { self.refresh() } else { None };
         }
-        let due = conversations.iter().filter(|row| self.list.holds(row.id.into()) || self.shows(row));
+        let held = |row: &&ConversationRow| self.list.holds(row.id.into());
+        if conversations.iter().any(|row| !held(&row) && self.shows(row).is_none()) {
+            // Only the store knows whether it holds the words of the view.
+            return if self.list.missed() { self.refresh() } else { None };
+        }
+        let due = conversations.iter().filter(|row| held(row) || self.shows(row) == Some(true));
         let rows: Vec<Listed> = due.map(|row| Listed::Conversation(Box::new(row.clone()))).collect();
         self.list.arrived(rows);
         None
@@ -202,15 +275,20 @@ impl Inbox {
         if self.list.is_behind() { self.refresh() } else { None }
     }
 
-    fn shows(&self, row: &ConversationRow) -> bool {
-        row.snoozed.is_none()
+    /// Whether a conversation belongs to the list; `None` where only the store can say.
+    fn shows(&self, row: &ConversationRow) -> Option<bool> {
+        if let Some(saved) = &self.saved {
+            return belongs(row, &saved.filter, self.me.as_ref());
+        }
+        let shows = row.snoozed.is_none()
             && self.channel.as_ref().is_none_or(|channel| *channel == row.channel)
             && match self.shown {
                 Shown::All => true,
                 Shown::New => row.unread > 0,
                 Shown::Open => row.acked.is_none(),
                 Shown::Vip => row.vip,
-            }
+            };
+        Some(shows)
     }
 
     /// Takes what was done on the desk. Rows stay where they are until the list is asked for again, so nothing jumps
@@ -298,11 +376,58 @@ impl Inbox {
                 false
             }
             None => {
-                self.search = Some(Search::new());
+                self.search = Some(Search::new(TextArea::default(), true));
                 self.picked.clear();
                 self.list.clear();
                 true
             }
+        }
+    }
+}
+
+/// Whether a conversation matches `filter` when `me` asks; `None` where only the store can say.
+fn belongs(row: &ConversationRow, filter: &InboxFilter, me: Option<&OperatorName>) -> Option<bool> {
+    let assignee = match &filter.assignee {
+        None => true,
+        Some(Assignee::Me) => row.assignee.is_some() && row.assignee.as_ref() == me,
+        Some(Assignee::Nobody) => row.assignee.is_none(),
+        Some(Assignee::Operator(name)) => row.assignee.as_ref() == Some(name),
+    };
+    let label = filter.label.as_ref().map(|label| label.to_lowercase());
+    let label = label.is_none_or(|label| row.labels.iter().any(|known| known.as_str() == label));
+    let known = assignee
+        && label
+        && row.snoozed.is_some() == filter.snoozed
+        && filter.channel.as_ref().is_none_or(|channel| *channel == row.channel)
+        && (!filter.unread || row.unread > 0)
+        && (!filter.vip || row.vip)
+        && (!filter.open || row.acked.is_none());
+    let asks = filter.text.is_some() || filter.from.is_some() || filter.contact.is_some() || filter.node.is_some();
+    if known && asks { None } else { Some(known) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sample;
+    use super::*;
+
+    #[test]
+    fn a_view_knows_its_conversations_or_says_that_it_does_not() {
+        let anna: OperatorName = "anna".parse().expect("a name");
+        let mut row = sample::conversation(&sample::row(2, true));
+        row.assignee = Some(anna.clone());
+        row.labels = vec!["late".parse().expect("a label")];
+        let belongs = |query: &str| belongs(&row, &query.parse().expect(query), Some(&anna));
+        for (query, is_in) in [
+            ("assignee:me", Some(true)),
+            ("assignee:nobody", Some(false)),
+            ("label:LATE unread vip open channel:mail", Some(true)),
+            ("label:other", Some(false)),
+            ("snoozed", Some(false)),
+            ("late order", None),
+            ("from:sender channel:shop", Some(false)),
+        ] {
+            assert_eq!(belongs(query), is_in, "{query}");
         }
     }
 }

@@ -67,6 +67,7 @@ mod travel;
 mod urgency;
 mod urgent;
 mod view;
+mod view_picker;
 mod window;
 mod zone;
 mod zoom;

@@ -130,6 +130,7 @@ impl App {
                 Overlay::Help(help) => select(&mut help.selected),
                 Overlay::Dialog(dialog) => select(&mut dialog.selected),
                 Overlay::Problems(drawer) => drawer.select(&troubles, index),
+                Overlay::Views(picker) => select(&mut picker.selected),
                 Overlay::Themes(_) | Overlay::Quit | Overlay::Bulk(_) | Overlay::Note(_) => false,
             };
         }

@@ -1,7 +1,11 @@
 //! An open message as the screen holds it: a tab, its lines as they are drawn, where it is scrolled to.
 
-use crate::model::{ConversationPage, ConversationRow, Entry, Label, Message};
+use jiff::tz::TimeZone;
+
+use crate::model::{ConversationPage, ConversationRow, Entry, Label, Message, TraceStep, short_duration};
 use crate::screen;
+
+use super::zone::{instant, short};
 
 /// The tabs of an open message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -10,10 +14,11 @@ pub(super) enum Tab {
     Headers,
     Raw,
     Json,
+    Trace,
 }
 
 impl Tab {
-    pub(super) const ALL: [Self; 4] = [Self::Text, Self::Headers, Self::Raw, Self::Json];
+    pub(super) const ALL: [Self; 5] = [Self::Text, Self::Headers, Self::Raw, Self::Json, Self::Trace];
 
     pub(super) fn name(self) -> &'static str {
         match self {
@@ -21,6 +26,7 @@ impl Tab {
             Self::Headers => "Headers",
             Self::Raw => "Raw",
             Self::Json => "JSON",
+            Self::Trace => "Trace",
         }
     }
 }
@@ -37,14 +43,16 @@ pub(super) struct OpenMessage {
     page: Option<Box<ConversationPage>>,
     /// Whether earlier messages are shown in full.
     pub expanded: bool,
-    /// The lines of one tab at one width. To make them takes as long as the message is; a message is a mebibyte
+    /// Its way, once it has come.
+    trace: Option<Vec<TraceStep>>,
+    /// The lines of one tab at one width, with times of one zone. To make them takes as long as the message is; a message is a mebibyte
     /// at times, so they are kept while it is scrolled.
-    wrapped: Option<(Tab, u16, Vec<String>)>,
+    wrapped: Option<(Tab, u16, TimeZone, Vec<String>)>,
 }
 
 impl OpenMessage {
     pub(super) fn new(message: Box<Message>, whole: bool) -> Self {
-        Self { message, tab: Tab::Text, scroll: 0, whole, page: None, expanded: false, wrapped: None }
+        Self { message, tab: Tab::Text, scroll: 0, whole, page: None, expanded: false, trace: None, wrapped: None }
     }
 
     /// Takes the conversation the message is in.
@@ -59,6 +67,12 @@ impl OpenMessage {
             self.message.row.marks.clone_from(marks);
         }
         self.page = Some(page);
+        self.wrapped = None;
+    }
+
+    /// Takes the way of the message; no steps where nobody knows it.
+    pub(super) fn take_trace(&mut self, steps: Vec<TraceStep>) {
+        self.trace = Some(steps);
         self.wrapped = None;
     }
 
@@ -90,23 +104,28 @@ impl OpenMessage {
     pub(super) fn turn(&mut self, forward: bool) {
         let at = Tab::ALL.iter().position(|tab| *tab == self.tab).unwrap_or(0);
         let step = if forward { 1 } else { Tab::ALL.len() - 1 };
-        self.tab = Tab::ALL[(at + step) % Tab::ALL.len()];
+        self.show(Tab::ALL[(at + step) % Tab::ALL.len()]);
+    }
+
+    /// Shows this tab from its beginning.
+    pub(super) fn show(&mut self, tab: Tab) {
+        self.tab = tab;
         self.scroll = 0;
     }
 
     /// Makes the lines of the tab for a body of `width` columns and `height` rows, unless they are here.
-    pub(super) fn wrap(&mut self, (width, height): (u16, u16)) {
-        if !matches!(&self.wrapped, Some((tab, at, _)) if (*tab, *at) == (self.tab, width)) {
-            let text = screen::lines(&self.text());
+    pub(super) fn wrap(&mut self, (width, height): (u16, u16), zone: &TimeZone) {
+        if !matches!(&self.wrapped, Some((tab, at, of, _)) if (*tab, *at, of) == (self.tab, width, zone)) {
+            let text = screen::lines(&self.text(zone));
             let lines = text.split('\n').flat_map(|line| screen::wrap(line, usize::from(width.max(1)))).collect();
-            self.wrapped = Some((self.tab, width, lines));
+            self.wrapped = Some((self.tab, width, zone.clone(), lines));
         }
         self.scroll = self.scroll.min(self.last(height));
     }
 
     /// The lines as they were wrapped last.
     pub(super) fn lines(&self) -> &[String] {
-        self.wrapped.as_ref().map_or(&[], |(_, _, lines)| lines)
+        self.wrapped.as_ref().map_or(&[], |(_, _, _, lines)| lines)
     }
 
     /// The first line of the last page of `height` rows.
@@ -115,7 +134,7 @@ impl OpenMessage {
     }
 
     /// The message in full, then the notes and the other messages of its conversation, the newest first.
-    fn with_conversation(&self) -> String {
+    fn with_conversation(&self, zone: &TimeZone) -> String {
         let mut parts = vec![with_files(&self.message)];
         let entries = self.page.as_ref().map(|page| page.entries.as_slice()).unwrap_or_default();
         for entry in entries.iter().rev() {
@@ -125,10 +144,10 @@ impl OpenMessage {
                     let from = if row.from.is_empty() { "somebody" } else { &row.from };
                     let cut = if self.expanded && *cut { "\n(longer; search opens it by itself)" } else { "" };
                     let body = if self.expanded { text.clone() } else { format!("   {}", row.preview) };
-                    parts.push(format!("-- {from}, {}: {}\n{body}{cut}", when(row.received), row.subject));
+                    parts.push(format!("-- {from}, {}: {}\n{body}{cut}", short(row.received, zone), row.subject));
                 }
                 Entry::Note(note) => {
-                    parts.push(format!("## note by {}, {}\n{}", note.who, when(note.at), note.text));
+                    parts.push(format!("## note by {}, {}\n{}", note.who, short(note.at, zone), note.text));
                 }
             }
         }
@@ -138,11 +157,27 @@ impl OpenMessage {
         parts.join("\n\n")
     }
 
+    /// Each step of its way: when, how long after the one before, and below it what is known of it.
+    fn way(&self, zone: &TimeZone) -> String {
+        let steps = match &self.trace {
+            None => return "reading".to_owned(),
+            Some(steps) if steps.is_empty() => return "nobody knows this message any more".to_owned(),
+            Some(steps) => steps,
+        };
+        let line = |step: &TraceStep| {
+            let at = step.at.map_or_else(|| "-".to_owned(), |at| instant(at, zone));
+            let after = step.after.map_or_else(String::new, |after| format!("   +{}", short_duration(after)));
+            format!("{:10} {at}{after}\n           {}", step.name, step.what)
+        };
+        steps.iter().map(line).collect::<Vec<_>>().join("\n")
+    }
+
     /// What the tab shows, as it came.
-    fn text(&self) -> String {
+    fn text(&self, zone: &TimeZone) -> String {
         let message = &self.message;
         match self.tab {
-            Tab::Text => self.with_conversation(),
+            Tab::Text => self.with_conversation(zone),
+            Tab::Trace => self.way(zone),
             Tab::Headers => {
                 message.headers.iter().map(|(name, value)| format!("{name}: {value}")).collect::<Vec<_>>().join("\n")
             }
@@ -161,11 +196,6 @@ impl OpenMessage {
             },
         }
     }
-}
-
-/// When, as it is written between messages.
-fn when(at: jiff::Timestamp) -> String {
-    at.strftime("%Y-%m-%d %H:%MZ").to_string()
 }
 
 /// The text, and below it the files that came along.
@@ -215,16 +245,45 @@ mod tests {
     #[test]
     fn lines_are_made_once_for_a_tab_and_a_width() {
         let mut open = OpenMessage::new(message(&"word ".repeat(200_000)), false);
-        open.wrap((80, 20));
+        open.wrap((80, 20), &TimeZone::UTC);
         let first = open.lines().as_ptr();
         open.scroll = usize::MAX;
-        open.wrap((80, 20));
+        open.wrap((80, 20), &TimeZone::UTC);
         assert_eq!((open.lines().as_ptr(), open.scroll), (first, open.last(20)), "scrolling makes none");
         let many = open.lines().len();
-        open.wrap((40, 20));
+        open.wrap((40, 20), &TimeZone::UTC);
         assert!(open.lines().len() > many, "another width does");
         open.turn(true);
-        open.wrap((40, 20));
+        open.wrap((40, 20), &TimeZone::UTC);
         assert_eq!((open.lines(), open.scroll), (&["a: b".to_owned()][..], 0));
+    }
+
+    #[test]
+    fn the_way_and_the_times_between_messages_are_in_the_zone_that_is_shown() {
+        let berlin = TimeZone::posix("CET-1CEST,M3.5.0,M10.5.0/3").expect("a zone");
+        let mut open = OpenMessage::new(message("hello"), false);
+        open.show(Tab::Trace);
+        open.wrap((60, 20), &TimeZone::UTC);
+        assert_eq!(open.lines(), ["reading"]);
+        let mut trace = crate::model::Trace::default();
+        let at = |milliseconds: i64| Timestamp::from_millisecond(1_800_000_000_000 + milliseconds).ok();
+        trace.step("received", at(0), "on channel mail");
+        trace.step("verified", None, "body");
+        trace.step("stored", at(4), "committed");
+        open.take_trace(trace.steps);
+        open.wrap((60, 20), &berlin);
+        assert_eq!(
+            open.lines(),
+            [
+                "received   2027-01-15 09:00:00.000 CET",
+                "           on channel mail",
+                "verified   -",
+                "           body",
+                "stored     2027-01-15 09:00:00.004 CET   +4.0ms",
+                "           committed"
+            ]
+        );
+        open.wrap((60, 20), &TimeZone::UTC);
+        assert_eq!(open.lines()[0], "received   2027-01-15 08:00:00.000Z");
     }
 }

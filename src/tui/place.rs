@@ -1,11 +1,11 @@
 //! Places of the screen as text: what the palette, `aurora open` and the history go to. Pure.
 //!
-//! `overview`, `channels`, `inbox QUERY`, `inbox message ID`, `health`, `health CHECK`, `health /TEXT`, `health !`,
+//! `overview`, `channels`, `inbox QUERY`, `inbox view NAME`, `inbox message ID`, `health`, `health CHECK`, `health /TEXT`, `health !`,
 //! `activity events|refusals|tasks|logs`. `@NODE` anywhere narrows a place to that node.
 
 use std::fmt;
 
-use crate::model::{CheckId, InboxFilter, MessageId, nearest};
+use crate::model::{BadViewName, CheckId, InboxFilter, MessageId, nearest, view_name};
 use crate::protocol::{BadLine, Snapshot};
 
 use super::action::View;
@@ -23,6 +23,8 @@ pub enum Place {
     Channels,
     /// Messages that match.
     Inbox(Box<InboxFilter>),
+    /// The conversations of a saved view.
+    View(String),
     /// A message in full.
     Message(MessageId),
     /// Checks that match.
@@ -113,7 +115,15 @@ impl fmt::Display for Place {
             Self::Overview => f.write_str("overview"),
             Self::Channels => f.write_str("channels"),
             Self::Inbox(filter) if **filter == InboxFilter::default() => f.write_str("inbox"),
-            Self::Inbox(filter) => write!(f, "inbox {filter}"),
+            Self::Inbox(filter) => {
+                let query = filter.to_string();
+                match query.strip_prefix("view ").filter(|rest| !rest.trim().is_empty()) {
+                    // The word, and not what begins a view.
+                    Some(rest) => write!(f, "inbox \"view\" {rest}"),
+                    None => write!(f, "inbox {query}"),
+                }
+            }
+            Self::View(name) => write!(f, "inbox view {name}"),
             Self::Message(id) => write!(f, "inbox message {id}"),
             Self::Health(shown) => {
                 f.write_str(if shown.problems_only { "health !" } else { "health" })?;
@@ -170,6 +180,11 @@ fn inbox(line: &str, rest: &[(usize, &str)], known: &Known) -> Result<Place, Bad
             Some((column, _)) => Err(BadLine::new(*column, "nothing follows the id of a message")),
         };
     }
+    if let [(_, "view"), named @ ..] = rest
+        && let Some((column, _)) = named.first()
+    {
+        return view_named(*column, named, known);
+    }
     let Some((column, _)) = rest.first() else { return Ok(Place::Inbox(Box::default())) };
     let query = &line[line.char_indices().nth(column - 1).map_or(line.len(), |(at, _)| at)..];
     let mut filter: InboxFilter =
@@ -179,6 +194,23 @@ fn inbox(line: &str, rest: &[(usize, &str)], known: &Known) -> Result<Place, Bad
         is_known(&node, at, known)?;
     }
     Ok(Place::Inbox(Box::new(filter)))
+}
+
+/// A saved view. Which there are is the engine's to say.
+fn view_named(column: usize, words: &[(usize, &str)], known: &Known) -> Result<Place, BadLine> {
+    let mut name: Vec<&str> = Vec::new();
+    for (column, word) in words {
+        match word.strip_prefix('@') {
+            Some(node) => is_known(node, *column, known)?,
+            None => name.push(word),
+        }
+    }
+    let name = name.join(" ");
+    match view_name(&name) {
+        Err(error @ BadViewName::Unfit) => Err(BadLine::new(column, error)),
+        Err(BadViewName::Taken(built_in)) => Ok(Place::View(built_in.to_owned())),
+        Ok(name) => Ok(Place::View(name)),
+    }
 }
 
 fn health(rest: &[(usize, &str)], known: &Known) -> Result<Place, BadLine> {
@@ -252,6 +284,11 @@ mod tests {
                 "inbox message msg_01a1fbc1535071810000000000000001",
             ),
             ("inbox message in a bottle", "inbox message in a bottle"),
+            ("inbox view  Late  orders @hub-1", "inbox view Late orders"),
+            ("inbox view VIP", "inbox view vip"),
+            ("inbox view", "inbox view"),
+            ("inbox \"view\" from above", "inbox \"view\" from above"),
+            ("inbox vip view from", "inbox vip view from"),
             ("health", "health"),
             ("health web", "health web"),
             ("health /tls @hub-1", "health /tls"),
@@ -276,6 +313,7 @@ mod tests {
             ),
             ("health web api", "column 12: one check at a time; `/TEXT` lists those that match"),
             ("activity task", "column 10: no list is called `task`; did you mean `tasks`?"),
+            ("inbox view a:b", "column 12: the name of a view has 1 to 32 letters, digits, blanks and . _ -"),
             ("overview now", "column 10: nothing follows `overview`"),
             ("bridge", "column 1: the bridge to hosts is not built yet"),
         ] {
@@ -287,7 +325,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_written_reads_as_the_same_place(line in "(inbox|health|activity|overview|channels)( (vip|unread|!|/[a-z]{1,4}|web|@hub-1|from:[a-z]{1,5}|[a-z é]{1,6}|tasks)){0,4}") {
+        fn what_is_written_reads_as_the_same_place(line in "(inbox|health|activity|overview|channels)( (vip|unread|view|!|/[a-z]{1,4}|web|@hub-1|from:[a-z]{1,5}|[a-z é]{1,6}|tasks)){0,4}") {
             if let Ok(place) = Place::parse(&line, &known()) {
                 prop_assert_eq!(Place::parse(&place.to_string(), &known()), Ok(place));
             }

@@ -5,8 +5,8 @@ use jiff::Timestamp;
 use crate::config::Theme;
 use crate::model::{
     Assurance, Attachment, ChannelPanel, ChannelState, CheckPanel, CheckState, ContactId, ConversationId,
-    ConversationRow, Event, EventId, EventState, Identity, KeyOverrides, Marks, Message, MessageId, MessageRow, Place,
-    ProviderKind, RecognisedBy, Role, TaskState, TaskStatus,
+    ConversationList, ConversationRow, Event, EventId, EventState, Identity, KeyOverrides, Marks, Message, MessageId,
+    MessageRow, Place, ProviderKind, RecognisedBy, Role, TaskState, TaskStatus,
 };
 use crate::protocol::{ConfigStatus, Link, Reply, Snapshot, Update};
 
@@ -150,7 +150,10 @@ pub(super) fn app(snapshot: Snapshot, role: Role, read_only: bool) -> App {
     let rows: Vec<ConversationRow> = snapshot.inbox.iter().map(conversation).collect();
     for command in app.update(Msg::Update(Update::Snapshot(Box::new(snapshot))), at(0)) {
         if let Cmd::Ask(purpose @ Purpose::Rows(_), _) = command {
-            app.update(Msg::Reply(purpose, Ok(Reply::Conversations(rows.clone()))), at(0));
+            app.update(
+                Msg::Reply(purpose, Ok(Reply::Conversations(ConversationList { rows: rows.clone(), partly: false }))),
+                at(0),
+            );
         }
     }
     app.update(Msg::Reply(Purpose::Who, Ok(Reply::Identity(identity(role)))), at(0));

@@ -62,9 +62,14 @@ impl App {
             View::Inbox => match &self.inbox.open {
                 Some(open) => (Place::Message(open.message.row.id), Selected::Nothing),
                 None => {
+                    let saved = self.inbox.saved.as_ref().filter(|_| self.inbox.search.is_none());
                     let selected =
                         self.inbox.list.selected().map_or(Selected::Nothing, |row| Selected::Message(row.message()));
-                    (Place::Inbox(Box::new(self.inbox.listed())), selected)
+                    let place = match saved {
+                        Some(saved) => Place::View(saved.name.clone()),
+                        None => Place::Inbox(Box::new(self.inbox.listed())),
+                    };
+                    (place, selected)
                 }
             },
             View::Health => match &self.health.open {
@@ -83,7 +88,7 @@ impl App {
 
     /// Remembers where a message led away from, once it is clear where to.
     pub(super) fn track(&mut self, before: Stop) {
-        if self.opening.is_some() || self.is_typing() {
+        if self.opening.is_some() || self.inbox.awaited.is_some() || self.is_typing() {
             self.history.left.get_or_insert(before);
             return;
         }
@@ -157,9 +162,19 @@ impl App {
             Place::Inbox(filter) => {
                 self.view = View::Inbox;
                 self.inbox.open = None;
-                let commands = if self.inbox.listed() == *filter { Vec::new() } else { self.show_inbox(&filter) };
+                let is_shown =
+                    self.inbox.listed() == *filter && (self.inbox.saved.is_none() || self.inbox.search.is_some());
+                let commands = if is_shown { Vec::new() } else { self.show_inbox(&filter) };
                 if let Selected::Message(id) = selected {
                     self.inbox.list.select_where(|row| row.message() == id);
+                }
+                return commands;
+            }
+            Place::View(name) => {
+                self.inbox.open = None;
+                let commands = self.go_to_view(name);
+                if commands.is_empty() {
+                    self.view = View::Inbox;
                 }
                 return commands;
             }
@@ -208,7 +223,8 @@ impl App {
         match self.view {
             View::Inbox => {
                 let inbox = &self.inbox;
-                inbox.open.is_none() && inbox.search.is_none() && inbox.channel.is_none() && inbox.picked.is_empty()
+                let narrowed = inbox.search.is_some() || inbox.saved.is_some() || inbox.channel.is_some();
+                inbox.open.is_none() && !narrowed && inbox.picked.is_empty()
             }
             View::Health => self.health.open.is_none() && self.health.text().is_empty() && !self.health.typing,
             View::Activity => self.activity.find.is_none(),
@@ -267,7 +283,10 @@ impl App {
                     self.inbox.picked.clear();
                     return Vec::new();
                 }
-                if self.inbox.search.take().is_some() || self.inbox.channel.take().is_some() {
+                let left = self.inbox.search.take().is_some()
+                    || self.inbox.saved.take().is_some()
+                    || self.inbox.channel.take().is_some();
+                if left {
                     let request = self.inbox.request();
                     return self.rows(request);
                 }

@@ -31,6 +31,16 @@ pub(super) fn clock(at: Timestamp, zone: &TimeZone) -> String {
     at.to_zoned(zone.clone()).strftime(&format!("%H:%M:%S{}", suffix(zone))).to_string()
 }
 
+/// `at` to the minute in that form: `2026-11-21 18:31 CET`.
+pub(super) fn short(at: Timestamp, zone: &TimeZone) -> String {
+    at.to_zoned(zone.clone()).strftime(&format!("%Y-%m-%d %H:%M{}", suffix(zone))).to_string()
+}
+
+/// `at` to the millisecond in that form: `2026-11-21 18:31:02.417 CET`.
+pub(super) fn instant(at: Timestamp, zone: &TimeZone) -> String {
+    at.to_zoned(zone.clone()).strftime(&format!("%Y-%m-%d %H:%M:%S%.3f{}", suffix(zone))).to_string()
+}
+
 /// `at` to the minute; the name of its zone stands elsewhere.
 pub(super) fn minute(at: Timestamp, zone: &TimeZone) -> String {
     at.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M").to_string()

@@ -35,7 +35,7 @@ fn json_fields_are_stable() {
         keys(&message),
         [&row_keys[..], &["conversation", "address", "text", "attachments", "headers", "raw", "raw_len"]].concat()
     );
-    let row = &site.json(&["inbox", "list", "--conversations"])[0];
+    let row = &site.json(&["inbox", "list", "--conversations"])["rows"][0];
     let conversation_keys = [
         &["id", "place", "channel", "newest", "type", "contact", "from", "vip", "subject", "preview", "received"][..],
         &["messages", "unread", "acked", "acked_by", "labels", "assignee", "snoozed", "notes", "repeats"],

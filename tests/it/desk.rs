@@ -21,7 +21,7 @@ async fn attach(site: &Site) -> Client {
 async fn listed(client: &mut Client) -> Vec<ConversationRow> {
     let request = Request::Conversations { filter: InboxFilter::default(), before: None, limit: 50 };
     match client.answer(request).await.expect("answers") {
-        Reply::Conversations(rows) => rows,
+        Reply::Conversations(list) => list.rows,
         reply => panic!("{reply:?}"),
     }
 }
@@ -100,7 +100,11 @@ async fn a_snooze_ends_at_its_time_for_everybody_and_an_engine_that_was_away() {
     client.answer(act(snooze(1))).await.expect("answers");
     site.kill();
     std::thread::sleep(std::time::Duration::from_millis(1_100));
-    assert_eq!(site.json(&["inbox", "list", "--conversations"])[0]["unread"], 1, "a command brings it back, too");
+    assert_eq!(
+        site.json(&["inbox", "list", "--conversations"])["rows"][0]["unread"],
+        1,
+        "a command brings it back, too"
+    );
     site.serve();
     assert!(site.aurora(&["inbox", "snooze", &on[0].to_string(), "2020-01-01"]).status.code() == Some(2));
 }
@@ -110,7 +114,7 @@ fn the_commands_do_it_and_undo_it() {
     let site = Site::served();
     deliver(&site, "m1", "ann");
     site.projected(1);
-    let id = site.json(&["inbox", "list", "--conversations"])[0]["id"].as_str().expect("an id").to_owned();
+    let id = site.json(&["inbox", "list", "--conversations"])["rows"][0]["id"].as_str().expect("an id").to_owned();
     let undo = |args: &[&str], said: &str| {
         let output = site.aurora(args);
         let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
@@ -123,9 +127,9 @@ fn the_commands_do_it_and_undo_it() {
     undo(&["inbox", "note", &id, "call back"], "1 noted");
     undo(&["inbox", "ack", &id], "1 taken");
     assert_eq!(site.ok(&["inbox", "snooze", &id, "until-reply"]), "1 snoozed until a new message");
-    assert_eq!(site.json(&["inbox", "list", "--conversations"]), serde_json::json!([]));
+    assert_eq!(site.json(&["inbox", "list", "--conversations"])["rows"], serde_json::json!([]));
     assert_eq!(site.ok(&["inbox", "snooze", &id, "now"]), "1 brought back");
-    eventually("it is back", || site.json(&["inbox", "list", "--conversations"])[0]["id"] == id.as_str());
+    eventually("it is back", || site.json(&["inbox", "list", "--conversations"])["rows"][0]["id"] == id.as_str());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -155,6 +159,17 @@ async fn views_are_everybodys_and_mine_is_mine() {
     one.answer(act).await.expect("answers");
     std::thread::sleep(std::time::Duration::from_millis(1_500));
     assert_eq!(count(&counts(&mut two).await, "mine"), Some("1".into()));
+    let row = |name: &str| {
+        site.json(&["inbox", "views"]).as_array().expect("views").iter().find(|row| row["name"] == name).cloned()
+    };
+    assert_eq!(row("From ann").expect("the view")["unread"], serde_json::json!({ "n": 1, "more": false }));
+    let shown = |name: &str| site.json(&["inbox", "list", "--view", name]).as_array().map(Vec::len);
+    assert_eq!((shown("from ANN"), shown("snoozed")), (Some(1), Some(0)));
+    let wrong = site.aurora(&["inbox", "list", "--view", "from an"]);
+    assert!(String::from_utf8_lossy(&wrong.stderr).contains("did you mean \"From ann\""), "{wrong:?}");
+    let both = site.aurora(&["inbox", "list", "--channel", "github", "channel:standard"]);
+    assert_eq!(both.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&both.stderr).contains("contradict"), "{both:?}");
     one.answer(Request::DeleteView("from ann".into())).await.expect("deletes");
     assert_eq!(count(&counts(&mut two).await, "From ann"), None);
 }

@@ -2,9 +2,9 @@
 
 use aurora::config::Theme;
 use aurora::model::{
-    Assurance, Attachment, ChannelPanel, ChannelState, ConversationId, ConversationRow, Event, EventId, EventState,
-    KeyOverrides, LogLevel, LogLine, Marks, Message, MessageId, MessageRow, Place, ProviderKind, Rejection, TaskState,
-    TaskStatus,
+    Assurance, Attachment, ChannelPanel, ChannelState, ConversationId, ConversationList, ConversationRow, Event,
+    EventId, EventState, KeyOverrides, LogLevel, LogLine, Marks, Message, MessageId, MessageRow, Place, ProviderKind,
+    Rejection, TaskState, TaskStatus,
 };
 use aurora::protocol::{Bytes, ConfigStatus, Link, Notice, Reply, Request, Snapshot, Update};
 use aurora::tui::{App, Cmd, ColourMode, Look, Msg, Purpose, Save};
@@ -194,7 +194,13 @@ impl Stage {
         let mut app = App::new(Look::new(&theme, mode, ascii), size, Link::Embedded, false, at(0));
         for command in app.update(Msg::Update(Update::Snapshot(Box::new(snapshot()))), at(0)) {
             if let Cmd::Ask(purpose @ Purpose::Rows(_), _) = command {
-                app.update(Msg::Reply(purpose, Ok(Reply::Conversations(conversations()))), at(0));
+                app.update(
+                    Msg::Reply(
+                        purpose,
+                        Ok(Reply::Conversations(ConversationList { rows: conversations(), partly: false })),
+                    ),
+                    at(0),
+                );
             }
         }
         Self { app, size }

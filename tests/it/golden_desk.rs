@@ -1,6 +1,9 @@
 //! Golden screens of what operators do with conversations, and what their keys ask of the engine.
 
-use aurora::model::{Act, Acted, ConversationPage, Entry, Item, Note, Snooze};
+use aurora::model::{
+    Act, Acted, ConversationList, ConversationPage, Count, Entry, Item, MessagePage, Note, Order, SavedView, Snooze,
+    Trace,
+};
 use aurora::protocol::{Reply, Request};
 use aurora::tui::{Cmd, ColourMode, DeskPurpose, Msg, Purpose};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
@@ -144,4 +147,74 @@ fn a_query_that_cannot_be_read_says_where() {
     let stage = inbox((80, 24), "/late label:");
     let text = stage.draw().backend().to_string();
     assert!(text.contains("column 6"), "{text}");
+}
+
+/// Answers what `commands` ask of the views.
+fn views(stage: &mut Stage, commands: &[Cmd]) -> Vec<Cmd> {
+    let view = |name: &str, query: &str, n, more| SavedView {
+        name: name.into(),
+        query: query.into(),
+        builtin: name == "unread",
+        unread: Count { n, more },
+    };
+    let views = vec![view("unread", "unread", 3, false), view("Late orders", "unread vip label:late", 1_000, true)];
+    let asks = |command: &Cmd| match command {
+        Cmd::Ask(purpose, Request::Views) => Some(purpose.clone()),
+        _ => None,
+    };
+    let purpose = commands.iter().find_map(asks).expect("asks for the views");
+    stage.app.update(Msg::Reply(purpose, Ok(Reply::Views(views))), at(0))
+}
+
+#[test]
+fn views_are_chosen_with_their_counts_and_narrow_the_list() {
+    let picking = |size| {
+        let mut stage = inbox(size, "");
+        let asked = stage.key(KeyCode::Char('F'));
+        views(&mut stage, &asked);
+        stage.keys("j")
+    };
+    shots("views", picking);
+    insta::assert_snapshot!("views_delete_80x24", picking((80, 24)).keys("d").draw().backend());
+    let mut stage = picking((80, 24));
+    let asked = stage.key(KeyCode::Enter);
+    let asked = views(&mut stage, &asked);
+    let Some(Cmd::Ask(purpose, Request::Conversations { .. })) = asked.first() else { panic!("{asked:?}") };
+    let list = ConversationList { rows: conversations()[..1].to_vec(), partly: true };
+    stage.app.update(Msg::Reply(purpose.clone(), Ok(Reply::Conversations(list))), at(0));
+    let text = stage.draw().backend().to_string();
+    assert!(text.contains("Inbox   view Late orders   1 of 1   only the newest with these words"), "{text}");
+}
+
+#[test]
+fn the_way_of_an_open_message_is_a_tab() {
+    let mut stage = inbox((80, 24), "").open();
+    let asked = stage.key(KeyCode::Char('t'));
+    let [Cmd::Ask(purpose @ Purpose::Trace(_), Request::Trace(_))] = &asked[..] else { panic!("{asked:?}") };
+    let mut trace = Trace::default();
+    trace.step("received", Some(at(-600)), "on channel standard");
+    trace.step("verified", None, "what its signature proves: body+time; before it was stored");
+    trace.step("stored", Some(at(-599)), "committed, and then its sender was answered");
+    stage.app.update(Msg::Reply(purpose.clone(), Ok(Reply::Trace(Some(Box::new(trace))))), at(0));
+    insta::assert_snapshot!("trace_80x24", stage.draw().backend());
+    assert_eq!(stage.key(KeyCode::Char('t')), [], "and back to the text");
+    assert!(stage.draw().backend().to_string().contains("Could somebody look"));
+}
+
+#[test]
+fn what_fits_best_is_asked_for_and_said() {
+    let mut stage = inbox((80, 24), "/order \r");
+    let ranked = |commands: &[Cmd]| match commands {
+        [Cmd::Ask(purpose, Request::Search { order, .. })] => (purpose.clone(), *order),
+        other => panic!("{other:?}"),
+    };
+    let (purpose, order) = ranked(&stage.key(KeyCode::Char('o')));
+    assert_eq!(order, Order::Best);
+    let page = MessagePage { rows: snapshot().inbox[..1].to_vec(), next: Some(4) };
+    assert_eq!(stage.app.update(Msg::Reply(purpose, Ok(Reply::Page(page))), at(0)), [], "it is asked for once");
+    let text = stage.draw().backend().to_string();
+    assert!(text.contains("1+ found   best first, of the newest that match"), "{text}");
+    assert_eq!(ranked(&stage.key(KeyCode::Char('o'))).1, Order::Newest);
+    assert!(stage.draw().backend().to_string().contains("newest first"));
+    assert_eq!(inbox((80, 24), "").key(KeyCode::Char('o')), [], "a list has its own order");
 }

@@ -14,6 +14,7 @@ use super::super::action::{Action, View};
 use super::super::app::{App, Overlay};
 use super::super::keymap::{Valid, written};
 use super::super::status::coarse;
+use super::super::view_picker::Step;
 use super::parts::fit;
 use super::stale;
 
@@ -105,6 +106,13 @@ fn inner_hints(app: &App) -> Option<Vec<(String, &'static str)>> {
         }
         Some(Overlay::Bulk(_)) => return Some(named(&[("y", "do it"), ("esc", "do nothing")])),
         Some(Overlay::Note(_)) => return Some(named(&[("ctrl-s", "keep it"), ("esc", "leave")])),
+        Some(Overlay::Views(picker)) => {
+            return Some(match picker.step {
+                Step::Choose => named(&[("enter", "go there"), ("s", "save"), ("d", "delete"), ("esc", "close")]),
+                Step::Name(_) => named(&[("enter", "keep it"), ("esc", "back")]),
+                Step::Delete(_) => named(&[("y", "delete it"), ("esc", "back")]),
+            });
+        }
         Some(Overlay::Quit) => return Some(named(&[("s", "stop"), ("k", "keep"), ("esc", "back")])),
         None => {}
     }

@@ -7,7 +7,7 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Paragraph;
 
-use crate::model::{InboxFilter, Item};
+use crate::model::{InboxFilter, Item, Order};
 use crate::protocol::Link;
 use crate::screen;
 
@@ -117,11 +117,22 @@ fn title(app: &App) -> Line<'static> {
         if search.typing {
             spans.push(Span::styled(" ", look.selected));
         }
-        let more = if inbox.list.is_complete() { "" } else { "+" };
+        let more = if inbox.list.is_complete() && !search.unranked { "" } else { "+" };
         spans.push(Span::styled(format!("   {}{more} found", inbox.list.rows().len()), look.muted));
+        if let Some(order) = inbox.is_ranked() {
+            let order = match order {
+                Order::Newest => "newest first",
+                Order::Best if search.unranked => "best first, of the newest that match",
+                Order::Best => "best first",
+            };
+            spans.push(Span::styled(format!("   {order}"), look.muted));
+        }
         return Line::from(spans);
     }
-    spans.push(Span::styled(format!("   {}", inbox.shown.name()), look.text));
+    match &inbox.saved {
+        Some(saved) => spans.push(Span::styled(format!("   view {}", screen::line(&saved.name)), look.text)),
+        None => spans.push(Span::styled(format!("   {}", inbox.shown.name()), look.text)),
+    }
     if let Some(channel) = &inbox.channel {
         spans.push(Span::styled(format!(" on {channel}"), look.text));
     }
@@ -129,6 +140,9 @@ fn title(app: &App) -> Line<'static> {
     let position = if held == 0 { 0 } else { inbox.list.index() + 1 };
     let more = if inbox.list.is_complete() { "" } else { "+" };
     spans.push(Span::styled(format!("   {position} of {held}{more}"), look.muted));
+    if inbox.partly {
+        spans.push(Span::styled("   only the newest with these words", look.warn));
+    }
     let picked = inbox.picked().len();
     if picked > 0 {
         spans.push(Span::styled(format!("   {picked} picked"), look.key));

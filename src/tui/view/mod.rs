@@ -19,6 +19,7 @@ mod parts;
 mod quit;
 mod stale;
 mod themes;
+mod views;
 mod which;
 
 use ratatui::Frame;
@@ -56,6 +57,7 @@ pub(super) fn draw(app: &App, frame: &mut Frame<'_>) {
         Some(Overlay::Dialog(open)) => dialog::question(app, open, frame, body),
         Some(Overlay::Bulk(bulk)) => dialog::preview(app, bulk, frame, body),
         Some(Overlay::Note(note)) => dialog::note(app, note, frame, body),
+        Some(Overlay::Views(picker)) => views::draw(app, picker, frame, body),
         Some(Overlay::Quit) => quit::draw(app, frame, body),
     }
     if let Some(pending) = app.hesitates() {
