@@ -4,8 +4,9 @@ use std::fmt;
 use std::net::Ipv6Addr;
 use std::path::PathBuf;
 
-/// Longest user name and longest host name.
-const USER_MAX: usize = 64;
+use crate::model::{is_remote_path, is_ssh_user, port_number};
+
+/// Longest host name.
 const HOST_MAX: usize = 253;
 
 /// An engine in another process: on this machine or on another.
@@ -84,7 +85,7 @@ fn ssh(rest: &str, remote: &str, wrong: impl Fn(&'static str) -> TargetError) ->
         Some((user, place)) => (Some(user), place),
         None => (None, authority),
     };
-    if user.is_some_and(|user| !is_word(user, USER_MAX, "._+")) {
+    if user.is_some_and(|user| !is_ssh_user(user)) {
         return Err(wrong("a user is made of letters, digits and . _ + -, and begins with a letter, digit or _"));
     }
     let (host, port) = if let Some(bracketed) = place.strip_prefix('[') {
@@ -94,28 +95,24 @@ fn ssh(rest: &str, remote: &str, wrong: impl Fn(&'static str) -> TargetError) ->
         (host, port)
     } else {
         let (host, port) = place.split_once(':').map_or((place, None), |(host, port)| (host, Some(port)));
-        if !is_word(host, HOST_MAX, "._") {
+        if !is_alias(host) {
             return Err(wrong("a host is made of letters, digits and . _ -, and begins with a letter, digit or _"));
         }
         (host, port)
     };
-    // `parse` would also take a leading `+`.
-    let number = |port: &str| port.bytes().all(|b| b.is_ascii_digit()).then(|| port.parse().ok()).flatten();
-    let port = port
-        .map(|port| number(port).filter(|port| *port > 0).ok_or_else(|| wrong("a port is a number from 1 to 65535")))
-        .transpose()?;
-    let safe = |c: char| c.is_ascii_alphanumeric() || "/._~+-".contains(c);
-    if remote.is_empty() || remote.starts_with('-') || remote.len() > 1024 || !remote.chars().all(safe) {
+    let port =
+        port.map(|port| port_number(port).ok_or_else(|| wrong("a port is a number from 1 to 65535"))).transpose()?;
+    if !is_remote_path(remote) {
         let why = "the shell on the far side reads it: letters, digits and / . _ ~ + - only";
         return Err(TargetError::Remote { text: remote.to_owned(), why });
     }
     Ok(SshTarget { user: user.map(str::to_owned), host: host.to_owned(), port, remote: remote.to_owned() })
 }
 
-/// Letters, digits, `-` and `others`, beginning with a letter, a digit or `_`.
-fn is_word(text: &str, longest: usize, others: &str) -> bool {
+/// A host's name, or what the operator's own `ssh_config` calls it.
+fn is_alias(text: &str) -> bool {
     let begins = text.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_');
-    begins && text.len() <= longest && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || others.contains(c))
+    begins && text.len() <= HOST_MAX && text.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c))
 }
 
 impl fmt::Display for SshTarget {

@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 use crate::model::ProviderKind;
 
 use super::check_shown::shown_checks;
+use super::host_shown::shown_hosts;
 use super::{ByteSize, Config, ConfiguredSecret, TlsFiles};
 
 fn tls(files: &TlsFiles) -> Value {
@@ -96,6 +97,7 @@ impl Config {
                 "witnesses": self.health.witnesses.iter().map(ToString::to_string).collect::<Vec<_>>(),
                 "need": self.health.need,
             },
+            "hosts": shown_hosts(&self.hosts),
             "checks": shown_checks(&self.health),
             "tui": {
                 "theme": self.theme,

@@ -75,7 +75,7 @@ impl fmt::Display for ConfigError {
 
 impl std::error::Error for ConfigError {}
 
-/// Hides the values of keys called `secret` or `secrets`, unless they are references.
+/// Hides the values of keys called `secret`, `secrets` or `key`, unless they are references.
 ///
 /// Every byte becomes one `*`, so places stay where they are. A quote that is never closed hides the
 /// rest of its line, and so does a value without quotes: the mistake may be that very quote.
@@ -83,8 +83,9 @@ fn mask_secrets(source: &str) -> String {
     let mut masked = String::with_capacity(source.len());
     let mut in_list = false;
     for line in source.split_inclusive('\n') {
-        if !in_list && !line.contains("secret") {
-            masked.push_str(line);
+        // A file below `secrets/` is what a key refers to, not a key.
+        if !in_list && !line.replace("file:secrets/", "").contains("secret") {
+            mask_key(line, &mut masked);
             continue;
         }
         mask_line(line, in_list, &mut masked);
@@ -93,8 +94,29 @@ fn mask_secrets(source: &str) -> String {
     masked
 }
 
+const REFERENCES: [&str; 4] = ["env:", "file:", "credential:", "cmd:"];
+
+/// Hides what follows `key =` in a line, up to the end of its quotes. A key beside a certificate is a path.
+fn mask_key(line: &str, masked: &mut String) {
+    let is_key = |at: usize| {
+        let begins = !line[..at].ends_with(|c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.'));
+        begins && line[at + 3..].trim_start().starts_with('=')
+    };
+    let found = line.match_indices("key").map(|(at, _)| at).find(|at| is_key(*at));
+    let Some(at) = found.filter(|_| !line.contains("cert")) else {
+        masked.push_str(line);
+        return;
+    };
+    let value_at = line[at..].find('=').map_or(line.len(), |equals| at + equals + 1);
+    let quotes: &[char] = &['"', '\''];
+    let inside = |opened: usize| line[opened + 1..].find(quotes).map_or(line.len(), |length| opened + 1 + length);
+    let end = line[value_at..].find(quotes).map_or(line.len(), |opened| inside(value_at + opened));
+    masked.push_str(&line[..value_at]);
+    mask_line(&line[value_at..end], true, masked);
+    mask_key(&line[end..], masked);
+}
+
 fn mask_line(line: &str, in_list: bool, masked: &mut String) {
-    const REFERENCES: [&str; 4] = ["env:", "file:", "credential:", "cmd:"];
     let value_at = if in_list { 0 } else { line.find('=').map_or(line.len(), |equals| equals + 1) };
     let (key, value) = line.split_at(value_at);
     masked.push_str(key);
@@ -148,6 +170,12 @@ mod tests {
             ("secrets = [\"hunter2]\n", "secrets = [\"********\n"),
             ("secrets = hunter2\n", "secrets = *******\n"),
             ("secrets = [\n \"hunter2\",\n]\npath = \"/x\"\n", "secrets = [\n \"*******\",\n]\npath = \"/x\"\n"),
+            ("socket = { addr = \"a:1\", key = \"hunter2\" }\n", "socket = { addr = \"a:1\", key = \"*******\" }\n"),
+            ("socket = { key = \"hunter2, addr = 1 }\n", "socket = { key = \"******** **** * * *\n"),
+            ("key = hunter2\n", "key = *******\n"),
+            ("s = { addr = \"a\", key = \"file:secrets/a\" }\n", "s = { addr = \"a\", key = \"file:secrets/a\" }\n"),
+            ("tls = { cert = \"a.pem\", key = \"b.pem\" }\n", "tls = { cert = \"a.pem\", key = \"b.pem\" }\n"),
+            ("ssh_key = \"anna-laptop\"\n", "ssh_key = \"anna-laptop\"\n"),
             ("[channels.secret]\npath = \"/x\"\n", "[channels.secret]\npath = \"/x\"\n"),
         ];
         for (typed, shown) in cases {

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::check_file::{CheckFile, HealthFile};
+use super::host_file::HostFile;
 use super::theme::ThemeFile;
 use super::themes::ThemeChoiceFile;
 use super::tui::Switch;
@@ -28,6 +29,9 @@ pub struct ConfigFile {
     /// Accounts of providers. Naming one replaces all default channels.
     #[schemars(with = "BTreeMap<String, ChannelFile>")]
     pub channels: BTreeMap<Spanned<String>, ChannelFile>,
+    /// Machines commands run on. Naming one replaces the default, which is this machine.
+    #[schemars(with = "BTreeMap<String, HostFile>")]
+    pub hosts: BTreeMap<Spanned<String>, HostFile>,
     /// What is watched. Naming one replaces the default checks of this machine.
     pub checks: Vec<CheckFile>,
     /// How it is watched.

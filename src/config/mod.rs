@@ -14,6 +14,9 @@ mod difference;
 mod effective;
 mod error;
 mod file;
+mod host_file;
+mod host_shown;
+mod hosts;
 mod key;
 mod key_context;
 mod key_lookup;
@@ -46,6 +49,8 @@ pub use file::{
     ChannelFile, ConfigFile, ContactsFile, KeysFile, KeysTable, LimitsFile, ListenFile, NodeFile, OperatorFile,
     SecretFile, StoreFile, TlsFile, TuiFile,
 };
+pub use host_file::{HostFile, SocketFile, SshFile, TmuxFile, TriggerFile};
+pub use hosts::{HostConfig, Hosts, LayerConfig, SocketConfig, SocketPlace, SshConfig, TmuxConfig, TriggerConfig};
 pub use key::{Chord, Held, Key, KeyCap};
 pub use key_context::Context;
 pub use key_lookup::{Found, Reached};

@@ -11,13 +11,15 @@ use toml::Spanned;
 use crate::model::{Assurance, ChannelId, ProviderKind, Secret};
 
 use super::file::{self, ChannelFile, ConfigFile, SecretFile};
+use super::hosts::hosts;
 use super::listeners::{self, Exposure, TlsFiles};
 use super::mistake::{Mistake, Source};
 use super::operators::operators;
 use super::public::public_url;
 use super::tui::TerminalConfig;
 use super::{
-    ByteSize, Cidr, ConfigError, HealthConfig, KeyMap, Operators, SecretRef, Theme, ThemeChoice, ThemeLibrary, VipList,
+    ByteSize, Cidr, ConfigError, HealthConfig, Hosts, KeyMap, Operators, SecretRef, Theme, ThemeChoice, ThemeLibrary,
+    VipList,
 };
 
 /// A validated configuration.
@@ -51,6 +53,8 @@ pub struct Config {
     pub vip: VipList,
     /// Deliveries that may share one commit.
     pub commit_batch: usize,
+    /// The machines commands run on.
+    pub hosts: Hosts,
     /// What is watched.
     pub health: HealthConfig,
     /// The theme of a screen here.
@@ -176,6 +180,7 @@ impl Config {
             default_channels,
             vip: VipList::new(&file.contacts.vip),
             commit_batch: at_least(file.store.commit_batch.as_ref(), 1, 256)? as usize,
+            hosts: hosts(&file.hosts)?,
             health,
             theme: theme.unwrap_or_else(|| ThemeChoice::named(Theme::DEFAULT)),
             themes,
