@@ -1,5 +1,6 @@
 //! aurora: a control centre in a terminal.
 
+pub mod agent;
 pub mod bridge;
 pub mod cli;
 pub mod client;

@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use toml::Spanned;
 
+use super::agent::AgentFile;
 use super::check_file::{CheckFile, HealthFile};
 use super::host_file::HostFile;
 use super::theme::ThemeFile;
@@ -40,6 +41,8 @@ pub struct ConfigFile {
     pub contacts: ContactsFile,
     /// How events are kept.
     pub store: StoreFile,
+    /// What an agent on this machine needs; an engine does not read it.
+    pub agent: AgentFile,
     /// The screen.
     pub tui: TuiFile,
     /// What keys do, by context and action.

@@ -3,6 +3,7 @@
 //! A mistake carries the file, the line and the column, and what was probably meant. A secret is a
 //! reference ([`SecretRef`]); its value is read when the engine starts and never printed.
 
+mod agent;
 mod check_file;
 mod check_schema;
 mod check_shown;
@@ -37,6 +38,7 @@ mod themes;
 mod tui;
 mod vip;
 
+pub use agent::{AgentConfig, AgentFile, AgentListen};
 pub use check_file::{AlertFile, CheckFile, HealthFile, StepFile};
 pub use check_schema::{check_defaults, check_schema};
 pub use check_target::target_line;

@@ -161,6 +161,7 @@ impl Config {
             channels = default_channel_set(&state_dir, body_max);
         }
         refuse_shared_api(api, file.listen.api.as_ref(), ingress, &channels)?;
+        super::agent::check(&file.agent)?;
         let themes = ThemeLibrary::new(&file.tui.themes, path, &source)?;
         let theme = file.tui.theme.as_ref().map(|typed| themes.choice(typed)).transpose()?;
         let file_dir = path.and_then(Path::parent).map(Path::to_owned);
