@@ -5,6 +5,7 @@
 mod effect;
 mod input;
 mod layer;
+pub mod layers;
 mod state;
 
 pub use effect::BridgeEffect;

@@ -10,7 +10,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("config", &["model", "condition"]),
     ("protocol", &["model"]),
     ("policy", &["model", "protocol"]),
-    ("net", &["model", "config"]),
+    ("net", &["model", "config", "protocol"]),
     ("store", &["model"]),
     ("provider", &["model"]),
     ("screen", &["model"]),
