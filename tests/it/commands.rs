@@ -74,7 +74,20 @@ fn json_fields_are_stable() {
     assert_eq!(keys(&site.json(&["status"])), ["status", "node", "version", "started", "problems", "channels"]);
     assert_eq!(
         keys(&site.json(&["config", "print"])),
-        ["node", "listen", "limits", "contacts", "store", "health", "checks", "tui", "keys", "operators", "channels"]
+        [
+            "node",
+            "listen",
+            "limits",
+            "contacts",
+            "store",
+            "health",
+            "hosts",
+            "checks",
+            "tui",
+            "keys",
+            "operators",
+            "channels"
+        ]
     );
 }
 
