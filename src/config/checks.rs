@@ -273,7 +273,7 @@ fn condition(typed: &Spanned<String>, kind: CheckKind, source: &Source) -> Resul
 
 /// Where `inner`, a place in `value`, stands in the file, when `value` is written at `outer` as it is. A value
 /// with escapes has other places than its text; then all of it is meant.
-fn place(text: &str, outer: Range<usize>, value: &str, inner: &Range<usize>) -> Range<usize> {
+pub(super) fn place(text: &str, outer: Range<usize>, value: &str, inner: &Range<usize>) -> Range<usize> {
     let written = text.get(outer.clone()).unwrap_or_default();
     for quote in ["\"\"\"\n", "'''\n", "\"\"\"", "'''", "\"", "'"] {
         let plain = written.strip_prefix(quote).and_then(|rest| rest.strip_suffix(quote.trim_end()));

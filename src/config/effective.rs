@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 use crate::model::ProviderKind;
 
 use super::check_shown::shown_checks;
+use super::commands_shown::shown_commands;
 use super::host_shown::shown_hosts;
 use super::{ByteSize, Config, ConfiguredSecret, TlsFiles};
 
@@ -91,6 +92,8 @@ impl Config {
                 "connections": self.limits.connections,
                 "queue": self.limits.queue,
             },
+            "commands": shown_commands(&self.commands),
+            "policy": self.policy.shown(),
             "contacts": { "vip": self.vip.patterns() },
             "store": { "commit_batch": self.commit_batch },
             "health": {

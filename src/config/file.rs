@@ -9,6 +9,7 @@ use toml::Spanned;
 
 use super::agent::AgentFile;
 use super::check_file::{CheckFile, HealthFile};
+use super::command_file::{CommandFile, PolicyFile};
 use super::host_file::HostFile;
 use super::theme::ThemeFile;
 use super::themes::ThemeChoiceFile;
@@ -37,6 +38,11 @@ pub struct ConfigFile {
     pub checks: Vec<CheckFile>,
     /// How it is watched.
     pub health: HealthFile,
+    /// What may be run on hosts. Naming one replaces the built-in ones of this machine.
+    #[schemars(with = "BTreeMap<String, CommandFile>")]
+    pub commands: BTreeMap<Spanned<String>, CommandFile>,
+    /// What commands need before they run.
+    pub policy: PolicyFile,
     /// Who writes.
     pub contacts: ContactsFile,
     /// How events are kept.

@@ -10,6 +10,7 @@ use toml::Spanned;
 
 use crate::model::{Assurance, ChannelId, ProviderKind, Secret};
 
+use super::commands::{commands, harmless};
 use super::file::{self, ChannelFile, ConfigFile, SecretFile};
 use super::hosts::hosts;
 use super::listeners::{self, Exposure, TlsFiles};
@@ -18,8 +19,8 @@ use super::operators::operators;
 use super::public::public_url;
 use super::tui::TerminalConfig;
 use super::{
-    ByteSize, Cidr, ConfigError, HealthConfig, Hosts, KeyMap, Operators, SecretRef, Theme, ThemeChoice, ThemeLibrary,
-    VipList,
+    ByteSize, Cidr, Commands, ConfigError, HealthConfig, Hosts, KeyMap, Operators, PolicyConfig, SecretRef, Theme,
+    ThemeChoice, ThemeLibrary, VipList,
 };
 
 /// A validated configuration.
@@ -57,6 +58,10 @@ pub struct Config {
     pub hosts: Hosts,
     /// What is watched.
     pub health: HealthConfig,
+    /// What may be run on hosts.
+    pub commands: Commands,
+    /// What commands need before they run.
+    pub policy: PolicyConfig,
     /// The theme of a screen here.
     pub theme: ThemeChoice,
     /// The themes there are.
@@ -166,6 +171,11 @@ impl Config {
         let theme = file.tui.theme.as_ref().map(|typed| themes.choice(typed)).transpose()?;
         let file_dir = path.and_then(Path::parent).map(Path::to_owned);
         let health = HealthConfig::new(&file.checks, &file.health, &state_dir, file_dir.as_deref(), &source)?;
+        let commands = if file.commands.is_empty() {
+            "here".parse().map(|here| harmless(&here)).unwrap_or_default()
+        } else {
+            commands(&file.commands, false, &source)?
+        };
         Ok(Self {
             node,
             state_dir,
@@ -183,6 +193,8 @@ impl Config {
             commit_batch: at_least(file.store.commit_batch.as_ref(), 1, 256)? as usize,
             hosts: hosts(&file.hosts)?,
             health,
+            commands,
+            policy: PolicyConfig::new(&file.policy)?,
             theme: theme.unwrap_or_else(|| ThemeChoice::named(Theme::DEFAULT)),
             themes,
             keys: KeyMap::from_file(&file.keys, &source)?,

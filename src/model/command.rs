@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::{HostName, Label};
+use super::{Argument, BadHostName, HostName, Label};
 
 super::name::name_id! {
     /// The name of a command: the table name under `[commands.*]`.
@@ -81,31 +81,24 @@ pub enum HostSelector {
     Label(Label),
 }
 
-/// What an argument may be.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum ArgumentKind {
-    /// One of these words.
-    OneOf(Vec<String>),
-    /// A whole number between these two, both included.
-    Int(i64, i64),
-    /// Text that this regular expression matches from its beginning to its end.
-    Pattern(String),
-    /// An absolute path at or below this directory, without `..`.
-    PathBelow(String),
+impl fmt::Display for HostSelector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Host(name) => write!(f, "{name}"),
+            Self::Label(label) => write!(f, "@{label}"),
+        }
+    }
 }
 
-/// One argument of a command.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Argument {
-    /// Its name, as `{name}` in `argv`.
-    pub name: String,
-    /// What it may be.
-    pub kind: ArgumentKind,
-    /// What it is when nothing is said.
-    pub default: Option<String>,
-    /// Longest value, in bytes.
-    pub max_len: usize,
+impl FromStr for HostSelector {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.strip_prefix('@') {
+            Some(label) => label.parse().map(Self::Label).map_err(|error: super::BadLabel| error.to_string()),
+            None => text.parse().map(Self::Host).map_err(|error: BadHostName| error.to_string()),
+        }
+    }
 }
 
 /// A command of the whitelist. A program and its arguments; no shell ever reads it.

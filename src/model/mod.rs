@@ -4,6 +4,8 @@ mod act;
 mod address;
 mod age;
 mod approval;
+mod argument;
+mod argv;
 mod assurance;
 mod audit;
 mod base64_bytes;
@@ -38,6 +40,7 @@ mod target;
 mod task;
 mod token;
 mod trace;
+mod unseen;
 mod value;
 mod view;
 
@@ -45,15 +48,15 @@ pub use act::{Act, Acted, BadItem, Item, NOTE_MAX, Snooze, UNDO_OFFERED, Undone}
 pub use address::{BadAddress, Endpoint, Family, HttpAddress};
 pub use age::age;
 pub use approval::{Approval, ApprovalState, Vote};
+pub use argument::{Argument, ArgumentKind, compile_pattern, is_plain_path, quoted};
+pub use argv::{BadWord, Piece, argv_pieces, is_argument_name};
 pub use assurance::Assurance;
 pub use audit::{AuditEntry, AuditKind, AuditNote};
 pub use channel::{BadChannelId, ChannelId, ProviderKind};
 pub use check::{BadCheckId, CheckId, CheckKind, Observation, Phase, Step, Verdict};
 pub use check_history::{CheckHistory, Failure, HistorySlot};
 pub use check_panel::{CheckPanel, CheckState, Soft};
-pub use command::{
-    Argument, ArgumentKind, BadCommandName, Class, CommandName, CommandTemplate, HostSelector, Plan, PlanHash, Risk,
-};
+pub use command::{BadCommandName, Class, CommandName, CommandTemplate, HostSelector, Plan, PlanHash, Risk};
 pub use conversation::{ConversationList, ConversationPage, ConversationRow, DeskChange, Entry, Note, Place, Repeats};
 pub use event::{Event, EventState};
 pub use filter::{Assignee, ContactFilter, EventFilter, InboxFilter, MessagePage, Order};
@@ -83,5 +86,6 @@ pub use target::{Expected, HttpTarget, PRESETS, ProcessTarget, Target, TcpStep, 
 pub use task::{TaskState, TaskStatus};
 pub use token::{FreshToken, Scope, Token, TokenHash, TokenRow, TokenWish};
 pub use trace::{Trace, TraceStep};
+pub use unseen::{escaped, is_unseen};
 pub use value::{Value, short_bytes, short_duration};
 pub use view::{BUILT_IN_VIEWS, BadViewName, Count, SavedView, view_name};

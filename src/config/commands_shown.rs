@@ -1,0 +1,55 @@
+//! The whitelist in effect, as data.
+
+use serde_json::{Map, Value, json};
+
+use crate::model::{Argument, ArgumentKind, Class, CommandTemplate};
+
+use super::Commands;
+use super::period::period_text;
+
+/// The commands as `config print` shows them, with the names of the file.
+pub(super) fn shown_commands(commands: &Commands) -> Map<String, Value> {
+    commands.iter().map(|(name, command)| (name.to_string(), shown(command))).collect()
+}
+
+fn shown(command: &CommandTemplate) -> Value {
+    let mut shown = json!({
+        "hosts": command.hosts.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "argv": command.argv,
+        "timeout": period_text(command.timeout),
+        "risk": command.risk,
+        "idempotent": command.class == Class::Idempotent,
+    });
+    if !command.args.is_empty() {
+        let args = command.args.iter().map(|argument| (argument.name.clone(), shown_argument(argument)));
+        shown["args"] = Value::Object(args.collect());
+    }
+    if !command.env.is_empty() {
+        shown["env"] = json!(command.env);
+    }
+    let others = [
+        ("about", json!(command.about)),
+        ("cwd", json!(command.cwd)),
+        ("weakest_layer", json!(command.weakest_layer)),
+        ("at_once", json!(command.at_once)),
+        ("rollback", json!(command.rollback)),
+    ];
+    for (key, value) in others.into_iter().filter(|(_, value)| !value.is_null()) {
+        shown[key] = value;
+    }
+    shown
+}
+
+fn shown_argument(argument: &Argument) -> Value {
+    let (key, value) = match &argument.kind {
+        ArgumentKind::OneOf(words) => ("one_of", json!(words)),
+        ArgumentKind::Int(least, most) => ("int", json!([least, most])),
+        ArgumentKind::Pattern(pattern) => ("pattern", json!(pattern)),
+        ArgumentKind::PathBelow(root) => ("path_below", json!(root)),
+    };
+    let mut shown = json!({ key: value, "max_len": argument.max_len });
+    if let Some(default) = &argument.default {
+        shown["default"] = json!(default);
+    }
+    shown
+}
