@@ -48,7 +48,7 @@ impl Default for Caps {
 }
 
 /// Names one question that was handed to a layer, so that what became of it finds back.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Ticket(pub(super) u64);
 
 /// What the core of the bridge is told.

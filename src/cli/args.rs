@@ -9,8 +9,8 @@ use jiff::Timestamp;
 use crate::config::Context;
 use crate::demo::Scene;
 use crate::model::{
-    ActId, ChannelId, CheckId, ContactId, EventFilter, EventId, InboxFilter, Item, Label, OperatorName, Role, Scope,
-    TokenId,
+    ActId, ChannelId, CheckId, CommandName, ContactId, EventFilter, EventId, HostName, HostSelector, InboxFilter, Item,
+    JobId, Label, Lane, LayerKind, OperatorName, Role, Scope, TokenId,
 };
 
 use super::exit::Failure;
@@ -143,6 +143,14 @@ pub(super) enum Command {
     /// What is watched, and how it is
     #[command(subcommand)]
     Check(CheckCommand),
+    /// Run a command of the whitelist on a host: `aurora run web-1 todo action=list`
+    Run(RunArgs),
+    /// Commands that were run, or wait
+    #[command(subcommand)]
+    Job(JobCommand),
+    /// The machines commands run on, and the roads to them
+    #[command(subcommand)]
+    Host(HostCommand),
     /// Sign a sample as the provider would and post it through the real socket
     SendTest {
         /// Which channel
@@ -212,6 +220,133 @@ fn key_name(name: &str) -> Result<String, String> {
         return Err("a name is made of 1 to 64 letters, digits and . _ @ + -".to_owned());
     }
     Ok(name.to_owned())
+}
+
+#[derive(Debug, Clone, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own on the command line")]
+pub(super) struct RunArgs {
+    /// A host, or `@LABEL` for all with that label
+    #[arg(value_name = "HOST|@LABEL", help = "A host, or @LABEL for all with that label")]
+    pub on: HostSelector,
+    /// Which command
+    pub command: CommandName,
+    /// Its values
+    #[arg(value_name = "NAME=VALUE", value_parser = named_value)]
+    pub values: Vec<(String, String)>,
+    /// Only over this layer: local, socket, tmux, trigger or exec
+    #[arg(long, value_name = "LAYER")]
+    pub layer: Option<LayerKind>,
+    /// Who goes first: 0 or urgent, 1 or normal, 2 or bulk, 3 or idle
+    #[arg(long, value_name = "N", default_value = "normal", value_parser = lane)]
+    pub priority: Lane,
+    /// Print the job's id and do not wait for its end
+    #[arg(long, conflicts_with = "dry_run")]
+    pub detach: bool,
+    /// Print exactly what would run, and run nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Of several hosts only the one with the least load
+    #[arg(long)]
+    pub any: bool,
+    /// What the job is called, a fresh `UUIDv7`: the same id again runs nothing again and answers the same
+    #[arg(long, value_name = "ID", value_parser = job_name)]
+    pub id: Option<JobId>,
+    /// The host or label again; commands of high risk want it
+    #[arg(long, value_name = "HOST|@LABEL")]
+    pub confirm: Option<String>,
+    /// JSON with stable fields, one object a host
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// A value as `name=value`.
+fn named_value(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("a value is given as NAME=VALUE")?;
+    Ok((name.to_owned(), value.to_owned()))
+}
+
+/// A lane by its number or name.
+fn lane(text: &str) -> Result<Lane, String> {
+    let by_number = text.parse::<usize>().ok().and_then(|number| Lane::ALL.get(number).copied());
+    let found = by_number.or_else(|| Lane::ALL.into_iter().find(|lane| lane.as_str() == text));
+    found.ok_or_else(|| "the lanes are 0 urgent, 1 normal, 2 bulk, 3 idle".to_owned())
+}
+
+/// The id of a job, with or without its prefix.
+fn job_name(text: &str) -> Result<JobId, String> {
+    let bare = || text.parse().map(JobId::from_uuid).map_err(|_| ());
+    text.parse().or_else(|error: crate::model::BadId| bare().map_err(|()| error.to_string()))
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum JobCommand {
+    /// List jobs, newest first
+    List {
+        /// Only on this host
+        #[arg(long, value_name = "NAME")]
+        host: Option<HostName>,
+        /// Only this command
+        #[arg(long, value_name = "NAME")]
+        command: Option<CommandName>,
+        /// Only those that are not over
+        #[arg(long)]
+        open: bool,
+        /// How many at most
+        #[arg(long, default_value_t = 100)]
+        limit: usize,
+        #[command(flatten)]
+        json: Json,
+    },
+    /// Show one job, how it was brought to its host, and what it wrote
+    Show {
+        /// Its id
+        id: JobId,
+        /// Wait for its end, and print what it writes as it comes
+        #[arg(long)]
+        follow: bool,
+        #[command(flatten)]
+        json: Json,
+    },
+    /// Take a job back if it waits, stop its processes if it runs
+    Cancel {
+        /// Its id
+        id: JobId,
+    },
+    /// Say what became of a job whose end is unknown, or that was run by hand
+    Resolve {
+        /// Its id
+        id: JobId,
+        /// It ran
+        #[arg(long, required_unless_present = "not_ran", conflicts_with = "not_ran")]
+        ran: bool,
+        /// It did not run
+        #[arg(long)]
+        not_ran: bool,
+        /// How it is known
+        #[arg(long, value_name = "TEXT")]
+        note: Option<String>,
+    },
+    /// Print the lines that run a job by hand on its host, once, whatever else brings it there
+    Manual {
+        /// Its id
+        id: JobId,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum HostCommand {
+    /// List hosts and their layers
+    List(Json),
+    /// Ask the agent of a host now, over every layer; 0 all answer, 3 some do, 4 none does
+    Check {
+        /// Which host
+        host: HostName,
+        /// Since when, the last answer, what the agent says of itself
+        #[arg(long, conflicts_with = "json")]
+        explain: bool,
+        #[command(flatten)]
+        json: Json,
+    },
 }
 
 #[derive(Debug, Clone, Copy, Args)]

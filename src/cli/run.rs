@@ -12,8 +12,8 @@ use super::args::{Cli, Command};
 use super::exit::{Exit, Failure, Outcome};
 use super::load::{load, load_to_ask};
 use super::{
-    access, channels, checks, config_command, contacts, demo, events, inbox, keys, orders, send_test, serve, status,
-    stdio, tasks, theme, watch,
+    access, channels, checks, config_command, contacts, demo, events, host, inbox, job, keys, orders, run_command,
+    send_test, serve, status, stdio, tasks, theme, watch,
 };
 
 /// Runs the command line of this process.
@@ -79,6 +79,9 @@ fn run(cli: Cli) -> Outcome {
             Some(Command::Channel(command)) => channels::run(command, &config, &global).await,
             Some(Command::Check(command)) => checks::run(command, &config, &global).await,
             Some(Command::Access(command)) => access::run(command, &config, &global).await,
+            Some(Command::Run(args)) => run_command::run(args, &config, &global).await,
+            Some(Command::Job(command)) => job::run(command, &config, &global).await,
+            Some(Command::Host(command)) => host::run(command, &config, &global).await,
             Some(Command::SendTest { channel, count, text }) => send_test::run(&config, &channel, count, &text).await,
             Some(Command::Config(_) | Command::Keys(_) | Command::Demo { .. } | Command::Theme(_)) => {
                 unreachable!("they were answered above")

@@ -23,17 +23,26 @@ pub(super) struct Session {
 impl Session {
     /// Attaches to the running engine, or opens the state directory when none runs.
     pub(super) async fn open(config: &Config, global: &Global) -> Result<Self, Failure> {
+        Self::open_as(config, global, false).await
+    }
+
+    /// The same for a client that wants to hear what changes.
+    pub(super) async fn open_following(config: &Config, global: &Global) -> Result<Self, Failure> {
+        Self::open_as(config, global, true).await
+    }
+
+    async fn open_as(config: &Config, global: &Global, follow: bool) -> Result<Self, Failure> {
         let target = Target::Unix(socket_path(&config.state_dir));
         let started = Instant::now();
         loop {
-            match Client::attach(target.clone(), false, global.read_only).await {
+            match Client::attach(target.clone(), follow, global.read_only).await {
                 Ok(client) => return Ok(Self { client, own: None }),
                 Err(AttachError::Unreachable { .. }) => {}
                 Err(error) => return Err(error.into()),
             }
             match start(config.clone(), Doors::Closed, None, None).await {
                 Ok(running) => {
-                    let client = Client::embedded(&running.handle, false, global.read_only).await?;
+                    let client = Client::embedded(&running.handle, follow, global.read_only).await?;
                     return Ok(Self { client, own: Some(running) });
                 }
                 Err(StartError::Lock(LockError::Held)) if started.elapsed() < PATIENCE => {
@@ -47,6 +56,11 @@ impl Session {
     /// Asks and waits for the answer.
     pub(super) async fn ask(&mut self, request: Request) -> Result<Reply, Failure> {
         Ok(self.client.answer(request).await?)
+    }
+
+    /// The client itself.
+    pub(super) fn client(&mut self) -> &mut Client {
+        &mut self.client
     }
 
     /// Ends it; an engine of its own is stopped cleanly.

@@ -11,7 +11,7 @@ mod relay;
 mod ssh;
 mod target;
 
-pub use act::act_id;
+pub use act::{act_id, job_id};
 pub use download::Download;
 pub use handle::Client;
 pub use line::AttachError;

@@ -15,7 +15,7 @@ use super::projector::blocking;
 use super::{Aftermath, Input, Occasion, TokenEffect, mint};
 
 /// Answers at once at most; a client that asks for more gets this many and asks again.
-const PAGE_MAX: usize = 1_000;
+pub(super) const PAGE_MAX: usize = 1_000;
 /// Messages of a conversation in one answer: their texts come along.
 const MESSAGES_MAX: usize = 200;
 /// Bytes of an attachment in one answer.
@@ -249,6 +249,7 @@ mod tests {
     use crate::store::{ActOrder, Blobs, Options};
 
     use super::super::ActAnswer;
+    use super::super::bridge::{self, BridgeSet, Bridges};
     use super::super::checks::{CheckSet, Checks};
     use super::super::projector::{Projector, Reading};
     use super::super::reading_mark::ReadingMark;
@@ -272,7 +273,9 @@ mod tests {
         let supervisor = Arc::new(Supervisor::new(inputs.clone(), CancellationToken::new()));
         let checks = CheckSet::new(&config).expect("no checks");
         let checks = Arc::new(Checks::new(checks, Arc::clone(&store), inputs.clone()));
-        (dir, Driver::new(store, projector, supervisor, None, checks, inputs), received)
+        let set = BridgeSet::new(config);
+        let bridges = Arc::new(Bridges::new(set, Arc::clone(&store), inputs.clone(), bridge::every_layer(), true));
+        (dir, Driver::new(store, projector, supervisor, None, checks, bridges, inputs), received)
     }
 
     #[tokio::test]

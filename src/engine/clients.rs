@@ -95,7 +95,7 @@ impl Engine {
             Request::RevokeToken(token) => answer(Err(Refusal::Unknown(format!(
                 "no token has the id {token}; `aurora access token list` names them"
             )))),
-            Request::Bridge(_) => answer(Err(Refusal::Failed("no host is configured".to_owned()))),
+            Request::Bridge(request) => vec![Effect::Bridge { client, id, identity: identity.clone(), request }],
             Request::Snapshot => answer(Ok(Reply::Snapshot(Box::new(self.snapshot(now))))),
             Request::Operators => answer(Ok(Reply::Operators(self.access.operators()))),
             Request::Act { act: Act::Assign(name), .. }

@@ -11,6 +11,7 @@ use crate::protocol::{ClientId, Notice, Reply, StoreFigures, Update};
 use crate::store::{Patience, Point, Store};
 
 use super::answers::failed;
+use super::bridge::Bridges;
 use super::checks::Checks;
 use super::projector::Projector;
 use super::reload::Reloader;
@@ -35,6 +36,7 @@ pub(super) struct Driver {
     pub supervisor: Arc<Supervisor>,
     pub(super) reloader: Option<Arc<Reloader>>,
     checks: Arc<Checks>,
+    bridges: Arc<Bridges>,
     pub inputs: mpsc::Sender<Input>,
     /// The views as they were counted last.
     pub(super) counted: Counted,
@@ -50,6 +52,7 @@ impl Driver {
         supervisor: Arc<Supervisor>,
         reloader: Option<Arc<Reloader>>,
         checks: Arc<Checks>,
+        bridges: Arc<Bridges>,
         inputs: mpsc::Sender<Input>,
     ) -> Self {
         Self {
@@ -58,6 +61,7 @@ impl Driver {
             supervisor,
             reloader,
             checks,
+            bridges,
             inputs,
             counted: Counted::default(),
             clients: HashMap::new(),
@@ -129,6 +133,14 @@ impl Driver {
                     client,
                     id,
                     async move { Ok((Reply::Observation(Box::new(checks.now(check).await?)), None)) },
+                )
+            }
+            Effect::Bridge { client, id, identity, request } => {
+                let bridges = Arc::clone(&self.bridges);
+                self.answer(
+                    client,
+                    id,
+                    async move { Ok((Reply::Bridge(bridges.answer(identity, request).await?), None)) },
                 )
             }
             Effect::Token(effect) => self.token(effect),

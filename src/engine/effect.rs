@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use crate::model::{ActId, CheckId, ContactId, EventFilter, Identity, OperatorName, Rejection, TokenId};
-use crate::protocol::{ClientId, Figures, Notice, Request, RequestId, Update};
+use crate::protocol::{BridgeRequest, ClientId, Figures, Notice, Request, RequestId, Update};
 use crate::store::ActOrder;
 
 use super::TurnedAway;
@@ -121,6 +121,17 @@ pub enum Effect {
         id: RequestId,
         /// Which check.
         check: CheckId,
+    },
+    /// Ask the bridge.
+    Bridge {
+        /// Who asks.
+        client: ClientId,
+        /// The number of the request.
+        id: RequestId,
+        /// Who that is.
+        identity: Identity,
+        /// What.
+        request: BridgeRequest,
     },
     /// Something about tokens.
     Token(TokenEffect),

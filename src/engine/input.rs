@@ -10,7 +10,7 @@ use crate::model::{
     ChannelId, CheckPanel, ContactId, Identity, LogLine, MessageRow, Rejection, StoreTrouble, TaskStatus, Token,
     TokenHash, TokenId,
 };
-use crate::protocol::{ClientId, ConfigFault, Refusal, Reply, Request, RequestId, Update};
+use crate::protocol::{BridgeNotice, ClientId, ConfigFault, Refusal, Reply, Request, RequestId, Update};
 use crate::store::{ChannelCounts, DeskWork, Projected, Unread};
 
 use super::{Credential, TurnedAway};
@@ -65,6 +65,8 @@ pub enum Input {
     Checks(Vec<CheckPanel>),
     /// These are all checks now.
     AllChecks(Vec<CheckPanel>),
+    /// Hosts, jobs, approvals or the audit log have changed.
+    Bridge(BridgeNotice),
     /// Own connectivity is gone since then, or back.
     Isolated(Option<Timestamp>),
     /// A task has changed. A task of the same name that was started later has a larger number.

@@ -9,6 +9,7 @@
 
 mod access;
 mod answers;
+mod bridge;
 mod checks;
 mod clients;
 mod desk;
@@ -44,6 +45,7 @@ mod watch;
 mod watchdog;
 
 pub use access::{Credential, TurnedAway};
+pub use bridge::{BridgeSet, Bridges, OpenRoad, Opened};
 pub use checks::{CheckMeasures, CheckSet, Checks, Script};
 pub use doors::certificates;
 pub use effect::{ActAnswer, Effect, Occasion, TokenEffect};

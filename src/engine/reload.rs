@@ -17,6 +17,7 @@ use crate::model::InboxFilter;
 use crate::protocol::ConfigFault;
 use crate::store::StoreError;
 
+use super::bridge::{BridgeSet, Bridges};
 use super::checks::{CheckSet, Checks};
 use super::doors::{self, Channels, Ingress, certificates, listener_task};
 use super::projector::{Projector, Reading, blocking};
@@ -51,13 +52,19 @@ struct Run {
     outcome: Result<(), ConfigFault>,
 }
 
+/// What has a configuration of its own beside the doors.
+pub(super) struct Followers {
+    pub checks: Arc<Checks>,
+    pub bridges: Arc<Bridges>,
+}
+
 /// Puts configurations in force, one after the other.
 pub(super) struct Reloader {
     origin: Origin,
     handle: Handle,
     projector: Arc<Projector>,
     ingress: Ingress,
-    checks: Arc<Checks>,
+    followers: Followers,
     in_force: Mutex<InForce>,
     /// Reloads that have begun.
     begun: AtomicU64,
@@ -82,12 +89,12 @@ impl Reloader {
         handle: Handle,
         projector: Arc<Projector>,
         ingress: Ingress,
-        checks: Arc<Checks>,
+        followers: Followers,
         config: Config,
         channels: Channels,
     ) -> Self {
         let in_force = Mutex::new(InForce { config, channels, fault: None, vips_are_open: false, last: None });
-        Self { origin, handle, projector, ingress, checks, in_force, begun: AtomicU64::new(0) }
+        Self { origin, handle, projector, ingress, followers, in_force, begun: AtomicU64::new(0) }
     }
 
     /// Reads the configuration again and takes it, whole or not at all. The engine, the log and the caller hear
@@ -170,7 +177,8 @@ impl Reloader {
         self.ingress.behind.set(newer);
         behind.give_way(&self.ingress.behind.get());
         self.projector.reading.set(Reading { channels: channels.clone(), vip: config.vip.clone() });
-        self.checks.replace(watched);
+        self.followers.checks.replace(watched);
+        self.followers.bridges.replace(BridgeSet::new(config.clone()));
         for address in after.difference(&before) {
             self.handle.supervise(self.ingress.listener(*address, config.limits));
         }

@@ -19,6 +19,7 @@ use crate::model::{ChannelId, CheckPanel, EventFilter, InboxFilter, OperatorName
 use crate::store::{Blobs, Options, Pulse, Store, StoreError};
 
 use super::access::{Access, Owner};
+use super::bridge::{self, BridgeSet, Bridges};
 use super::checks::{CheckSet, Checks};
 use super::doors::{Channels, Ingress, certificates};
 use super::driver::Driver;
@@ -26,7 +27,7 @@ use super::lifetime::see_through;
 use super::panels::Panels;
 use super::projector::{Projector, Reading};
 use super::reading_mark::ReadingMark;
-use super::reload::{Origin, Reloader};
+use super::reload::{Followers, Origin, Reloader};
 use super::staged::{FIGURES_A_SECOND, Scenery};
 use super::state::{ACTIVITY, Beginning, Engine, INBOX};
 use super::supervisor::{Supervisor, TaskSpec};
@@ -166,6 +167,9 @@ pub(super) async fn begin(
         None => checks.panels().await?,
     };
     let mut engine = Engine::new(received, beginning(&config, &store, shown.clone(), now)?);
+    let set = BridgeSet::new(config.clone());
+    let bridges =
+        Arc::new(Bridges::new(set, Arc::clone(&store), inputs.clone(), bridge::every_layer(), doors == Doors::Closed));
     let supervisor = Arc::new(Supervisor::new(inputs.clone(), stop.clone()));
     let handle = Handle {
         inputs: inputs.clone(),
@@ -180,6 +184,9 @@ pub(super) async fn begin(
             None => Checks::task(&checks),
         };
         handle.supervise(looking);
+    }
+    if matches!(doors, Doors::Open | Doors::Closed) {
+        handle.supervise(Bridges::task(&bridges));
     }
     if doors == Doors::Staged {
         engine.checks.send_figures(FIGURES_A_SECOND);
@@ -198,7 +205,7 @@ pub(super) async fn begin(
                 handle,
                 projector,
                 ingress,
-                Arc::clone(&checks),
+                Followers { checks: Arc::clone(&checks), bridges: Arc::clone(&bridges) },
                 config,
                 channels,
             )));
@@ -209,7 +216,8 @@ pub(super) async fn begin(
         tokio::spawn(forward_logs(logs, inputs.clone(), stop.clone()));
     }
     let pulse = store.pulse();
-    let driver = Driver::new(store, Arc::clone(&projector), Arc::clone(&supervisor), reloader, checks, inputs.clone());
+    let driver =
+        Driver::new(store, Arc::clone(&projector), Arc::clone(&supervisor), reloader, checks, bridges, inputs.clone());
     let ended = tokio::spawn(async move {
         let ended = see_through(|turns| driver.run(engine, turns), &supervisor, inputs, stop).await;
         // The store closes as its last owner goes.
@@ -317,6 +325,7 @@ fn beginning(config: &Config, store: &Store, checks: Vec<CheckPanel>, now: Times
         up_to,
         next_wake: store.next_wake()?,
         access: Access::new(owner(), config.operators.clone(), store.tokens()?),
+        bridge: bridge::beginning(config, store, now)?,
     })
 }
 

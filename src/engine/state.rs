@@ -8,7 +8,7 @@ use tokio::time::{Interval, MissedTickBehavior};
 
 use crate::model::{CheckPanel, Event, KeyOverrides, LogLine, Marks, MessageRow, Rejection, StoreTrouble};
 use crate::protocol::{
-    ClientId, ConfigFault, ConfigStatus, Figures, LookFigures, Notice, Snapshot, StoreFigures, Update,
+    BridgePanel, ClientId, ConfigFault, ConfigStatus, Figures, LookFigures, Notice, Snapshot, StoreFigures, Update,
 };
 use crate::store::Projected;
 
@@ -51,6 +51,7 @@ pub(super) struct Beginning {
     pub up_to: i64,
     pub next_wake: Option<Timestamp>,
     pub access: Access,
+    pub bridge: BridgePanel,
 }
 
 /// The one owner of everything that is shown.
@@ -80,6 +81,7 @@ pub struct Engine {
     /// When the next snooze ends, as far as is known.
     pub(super) next_wake: Option<Timestamp>,
     pub(super) access: Access,
+    bridge: BridgePanel,
     pub(super) glance: Glance,
     pub(super) clients: HashMap<ClientId, Follower>,
     stopping: bool,
@@ -118,6 +120,7 @@ impl Engine {
             up_to: beginning.up_to,
             next_wake: beginning.next_wake,
             access: beginning.access,
+            bridge: beginning.bridge,
             glance: Glance::default(),
             clients: HashMap::new(),
             stopping: false,
@@ -184,6 +187,10 @@ impl Engine {
                 self.checks.replace(panels, now);
                 vec![Effect::Publish(Notice::AllChecks(self.checks.all()))]
             }
+            Input::Bridge(notice) => {
+                self.bridge.apply(&notice);
+                vec![Effect::Publish(Notice::Bridge(notice))]
+            }
             Input::Isolated(since) => {
                 self.isolated = since;
                 vec![Effect::Publish(Notice::Isolated(since))]
@@ -224,7 +231,7 @@ impl Engine {
             rejections: self.rejections.to_vec(),
             logs: self.logs.to_vec(),
             dead_letters: self.dead_letters,
-            bridge: crate::protocol::BridgePanel::default(),
+            bridge: self.bridge.clone(),
             up_to: self.up_to,
         }
     }
@@ -268,6 +275,8 @@ impl Engine {
                 self.access.configure(config.operators.clone());
                 effects = self.let_go(now);
                 self.panels.configure(&config, &counts);
+                self.bridge.hosts.retain(|host| config.hosts.contains_key(&host.name));
+                self.bridge.commands = config.commands.values().cloned().collect();
                 if let Some(inbox) = inbox {
                     self.inbox = Recent::new(INBOX, inbox);
                 }

@@ -7,7 +7,9 @@ use tokio::sync::mpsc;
 
 use crate::config;
 use crate::model::{KeyOverrides, Mark, Marks, MessageRow, Role, StoreTrouble, TaskStatus, Token, TokenHash, TokenId};
-use crate::protocol::{ClientId, ConfigFault, Notice, Refusal, Reply, Request, RequestId, Snapshot, Update};
+use crate::protocol::{
+    BridgePanel, ClientId, ConfigFault, Notice, Refusal, Reply, Request, RequestId, Snapshot, Update,
+};
 use crate::store::{DeskWork, Projected, Unread};
 
 use super::access::{Access, Owner};
@@ -83,6 +85,7 @@ fn engine() -> Engine {
                 config.operators,
                 vec![(TokenHash([1; 32]), token())],
             ),
+            bridge: BridgePanel::default(),
         },
     )
 }

@@ -180,6 +180,20 @@ impl Plan {
         serde_json::to_string(self).unwrap_or_default()
     }
 
+    /// The hash over all of `plans`: of one it is that plan's.
+    #[must_use]
+    pub fn hash_of_all(plans: &[Self]) -> PlanHash {
+        if let [plan] = plans {
+            return plan.hash();
+        }
+        let mut hash = Sha256::new();
+        hash.update(b"aurora plans 1\n");
+        for plan in plans {
+            hash.update(plan.hash().as_str());
+        }
+        PlanHash(hex::encode(hash.finalize()))
+    }
+
     /// Its hash.
     #[must_use]
     pub fn hash(&self) -> PlanHash {
@@ -217,6 +231,9 @@ mod tests {
             Plan { class: Class::Idempotent, ..plan.clone() },
             Plan { timeout_ms: 1, ..plan.clone() },
         ];
+        let two = [plan.clone(), others[0].clone()];
+        assert_eq!(Plan::hash_of_all(&two[..1]), hash);
+        assert_ne!(Plan::hash_of_all(&two), Plan::hash_of_all(&[plan.clone(), plan.clone()]));
         for other in others {
             assert_ne!(other.hash(), hash, "{other:?}");
         }

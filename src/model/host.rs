@@ -87,6 +87,21 @@ pub enum LayerState {
     Barred,
 }
 
+impl LayerState {
+    /// One word for screens and `--json`.
+    #[must_use]
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Unknown => "unknown",
+            Self::Connecting => "connecting",
+            Self::Up => "up",
+            Self::Proving => "proving",
+            Self::Down => "down",
+            Self::Barred => "barred",
+        }
+    }
+}
+
 /// One road to one host, as screens show it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LayerPanel {

@@ -4,7 +4,8 @@ use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, OptionalExtension, Row, ToSql, params, params_from_iter};
 
 use crate::model::{
-    EngineId, Job, JobFilter, JobId, JobOutput, JobRow, LayerKind, OutputChunk, OutputTotals, PlanHash, Stream,
+    EngineId, Job, JobFilter, JobId, JobOutput, JobRow, JobState, LayerKind, Outcome, OutputChunk, OutputTotals,
+    PlanHash, Stream,
 };
 
 use super::events::{corrupt, timestamp, uuid};
@@ -98,7 +99,7 @@ impl Store {
             only("id < ?", Box::new(blob(before)));
         }
         if filter.open {
-            conditions.push("open");
+            conditions.push("open = 1");
         }
         values.push(Box::new(i64::try_from(limit).unwrap_or(i64::MAX)));
         let conditions = conditions.join(" AND ");
@@ -117,7 +118,20 @@ impl Store {
     pub fn open_jobs(&self) -> Result<Vec<Job>, StoreError> {
         self.read(|connection| {
             connection
-                .prepare_cached(&format!("SELECT {COLUMNS} FROM job WHERE open ORDER BY id"))?
+                .prepare_cached(&format!("SELECT {COLUMNS} FROM job WHERE open = 1 ORDER BY id"))?
+                .query_map([], job)?
+                .collect()
+        })
+    }
+
+    /// Jobs that are not over, and those nobody knows the end of; oldest first.
+    ///
+    /// # Errors
+    /// When the store cannot read.
+    pub fn unsettled_jobs(&self) -> Result<Vec<Job>, StoreError> {
+        self.read(|connection| {
+            connection
+                .prepare_cached(&format!("SELECT {COLUMNS} FROM job WHERE open > 0 ORDER BY id"))?
                 .query_map([], job)?
                 .collect()
         })
@@ -158,7 +172,7 @@ impl Store {
             // One moment for both, so that the end is told with the last piece and never before it.
             let moment = connection.unchecked_transaction()?;
             let found = moment
-                .prepare_cached("SELECT n, out, err, cut, open FROM job WHERE id = ?1")?
+                .prepare_cached("SELECT n, out, err, cut, open = 1 FROM job WHERE id = ?1")?
                 .query_row([blob(id)], |row| {
                     let totals = OutputTotals { out: row.get(1)?, err: row.get(2)?, cut: row.get(3)? };
                     Ok((row.get::<_, i64>(0)?, totals, row.get::<_, bool>(4)?))
@@ -193,7 +207,7 @@ impl Store {
         let before = now.checked_sub(KEPT).unwrap_or(Timestamp::UNIX_EPOCH).as_microsecond();
         self.write(move |connection| {
             let old: Vec<i64> = connection
-                .prepare_cached("SELECT n FROM job WHERE asked < ?1 AND NOT open ORDER BY asked LIMIT ?2")?
+                .prepare_cached("SELECT n FROM job WHERE asked < ?1 AND open <> 1 ORDER BY asked LIMIT ?2")?
                 .query_map(params![before, i64::try_from(slice).unwrap_or(i64::MAX)], |row| row.get(0))?
                 .collect::<Result<_, _>>()?;
             for number in &old {
@@ -249,7 +263,7 @@ fn keep_job(connection: &Connection, job: &Job) -> rusqlite::Result<()> {
             job.only.map(LayerKind::as_str),
             job.rollout.map(blob),
             json(serde_json::to_string(&job.state))?,
-            job.state.outcome().is_none(),
+            openness(&job.state),
             job.layer.map(LayerKind::as_str),
             json(serde_json::to_string(&job.attempts))?,
             job.started.map(Timestamp::as_microsecond),
@@ -260,6 +274,14 @@ fn keep_job(connection: &Connection, job: &Job) -> rusqlite::Result<()> {
             job.left,
         ])?;
     Ok(())
+}
+
+fn openness(state: &JobState) -> i64 {
+    match state {
+        JobState::Ended(Outcome::Unknown { .. }) => 2,
+        JobState::Ended(_) => 0,
+        _ => 1,
+    }
 }
 
 /// Keeps a piece. Of a job that writes more than is kept, the middle goes.
@@ -351,7 +373,7 @@ mod tests {
 
     use uuid::Uuid;
 
-    use crate::model::{Attempt, Class, End, JobState, Lane, Outcome, Plan, Risk};
+    use crate::model::{Attempt, Class, End, Lane, Plan, Risk};
 
     use super::super::Options;
     use super::*;
@@ -438,6 +460,9 @@ mod tests {
         assert_eq!(store.job(id(1)).expect("reads"), Some(last.clone()));
         assert_eq!(last.plan.hash(), last.hash);
         assert!(store.open_jobs().expect("reads").is_empty());
+        let lost = Job { state: JobState::Ended(Outcome::Unknown { reason: "gone".into() }), ..sample(3, "web-1") };
+        keep(&store, vec![lost.clone()]).await;
+        assert_eq!(store.unsettled_jobs().expect("reads"), vec![lost]);
         assert_eq!(store.job(id(2)).expect("reads"), None);
         drop(store);
         assert_eq!(open(&dir).job(id(1)).expect("reads"), Some(last));

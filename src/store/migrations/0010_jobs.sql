@@ -21,7 +21,7 @@ CREATE TABLE job (
     only      TEXT,                         -- the layer it was tied to
     rollout   BLOB,
     state     TEXT    NOT NULL,             -- JSON
-    open      INTEGER NOT NULL,             -- 1: it is not over
+    open      INTEGER NOT NULL,             -- 1: it is not over; 2: nobody knows how it ended
     layer     TEXT,
     attempts  TEXT    NOT NULL,             -- JSON
     started   INTEGER,
@@ -33,7 +33,7 @@ CREATE TABLE job (
     head      INTEGER NOT NULL DEFAULT 0,   -- bytes kept of the beginning
     tail      INTEGER NOT NULL DEFAULT 0    -- bytes kept of the end
 );
-CREATE INDEX job_open ON job (id) WHERE open;
+CREATE INDEX job_open ON job (id) WHERE open > 0;
 CREATE INDEX job_host ON job (host, id);
 CREATE INDEX job_command ON job (command, id);
 CREATE INDEX job_rollout ON job (rollout) WHERE rollout IS NOT NULL;

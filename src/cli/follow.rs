@@ -1,0 +1,165 @@
+//! Following jobs of a running engine: what they write as it comes, and their end.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::client::Client;
+use crate::model::{Job, JobId, JobRow, OutputChunk};
+use crate::protocol::{BridgeNotice, BridgeReply, BridgeRequest, Link, Notice, Reply, Request, RequestId, Update};
+
+use super::exit::{Exit, Failure};
+use super::session::unexpected;
+
+/// How often it is asked though nothing was heard: a hint may be missed.
+const ANYHOW: Duration = Duration::from_secs(1);
+/// How often a line that broke is tried again before a command gives up: for about half a minute.
+const TRIES: u32 = 12;
+
+/// What is heard of the jobs that are followed.
+#[derive(Debug)]
+pub(super) enum Heard {
+    /// A job wrote this.
+    Wrote(JobId, Vec<OutputChunk>),
+    /// A job is over, and everything it wrote was told.
+    Ended(Box<Job>),
+    /// All of them are over.
+    AllEnded,
+}
+
+/// How much of a job was told.
+#[derive(Debug)]
+struct Told {
+    /// The number of the next piece.
+    next: u64,
+    /// Something may have come since it was asked for.
+    stale: bool,
+    is_over: bool,
+}
+
+/// Jobs that are followed. With `live` what they write is asked for as it comes, otherwise at their end.
+pub(super) struct Follow<'a> {
+    client: &'a mut Client,
+    jobs: BTreeMap<JobId, Told>,
+    asked: BTreeMap<RequestId, JobId>,
+    live: bool,
+}
+
+impl<'a> Follow<'a> {
+    /// Follows `rows` from their beginning on.
+    pub(super) fn new(client: &'a mut Client, rows: &[JobRow], live: bool) -> Self {
+        let told = |row: &JobRow| Told { next: 0, stale: true, is_over: row.state.outcome().is_some() };
+        let jobs = rows.iter().map(|row| (row.id, told(row))).collect();
+        Self { client, jobs, asked: BTreeMap::new(), live }
+    }
+
+    /// Asks for something and does not wait for the answer.
+    pub(super) fn order(&self, request: BridgeRequest) {
+        self.client.ask(Request::Bridge(request));
+    }
+
+    /// The jobs that are not over yet.
+    pub(super) fn open(&self) -> impl Iterator<Item = JobId> {
+        self.jobs.keys().copied()
+    }
+
+    /// What is heard next. It may be dropped and called again.
+    pub(super) async fn next(&mut self) -> Result<Heard, Failure> {
+        loop {
+            if self.jobs.is_empty() {
+                return Ok(Heard::AllEnded);
+            }
+            self.ask_for_more();
+            let Ok(update) = tokio::time::timeout(ANYHOW, self.client.next()).await else {
+                self.doubt();
+                continue;
+            };
+            match update
+                .ok_or_else(|| Failure::new(Exit::Down, "the engine has ended; the jobs go on where they run"))?
+            {
+                Update::Reply { id, reply } => {
+                    let Some(job) = self.asked.remove(&id) else { continue };
+                    if let Some(heard) = self.answered(job, reply?)? {
+                        return Ok(heard);
+                    }
+                }
+                Update::Notice(Notice::Bridge(notice)) => self.noticed(&notice),
+                Update::Snapshot(_) => self.doubt(),
+                Update::Link(Link::Reconnecting { tries, why, .. }) if tries >= TRIES => {
+                    return Err(Failure::new(Exit::Down, format!("{why}; the jobs go on: aurora job list")));
+                }
+                Update::Notice(_) | Update::Link(_) => {}
+            }
+        }
+    }
+
+    fn ask_for_more(&mut self) {
+        let (client, asked, live) = (&self.client, &mut self.asked, self.live);
+        for (id, told) in self.jobs.iter_mut().filter(|(_, told)| told.stale && (live || told.is_over)) {
+            if !asked.values().any(|job| job == id) {
+                told.stale = false;
+                let request = BridgeRequest::JobOutput { id: *id, from: told.next };
+                asked.insert(client.ask(Request::Bridge(request)), *id);
+            }
+        }
+    }
+
+    /// Everything is asked for again, and whether it is over.
+    fn doubt(&mut self) {
+        for (id, told) in &mut self.jobs {
+            told.stale = true;
+            if !told.is_over && !self.asked.values().any(|job| job == id) {
+                self.asked.insert(self.client.ask(Request::Bridge(BridgeRequest::Job(*id))), *id);
+            }
+        }
+    }
+
+    fn noticed(&mut self, notice: &BridgeNotice) {
+        match notice {
+            BridgeNotice::Jobs(rows) => {
+                for row in rows {
+                    if let Some(told) = self.jobs.get_mut(&row.id) {
+                        told.is_over |= row.state.outcome().is_some();
+                        told.stale = true;
+                    }
+                }
+            }
+            BridgeNotice::Wrote { id, .. } => {
+                if let Some(told) = self.jobs.get_mut(id) {
+                    told.stale = true;
+                }
+            }
+            BridgeNotice::Hosts(_) | BridgeNotice::Approval(_) | BridgeNotice::Audited(_) => {}
+        }
+    }
+
+    fn answered(&mut self, id: JobId, reply: Reply) -> Result<Option<Heard>, Failure> {
+        let Some(told) = self.jobs.get_mut(&id) else { return Ok(None) };
+        match reply {
+            Reply::Bridge(BridgeReply::Output(part)) => {
+                let moved = part.next > told.next;
+                told.next = part.next;
+                if part.end {
+                    told.is_over = true;
+                    self.asked.insert(self.client.ask(Request::Bridge(BridgeRequest::Job(id))), id);
+                } else {
+                    told.stale |= moved;
+                }
+                Ok((!part.chunks.is_empty()).then_some(Heard::Wrote(id, part.chunks)))
+            }
+            Reply::Bridge(BridgeReply::Job(Some(job))) if job.state.outcome().is_none() => Ok(None),
+            // Over, and the pieces up to its end were told: it is asked for after them.
+            Reply::Bridge(BridgeReply::Job(Some(job))) if told.is_over && !told.stale => {
+                self.jobs.remove(&id);
+                Ok(Some(Heard::Ended(job)))
+            }
+            Reply::Bridge(BridgeReply::Job(Some(_))) => {
+                (told.is_over, told.stale) = (true, true);
+                Ok(None)
+            }
+            Reply::Bridge(BridgeReply::Job(None)) => {
+                Err(Failure::new(Exit::Failed, format!("no job has the id {id}; it may have been forgotten")))
+            }
+            reply => Err(unexpected(&reply)),
+        }
+    }
+}

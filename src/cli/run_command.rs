@@ -1,0 +1,370 @@
+//! `aurora run`: a command of the whitelist on a host, or on all with a label.
+
+use std::collections::BTreeMap;
+use std::io::IsTerminal;
+
+use serde::Serialize;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use crate::client::job_id;
+use crate::config::Config;
+use crate::model::{
+    End, HostSelector, Job, JobId, JobRow, LayerKind, Outcome as JobOutcome, OutputChunk, Stream, escaped,
+};
+use crate::protocol::{BridgeReply, BridgeRequest, Draft, Preview, Reply, Request};
+
+use super::args::{Global, RunArgs};
+use super::exit::{Exit, Failure, Outcome};
+use super::fold::Folded;
+use super::follow::{Follow, Heard};
+use super::output;
+use super::raw_output::RawOutput;
+use super::session::{Session, unexpected};
+
+/// What became of a job, as `--json` tells it.
+#[derive(Debug, Serialize)]
+struct Told<'a> {
+    id: JobId,
+    host: &'a str,
+    command: &'a str,
+    state: &'a str,
+    exit: Option<i32>,
+    signal: Option<i32>,
+    reason: Option<&'a str>,
+    layer: Option<&'a str>,
+    attempts: usize,
+    took_ms: Option<i64>,
+    stdout: String,
+    stderr: String,
+}
+
+/// What a job wrote, joined.
+#[derive(Debug, Default)]
+pub(super) struct Written {
+    pub out: Vec<u8>,
+    pub err: Vec<u8>,
+}
+
+impl Written {
+    pub(super) fn add(&mut self, chunks: &[OutputChunk]) {
+        for chunk in chunks {
+            let sink = match chunk.stream {
+                Stream::Out => &mut self.out,
+                Stream::Err => &mut self.err,
+            };
+            sink.extend_from_slice(&chunk.bytes);
+        }
+    }
+}
+
+/// Runs a command, and waits for its end unless it is detached.
+pub(super) async fn run(args: RunArgs, config: &Config, global: &Global) -> Outcome {
+    let draft = Draft {
+        id: args.id.unwrap_or_else(job_id),
+        on: args.on,
+        any: args.any,
+        command: args.command,
+        args: args.values.into_iter().collect(),
+        layer: args.layer,
+        lane: args.priority,
+        confirm: args.confirm,
+        seen: None,
+    };
+    let mut session = Session::open_following(config, global).await?;
+    let outcome = if args.dry_run {
+        dry_run(&mut session, draft, args.json).await
+    } else {
+        start(&mut session, draft, args.detach, args.json).await
+    };
+    session.close().await;
+    outcome
+}
+
+async fn dry_run(session: &mut Session, draft: Draft, json: bool) -> Outcome {
+    let preview = match session.ask(Request::Bridge(BridgeRequest::DryRun(Box::new(draft)))).await? {
+        Reply::Bridge(BridgeReply::Preview(preview)) => preview,
+        reply => return Err(unexpected(&reply)),
+    };
+    if json {
+        output::json(&preview)?;
+    } else {
+        show(&preview)?;
+    }
+    match &preview.refused {
+        Some((rule, reason)) => Err(Failure::new(Exit::Denied, format!("{rule}: {reason}"))),
+        None => Ok(Exit::Fine),
+    }
+}
+
+/// Prints exactly what would run: every word in quotes, with escapes for what is not seen.
+fn show(preview: &Preview) -> Result<(), Failure> {
+    let layers: BTreeMap<&str, String> = preview
+        .layers
+        .iter()
+        .map(|(host, layer)| {
+            (host.as_str(), layer.map_or("no layer answers now".to_owned(), |layer| layer.to_string()))
+        })
+        .collect();
+    for plan in &preview.plans {
+        output::line(&format!("host     {}", plan.host))?;
+        output::line(&format!("layer    {}", layers.get(plan.host.as_str()).map_or("", String::as_str)))?;
+        output::line(&format!("command  {}", plan.command))?;
+        for (number, word) in plan.argv.iter().enumerate() {
+            output::line(&format!("argv {number:<3} {}", exact(word)))?;
+        }
+        if let Some(cwd) = &plan.cwd {
+            output::line(&format!("cwd      {}", exact(cwd)))?;
+        }
+        for (name, value) in &plan.env {
+            output::line(&format!("env      {name}={}", exact(value)))?;
+        }
+        output::line(&format!("timeout  {} ms", plan.timeout_ms))?;
+        output::line(&format!("hash     {}", plan.hash()))?;
+        output::line("")?;
+    }
+    if preview.plans.len() != 1 {
+        output::line(&format!("hosts    {}", preview.plans.len()))?;
+        output::line(&format!("hash     {} over all", preview.hash))?;
+    }
+    output::line(&format!("risk     {}", preview.risk))?;
+    if preview.need > 0 {
+        output::line(&format!("needs    {} other people's yes", preview.need))?;
+    }
+    if let Some(word) = &preview.confirm {
+        output::line(&format!("needs    --confirm {word}"))?;
+    }
+    Ok(())
+}
+
+/// A word between quotes, with escapes for what is not seen.
+fn exact(word: &str) -> String {
+    format!("\"{}\"", escaped(word))
+}
+
+async fn start(session: &mut Session, draft: Draft, detach: bool, json: bool) -> Outcome {
+    let is_one = matches!(draft.on, HostSelector::Host(_)) || draft.any;
+    let (jobs, approval) = match session.ask(Request::Bridge(BridgeRequest::Run(Box::new(draft)))).await? {
+        Reply::Bridge(BridgeReply::Running { jobs, approval }) => (jobs, approval),
+        reply => return Err(unexpected(&reply)),
+    };
+    if let Some(approval) = approval {
+        if json {
+            jobs.iter().try_for_each(|row| output::json_line(&row_told(row, Some(&approval.to_string()))))?;
+        }
+        let names: Vec<String> = jobs.iter().map(|row| row.id.to_string()).collect();
+        let why = format!("waits for approval {approval}: `aurora approval show {approval}`; {}", names.join(", "));
+        return Err(Failure::new(Exit::Denied, why));
+    }
+    if detach {
+        for row in &jobs {
+            if json {
+                output::json_line(&row_told(row, None))?;
+            } else {
+                output::line(&row.id.to_string())?;
+            }
+        }
+        return Ok(Exit::Fine);
+    }
+    watch(session, &jobs, is_one, json).await
+}
+
+/// Waits for the end of `rows`. What one job writes is printed as it comes; of several, equal ends are told together.
+pub(super) async fn watch(session: &mut Session, rows: &[JobRow], is_one: bool, json: bool) -> Outcome {
+    let mut interrupts = Interrupts::new()?;
+    let mut follow = Follow::new(session.client(), rows, is_one && !json);
+    let (mut raw, mut written, mut folded) = (RawOutput::new(), BTreeMap::<JobId, Written>::new(), Folded::default());
+    let mut worst = Exit::Fine;
+    loop {
+        let heard = tokio::select! {
+            heard = follow.next() => heard?,
+            wish = interrupts.next() => match wish {
+                Wish::Explain => {
+                    raw.say("it goes on; press ctrl-c again to leave it running, or type `c` and enter to cancel it")?;
+                    continue;
+                }
+                Wish::Cancel => {
+                    follow.open().for_each(|id| follow.order(BridgeRequest::Cancel(id)));
+                    raw.say("it is being cancelled")?;
+                    continue;
+                }
+                Wish::Detach => {
+                    let ids: Vec<String> = follow.open().map(|id| id.to_string()).collect();
+                    raw.say(&format!("left running: {}; `aurora job show ID` tells how it went", ids.join(", ")))?;
+                    return Ok(Exit::Degraded);
+                }
+            },
+        };
+        match heard {
+            Heard::Wrote(_, chunks) if is_one && !json => raw.print(&chunks)?,
+            Heard::Wrote(id, chunks) => written.entry(id).or_default().add(&chunks),
+            Heard::Ended(job) => {
+                worst = worse(worst, exit_of(&job));
+                let wrote = written.remove(&job.id).unwrap_or_default();
+                if json {
+                    output::json_line(&told(&job, &wrote))?;
+                } else if is_one {
+                    raw.end()?;
+                    raw.say(&last_line(&job))?;
+                } else {
+                    folded.add(&job, wrote);
+                }
+            }
+            Heard::AllEnded => {
+                folded.print()?;
+                return Ok(worst);
+            }
+        }
+    }
+}
+
+/// The worst of two ends: what is not known is worse than what failed.
+fn worse(one: Exit, other: Exit) -> Exit {
+    let rank = |exit: Exit| match exit {
+        Exit::Fine => 0,
+        Exit::Failed => 1,
+        Exit::Denied => 2,
+        _ => 3,
+    };
+    if rank(other) > rank(one) { other } else { one }
+}
+
+/// The exit code for the end of a job: 0 when it ended with 0, 1 when otherwise or not run, 3 when nobody knows, 5 when
+/// it was denied.
+fn exit_of(job: &Job) -> Exit {
+    match job.state.outcome() {
+        Some(JobOutcome::Done(End::Exit(0) | End::Told)) => Exit::Fine,
+        Some(JobOutcome::NotRun { rule, .. }) if matches!(rule.as_str(), "denied" | "approval") => Exit::Denied,
+        Some(JobOutcome::Done(_) | JobOutcome::NotRun { .. }) => Exit::Failed,
+        Some(JobOutcome::Unknown { .. }) | None => Exit::Degraded,
+    }
+}
+
+/// What became of `job`, in one line.
+pub(super) fn last_line(job: &Job) -> String {
+    let mut parts = vec![end_text(job)];
+    parts.extend(job.layer.map(|layer| format!("over {layer}")));
+    parts.extend(took_ms(job).map(|took| format!("{took} ms")));
+    if job.attempts.len() > 1 {
+        parts.push(format!("{} attempts", job.attempts.len()));
+    }
+    parts.extend(job.left.clone());
+    if job.output.cut > 0 {
+        parts.push(format!("{} bytes of output left out", job.output.cut));
+    }
+    format!("{} on {}: {} ({})", job.plan.command, job.plan.host, parts.join(", "), job.id)
+}
+
+/// How it ended, in words.
+pub(super) fn end_text(job: &Job) -> String {
+    match job.state.outcome() {
+        Some(JobOutcome::Done(end)) => format!("done, {end}"),
+        Some(JobOutcome::NotRun { rule, reason }) => format!("not run, {rule}: {reason}"),
+        Some(JobOutcome::Unknown { reason }) => {
+            format!(
+                "unknown: {reason}; it may have run, look and say so: aurora job resolve {} --ran|--not-ran",
+                job.id
+            )
+        }
+        None => job.state.word().to_owned(),
+    }
+}
+
+fn took_ms(job: &Job) -> Option<i64> {
+    let ended = job.ended?;
+    let took = ended.duration_since(job.asked).as_millis();
+    i64::try_from(took).ok()
+}
+
+fn told<'a>(job: &'a Job, wrote: &Written) -> Told<'a> {
+    let (exit, signal, reason) = match job.state.outcome() {
+        Some(JobOutcome::Done(End::Exit(code))) => (Some(*code), None, None),
+        Some(JobOutcome::Done(End::Signal(number))) => (None, Some(*number), None),
+        Some(JobOutcome::NotRun { reason, .. } | JobOutcome::Unknown { reason }) => (None, None, Some(reason.as_str())),
+        Some(JobOutcome::Done(End::Told)) | None => (None, None, None),
+    };
+    Told {
+        id: job.id,
+        host: job.plan.host.as_str(),
+        command: job.plan.command.as_str(),
+        state: job.state.word(),
+        exit,
+        signal,
+        reason,
+        layer: job.layer.map(LayerKind::as_str),
+        attempts: job.attempts.len(),
+        took_ms: took_ms(job),
+        stdout: String::from_utf8_lossy(&wrote.out).into_owned(),
+        stderr: String::from_utf8_lossy(&wrote.err).into_owned(),
+    }
+}
+
+/// A job that nobody waits for.
+fn row_told<'a>(row: &'a JobRow, reason: Option<&'a str>) -> Told<'a> {
+    Told {
+        id: row.id,
+        host: row.host.as_str(),
+        command: row.title.split(' ').next().unwrap_or_default(),
+        state: row.state.word(),
+        exit: None,
+        signal: None,
+        reason,
+        layer: row.layer.map(LayerKind::as_str),
+        attempts: row.attempts as usize,
+        took_ms: None,
+        stdout: String::new(),
+        stderr: String::new(),
+    }
+}
+
+/// What whoever sits in front of it wants.
+enum Wish {
+    Explain,
+    Cancel,
+    Detach,
+}
+
+/// Ctrl-c, and after the first one what is typed.
+struct Interrupts {
+    interrupt: Signal,
+    typed: Option<tokio::sync::mpsc::Receiver<String>>,
+}
+
+impl Interrupts {
+    fn new() -> Result<Self, Failure> {
+        Ok(Self { interrupt: signal(SignalKind::interrupt())?, typed: None })
+    }
+
+    async fn next(&mut self) -> Wish {
+        let Some(typed) = &mut self.typed else {
+            // Without a signal driver there is nothing to wait for.
+            if self.interrupt.recv().await.is_none() {
+                std::future::pending::<()>().await;
+            }
+            self.typed = Some(lines());
+            return Wish::Explain;
+        };
+        tokio::select! {
+            _ = self.interrupt.recv() => Wish::Detach,
+            Some(line) = typed.recv() => match line.trim() {
+                "c" | "cancel" => Wish::Cancel,
+                _ => Wish::Explain,
+            },
+        }
+    }
+}
+
+/// What is typed, line by line; nothing where nobody can type.
+fn lines() -> tokio::sync::mpsc::Receiver<String> {
+    let (sender, lines) = tokio::sync::mpsc::channel(1);
+    if std::io::stdin().is_terminal() {
+        // A thread of its own: a read from a terminal ends only with a line.
+        std::thread::spawn(move || {
+            for line in std::io::stdin().lines().map_while(Result::ok) {
+                if sender.blocking_send(line).is_err() {
+                    return;
+                }
+            }
+        });
+    }
+    lines
+}

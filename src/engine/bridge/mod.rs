@@ -1,0 +1,17 @@
+//! The bridge as a task of the engine: questions to roads, answers to decisions, decisions to store and screen.
+
+mod layers;
+mod live;
+mod requests;
+mod road;
+mod roads;
+mod runner;
+mod service;
+mod submit;
+mod telling;
+mod waiting;
+
+pub(super) use layers::every_layer;
+pub(super) use live::beginning;
+pub use roads::{OpenRoad, Opened};
+pub use service::{BridgeSet, Bridges};

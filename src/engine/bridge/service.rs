@@ -1,0 +1,161 @@
+//! The way to the bridge of a running engine.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use jiff::Timestamp;
+use tokio::sync::{Notify, mpsc};
+
+use crate::bridge::{BridgeInput, Caps, CommandRule, HostSpec};
+use crate::config::Config;
+use crate::store::Store;
+
+use super::super::Input;
+use super::super::supervisor::{TaskContext, TaskSpec};
+use super::live::Live;
+use super::roads::OpenRoad;
+use super::runner::Runner;
+
+/// Inputs that may wait for the task.
+const ORDERS: usize = 256;
+
+/// The hosts, commands and rules there are.
+#[derive(Debug)]
+pub struct BridgeSet {
+    pub(super) config: Config,
+}
+
+impl BridgeSet {
+    /// What `config` names.
+    #[must_use]
+    pub fn new(config: Config) -> Self {
+        Self { config }
+    }
+
+    pub(super) fn hosts(&self) -> Vec<HostSpec> {
+        let spec = |host: &crate::config::HostConfig| HostSpec {
+            name: host.name.clone(),
+            labels: host.labels.clone(),
+            layers: host.kinds().into_iter().filter(|kind| *kind != crate::model::LayerKind::Manual).collect(),
+            at_once: host.at_once,
+        };
+        self.config.hosts.values().map(spec).collect()
+    }
+
+    pub(super) fn caps(&self) -> Caps {
+        let rule = |template: &crate::model::CommandTemplate| CommandRule {
+            at_once: template.at_once,
+            weakest: template.weakest_layer,
+        };
+        let commands = self.config.commands.iter().map(|(name, template)| (name.clone(), rule(template))).collect();
+        Caps { commands, ..Caps::default() }
+    }
+}
+
+/// The bridge of an engine. Shared by its task and whoever asks for something.
+pub struct Bridges {
+    pub(super) store: Arc<Store>,
+    pub(super) inputs: mpsc::Sender<Input>,
+    pub(super) open: OpenRoad,
+    pub(super) live: Live,
+    set: Mutex<Arc<BridgeSet>>,
+    /// Rung when there is another set.
+    pub(super) replaced: Notify,
+    /// Rung by the first who needs a host: until then no road is opened.
+    needed: Option<Notify>,
+    orders: mpsc::Sender<BridgeInput>,
+    /// Locked by the task while it runs; one that is started again goes on with what waits.
+    pub(super) received: tokio::sync::Mutex<mpsc::Receiver<BridgeInput>>,
+    /// Held while jobs are made of a draft, so that the same draft twice at once makes them once.
+    pub(super) drafting: tokio::sync::Mutex<()>,
+}
+
+impl std::fmt::Debug for Bridges {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Bridges").finish_non_exhaustive()
+    }
+}
+
+impl Bridges {
+    /// The bridge to the hosts of `set`, by roads that `open` opens. A `lazy` one opens them when the first who needs
+    /// a host asks.
+    #[must_use]
+    pub fn new(set: BridgeSet, store: Arc<Store>, inputs: mpsc::Sender<Input>, open: OpenRoad, lazy: bool) -> Self {
+        let (orders, received) = mpsc::channel(ORDERS);
+        let live = Live::default();
+        live.take(&set.config, Timestamp::now());
+        Self {
+            store,
+            inputs,
+            open,
+            live,
+            set: Mutex::new(Arc::new(set)),
+            replaced: Notify::new(),
+            needed: lazy.then(Notify::new),
+            orders,
+            received: tokio::sync::Mutex::new(received),
+            drafting: tokio::sync::Mutex::default(),
+        }
+    }
+
+    /// Has the hosts and commands of `set` from now on. Roads that stay as they are are not touched.
+    pub fn replace(&self, set: BridgeSet) {
+        self.live.take(&set.config, Timestamp::now());
+        *self.set.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(set);
+        self.replaced.notify_one();
+    }
+
+    pub(super) fn set(&self) -> Arc<BridgeSet> {
+        Arc::clone(&self.set.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Lets the task know of something; it opens the roads, if they are not.
+    pub(super) async fn order(&self, input: BridgeInput) {
+        if let Some(needed) = &self.needed {
+            needed.notify_one();
+        }
+        // The other end is held here.
+        let _ = self.orders.send(input).await;
+    }
+
+    /// The task that brings commands to hosts.
+    pub(in super::super) fn task(this: &Arc<Self>) -> TaskSpec {
+        let bridge = Arc::clone(this);
+        TaskSpec::new("bridge", move |context| Arc::clone(&bridge).run(context))
+    }
+
+    /// Brings commands to hosts until it is stopped.
+    ///
+    /// # Errors
+    /// When the store cannot say what is under way.
+    async fn run(self: Arc<Self>, context: TaskContext) -> Result<(), String> {
+        let mut received = self.received.lock().await;
+        if let Some(needed) = &self.needed {
+            context.running();
+            tokio::select! {
+                () = context.stop.cancelled() => return Ok(()),
+                () = needed.notified() => {}
+            }
+        }
+        let mut runner = Runner::new(Arc::clone(&self)).await.map_err(|error| error.to_string())?;
+        context.running();
+        let mut told = None;
+        loop {
+            context.turn();
+            if runner.trouble() != told.as_deref() {
+                told = runner.trouble().map(str::to_owned);
+                context.trouble(told.clone());
+            }
+            let due = runner.next_wake();
+            tokio::select! {
+                () = context.stop.cancelled() => break,
+                () = self.replaced.notified() => runner.replace(),
+                Some(input) = received.recv() => runner.apply(input),
+                () = runner.hear() => {}
+                () = tokio::time::sleep_until(due) => {}
+            }
+            runner.step().await;
+        }
+        runner.close().await;
+        Ok(())
+    }
+}

@@ -1,0 +1,319 @@
+//! A wish to run a command becomes jobs: which hosts, exactly what, and whether it may run.
+
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::bridge::BridgeInput;
+use sha2::{Digest, Sha256};
+use uuid::{Variant, Version};
+
+use crate::config::HostConfig;
+use crate::model::{
+    CommandTemplate, HostName, HostPanel, HostSelector, Identity, Job, JobId, JobState, Lane, LayerKind, OutputTotals,
+    Plan, Risk,
+};
+use crate::policy::{CommandLine, Denied, whitelist};
+use crate::protocol::{BridgeReply, Draft, Preview, Refusal};
+use crate::store::JobBatch;
+
+use super::super::answers::failed;
+use super::requests::read;
+use super::service::{BridgeSet, Bridges};
+
+/// Time for a job to start on its host, from when it is asked for.
+const TO_START: SignedDuration = SignedDuration::from_secs(60);
+
+/// What a draft comes to, before anybody was asked whether it may.
+pub(super) struct Meant {
+    pub template: CommandTemplate,
+    /// One line a host, by host.
+    pub lines: Vec<CommandLine>,
+}
+
+impl Meant {
+    pub(super) fn plans(&self) -> Vec<Plan> {
+        self.lines.iter().map(|line| line.plan().clone()).collect()
+    }
+}
+
+impl Bridges {
+    /// What `draft` would run, and what it needs.
+    pub(super) fn dry_run(&self, draft: &Draft) -> Result<Box<Preview>, Refusal> {
+        let set = self.set();
+        let hosts = self.live.hosts();
+        let meant = meant(&set, &hosts, draft)?;
+        let plans = meant.plans();
+        let layers = layers(&plans, &hosts, draft.layer);
+        Ok(Box::new(Preview {
+            hash: Plan::hash_of_all(&plans),
+            plans,
+            layers,
+            risk: meant.template.risk,
+            need: 0,
+            confirm: (meant.template.risk == Risk::High).then(|| draft.on.to_string()),
+            refused: may_run(&meant.template, draft).err().filter(|_| meant.template.risk == Risk::Critical),
+        }))
+    }
+
+    /// Makes jobs of `draft` and lets them go. A draft whose jobs there are is answered with them.
+    pub(super) async fn run_draft(self: &Arc<Self>, identity: Identity, draft: Draft) -> Result<BridgeReply, Refusal> {
+        let _alone = self.drafting.lock().await;
+        let (this, id) = (Arc::clone(self), draft.id);
+        let known = read(move || this.store.jobs_of(id)).await?;
+        if !known.is_empty() {
+            return again(&known, &draft);
+        }
+        let meant = meant(&self.set(), &self.live.hosts(), &draft)?;
+        may_run(&meant.template, &draft).map_err(|(rule, why)| Refusal::Denied(format!("{rule}: {why}")))?;
+        let now = Timestamp::now();
+        let state = JobState::Queued { position: 0, why: String::new() };
+        let jobs = jobs(&meant, &identity, &draft, &state, now);
+        self.store.keep_jobs(JobBatch { jobs: jobs.clone(), ..JobBatch::default() }).await.map_err(failed)?;
+        let rows = jobs.iter().map(Job::row).collect();
+        for job in jobs {
+            self.order(BridgeInput::Submit(Box::new(job))).await;
+        }
+        Ok(BridgeReply::Running { jobs: rows, approval: None })
+    }
+}
+
+/// Whether a command of this risk may run at once; otherwise the rule that refuses, and why.
+fn may_run(template: &CommandTemplate, draft: &Draft) -> Result<(), (String, String)> {
+    let on = draft.on.to_string();
+    match template.risk {
+        Risk::Low => Ok(()),
+        Risk::High if draft.confirm.as_ref() == Some(&on) => Ok(()),
+        Risk::High => Err(("policy.confirm".to_owned(), format!("{} wants `{on}` typed once more", template.name))),
+        Risk::Critical => Err(("policy.approval".to_owned(), format!("{} needs other people's yes", template.name))),
+    }
+}
+
+/// The command `draft` means, the hosts, and what would run there.
+fn meant(set: &BridgeSet, panels: &[HostPanel], draft: &Draft) -> Result<Meant, Refusal> {
+    let denied = |denied: Denied| Refusal::Denied(denied.to_string());
+    let template = set.config.commands.get(&draft.command).ok_or_else(|| {
+        let command = &draft.command;
+        Refusal::Denied(format!(
+            "whitelist.command: no command is called {command}; [commands.{command}] would name it"
+        ))
+    })?;
+    let mut hosts = hosts(set, draft)?;
+    for host in &hosts {
+        whitelist::may_run_on(template, &host.name, &host.labels).map_err(denied)?;
+    }
+    if draft.any {
+        hosts = least_loaded(hosts, panels).into_iter().collect();
+    }
+    let line = |host: &&HostConfig| whitelist::plan(template, &draft.args, &host.name);
+    let lines = hosts.iter().map(line).collect::<Result<_, _>>().map_err(denied)?;
+    Ok(Meant { template: template.clone(), lines })
+}
+
+/// The hosts `draft` names, by name.
+fn hosts<'a>(set: &'a BridgeSet, draft: &Draft) -> Result<Vec<&'a HostConfig>, Refusal> {
+    let all = &set.config.hosts;
+    match &draft.on {
+        HostSelector::Host(name) => match all.get(name) {
+            Some(host) => Ok(vec![host]),
+            None => Err(Refusal::Unknown(format!("no host is called {name}; `aurora host list` names them"))),
+        },
+        HostSelector::Label(label) => {
+            let hosts: Vec<&HostConfig> = all.values().filter(|host| host.labels.contains(label)).collect();
+            if hosts.is_empty() {
+                return Err(Refusal::Unknown(format!(
+                    "no host has the label {label}; `aurora host list` shows labels"
+                )));
+            }
+            Ok(hosts)
+        }
+    }
+}
+
+/// The one of `hosts` with the least to do; one that answers before one that does not.
+fn least_loaded<'a>(hosts: Vec<&'a HostConfig>, panels: &[HostPanel]) -> Option<&'a HostConfig> {
+    hosts.into_iter().min_by_key(|host| {
+        let panel = panels.iter().find(|panel| panel.name == host.name);
+        let load = panel.and_then(|panel| panel.agent.as_ref()?.load_percent);
+        let jobs = panel.map_or(0, |panel| panel.running + panel.queued);
+        (panel.is_none_or(|panel| panel.active.is_none()), jobs, load.unwrap_or(u32::MAX))
+    })
+}
+
+/// The layer that would carry each plan now.
+fn layers(plans: &[Plan], panels: &[HostPanel], only: Option<LayerKind>) -> Vec<(HostName, Option<LayerKind>)> {
+    let active = |plan: &Plan| panels.iter().find(|panel| panel.name == plan.host).and_then(|panel| panel.active);
+    plans.iter().map(|plan| (plan.host.clone(), only.or_else(|| active(plan)))).collect()
+}
+
+/// One job a line. The first is called as the draft is, the others by names made of it.
+fn jobs(meant: &Meant, identity: &Identity, draft: &Draft, state: &JobState, now: Timestamp) -> Vec<Job> {
+    let several = meant.lines.len() > 1;
+    let job = |(place, line): (usize, &CommandLine)| {
+        let (plan, hash) = line.clone().into_parts();
+        Job {
+            id: if place == 0 { draft.id } else { job_of(draft.id, &plan.host) },
+            hash,
+            plan,
+            risk: meant.template.risk,
+            by: identity.operator.clone(),
+            asked: now,
+            not_after: now.checked_add(TO_START).unwrap_or(now),
+            lane: if several && draft.lane == Lane::Normal { Lane::Bulk } else { draft.lane },
+            only: draft.layer,
+            rollout: several.then_some(draft.id),
+            state: state.clone(),
+            layer: None,
+            attempts: Vec::new(),
+            started: None,
+            ended: None,
+            output: OutputTotals::default(),
+            left: None,
+        }
+    };
+    meant.lines.iter().enumerate().map(job).collect()
+}
+
+/// The name of one of several jobs: the time of the draft's name, and what only this host has.
+fn job_of(draft: JobId, host: &HostName) -> JobId {
+    let mut hash = Sha256::new();
+    hash.update(b"aurora job 1\n");
+    hash.update(draft.as_uuid().as_bytes());
+    hash.update(host.as_str());
+    let mut bytes = *draft.as_uuid().as_bytes();
+    // The first 48 bits are the time: hosts refuse names that are too old.
+    bytes[6..].copy_from_slice(&hash.finalize()[..10]);
+    let name = uuid::Builder::from_bytes(bytes).with_version(Version::SortRand).with_variant(Variant::RFC4122);
+    JobId::from_uuid(name.into_uuid())
+}
+
+/// The answer to a draft whose jobs there are: the same jobs, if it is the same wish.
+fn again(known: &[Job], draft: &Draft) -> Result<BridgeReply, Refusal> {
+    let is_same = |job: &Job| {
+        let on = match &draft.on {
+            HostSelector::Host(name) => *name == job.plan.host,
+            HostSelector::Label(_) => true,
+        };
+        let values = draft.args.iter().all(|(name, value)| job.plan.args.get(name) == Some(value));
+        on && values && job.plan.command == draft.command
+    };
+    if !known.iter().all(is_same) {
+        let id = draft.id;
+        return Err(Refusal::Failed(format!("conflict: {id} names another command already; take a fresh id")));
+    }
+    let approval = known.iter().find_map(|job| match job.state {
+        JobState::AwaitingApproval(id) => Some(id),
+        _ => None,
+    });
+    Ok(BridgeReply::Running { jobs: known.iter().map(Job::row).collect(), approval })
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use crate::config;
+
+    use super::*;
+
+    const CONFIG: &str = r#"
+[hosts.web-1]
+layers = ["local"]
+labels = ["web"]
+[hosts.web-2]
+layers = ["local"]
+labels = ["web"]
+[hosts.db-1]
+layers = ["local"]
+[commands.todo]
+hosts = ["@web"]
+argv = ["/bin/todo", "{action}"]
+args.action = { one_of = ["list", "next"] }
+"#;
+
+    fn set() -> BridgeSet {
+        BridgeSet::new(config::parse(CONFIG, None).unwrap_or_else(|error| panic!("{error}")))
+    }
+
+    fn draft(on: &str) -> Draft {
+        Draft {
+            id: JobId::from_uuid(Uuid::now_v7()),
+            on: on.parse().expect("a selector"),
+            any: false,
+            command: "todo".parse().expect("a name"),
+            args: [("action".to_owned(), "list".to_owned())].into(),
+            layer: None,
+            lane: Lane::Normal,
+            confirm: None,
+            seen: None,
+        }
+    }
+
+    fn made(draft: &Draft) -> Vec<Job> {
+        let identity = Identity {
+            operator: "anna".parse().expect("a name"),
+            role: crate::model::Role::Operator,
+            scopes: None,
+            by: crate::model::RecognisedBy::Nobody,
+        };
+        let meant = meant(&set(), &[], draft).unwrap_or_else(|refusal| panic!("{refusal}"));
+        jobs(&meant, &identity, draft, &JobState::Sending, Timestamp::now())
+    }
+
+    #[test]
+    fn a_label_makes_one_job_a_host_and_their_names_are_always_the_same() {
+        let draft = draft("@web");
+        let jobs = made(&draft);
+        let hosts: Vec<&str> = jobs.iter().map(|job| job.plan.host.as_str()).collect();
+        assert_eq!(hosts, ["web-1", "web-2"]);
+        assert_eq!(jobs[0].id, draft.id, "the rollout is called as its first job");
+        assert!(jobs.iter().all(|job| job.rollout == Some(draft.id) && job.lane == Lane::Bulk));
+        let [one, other] = [&jobs[0], &jobs[1]].map(|job| *job.id.as_uuid());
+        assert_ne!(one, other);
+        assert_eq!((other.get_version_num(), other.as_bytes()[..6] == one.as_bytes()[..6]), (7, true));
+        assert_eq!(made(&draft)[1].id, jobs[1].id);
+        assert!(again(&jobs, &draft).is_ok());
+        let other = Draft { args: [("action".to_owned(), "next".to_owned())].into(), ..draft };
+        assert!(again(&jobs, &other).is_err_and(|refusal| refusal.to_string().contains("conflict")));
+    }
+
+    #[test]
+    fn one_host_is_no_rollout_and_any_takes_the_one_with_the_least_to_do() {
+        let jobs = made(&draft("web-2"));
+        assert_eq!((jobs.len(), jobs[0].rollout, jobs[0].lane), (1, None, Lane::Normal));
+        let set = set();
+        let panel = |name: &str, running, active| HostPanel {
+            name: name.parse().expect("a name"),
+            labels: Vec::new(),
+            layers: Vec::new(),
+            active,
+            running,
+            queued: 0,
+            agent: None,
+        };
+        let up = Some(LayerKind::Local);
+        let any = Draft { any: true, ..draft("@web") };
+        let chosen = |panels: &[HostPanel]| {
+            let meant = meant(&set, panels, &any).expect("a host");
+            meant.lines.iter().map(|line| line.plan().host.to_string()).collect::<Vec<_>>()
+        };
+        assert_eq!(chosen(&[panel("web-1", 3, up), panel("web-2", 1, up)]), ["web-2"]);
+        assert_eq!(chosen(&[panel("web-1", 3, up), panel("web-2", 1, None)]), ["web-1"], "one that answers");
+    }
+
+    #[test]
+    fn refusals_name_their_rule() {
+        let refused = |draft: &Draft| meant(&set(), &[], draft).err().map(|refusal| refusal.to_string());
+        let cases = [
+            (draft("db-1"), "whitelist.host"),
+            (draft("nowhere"), "no host is called"),
+            (draft("@none"), "no host has the label"),
+            (Draft { command: "rm".parse().expect("a name"), ..draft("web-1") }, "whitelist.command"),
+            (Draft { args: [("action".to_owned(), "; id".to_owned())].into(), ..draft("web-1") }, "whitelist.argument"),
+        ];
+        for (draft, words) in cases {
+            let said = refused(&draft).unwrap_or_default();
+            assert!(said.contains(words), "{said}");
+        }
+    }
+}
