@@ -1,15 +1,22 @@
 //! The desk: every door brings its questions here, and takes the answers back.
 
-use std::sync::Arc;
+use std::collections::HashSet;
+use std::io;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use jiff::Timestamp;
 use tokio::sync::mpsc;
 
 use crate::config::AgentConfig;
-use crate::model::{EngineId, HostName};
+use crate::model::{EngineId, HostName, JobId};
 use crate::protocol::{AGENT_VERSION, FromAgent, ToAgent};
 
-use super::{Lease, Machine, Session, Spool, SpoolError};
+use super::journal::dir_name;
+use super::runners::Runners;
+use super::session::Greeted;
+use super::watcher::{Changes, Watcher};
+use super::{Faults, Lease, Machine, Session, Spool, SpoolError};
 
 /// Why an agent does not start.
 #[derive(Debug, thiserror::Error)]
@@ -19,7 +26,25 @@ pub enum AgentError {
     Spool(#[from] SpoolError),
     /// The kernel does not tell what is needed.
     #[error("failed to read the boot id of this machine: {0}")]
-    Boot(std::io::Error),
+    Boot(io::Error),
+}
+
+/// What a desk works with; tests and simulations give it others.
+#[derive(Debug, Clone)]
+pub struct Parts {
+    /// The program whose `agent runner` carries jobs out.
+    pub program: PathBuf,
+    /// The machine.
+    pub machine: Machine,
+    /// What fails at the steps of the journal.
+    pub faults: Faults,
+}
+
+impl Default for Parts {
+    fn default() -> Self {
+        // This very program, even after another version has been put in its place.
+        Self { program: "/proc/self/exe".into(), machine: Machine::default(), faults: Faults::default() }
+    }
 }
 
 /// Answers the questions of engines. Clones share everything; several processes may have one over the same journal.
@@ -29,22 +54,41 @@ pub struct Desk {
 }
 
 #[derive(Debug)]
-struct Inner {
-    config: AgentConfig,
-    spool: Spool,
-    boot: String,
+pub(super) struct Inner {
+    pub config: AgentConfig,
+    pub spool: Spool,
+    pub boot: String,
+    pub runners: Runners,
+    /// Jobs this process has handed to a runner and that are not over.
+    running: Mutex<HashSet<JobId>>,
+    watcher: OnceLock<Option<Watcher>>,
 }
 
 impl Desk {
-    /// Opens the journal of `config`.
+    /// Opens the journal of `config`. Within a runtime what was accepted and not started is started soon, and what is
+    /// older than it is kept for is forgotten.
     ///
     /// # Errors
     /// When the journal cannot be used, or others could have written to it.
     pub fn open(config: AgentConfig) -> Result<Self, AgentError> {
-        let machine = Machine::default();
+        Self::with_parts(config, Parts::default())
+    }
+
+    /// The same, with parts of its own.
+    ///
+    /// # Errors
+    /// As [`Desk::open`].
+    pub fn with_parts(config: AgentConfig, parts: Parts) -> Result<Self, AgentError> {
+        let Parts { program, machine, faults } = parts;
         let boot = machine.boot_id().map_err(AgentError::Boot)?;
-        let spool = Spool::open(&config.spool, machine)?;
-        Ok(Self { inner: Arc::new(Inner { config, spool, boot }) })
+        let spool = Spool::with_faults(&config.spool, machine, faults)?;
+        let runners = Runners::new(program);
+        let (running, watcher) = (Mutex::default(), OnceLock::new());
+        let inner = Arc::new(Inner { config, spool, boot, runners, running, watcher });
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(super::keeping::keep(Arc::downgrade(&inner)));
+        }
+        Ok(Self { inner })
     }
 
     /// What it was told.
@@ -59,24 +103,65 @@ impl Desk {
         &self.inner.spool
     }
 
+    /// Starts runners ahead, so that the first order need not wait for one.
+    pub fn warm_up(&self) {
+        self.inner.runners.warm_up();
+    }
+
     /// Answers `question`. What takes longer than to answer is told from a task that ends with `session`: a caller who
     /// stops reading holds up nobody but itself. Once `answers` is closed nothing more is told, and jobs go on.
+    ///
+    /// Of an order, [`FromAgent::Received`] comes first, and its job is then followed to its end.
     pub async fn serve(&self, session: &mut Session, question: ToAgent, answers: &mpsc::Sender<FromAgent>) {
-        let answer = match question {
-            ToAgent::Hello { version, engine, epoch, host } => self.greet(session, version, engine, epoch, &host).await,
-            _ if !session.greeted => {
-                FromAgent::Goodbye { rule: "hello".into(), reason: "a hello comes before every question".into() }
+        let inner = &self.inner;
+        let answer = match (question, session.greeted) {
+            (ToAgent::Hello { version, engine, epoch, host }, _) => {
+                Some(self.greet(session, version, engine, epoch, &host).await)
             }
-            ToAgent::Probe { nonce } => FromAgent::Alive {
+            (_, None) => {
+                Some(FromAgent::Goodbye { rule: "hello".into(), reason: "a hello comes before every question".into() })
+            }
+            (ToAgent::Probe { nonce }, _) => Some(FromAgent::Alive {
                 nonce,
                 clock: Timestamp::now(),
-                load_percent: self.inner.spool.machine().load_percent(),
-                running: 0,
-            },
-            ToAgent::Run(_) | ToAgent::Query { .. } | ToAgent::Cancel { .. } | ToAgent::Fin { .. } => return,
+                load_percent: inner.spool.machine().load_percent(),
+                running: u32::try_from(inner.running().len()).unwrap_or(u32::MAX),
+            }),
+            (ToAgent::Run(order), _) if session.has_room_for(order.id) => {
+                let received = FromAgent::Received { id: order.id, nonce: order.nonce.clone() };
+                // Nobody is there any more to be told; it was ordered all the same.
+                let _ = answers.send(received).await;
+                session.follow(order.id, Arc::clone(inner).order(order, answers.clone()));
+                None
+            }
+            (ToAgent::Query { id, from, follow: true }, Some(by)) if session.has_room_for(id) => {
+                inner.revive(id, by);
+                session.follow(id, Arc::clone(inner).follow(id, from, None, answers.clone()));
+                None
+            }
+            (ToAgent::Query { id, follow: false, .. }, Some(by)) => {
+                inner.revive(id, by);
+                let asked = Arc::clone(inner);
+                Some(state(id, blocking(move || asked.look_durably(id, Timestamp::now())).await))
+            }
+            (ToAgent::Cancel { id, grace_ms, epoch }, Some(by)) if session.has_room_for(id) => {
+                let by = Greeted { epoch, ..by };
+                session.follow(id, Arc::clone(inner).cancel(id, grace_ms, by, answers.clone()));
+                None
+            }
+            (ToAgent::Fin { id }, _) => {
+                let asked = Arc::clone(inner);
+                let dropped = blocking(move || asked.drop_output(id)).await;
+                dropped.err().map(|error| trouble(id, &error))
+            }
+            (ToAgent::Run(_) | ToAgent::Query { .. } | ToAgent::Cancel { .. }, _) => {
+                Some(FromAgent::Trouble { id: None, reason: "too many jobs are followed over this connection".into() })
+            }
         };
-        // Nobody is there any more to be told.
-        let _ = answers.send(answer).await;
+        if let Some(answer) = answer {
+            // Nobody is there any more to be told.
+            let _ = answers.send(answer).await;
+        }
     }
 
     /// Answers a hello. A higher term than any before takes the lease at once.
@@ -88,7 +173,7 @@ impl Desk {
         epoch: u64,
         host: &HostName,
     ) -> FromAgent {
-        session.greeted = false;
+        session.greeted = None;
         let goodbye = |rule: &str, reason: String| FromAgent::Goodbye { rule: rule.into(), reason };
         if version != AGENT_VERSION {
             let reason =
@@ -98,20 +183,19 @@ impl Desk {
         if let Some(name) = self.inner.config.name.as_ref().filter(|name| *name != host) {
             return goodbye("host", format!("this is {name}, not {host}; look at the addresses in [hosts.*]"));
         }
-        let desk = self.clone();
-        let lease = move || -> std::io::Result<u64> {
+        let inner = Arc::clone(&self.inner);
+        let lease = move || {
             // Who is fenced off may still ask how things are; it hears which term it would have to be above.
-            let _ = Lease::take(&desk.inner.spool, engine, epoch, Timestamp::now())?;
-            Ok(Lease::held(&desk.inner.spool)?.map_or(epoch, |lease| lease.epoch))
+            let _ = Lease::take(&inner.spool, engine, epoch, Timestamp::now())?;
+            Ok(Lease::held(&inner.spool)?.map_or(epoch, |lease| lease.epoch))
         };
-        let highest = match tokio::task::spawn_blocking(lease).await {
-            Ok(Ok(highest)) => highest,
-            Ok(Err(error)) => {
+        let highest = match blocking(lease).await {
+            Ok(highest) => highest,
+            Err(error) => {
                 return FromAgent::Trouble { id: None, reason: format!("failed to keep the lease: {error}") };
             }
-            Err(error) => return FromAgent::Trouble { id: None, reason: error.to_string() },
         };
-        session.greeted = true;
+        session.greeted = Some(Greeted { engine, epoch });
         FromAgent::Welcome {
             version: AGENT_VERSION,
             aurora: env!("CARGO_PKG_VERSION").into(),
@@ -122,6 +206,38 @@ impl Desk {
             lost: Vec::new(),
         }
     }
+}
+
+impl Inner {
+    pub(super) fn running(&self) -> MutexGuard<'_, HashSet<JobId>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Changes in the directory of the job `id`.
+    pub(super) fn changes(&self, id: JobId) -> Changes {
+        let watcher = self.watcher.get_or_init(|| Watcher::new().ok());
+        watcher.as_ref().map_or_else(Changes::polled, |watcher| watcher.watch(&self.spool.path().join(dir_name(id))))
+    }
+}
+
+/// Does what waits for the disk where that holds up nobody.
+pub(super) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> io::Result<T> {
+    tokio::task::spawn_blocking(work).await.map_err(io::Error::other)?
+}
+
+/// How far a job is, or why nobody knows.
+pub(super) fn state(id: JobId, journal: io::Result<crate::protocol::Journal>) -> FromAgent {
+    match journal {
+        Ok(journal) => FromAgent::State { id, journal },
+        Err(error) => trouble(id, &error),
+    }
+}
+
+/// What failed says nothing about the job.
+pub(super) fn trouble(id: JobId, error: &io::Error) -> FromAgent {
+    FromAgent::Trouble { id: Some(id), reason: format!("the journal of this host: {error}") }
 }
 
 #[cfg(test)]

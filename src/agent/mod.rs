@@ -1,13 +1,32 @@
 //! What happens on a managed host: its journal of jobs, the processes that run them, and the desk that every door asks.
 
+mod audit;
+mod command;
 mod desk;
+mod faults;
+mod follow;
+mod journal;
+mod keeping;
 mod lease;
+mod letter;
 mod machine;
+mod orders;
+mod output;
+mod runner;
+mod runners;
 mod session;
 mod spool;
+mod surroundings;
+mod tree;
+mod watcher;
 
-pub use desk::{AgentError, Desk};
+pub use desk::{AgentError, Desk, Parts};
+pub use faults::{FaultPoint, Faults};
+pub use journal::{Accepted, CancelNote, Claim, JobDir, RETENTION, Refused};
 pub use lease::{Fenced, Lease};
-pub use machine::Machine;
+pub use letter::{BadLetter, Letter, MarkedLetter, is_mark};
+pub use machine::{Machine, Process};
+pub use output::{OutputReader, OutputWriter};
+pub use runner::{Handover, wait_and_run};
 pub use session::Session;
 pub use spool::{Spool, SpoolError};

@@ -1,15 +1,48 @@
 //! One connection, or one letter, as the desk knows it.
 
+use std::collections::HashMap;
+
+use tokio::task::{AbortHandle, JoinSet};
+
+use crate::model::{EngineId, JobId};
+
 /// Who speaks, since the hello. Dropping it ends what is told over it; jobs go on.
 #[derive(Debug, Default)]
 pub struct Session {
-    pub(super) greeted: bool,
+    pub(super) greeted: Option<Greeted>,
+    tasks: JoinSet<()>,
+    /// The jobs that are followed.
+    followed: HashMap<JobId, AbortHandle>,
 }
+
+/// An engine that has said hello.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Greeted {
+    pub engine: EngineId,
+    pub epoch: u64,
+}
+
+/// Jobs one session follows at once.
+const FOLLOWED: usize = 1_024;
 
 impl Session {
     /// Nobody has said anything yet.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Whether `id` may be followed too.
+    pub(super) fn has_room_for(&mut self, id: JobId) -> bool {
+        while self.tasks.try_join_next().is_some() {}
+        self.followed.retain(|_, task| !task.is_finished());
+        self.followed.len() < FOLLOWED || self.followed.contains_key(&id)
+    }
+
+    /// Lets `task` tell of the job `id`. Whatever told of it before ends: who asks again wants it from there.
+    pub(super) fn follow(&mut self, id: JobId, task: impl Future<Output = ()> + Send + 'static) {
+        if let Some(before) = self.followed.insert(id, self.tasks.spawn(task)) {
+            before.abort();
+        }
     }
 }

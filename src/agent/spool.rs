@@ -3,13 +3,14 @@
 use std::io::{self, Read, Write};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rustix::fs::{AtFlags, FileType, Mode, OFlags};
 use uuid::{Builder, Uuid};
 
 use crate::model::SpoolId;
 
-use super::Machine;
+use super::{Faults, Machine};
 
 /// Why a journal cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -48,6 +49,9 @@ pub struct Spool {
     dir: OwnedFd,
     id: SpoolId,
     machine: Machine,
+    faults: Faults,
+    /// Jobs in it, as far as this process knows: others may add some.
+    jobs: AtomicUsize,
 }
 
 impl Spool {
@@ -56,6 +60,14 @@ impl Spool {
     /// # Errors
     /// When it is not a directory of this user that nobody else can enter, or cannot be read or written.
     pub fn open(path: &Path, machine: Machine) -> Result<Self, SpoolError> {
+        Self::with_faults(path, machine, Faults::default())
+    }
+
+    /// The same, with faults at its steps.
+    ///
+    /// # Errors
+    /// As [`Spool::open`].
+    pub fn with_faults(path: &Path, machine: Machine, faults: Faults) -> Result<Self, SpoolError> {
         let fail = |doing| move |source| SpoolError::Io { doing, path: path.to_owned(), source };
         if let Some(parent) = path.parent() {
             std::fs::create_dir_all(parent).map_err(fail("make the directory above"))?;
@@ -66,7 +78,7 @@ impl Spool {
         }
         let dir = open_dir(path)?;
         let id = spool_id(&dir).map_err(|source| SpoolError::Io { doing: "read", path: path.join(ID_FILE), source })?;
-        Ok(Self { path: path.to_owned(), dir, id, machine })
+        Ok(Self { path: path.to_owned(), dir, id, machine, faults, jobs: AtomicUsize::new(0) })
     }
 
     /// Which journal it is: made with it, and never changed.
@@ -90,6 +102,25 @@ impl Spool {
     /// The open directory.
     pub(super) fn dir(&self) -> &OwnedFd {
         &self.dir
+    }
+
+    pub(super) fn faults(&self) -> &Faults {
+        &self.faults
+    }
+
+    /// Jobs in it.
+    pub(super) fn jobs(&self) -> usize {
+        self.jobs.load(Ordering::Relaxed)
+    }
+
+    /// So many were counted.
+    pub(super) fn recount(&self, jobs: usize) {
+        self.jobs.store(jobs, Ordering::Relaxed);
+    }
+
+    /// So many more were made.
+    pub(super) fn count(&self, more: usize) {
+        self.jobs.fetch_add(more, Ordering::Relaxed);
     }
 }
 

@@ -125,6 +125,9 @@ pub(super) enum Command {
         #[command(flatten)]
         json: Json,
     },
+    /// The end of the bridge on a managed host
+    #[command(subcommand)]
+    Agent(AgentCommand),
     /// The engine's background tasks
     #[command(subcommand)]
     Task(TaskCommand),
@@ -174,6 +177,32 @@ pub(super) enum Command {
     /// The colours of the screen
     #[command(subcommand)]
     Theme(ThemeCommand),
+}
+
+/// What an agent does.
+#[derive(Debug, Subcommand)]
+pub(super) enum AgentCommand {
+    /// Answer one letter, for the layer that opens a fresh connection a question
+    Exec(ExecArgs),
+    /// Carry out one job
+    #[command(hide = true)]
+    Runner,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ExecArgs {
+    /// Read the letter from what the client of ssh asked for, where a key is bound to this agent
+    #[arg(long, conflicts_with_all = ["id", "b64", "mark"])]
+    pub from_ssh: bool,
+    /// The job, for `ps` and logs
+    #[arg(long, value_name = "ID")]
+    pub id: Option<String>,
+    /// The letter: base64url of a JSON array, a hello and a question
+    #[arg(long, value_name = "LETTER")]
+    pub b64: Option<String>,
+    /// A word of 16 letters a-z and digits that begins every line of the answer
+    #[arg(long, value_name = "WORD")]
+    pub mark: Option<String>,
 }
 
 #[derive(Debug, Clone, Args)]

@@ -1,6 +1,7 @@
 //! The commands, and the place where everything is put together.
 
 mod access;
+mod agent;
 mod args;
 mod channels;
 mod checks;

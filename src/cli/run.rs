@@ -12,8 +12,8 @@ use super::args::{Cli, Command};
 use super::exit::{Exit, Failure, Outcome};
 use super::load::{load, load_to_ask};
 use super::{
-    access, channels, checks, config_command, contacts, demo, events, host, inbox, job, keys, orders, run_command,
-    send_test, serve, status, stdio, tasks, theme, watch,
+    access, agent, channels, checks, config_command, contacts, demo, events, host, inbox, job, keys, orders,
+    run_command, send_test, serve, status, stdio, tasks, theme, watch,
 };
 
 /// Runs the command line of this process.
@@ -52,6 +52,9 @@ fn run(cli: Cli) -> Outcome {
     if let Some(Command::Demo { seed, scene, picture }) = cli.command {
         return on_runtime(demo::run(scene, seed, &picture, &global));
     }
+    if let Some(Command::Agent(command)) = cli.command {
+        return agent::run(command, &global);
+    }
     if let Some(Command::Theme(command)) = &cli.command {
         return theme::run(command, &load(&global)?);
     }
@@ -83,7 +86,9 @@ fn run(cli: Cli) -> Outcome {
             Some(Command::Job(command)) => job::run(command, &config, &global).await,
             Some(Command::Host(command)) => host::run(command, &config, &global).await,
             Some(Command::SendTest { channel, count, text }) => send_test::run(&config, &channel, count, &text).await,
-            Some(Command::Config(_) | Command::Keys(_) | Command::Demo { .. } | Command::Theme(_)) => {
+            Some(
+                Command::Agent(_) | Command::Config(_) | Command::Keys(_) | Command::Demo { .. } | Command::Theme(_),
+            ) => {
                 unreachable!("they were answered above")
             }
         }
@@ -91,7 +96,7 @@ fn run(cli: Cli) -> Outcome {
 }
 
 /// Runs `command` to its end.
-fn on_runtime(command: impl Future<Output = Outcome>) -> Outcome {
+pub(super) fn on_runtime(command: impl Future<Output = Outcome>) -> Outcome {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let outcome = runtime.block_on(command);
     // Standard input may be blocked in a read that nothing can end.

@@ -1,6 +1,5 @@
 //! `[agent]`: what a managed host is called, where it is reached, where its journal is, and its own whitelist.
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -9,11 +8,12 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use toml::Spanned;
 
-use crate::model::{CommandName, CommandTemplate, HostName};
+use crate::model::HostName;
 
+use super::commands::{commands, harmless};
 use super::mistake::{Mistake, Source};
 use super::resolved::{default_state_dir, expand_home};
-use super::{ConfigError, ConfigFile, SecretRef};
+use super::{Commands, ConfigError, ConfigFile, SecretRef};
 
 /// `[agent]`
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -61,7 +61,7 @@ pub struct AgentConfig {
     /// The directory of the trigger layer.
     pub trigger: Option<PathBuf>,
     /// Its own whitelist.
-    pub commands: BTreeMap<CommandName, CommandTemplate>,
+    pub commands: Commands,
     /// Relative secret files are looked for here.
     pub file_dir: Option<PathBuf>,
 }
@@ -75,7 +75,12 @@ const SYSTEM_FILE: &str = "/etc/aurora/agent.toml";
 
 impl AgentConfig {
     /// Validates what was typed. A journal below `state_dir` counts more than the file.
-    fn new(typed: &AgentFile, path: Option<&Path>, state_dir: Option<&Path>) -> Result<Self, Mistake> {
+    fn new(
+        typed: &AgentFile,
+        commands: Commands,
+        path: Option<&Path>,
+        state_dir: Option<&Path>,
+    ) -> Result<Self, Mistake> {
         let spool = match (state_dir, &typed.spool) {
             (Some(dir), _) => dir.join("spool"),
             (None, Some(spool)) => absolute(spool)?,
@@ -93,7 +98,7 @@ impl AgentConfig {
             key: key.transpose()?,
             spool,
             trigger: typed.trigger.as_ref().map(absolute).transpose()?,
-            commands: BTreeMap::new(),
+            commands,
             file_dir: path.and_then(Path::parent).map(Path::to_owned),
         })
     }
@@ -136,13 +141,24 @@ impl AgentConfig {
         let name = path.map_or_else(|| "<defaults>".to_owned(), |path| path.display().to_string());
         let file: ConfigFile = toml::from_str(text).map_err(|e| ConfigError::from_toml(&name, text, &e))?;
         let source = Source { name, text: text.to_owned() };
-        Self::new(&file.agent, path, state_dir).map_err(|mistake| Box::new(source.error(mistake)))
+        let config = own_commands(&file, &source)
+            .and_then(|commands| Self::new(&file.agent, commands, path, state_dir))
+            .map_err(|mistake| source.error(mistake))?;
+        Ok(config)
     }
 }
 
 /// The mistakes in `[agent]`, for an engine's file that holds one.
 pub(super) fn check(typed: &AgentFile) -> Result<(), Mistake> {
-    AgentConfig::new(typed, None, None).map(drop)
+    AgentConfig::new(typed, Commands::new(), None, None).map(drop)
+}
+
+/// The whitelist of the file, or a few harmless commands when it has none.
+fn own_commands(file: &ConfigFile, source: &Source) -> Result<Commands, Mistake> {
+    if !file.commands.is_empty() {
+        return commands(&file.commands, true, source);
+    }
+    Ok("here".parse().map(|here| harmless(&here)).unwrap_or_default())
 }
 
 /// Where an agent's configuration is looked for without `--config`, in order.
@@ -197,6 +213,9 @@ mod tests {
         assert_eq!(config.file_dir, Some("/etc/aurora".into()));
         let below = AgentConfig::parse("[agent]\nspool = \"/var/s\"\n", None, Some(Path::new("/d"))).expect("one");
         assert_eq!((below.spool, below.listen), ("/d/spool".into(), AgentListen::Tcp(LISTEN)));
+        assert!(below.commands.keys().any(|name| name.as_str() == "uptime"), "a few harmless commands");
+        let own = parse("[commands.date]\nargv = [\"date\"]\n").expect("no host is needed");
+        assert_eq!(own.commands.keys().map(ToString::to_string).collect::<Vec<_>>(), ["date"]);
     }
 
     #[test]

@@ -8,6 +8,7 @@
 mod support;
 
 mod access;
+mod agent;
 mod api;
 mod architecture;
 mod attach;

@@ -1,0 +1,640 @@
+//! The journal: one directory a job. What is in it decides, whatever an engine or an agent remembers.
+//!
+//! `req.json` is the order, `started` the one decision whether it runs, `result.json` how it ended. Each comes whole by
+//! a link or a rename. A job may be started by several processes at once: who links `started` runs it, nobody else.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use rustix::fs::{AtFlags, Mode, OFlags};
+use rustix::io::Errno;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::model::{EngineId, JobId};
+use crate::protocol::{JobOrder, Journal};
+
+use super::Spool;
+use super::faults::FaultPoint;
+use super::spool::{DIR_MODE, passing_name, read_file, write_new};
+
+/// How long a job is remembered in full. An id that is older is refused, so that forgetting never runs anything twice.
+pub const RETENTION: Duration = Duration::from_hours(7 * 24);
+/// No clock of an engine goes before ours by more.
+const AHEAD: SignedDuration = SignedDuration::from_hours(24);
+/// Jobs a journal holds.
+const MOST: usize = 50_000;
+/// Bytes that have to be free before another job is taken: what one may write, and its end.
+const ROOM: u64 = 8 << 20;
+/// No file of the journal but output is larger.
+const FILE_MAX: u64 = 2 << 20;
+
+const REQ: &str = "req.json";
+const STARTED: &str = "started";
+const RESULT: &str = "result.json";
+const CANCEL: &str = "cancel";
+
+/// Why an order is not taken. Nothing has run, and this order never will.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{reason}")]
+pub struct Refused {
+    /// The rule.
+    pub rule: String,
+    /// In words.
+    pub reason: String,
+}
+
+impl Refused {
+    pub(super) fn new(rule: impl Into<String>, reason: impl Into<String>) -> Self {
+        Self { rule: rule.into(), reason: reason.into() }
+    }
+}
+
+/// An order as it was written down.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Accepted {
+    /// When.
+    pub at: Timestamp,
+    /// The order.
+    pub order: JobOrder,
+}
+
+/// What `started` says: who runs the job, or that nobody ever will.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Claim {
+    /// This process runs it.
+    Runner {
+        /// Its number.
+        pid: u32,
+        /// When it started, in ticks since the machine did (field 22 of `proc_pid_stat(5)`): numbers come again.
+        start: u64,
+        /// The boot id of the machine.
+        boot: String,
+        /// For which engine.
+        engine: EngineId,
+        /// In which term of it.
+        epoch: u64,
+        /// Tells this try from others.
+        nonce: String,
+        /// When it was written.
+        at: Timestamp,
+    },
+    /// It does not run.
+    Never {
+        /// The rule that decided.
+        rule: String,
+        /// In words.
+        reason: String,
+        /// Tells this try from others.
+        nonce: String,
+    },
+}
+
+impl Claim {
+    /// The claim that nobody runs it.
+    #[must_use]
+    pub fn never(rule: &str, reason: impl Into<String>) -> Self {
+        Self::Never { rule: rule.into(), reason: reason.into(), nonce: nonce() }
+    }
+}
+
+/// A wish to stop a job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CancelNote {
+    /// Milliseconds between TERM and KILL.
+    pub grace_ms: u64,
+    /// When it was wished.
+    pub at: Timestamp,
+}
+
+/// A word nobody else uses.
+pub(super) fn nonce() -> String {
+    Uuid::now_v7().simple().to_string()
+}
+
+/// The name of a job's directory.
+pub(super) fn dir_name(id: JobId) -> String {
+    id.as_uuid().simple().to_string()
+}
+
+/// The directory of one job.
+#[derive(Debug)]
+pub struct JobDir {
+    id: JobId,
+    dir: OwnedFd,
+}
+
+impl Spool {
+    /// Writes `order` down, unless it is there. It is not durable before [`Spool::settle`].
+    ///
+    /// # Errors
+    /// When the journal cannot be read or written. The inner error says which rule refuses the order.
+    pub fn accept(&self, order: &JobOrder, now: Timestamp) -> io::Result<Result<JobDir, Refused>> {
+        if let Some(refused) = self.refuse(order, now)? {
+            return Ok(Err(refused));
+        }
+        match rustix::fs::mkdirat(self.dir(), dir_name(order.id), Mode::from_raw_mode(DIR_MODE)) {
+            Ok(()) => self.count(1),
+            Err(Errno::EXIST) => {}
+            Err(error) => return Err(error.into()),
+        }
+        self.faults().after(FaultPoint::AfterMkdir)?;
+        let Some(job) = self.job(order.id)? else { return Err(io::ErrorKind::NotFound.into()) };
+        let bytes = serde_json::to_vec(&Accepted { at: now, order: order.clone() })?;
+        if !job.link(REQ, &bytes)? {
+            match job.accepted()? {
+                Some(known) if known.order.hash == order.hash => {}
+                Some(_) => return Ok(Err(conflict())),
+                // Only a machine that lost its power leaves half a file behind, and then nothing has run.
+                None => job.replace(REQ, &bytes)?,
+            }
+        }
+        self.faults().after(FaultPoint::AfterReq)?;
+        Ok(Ok(job))
+    }
+
+    /// Why `order` is not written down, if so.
+    fn refuse(&self, order: &JobOrder, now: Timestamp) -> io::Result<Option<Refused>> {
+        let Some(made) = made_at(order.id) else {
+            return Ok(Some(Refused::new("bad-id", "the id of a job is a UUIDv7; its time says when it was made")));
+        };
+        if is_old(order.id, now) {
+            let days = RETENTION.as_secs() / 86_400;
+            return Ok(Some(Refused::new(
+                "too-old",
+                format!("its id is older than {days} days; nobody could tell whether it ran"),
+            )));
+        }
+        if made.duration_since(now) > AHEAD {
+            return Ok(Some(Refused::new("bad-id", "its id is of a day to come; look at the clocks")));
+        }
+        if order.hash != order.plan.hash() {
+            return Ok(Some(Refused::new(
+                "conflict",
+                "the hash is not the plan's; what was approved is not what came",
+            )));
+        }
+        if let Some(job) = self.job(order.id)? {
+            return Ok(job.accepted()?.filter(|known| known.order.hash != order.hash).map(|_| conflict()));
+        }
+        if now > order.not_after {
+            return Ok(Some(Refused::new("expired", format!("it was to be started before {}", order.not_after))));
+        }
+        if self.jobs() >= MOST {
+            return Ok(Some(Refused::new("full", format!("the journal holds {MOST} jobs already"))));
+        }
+        let free = rustix::fs::fstatvfs(self.dir())?;
+        if free.f_bavail.saturating_mul(free.f_frsize) < ROOM {
+            return Ok(Some(Refused::new(
+                "full",
+                format!("less than {} MiB are free where the journal is", ROOM >> 20),
+            )));
+        }
+        Ok(None)
+    }
+
+    /// The directory of the job `id`, when there is one.
+    ///
+    /// # Errors
+    /// When it cannot be opened, or is not a directory.
+    pub fn job(&self, id: JobId) -> io::Result<Option<JobDir>> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        match rustix::fs::openat(self.dir(), dir_name(id), flags, Mode::empty()) {
+            Ok(dir) => Ok(Some(JobDir { id, dir })),
+            Err(Errno::NOENT) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Makes it durable that the order of `job` is written down.
+    ///
+    /// # Errors
+    /// When the disk does not take it.
+    pub fn settle(&self, job: &JobDir) -> io::Result<()> {
+        let req = job.open(REQ)?;
+        sync(&[req.as_fd(), job.dir.as_fd(), self.dir().as_fd()])?;
+        self.faults().after(FaultPoint::AfterAccepted)
+    }
+
+    /// Writes `claim` down, unless somebody else has decided. With a runner's claim everything before it is durable
+    /// too. Says whether it is ours; only then the command may be run.
+    ///
+    /// # Errors
+    /// When it cannot be written or is not durable: then nothing may be run either.
+    pub fn claim(&self, job: &JobDir, claim: &Claim) -> io::Result<bool> {
+        let bytes = serde_json::to_vec(claim)?;
+        // A link that was sent twice over a network says EEXIST to its own success.
+        if !job.link(STARTED, &bytes)? && job.claim()?.as_ref() != Some(claim) {
+            return Ok(false);
+        }
+        self.faults().after(FaultPoint::AfterStarted)?;
+        let (req, started) = (job.open(REQ)?, job.open(STARTED)?);
+        sync(&[req.as_fd(), started.as_fd(), job.dir.as_fd(), self.dir().as_fd()])?;
+        self.faults().after(FaultPoint::BeforeExec)?;
+        Ok(true)
+    }
+
+    /// Writes down how `job` ended. `also` is made durable with it.
+    ///
+    /// # Errors
+    /// When the disk does not take it; it can be tried again.
+    pub fn finish(&self, job: &JobDir, result: &Journal, also: &[File]) -> io::Result<()> {
+        self.faults().after(FaultPoint::BeforeResult)?;
+        let passing = passing_name("result");
+        let written = write_new(&job.dir, &passing, &serde_json::to_vec(result)?).and_then(|file| {
+            let fds: Vec<_> = also.iter().map(AsFd::as_fd).chain([file.as_fd(), job.dir.as_fd()]).collect();
+            sync(&fds)?;
+            Ok(rustix::fs::renameat(&job.dir, &passing, &job.dir, RESULT)?)
+        });
+        if let Err(error) = written {
+            job.remove(&passing);
+            return Err(error);
+        }
+        // It is seen from here on. Were its name lost with the power, it would be `unknown`.
+        rustix::fs::fsync(&job.dir)?;
+        self.faults().after(FaultPoint::AfterResult)
+    }
+
+    /// How far the job `id` is.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub fn journal(&self, id: JobId, boot: &str) -> io::Result<Journal> {
+        let Some(job) = self.job(id)? else { return Ok(Journal::Absent) };
+        if let Some(result) = job.result()? {
+            return Ok(result);
+        }
+        if !job.has(STARTED)? {
+            return Ok(if job.accepted()?.is_some() { Journal::Accepted } else { Journal::Absent });
+        }
+        let gone = match job.claim()? {
+            Some(Claim::Never { rule, reason, .. }) => return Ok(Journal::NotRun { rule, reason }),
+            Some(Claim::Runner { pid, at, boot: then, .. }) if then != boot => {
+                format!("the machine was started again after process {pid} had begun to run it at {at}")
+            }
+            Some(Claim::Runner { pid, start, at, .. }) => {
+                if self.machine().is_alive(pid, start) {
+                    return Ok(Journal::Started { pid, at });
+                }
+                format!("process {pid}, which ran it since {at}, is gone without a word")
+            }
+            None => "half a note says that it was started, and nothing else".to_owned(),
+        };
+        // It may have ended between the two looks.
+        Ok(job.result()?.unwrap_or(Journal::Unknown { reason: gone }))
+    }
+}
+
+impl JobDir {
+    /// Which job.
+    #[must_use]
+    pub fn id(&self) -> JobId {
+        self.id
+    }
+
+    /// The order, when it is written down.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn accepted(&self) -> io::Result<Option<Accepted>> {
+        self.json(REQ)
+    }
+
+    /// Who runs it, once that is decided. `None` when half of it is there, too.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn claim(&self) -> io::Result<Option<Claim>> {
+        self.json(STARTED)
+    }
+
+    /// How it ended, once it has.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn result(&self) -> io::Result<Option<Journal>> {
+        self.json(RESULT)
+    }
+
+    /// The wish to stop it, when there is one.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn cancelled(&self) -> io::Result<Option<CancelNote>> {
+        self.json(CANCEL)
+    }
+
+    /// Writes down that it is to be stopped; the first wish counts.
+    ///
+    /// # Errors
+    /// When the disk does not take it.
+    pub fn cancel(&self, note: CancelNote) -> io::Result<()> {
+        self.link(CANCEL, &serde_json::to_vec(&note)?).map(drop)
+    }
+
+    /// The open directory.
+    pub(super) fn dir(&self) -> &OwnedFd {
+        &self.dir
+    }
+
+    #[cfg(test)]
+    pub(super) fn of(id: JobId, dir: OwnedFd) -> Self {
+        Self { id, dir }
+    }
+
+    fn json<T: for<'de> Deserialize<'de>>(&self, name: &str) -> io::Result<Option<T>> {
+        Ok(read_file(&self.dir, name, FILE_MAX)?.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
+    }
+
+    fn has(&self, name: &str) -> io::Result<bool> {
+        match rustix::fs::statat(&self.dir, name, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(_) => Ok(true),
+            Err(Errno::NOENT) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn open(&self, name: &str) -> io::Result<OwnedFd> {
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        Ok(rustix::fs::openat(&self.dir, name, flags, Mode::empty())?)
+    }
+
+    /// Puts a whole file under `name`, and says whether there was none.
+    fn link(&self, name: &str, bytes: &[u8]) -> io::Result<bool> {
+        let passing = passing_name(name);
+        write_new(&self.dir, &passing, bytes)?;
+        let linked = rustix::fs::linkat(&self.dir, &passing, &self.dir, name, AtFlags::empty());
+        self.remove(&passing);
+        match linked {
+            Ok(()) => Ok(true),
+            Err(Errno::EXIST) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Puts a whole file in the place of `name`.
+    fn replace(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
+        let passing = passing_name(name);
+        write_new(&self.dir, &passing, bytes)?;
+        Ok(rustix::fs::renameat(&self.dir, &passing, &self.dir, name)?)
+    }
+
+    /// Removes what was only passing; what stays goes with the directory.
+    fn remove(&self, name: &str) {
+        let _ = rustix::fs::unlinkat(&self.dir, name, AtFlags::empty());
+    }
+}
+
+fn conflict() -> Refused {
+    Refused::new("conflict", "another plan has this id already; nothing of this one runs")
+}
+
+/// Whether a job is no longer kept.
+pub(super) fn is_old(id: JobId, now: Timestamp) -> bool {
+    made_at(id).is_none_or(|made| made < now.saturating_sub(RETENTION).unwrap_or(Timestamp::MIN))
+}
+
+/// When the id was made: the time in a `UUIDv7` (RFC 9562).
+fn made_at(id: JobId) -> Option<Timestamp> {
+    let (seconds, nanos) = id.as_uuid().get_timestamp().filter(|_| id.as_uuid().get_version_num() == 7)?.to_unix();
+    Timestamp::new(seconds.try_into().ok()?, nanos.try_into().ok()?).ok()
+}
+
+/// Makes all of these durable, at once: the disk then does it in one go.
+fn sync(files: &[std::os::fd::BorrowedFd<'_>]) -> io::Result<()> {
+    let Some((first, others)) = files.split_first() else { return Ok(()) };
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = others.iter().map(|file| scope.spawn(move || rustix::fs::fsync(file))).collect();
+        let mut result = rustix::fs::fsync(first);
+        for thread in threads {
+            result = result.and(thread.join().unwrap_or(Err(Errno::IO)));
+        }
+        Ok(result?)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::path::Path;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use crate::model::{Class, Plan};
+
+    use super::super::{Faults, Machine};
+    use super::*;
+
+    fn now() -> Timestamp {
+        Timestamp::from_second(1_790_000_000).expect("a time")
+    }
+
+    fn id_at(moment: Timestamp) -> JobId {
+        let (seconds, nanos) = (moment.as_second(), moment.subsec_nanosecond());
+        let moment = uuid::Timestamp::from_unix(uuid::NoContext, seconds.cast_unsigned(), nanos.cast_unsigned());
+        JobId::from_uuid(Uuid::new_v7(moment))
+    }
+
+    fn order(id: JobId, word: &str) -> JobOrder {
+        let plan = Plan {
+            host: "web-1".parse().expect("a name"),
+            command: "echo".parse().expect("a name"),
+            args: BTreeMap::new(),
+            argv: vec!["echo".into(), word.into()],
+            cwd: None,
+            env: BTreeMap::new(),
+            class: Class::AtMostOnce,
+            timeout_ms: 1_000,
+        };
+        JobOrder {
+            id,
+            hash: plan.hash(),
+            plan,
+            engine: EngineId::from_uuid(Uuid::from_u128(1)),
+            epoch: 1,
+            nonce: nonce(),
+            not_after: now() + SignedDuration::from_secs(60),
+        }
+    }
+
+    fn spool(dir: &Path) -> Spool {
+        Spool::open(&dir.join("spool"), Machine::default()).expect("a journal")
+    }
+
+    fn boot() -> String {
+        Machine::default().boot_id().expect("a boot id")
+    }
+
+    fn runner(spool: &Spool, boot: &str) -> Claim {
+        let own = spool.machine().process(std::process::id()).expect("this process");
+        Claim::Runner {
+            pid: own.pid,
+            start: own.start,
+            boot: boot.into(),
+            engine: EngineId::from_uuid(Uuid::from_u128(1)),
+            epoch: 1,
+            nonce: nonce(),
+            at: now(),
+        }
+    }
+
+    #[test]
+    fn a_job_goes_its_way_once() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let spool = spool(dir.path());
+        let order = order(id_at(now()), "a");
+        let journal = |spool: &Spool| spool.journal(order.id, &boot()).expect("reads");
+        assert_eq!(journal(&spool), Journal::Absent);
+        let job = spool.accept(&order, now()).expect("writes").expect("taken");
+        spool.settle(&job).expect("durable");
+        assert_eq!(journal(&spool), Journal::Accepted);
+        assert!(spool.accept(&order, now()).expect("writes").is_ok(), "the same again");
+        assert!(spool.claim(&job, &runner(&spool, &boot())).expect("writes"));
+        assert!(!spool.claim(&job, &runner(&spool, &boot())).expect("reads"), "another try");
+        assert!(!spool.claim(&job, &Claim::never("cancelled", "late")).expect("reads"));
+        assert!(matches!(journal(&spool), Journal::Started { pid, .. } if pid == std::process::id()));
+        let result = Journal::NotRun { rule: "spawn".into(), reason: "no such program".into() };
+        spool.finish(&job, &result, &[]).expect("writes");
+        assert_eq!(journal(&spool), result);
+        let mut names: Vec<_> = std::fs::read_dir(spool.path().join(dir_name(order.id)))
+            .expect("reads")
+            .map(|entry| entry.expect("an entry").file_name().into_string().expect("text"))
+            .collect();
+        names.sort();
+        assert_eq!(names, [REQ, RESULT, STARTED], "nothing else is left");
+    }
+
+    #[test]
+    fn the_claim_of_a_retransmitted_link_is_ours() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let spool = spool(dir.path());
+        let job = spool.accept(&order(id_at(now()), "a"), now()).expect("writes").expect("taken");
+        let claim = runner(&spool, &boot());
+        assert!(spool.claim(&job, &claim).expect("writes") && spool.claim(&job, &claim).expect("reads"));
+    }
+
+    #[test]
+    fn orders_that_cannot_be_are_refused_by_their_rule() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let spool = spool(dir.path());
+        let refuse = |order: &JobOrder| match spool.accept(order, now()).expect("reads") {
+            Ok(_) => "taken".to_owned(),
+            Err(refused) => refused.rule,
+        };
+        let id = id_at(now());
+        assert_eq!(refuse(&order(id, "a")), "taken");
+        assert_eq!(refuse(&order(id, "b")), "conflict");
+        assert_eq!(refuse(&JobOrder { hash: order(id, "b").hash, ..order(id_at(now()), "a") }), "conflict");
+        let old = now() - SignedDuration::from_hours(7 * 24 + 1);
+        assert_eq!(refuse(&order(id_at(old), "a")), "too-old");
+        assert_eq!(refuse(&order(id_at(now() + SignedDuration::from_hours(25)), "a")), "bad-id");
+        assert_eq!(refuse(&order(JobId::from_uuid(Uuid::from_u128(7)), "a")), "bad-id");
+        let late = JobOrder { not_after: now() - SignedDuration::from_secs(1), ..order(id_at(now()), "a") };
+        assert_eq!(refuse(&late), "expired");
+        assert_eq!(spool.journal(late.id, &boot()).expect("reads"), Journal::Absent, "nothing was written");
+        spool.count(MOST);
+        assert_eq!(refuse(&order(id_at(now()), "a")), "full");
+        assert_eq!(refuse(&order(id, "a")), "taken", "what is known is not refused");
+    }
+
+    #[test]
+    fn who_is_gone_leaves_it_unknown_and_who_lives_does_not() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let spool = spool(dir.path());
+        let state = |change: &dyn Fn(Claim) -> Claim| {
+            let order = order(id_at(now()), "a");
+            let job = spool.accept(&order, now()).expect("writes").expect("taken");
+            spool.claim(&job, &change(runner(&spool, &boot()))).expect("writes");
+            spool.journal(order.id, &boot()).expect("reads")
+        };
+        assert!(matches!(state(&|claim| claim), Journal::Started { .. }));
+        let Journal::Unknown { reason } = state(&|claim| match claim {
+            Claim::Runner { pid, start, engine, epoch, nonce, at, .. } => {
+                Claim::Runner { pid, start, boot: "another".into(), engine, epoch, nonce, at }
+            }
+            never @ Claim::Never { .. } => never,
+        }) else {
+            panic!("the machine was started again")
+        };
+        assert!(reason.contains("started again"), "{reason}");
+        let Journal::Unknown { reason } = state(&|claim| match claim {
+            Claim::Runner { pid, start, boot, engine, epoch, nonce, at } => {
+                Claim::Runner { pid, start: start + 1, boot, engine, epoch, nonce, at }
+            }
+            never @ Claim::Never { .. } => never,
+        }) else {
+            panic!("its number belongs to another one")
+        };
+        assert!(reason.contains("gone without a word"), "{reason}");
+    }
+
+    #[test]
+    fn half_a_file_after_a_loss_of_power_runs_nothing_twice() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let spool = spool(dir.path());
+        let order = order(id_at(now()), "a");
+        let job = spool.accept(&order, now()).expect("writes").expect("taken");
+        let file = |name| spool.path().join(dir_name(order.id)).join(name);
+        std::fs::write(file(REQ), "{\"at\":").expect("writes");
+        assert_eq!(spool.journal(order.id, &boot()).expect("reads"), Journal::Absent);
+        assert!(spool.accept(&order, now()).expect("writes").is_ok());
+        assert_eq!(spool.journal(order.id, &boot()).expect("reads"), Journal::Accepted);
+        std::fs::write(file(STARTED), "").expect("writes");
+        assert!(matches!(spool.journal(order.id, &boot()).expect("reads"), Journal::Unknown { .. }));
+        assert!(!spool.claim(&job, &runner(&spool, &boot())).expect("reads"), "nobody starts it again");
+    }
+
+    #[test]
+    fn a_fault_at_any_step_leaves_what_can_be_gone_on_with() {
+        for point in FaultPoint::ALL {
+            let dir = tempfile::tempdir().expect("a directory");
+            let broken = Faults::new(move |step| if step == point { Err(io::ErrorKind::Other.into()) } else { Ok(()) });
+            let order = order(id_at(now()), "a");
+            let result = Journal::NotRun { rule: "spawn".into(), reason: String::new() };
+            let run = |spool: &Spool| -> io::Result<bool> {
+                let Ok(job) = spool.accept(&order, now())? else { panic!("refused") };
+                spool.settle(&job)?;
+                let is_ours = spool.claim(&job, &runner(spool, &boot()))?;
+                if is_ours {
+                    spool.finish(&job, &result, &[])?;
+                }
+                Ok(is_ours)
+            };
+            let path = dir.path().join("spool");
+            let first = Spool::with_faults(&path, Machine::default(), broken).expect("a journal");
+            run(&first).expect_err("a fault");
+            let again = run(&spool(dir.path())).expect("no fault");
+            let started = [FaultPoint::AfterMkdir, FaultPoint::AfterReq, FaultPoint::AfterAccepted].contains(&point);
+            assert_eq!(again, started, "{point:?}: it is started again only when it was not");
+        }
+    }
+
+    #[test]
+    fn of_many_at_once_one_runs_it() {
+        let dir = tempfile::tempdir().expect("a directory");
+        for round in 0..200 {
+            let order = order(id_at(now()), "a");
+            let ran = AtomicUsize::new(0);
+            std::thread::scope(|scope| {
+                for _ in 0..8 {
+                    scope.spawn(|| {
+                        let spool = spool(dir.path());
+                        let mut order = order.clone();
+                        order.nonce = nonce();
+                        let job = spool.accept(&order, now()).expect("writes").expect("taken");
+                        if job
+                            .link(STARTED, &serde_json::to_vec(&runner(&spool, &boot())).expect("JSON"))
+                            .expect("links")
+                        {
+                            ran.fetch_add(1, Ordering::Relaxed);
+                        }
+                    });
+                }
+            });
+            assert_eq!(ran.into_inner(), 1, "round {round}");
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! Keeping the journal: what a dead agent left half done is finished, what is older than a week is forgotten.
+
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use rustix::fs::{Dir, Mode, OFlags};
+use uuid::Uuid;
+
+use crate::model::JobId;
+use crate::protocol::Journal;
+
+use super::Lease;
+use super::desk::{Inner, blocking};
+use super::journal::{dir_name, is_old};
+use super::session::Greeted;
+use super::spool::FILE_MODE;
+
+/// After a start, so long; whoever asks a single question is gone by then.
+const FIRST: Duration = Duration::from_secs(1);
+/// Then so often.
+const EVERY: Duration = Duration::from_hours(1);
+/// What the name of a directory that is being removed begins with.
+const GONE: &str = ".gone.";
+const TOMBSTONES: &str = "tombstones";
+/// Bytes of a tombstone: 32 digits, a space, a word of six letters, a newline.
+const TOMBSTONE: usize = 40;
+/// Tombstones that are kept: 4 MB of them. An older id is refused for its age.
+const TOMBSTONES_MAX: u64 = 100_000;
+
+/// Keeps the journal while the desk is there.
+pub(super) async fn keep(desk: Weak<Inner>) {
+    let mut pause = FIRST;
+    loop {
+        tokio::time::sleep(pause).await;
+        pause = EVERY;
+        let Some(inner) = desk.upgrade() else { return };
+        let asked = Arc::clone(&inner);
+        match blocking(move || asked.tidy(Timestamp::now())).await {
+            Ok((waiting, Some(lease))) => {
+                let by = Greeted { engine: lease.engine, epoch: lease.epoch };
+                for id in waiting {
+                    inner.revive(id, by);
+                }
+            }
+            Ok((_, None)) => {}
+            Err(error) => tracing::warn!(%error, "the journal cannot be tidied"),
+        }
+    }
+}
+
+impl Inner {
+    /// Forgets what is old. Gives the jobs that were accepted and wait, and who drives this host.
+    fn tidy(&self, now: Timestamp) -> io::Result<(Vec<JobId>, Option<Lease>)> {
+        let mut waiting = Vec::new();
+        let mut jobs = 0;
+        self.clear()?;
+        for id in self.ids()? {
+            jobs += 1;
+            let journal = self.look(id, now)?;
+            match journal {
+                Journal::Accepted => waiting.push(id),
+                Journal::Started { .. } => {}
+                _ if is_old(id, now) => {
+                    self.bury(id, &journal)?;
+                    jobs -= 1;
+                }
+                _ => {}
+            }
+        }
+        self.spool.recount(jobs);
+        Ok((waiting, Lease::held(&self.spool)?))
+    }
+
+    /// The jobs in the journal.
+    fn ids(&self) -> io::Result<Vec<JobId>> {
+        let id = |name: &String| Uuid::try_parse(name).ok().filter(|_| name.len() == 32).map(JobId::from_uuid);
+        Ok(self.names()?.iter().filter_map(id).collect())
+    }
+
+    fn names(&self) -> io::Result<Vec<String>> {
+        Dir::read_from(self.spool.dir())?.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned())).collect()
+    }
+
+    /// Removes what was to be removed when an agent died.
+    fn clear(&self) -> io::Result<()> {
+        for name in self.names()?.iter().filter(|name| name.starts_with(GONE)) {
+            std::fs::remove_dir_all(self.spool.path().join(name))?;
+        }
+        Ok(())
+    }
+
+    /// Leaves a tombstone in the place of a job.
+    fn bury(&self, id: JobId, journal: &Journal) -> io::Result<()> {
+        let word = match journal {
+            Journal::Done { .. } => "done  ",
+            Journal::NotRun { .. } => "notrun",
+            _ => "unsure",
+        };
+        let dir = self.spool.dir();
+        let flags = OFlags::RDWR | OFlags::APPEND | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let mut file = File::from(rustix::fs::openat(dir, TOMBSTONES, flags, Mode::from_raw_mode(FILE_MODE))?);
+        file.lock()?;
+        if file.metadata()?.len() >= TOMBSTONES_MAX * TOMBSTONE as u64 {
+            file.set_len(0)?;
+        }
+        file.write_all(format!("{} {word}\n", dir_name(id)).as_bytes())?;
+        file.sync_all()?;
+        // Its directory is out of the way at once, and then emptied.
+        let gone = format!("{GONE}{}", dir_name(id));
+        rustix::fs::renameat(dir, dir_name(id), dir, &gone)?;
+        std::fs::remove_dir_all(self.spool.path().join(gone))
+    }
+
+    /// What a tombstone says of the job `id`.
+    pub(super) fn buried(&self, id: JobId) -> io::Result<Option<String>> {
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let file = match rustix::fs::openat(self.spool.dir(), TOMBSTONES, flags, Mode::empty()) {
+            Ok(file) => file,
+            Err(rustix::io::Errno::NOENT) => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
+        let mut bytes = Vec::new();
+        File::from(file).take(TOMBSTONES_MAX * TOMBSTONE as u64).read_to_end(&mut bytes)?;
+        let name = dir_name(id);
+        let found = bytes.chunks_exact(TOMBSTONE).find(|line| line.starts_with(name.as_bytes()));
+        Ok(found.map(|line| String::from_utf8_lossy(&line[name.len()..]).trim().to_owned()))
+    }
+}

@@ -1,0 +1,48 @@
+//! `aurora agent`: the end of the bridge on a managed host.
+
+use std::io::Write;
+
+use crate::agent::{self, AgentError, Desk, Letter, MarkedLetter, is_mark};
+use crate::config::AgentConfig;
+
+use super::args::{AgentCommand, ExecArgs, Global};
+use super::exit::{Exit, Failure, Outcome};
+use super::run::on_runtime;
+
+pub(super) fn run(command: AgentCommand, global: &Global) -> Outcome {
+    match command {
+        AgentCommand::Exec(args) => on_runtime(exec(args, global)),
+        AgentCommand::Runner => {
+            agent::wait_and_run()?;
+            Ok(Exit::Fine)
+        }
+    }
+}
+
+/// Answers one letter. What it starts goes on without this process and the connection it came over.
+async fn exec(args: ExecArgs, global: &Global) -> Outcome {
+    let MarkedLetter { letter, mark } = match args {
+        ExecArgs { from_ssh: true, .. } => {
+            let command = std::env::var("SSH_ORIGINAL_COMMAND").unwrap_or_default();
+            MarkedLetter::from_ssh(&command).map_err(Failure::usage)?
+        }
+        ExecArgs { b64: Some(letter), mark: Some(mark), .. } if is_mark(&mark) => {
+            MarkedLetter { letter: Letter::decode(&letter).map_err(Failure::usage)?, mark }
+        }
+        _ => return Err(Failure::usage("a letter (--b64) and a mark of 16 letters a-z and digits are needed")),
+    };
+    let desk = Desk::open(AgentConfig::load(global.config.as_deref(), global.state_dir.as_deref())?)?;
+    let answered = |answer: &_| {
+        let mut out = std::io::stdout().lock();
+        // Whoever asked may be gone; what was ordered is done all the same.
+        let _ = writeln!(out, "{}", MarkedLetter::line(&mark, answer)).and_then(|()| out.flush());
+    };
+    letter.answer(&desk, answered).await;
+    Ok(Exit::Fine)
+}
+
+impl From<AgentError> for Failure {
+    fn from(error: AgentError) -> Self {
+        Self::new(Exit::Failed, error)
+    }
+}
