@@ -30,7 +30,8 @@ pub(super) async fn run(scene: Scene, seed: u64, wish: &PictureArgs, global: &Gl
     let mut themes = screen::themes(&config, global)?;
     let mut client = Client::embedded(demo.handle(), true, global.read_only).await?;
     let settings = screen::settings(config.terminal, global, false);
-    let ended = tui::run(&mut client, settings, &mut themes, None, tui::Beginning::default()).await;
+    let beginning = tui::Beginning { ends_engine: true, ..tui::Beginning::default() };
+    let ended = tui::run(&mut client, settings, &mut themes, None, beginning).await;
     drop(client);
     let removed = demo.end().await;
     drop(log);

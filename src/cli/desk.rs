@@ -46,7 +46,7 @@ pub(super) async fn assign(config: &Config, global: &Global, ids: Vec<Item>, who
 /// Does something to `ids`, and tells what became of it.
 pub(super) async fn act(config: &Config, global: &Global, ids: Vec<Item>, act: Act) -> Result<(), Failure> {
     let asked = ids.len();
-    let request = Request::Act { id: act_id(), on: ids, act: act.clone() };
+    let request = Request::Act { id: act_id(), on: ids, act: act.clone(), seen: None };
     let acted = match ask(config, global, request).await? {
         Reply::Acted(acted) => acted,
         reply => return Err(unexpected(&reply)),

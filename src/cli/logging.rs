@@ -14,6 +14,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::engine::LogSink;
 use crate::model::{LogLevel, LogLine};
+use crate::tui;
 
 use super::exit::Failure;
 
@@ -28,6 +29,7 @@ pub(super) fn start(state_dir: &Path, verbose: u8, to_stderr: bool, sink: LogSin
         _ => LevelFilter::TRACE,
     };
     let dir = state_dir.join("logs");
+    tui::logs_in(&dir);
     let file = RollingFileAppender::builder()
         .rotation(Rotation::DAILY)
         .filename_prefix("aurora")

@@ -1,12 +1,13 @@
 //! `aurora do`: what the palette does, on the running engine.
 
+use jiff::Zoned;
 use serde::Serialize;
 
-use crate::client::{Client, Target};
+use crate::client::{Client, Target, act_id};
 use crate::config::Config;
-use crate::model::Role;
+use crate::model::{Role, UNDO_OFFERED};
 use crate::policy;
-use crate::protocol::{Order, VERBS};
+use crate::protocol::{Asking, Order, Reply, VERBS};
 use crate::server::socket_path;
 use crate::tui::Place;
 
@@ -24,9 +25,14 @@ struct Done<'a> {
     said: String,
 }
 
+/// Who asks for an order: now, and about everything there is.
+pub(super) fn asking() -> Asking {
+    Asking { now: Zoned::now(), act: act_id(), seen: None }
+}
+
 /// Does what `line` says. The engine decides whether this operator may, as it does for a key.
 pub(super) async fn run(config: &Config, global: &Global, line: &str, json: bool) -> Outcome {
-    let order: Order = line.parse().map_err(|error| {
+    let order = Order::parse(line, &asking()).map_err(|error| {
         Failure::usage(if Place::is_begun(line) {
             format!("`{line}` is a place, and an order is expected; `aurora open '{line}'` goes there")
         } else {
@@ -37,6 +43,12 @@ pub(super) async fn run(config: &Config, global: &Global, line: &str, json: bool
     let mut client = Client::attach(target, false, global.read_only).await?;
     let reply = client.answer(order.request.clone()).await?;
     let told = order.told(&reply).ok_or_else(|| unexpected(&reply))?;
+    if let Reply::Acted(acted) = &reply
+        && acted.changed > 0
+    {
+        // Beside what a script reads.
+        eprintln!("to undo it within {} seconds: aurora do undo {}", UNDO_OFFERED.as_secs(), acted.id);
+    }
     if !told.is_whole {
         return Err(Failure::new(Exit::Failed, told.text));
     }
@@ -59,10 +71,11 @@ struct VerbRow {
 
 /// Lists every verb, and the role it needs.
 pub(super) fn list(json: bool) -> Outcome {
+    let asking = asking();
     let rows = VERBS.iter().map(|verb| VerbRow {
         verb: verb.name,
         takes: verb.takes.written(),
-        role: verb.example.parse::<Order>().ok().map(|order| policy::needed(&order.request)),
+        role: Order::parse(verb.example, &asking).ok().map(|order| policy::needed(&order.request)),
         does: verb.words,
     });
     if json {

@@ -1,6 +1,7 @@
 //! What commands print: tables for people, JSON for programs.
 
 use std::io::{self, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::Serialize;
 
@@ -26,13 +27,22 @@ pub(super) fn lines(text: &str) -> io::Result<()> {
     writeln!(io::stdout().lock(), "{}", screen::lines(text))
 }
 
+/// Whether own signs are ASCII.
+static ASCII: AtomicBool = AtomicBool::new(false);
+
+/// Draws own signs as ASCII from now on, in whatever this process prints.
+pub(super) fn only_ascii() {
+    ASCII.store(true, Ordering::Relaxed);
+}
+
 /// Longest cell; whoever needs more asks for `--json`.
 const CELL: usize = 60;
 
 /// Prints a table. Every cell is sanitised; columns are as wide as their widest cell.
 pub(super) fn table<const N: usize>(header: [&str; N], rows: impl IntoIterator<Item = [String; N]>) -> io::Result<()> {
+    let ellipsis = if ASCII.load(Ordering::Relaxed) { "~" } else { "…" };
     let rows: Vec<[String; N]> =
-        rows.into_iter().map(|row| row.map(|cell| shorten(&screen::line(&cell), CELL))).collect();
+        rows.into_iter().map(|row| row.map(|cell| shorten(&screen::line(&cell), CELL, ellipsis))).collect();
     let mut widths = header.map(screen::width);
     for row in &rows {
         for (width, cell) in widths.iter_mut().zip(row) {
@@ -55,8 +65,8 @@ pub(super) fn table<const N: usize>(header: [&str; N], rows: impl IntoIterator<I
     Ok(())
 }
 
-/// `text` in at most `columns`, with `…` where something was cut.
-fn shorten(text: &str, columns: usize) -> String {
+/// `text` in at most `columns`, with `ellipsis` where something was cut.
+fn shorten(text: &str, columns: usize, ellipsis: &str) -> String {
     if screen::width(text) <= columns {
         return text.to_owned();
     }
@@ -68,7 +78,7 @@ fn shorten(text: &str, columns: usize) -> String {
             break;
         }
     }
-    short + "…"
+    short + ellipsis
 }
 
 #[cfg(test)]
@@ -77,8 +87,9 @@ mod tests {
 
     #[test]
     fn cells_are_cut_by_columns() {
-        assert_eq!(shorten("abcdef", 6), "abcdef");
-        assert_eq!(shorten("abcdefg", 6), "abcde…");
-        assert_eq!(shorten("日本語日本語", 6), "日本…");
+        assert_eq!(shorten("abcdef", 6, "…"), "abcdef");
+        assert_eq!(shorten("abcdefg", 6, "…"), "abcde…");
+        assert_eq!(shorten("日本語日本語", 6, "…"), "日本…");
+        assert_eq!(shorten("abcdefg", 6, "~"), "abcde~");
     }
 }

@@ -6,13 +6,13 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use crate::net;
-use crate::screen;
+use crate::{screen, tui};
 
 use super::args::{Cli, Command};
 use super::exit::{Exit, Failure, Outcome};
 use super::load::{load, load_to_ask};
 use super::{
-    access, agent, channels, checks, config_command, contacts, demo, events, host, inbox, job, keys, orders,
+    access, agent, channels, checks, config_command, contacts, demo, events, host, inbox, job, keys, orders, output,
     run_command, send_test, serve, status, stdio, tasks, theme, watch,
 };
 
@@ -43,6 +43,9 @@ pub fn main() -> ExitCode {
 
 fn run(cli: Cli) -> Outcome {
     let global = cli.global;
+    if global.ascii || tui::is_ascii_locale(|name| std::env::var(name).unwrap_or_default()) {
+        output::only_ascii();
+    }
     if let Some(Command::Config(command)) = cli.command {
         return config_command::run(command, &global);
     }

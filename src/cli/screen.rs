@@ -11,7 +11,7 @@ use crate::tui::{self, Beginning, ColourMode, Display, Ended, Known, Memory, Pla
 
 use super::args::{AttachArgs, Global, When};
 use super::exit::{Exit, Failure, Outcome};
-use super::{output, serve, status, watch};
+use super::{orders, output, serve, status, watch};
 
 /// The screen at a place.
 pub(super) async fn open(config: Config, line: &str, global: &Global) -> Outcome {
@@ -25,7 +25,9 @@ pub(super) async fn open(config: Config, line: &str, global: &Global) -> Outcome
         },
     };
     let place = Place::parse(line, &known).map_err(|error| match error.column {
-        1 if line.parse::<Order>().is_ok() => Failure::usage(format!("this is an order; `aurora do {line:?}` does it")),
+        1 if Order::parse(line, &orders::asking()).is_ok() => {
+            Failure::usage(format!("this is an order; `aurora do {line:?}` does it"))
+        }
         _ => Failure::usage(error),
     })?;
     run(config, Some(place), global).await
@@ -33,7 +35,7 @@ pub(super) async fn open(config: Config, line: &str, global: &Global) -> Outcome
 
 /// The screen with the engine inside, or on the engine that runs already.
 pub(super) async fn run(config: Config, place: Option<Place>, global: &Global) -> Outcome {
-    let beginning = Beginning { place, memory: Some(memory(&config)) };
+    let beginning = Beginning { place, memory: Some(memory(&config)), ..Beginning::default() };
     refuse_without_terminal("`aurora serve` runs the engine without a screen")?;
     let mut themes = themes(&config, global)?;
     let settings = settings(config.terminal, global, false);
@@ -122,7 +124,7 @@ pub(super) async fn attach(config: &Config, args: &AttachArgs, global: &Global) 
     };
     // The engine may have a configuration of its own; this screen has its own too.
     let mut themes = themes(config, global)?;
-    let beginning = Beginning { place: None, memory: Some(memory(config)) };
+    let beginning = Beginning { memory: Some(memory(config)), ..Beginning::default() };
     let settings = settings(config.terminal, global, matches!(target, Target::Ssh(_)));
     let client = Client::attach(target, true, global.read_only).await;
     show(client?, settings, &mut themes, keys, is_dumb()?, beginning).await

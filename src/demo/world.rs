@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::config::{self, Config, ConfigError};
 use crate::engine::{Delivery, Scenery};
-use crate::model::{LogLevel, LogLine, Mark, OperatorName, ProviderKind, Rejection};
+use crate::model::{Act, LogLevel, LogLine, OperatorName, ProviderKind, Rejection};
 
 use super::Scene;
 use super::chance::Chance;
@@ -139,11 +139,11 @@ impl World {
 }
 
 /// The mark that was put on the message of `delivery`.
-fn mark(letter: &Letter, delivery: &Delivery) -> Option<(crate::model::EventId, Mark, OperatorName, Timestamp)> {
+fn mark(letter: &Letter, delivery: &Delivery) -> Option<(crate::model::EventId, Act, OperatorName, Timestamp)> {
     let (mark, who) = match letter.done {
         Done::Unread => return None,
-        Done::Read => (Mark::Read, "anna"),
-        Done::By(who) => (Mark::Ack, who),
+        Done::Read => (Act::Read, "anna"),
+        Done::By(who) => (Act::Ack, who),
     };
     let at = delivery.at.checked_add(SignedDuration::from_mins(1)).ok()?;
     Some((delivery.id, mark, who.parse().ok()?, at))

@@ -137,19 +137,14 @@ impl Driver {
         Vec::new()
     }
 
-    /// The same for what changes counts. It has the turn until the loop is told, so that a reload counts either with
-    /// it or before it. Nobody holds the turn for longer than a batch takes.
+    /// The same for what is written: in the order it was asked for.
     pub(super) fn answer_in_turn(
         &self,
         client: ClientId,
         id: RequestId,
         work: impl Future<Output = Answer> + Send + 'static,
     ) -> Vec<Input> {
-        let (inputs, projector) = (self.inputs.clone(), Arc::clone(&self.projector));
-        tokio::spawn(async move {
-            let _turn = projector.turn.lock().await;
-            let _ = inputs.send(answered(client, id, work.await)).await;
-        });
+        self.in_turn.put(async move { answered(client, id, work.await) });
         Vec::new()
     }
 }
@@ -216,7 +211,6 @@ fn read(store: &Store, request: Request, patience: &Patience) -> Result<Reply, S
         | Request::Figures
         | Request::Health
         | Request::Attachment { .. }
-        | Request::Mark { .. }
         | Request::Act { .. }
         | Request::Undo(_)
         | Request::Views
@@ -248,7 +242,6 @@ mod tests {
     use crate::model::{Act, ActId, InboxFilter};
     use crate::store::{ActOrder, Blobs, Options};
 
-    use super::super::ActAnswer;
     use super::super::bridge::{self, BridgeSet, Bridges};
     use super::super::checks::{CheckSet, Checks};
     use super::super::projector::{Projector, Reading};
@@ -306,8 +299,9 @@ mod tests {
             on: Vec::new(),
             act: Act::Read,
             who: "otto".to_owned(),
+            seen: None,
         };
-        driver.act(ClientId(1), RequestId(1), order, ActAnswer::Acted);
+        driver.act(ClientId(1), RequestId(1), order);
         tokio::time::sleep(Duration::from_millis(100)).await;
         assert!(received.try_recv().is_err(), "a reload counts: it waits");
         inputs.send(Input::Tick).await.expect("there is room for one");
@@ -317,5 +311,24 @@ mod tests {
         assert!(matches!(received.recv().await, Some(Input::Tick)));
         assert!(matches!(received.recv().await, Some(Input::Answered { id: RequestId(1), .. })));
         drop(projector.turn.lock().await);
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn writes_are_done_in_the_order_they_were_asked_for() {
+        let (_dir, driver, mut received) = driver();
+        let order = |n: u128| ActOrder {
+            id: ActId::from_uuid(uuid::Uuid::from_u128(n)),
+            on: Vec::new(),
+            act: Act::Read,
+            who: "otto".to_owned(),
+            seen: None,
+        };
+        for n in 1..=200 {
+            driver.act(ClientId(1), RequestId(n), order(n.into()));
+        }
+        for n in 1..=200 {
+            let input = received.recv().await;
+            assert!(matches!(input, Some(Input::Answered { id: RequestId(id), .. }) if id == n), "{n}: {input:?}");
+        }
     }
 }

@@ -5,8 +5,9 @@ use jiff::Timestamp;
 use crate::model::{Act, Identity};
 use crate::policy;
 use crate::protocol::{ClientId, Notice, Refusal, Reply, Request, RequestId, Update};
+use crate::store::ActOrder;
 
-use super::{ActAnswer, Credential, Effect, Engine, Occasion, TokenEffect, desk, views};
+use super::{Credential, Effect, Engine, Occasion, TokenEffect, desk, views};
 
 #[derive(Debug)]
 pub(super) struct Follower {
@@ -104,10 +105,13 @@ impl Engine {
                 let names: Vec<String> = self.access.operators().iter().map(ToString::to_string).collect();
                 answer(Err(Refusal::Unknown(format!("no operator is called {name}; there are {}", names.join(", ")))))
             }
-            Request::Act { id: act, on, act: what } => match desk::order(act, on, what, &identity.operator, now) {
-                Ok(order) => vec![Effect::Act { client, id, order, answer: ActAnswer::Acted }],
-                Err(why) => answer(Err(Refusal::Failed(why))),
-            },
+            Request::Act { id: act, on, act: what, seen } => {
+                let order = ActOrder { id: act, on, act: what, who: identity.operator.as_str().to_owned(), seen };
+                match desk::fault(&order, now) {
+                    None => vec![Effect::Act { client, id, order }],
+                    Some(why) => answer(Err(Refusal::Failed(why))),
+                }
+            }
             Request::Views => {
                 vec![Effect::Views { client, id, node: self.node.clone(), who: identity.operator.clone() }]
             }
@@ -117,10 +121,6 @@ impl Engine {
             },
             Request::DeleteView(name) => vec![Effect::KeepView { client, id, name, query: None }],
             Request::Undo(act) => vec![Effect::Undo { client, id, act, who: identity.operator.clone() }],
-            Request::Mark { ids, mark } => {
-                let order = desk::marks(ids, mark, &identity.operator);
-                vec![Effect::Act { client, id, order, answer: ActAnswer::Marks }]
-            }
             Request::SetVip { id: contact, vip } => vec![Effect::SetVip { client, id, contact, vip }],
             Request::Replay(filter) => vec![Effect::Replay { client, id, filter }],
             Request::Reload => vec![Effect::Reload(Occasion::Client(client, id))],

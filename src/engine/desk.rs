@@ -4,49 +4,30 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::model::{Act, ActId, Item, Mark, MessageId, NOTE_MAX, OperatorName, Snooze};
+use crate::model::{Act, ActId, NOTE_MAX, OperatorName, Snooze};
 use crate::protocol::{ClientId, Notice, Refusal, Reply, RequestId};
 use crate::store::{ActOrder, DeskWork, NotUndone};
 
 use super::answers::failed;
 use super::driver::Driver;
-use super::{ActAnswer, Aftermath, Effect, Engine, Input};
+use super::{Aftermath, Effect, Engine, Input};
 
 /// Conversations and messages one act is about at most.
 const ITEMS: usize = 10_000;
 
-/// The order for what a client wants, or a sentence that says why it cannot be.
-pub(super) fn order(
-    id: ActId,
-    on: Vec<Item>,
-    act: Act,
-    who: &OperatorName,
-    now: Timestamp,
-) -> Result<ActOrder, String> {
-    if on.len() > ITEMS {
-        return Err(format!("an act is about {ITEMS} conversations and messages at most, not {}", on.len()));
+/// Why an order cannot be carried out, whatever the store holds.
+pub(super) fn fault(order: &ActOrder, now: Timestamp) -> Option<String> {
+    if order.on.len() > ITEMS {
+        return Some(format!("an act is about {ITEMS} conversations and messages at most, not {}", order.on.len()));
     }
-    match &act {
-        Act::Snooze(Snooze::Until(moment)) if *moment <= now => return Err(format!("{moment} has passed")),
-        Act::Note(text) if text.trim().is_empty() => return Err("a note without words says nothing".to_owned()),
+    match &order.act {
+        Act::Snooze(Snooze::Until(moment)) if *moment <= now => Some(format!("{moment} has passed")),
+        Act::Note(text) if text.trim().is_empty() => Some("a note without words says nothing".to_owned()),
         Act::Note(text) if text.len() > NOTE_MAX => {
-            return Err(format!("a note has {NOTE_MAX} bytes at most, not {}", text.len()));
+            Some(format!("a note has {NOTE_MAX} bytes at most, not {}", text.len()))
         }
-        _ => {}
+        _ => None,
     }
-    Ok(ActOrder { id, on, act, who: who.as_str().to_owned() })
-}
-
-/// The order for marks on messages.
-pub(super) fn marks(ids: Vec<MessageId>, mark: Mark, who: &OperatorName) -> ActOrder {
-    let act = match mark {
-        Mark::Read => Act::Read,
-        Mark::Unread => Act::Unread,
-        Mark::Ack => Act::Ack,
-        Mark::Unack => Act::Unack,
-    };
-    let id = ActId::from_uuid(uuid::Uuid::now_v7());
-    ActOrder { id, on: ids.into_iter().map(Item::from).collect(), act, who: who.as_str().to_owned() }
 }
 
 impl Engine {
@@ -80,7 +61,7 @@ impl Engine {
 
 impl Driver {
     /// Carries out an act.
-    pub(super) fn act(&self, client: ClientId, id: RequestId, order: ActOrder, answer: ActAnswer) -> Vec<Input> {
+    pub(super) fn act(&self, client: ClientId, id: RequestId, order: ActOrder) -> Vec<Input> {
         let store = Arc::clone(&self.store);
         self.answer_in_turn(client, id, async move {
             let asked = order.on.len() as u64;
@@ -89,11 +70,7 @@ impl Driver {
             if asked > 0 && acted.unknown == asked {
                 return Err(Refusal::Unknown("no such conversation or message".to_owned()));
             }
-            let reply = match answer {
-                ActAnswer::Acted => Reply::Acted(acted),
-                ActAnswer::Marks => Reply::Marked(work.marks.clone()),
-            };
-            Ok((reply, Some(Aftermath::Desk(Box::new(work)))))
+            Ok((Reply::Acted(acted), Some(Aftermath::Desk(Box::new(work)))))
         })
     }
 
@@ -114,9 +91,8 @@ impl Driver {
 
     /// Brings back what is snoozed no longer.
     pub(super) fn wake(&self) -> Vec<Input> {
-        let (store, inputs, projector) = (Arc::clone(&self.store), self.inputs.clone(), Arc::clone(&self.projector));
-        tokio::spawn(async move {
-            let _turn = projector.turn.lock().await;
+        let store = Arc::clone(&self.store);
+        self.in_turn.put(async move {
             let woken = match store.wake_due(Timestamp::now()).await {
                 Ok(work) => Some(Box::new(work)),
                 // The store says itself what is wrong with it.
@@ -125,8 +101,7 @@ impl Driver {
                     None
                 }
             };
-            // The engine is gone only when everything ends.
-            let _ = inputs.send(Input::Woken(woken)).await;
+            Input::Woken(woken)
         });
         Vec::new()
     }

@@ -13,6 +13,7 @@ use crate::store::{Patience, Point, Store};
 use super::answers::failed;
 use super::bridge::Bridges;
 use super::checks::Checks;
+use super::in_turn::InTurn;
 use super::projector::Projector;
 use super::reload::Reloader;
 use super::supervisor::Supervisor;
@@ -38,6 +39,8 @@ pub(super) struct Driver {
     checks: Arc<Checks>,
     bridges: Arc<Bridges>,
     pub inputs: mpsc::Sender<Input>,
+    /// What is written, one after the other.
+    pub(super) in_turn: InTurn,
     /// The views as they were counted last.
     pub(super) counted: Counted,
     clients: HashMap<ClientId, Outbox>,
@@ -55,6 +58,7 @@ impl Driver {
         bridges: Arc<Bridges>,
         inputs: mpsc::Sender<Input>,
     ) -> Self {
+        let in_turn = InTurn::begin(Arc::clone(&projector), inputs.clone());
         Self {
             store,
             projector,
@@ -63,6 +67,7 @@ impl Driver {
             checks,
             bridges,
             inputs,
+            in_turn,
             counted: Counted::default(),
             clients: HashMap::new(),
             searches: HashMap::new(),
@@ -111,7 +116,7 @@ impl Driver {
                 let reply = Update::Reply { id, reply: Ok(Reply::Figures(figures)) };
                 self.send(client, reply).into_iter().collect()
             }
-            Effect::Act { client, id, order, answer } => self.act(client, id, order, answer),
+            Effect::Act { client, id, order } => self.act(client, id, order),
             Effect::Undo { client, id, act, who } => self.undo(client, id, act, who),
             Effect::Views { client, id, node, who } => self.views(client, id, node, who),
             Effect::KeepView { client, id, name, query } => self.keep_view(client, id, name, query),

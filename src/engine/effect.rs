@@ -46,8 +46,6 @@ pub enum Effect {
         id: RequestId,
         /// What is to be done.
         order: ActOrder,
-        /// What the client hears.
-        answer: ActAnswer,
     },
     /// Undo an act.
     Undo {
@@ -152,15 +150,6 @@ pub enum Occasion {
     Asked,
     /// It was refused before and is tried again.
     Again,
-}
-
-/// What a client hears of its act.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ActAnswer {
-    /// What became of it.
-    Acted,
-    /// The marks its messages have now.
-    Marks,
 }
 
 /// One thing to do about tokens.

@@ -11,17 +11,17 @@ use tokio::sync::mpsc;
 
 use crate::config::Config;
 use crate::ingress;
-use crate::model::{ChannelId, CheckPanel, EventId, Mark, OperatorName, Rejection, TaskState, TaskStatus};
+use crate::model::{Act, ActId, ChannelId, CheckPanel, EventId, Item, OperatorName, Rejection, TaskState, TaskStatus};
 use crate::protocol::{Reply, Request, RequestId, Update};
 use crate::provider::{RawRequest, Verified};
-use crate::store::{Store, StoreError};
+use crate::store::{ActOrder, Store, StoreError};
 
 use super::checks::{CheckSet, Checks, Script, rehearse};
 use super::doors::{Channels, addresses, listener_task};
 use super::projector::Projector;
 use super::start::{Begun, begin};
 use super::supervisor::TaskSpec;
-use super::{Credential, Doors, Handle, Input, LogLines, Running, StartError, desk};
+use super::{Credential, Doors, Handle, Input, LogLines, Running, StartError};
 
 /// Panels with new figures that are sent in one second: every one of a large screen.
 pub(super) const FIGURES_A_SECOND: usize = 64;
@@ -49,7 +49,7 @@ pub struct Scenery {
     /// What was delivered, oldest first.
     pub deliveries: Vec<Delivery>,
     /// Marks that were put on messages: which, what, by whom, when.
-    pub marks: Vec<(EventId, Mark, OperatorName, Timestamp)>,
+    pub marks: Vec<(EventId, Act, OperatorName, Timestamp)>,
     /// What was refused.
     pub rejections: Vec<Rejection>,
     /// What looks find.
@@ -75,9 +75,12 @@ impl Scenery {
             deliver(store, channels, delivery).await?;
         }
         projector.catch_up().await?;
-        for (id, mark, who, at) in &self.marks {
+        for (id, act, who, at) in &self.marks {
+            let on = vec![Item::Message((*id).into())];
+            let id = ActId::from_uuid(uuid::Uuid::now_v7());
+            let order = ActOrder { id, on, act: act.clone(), who: who.as_str().to_owned(), seen: None };
             // A mark that refuses itself is none.
-            drop(store.act(desk::marks(vec![(*id).into()], *mark, who), *at).await?);
+            drop(store.act(order, *at).await?);
         }
         store.keep_rejections(self.rejections.clone()).await?;
         let (from, to, every) = self.looked;

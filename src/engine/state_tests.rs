@@ -6,7 +6,9 @@ use jiff::Timestamp;
 use tokio::sync::mpsc;
 
 use crate::config;
-use crate::model::{KeyOverrides, Mark, Marks, MessageRow, Role, StoreTrouble, TaskStatus, Token, TokenHash, TokenId};
+use crate::model::{
+    Act, ActId, KeyOverrides, Marks, MessageRow, Role, StoreTrouble, TaskStatus, Token, TokenHash, TokenId,
+};
 use crate::protocol::{
     BridgePanel, ClientId, ConfigFault, Notice, Refusal, Reply, Request, RequestId, Snapshot, Update,
 };
@@ -114,6 +116,11 @@ async fn a_client_gets_the_snapshot_before_any_notice() {
     assert!(matches!(effects[2], Effect::Publish(Notice::Clients(1))));
 }
 
+/// What asks for `act` on the first message.
+fn act(act: Act) -> Request {
+    Request::Act { id: ActId::from_uuid(uuid::Uuid::nil()), on: vec![row(1).id.into()], act, seen: None }
+}
+
 #[tokio::test]
 async fn a_stranger_is_turned_away_and_leaves_nothing_behind() {
     let mut engine = engine();
@@ -127,12 +134,12 @@ async fn a_stranger_is_turned_away_and_leaves_nothing_behind() {
 async fn a_role_is_checked_for_every_request() {
     let mut engine = engine();
     join_as(&mut engine, 1, Credential::Local { uid: 1001, ssh_key: None }, false);
-    let effects = ask(&mut engine, 1, Request::Mark { ids: vec![row(1).id], mark: Mark::Ack });
+    let effects = ask(&mut engine, 1, act(Act::Ack));
     let [Effect::Send(_, update)] = &effects[..] else { panic!("{effects:?}") };
     let Update::Reply { reply: Err(Refusal::Denied(why)), .. } = &**update else { panic!("{update:?}") };
     assert_eq!(why, "this needs the role operator; vera has the role viewer");
     join(&mut engine, 2, false);
-    let effects = ask(&mut engine, 2, Request::Mark { ids: vec![row(1).id], mark: Mark::Ack });
+    let effects = ask(&mut engine, 2, act(Act::Ack));
     assert!(matches!(&effects[..], [Effect::Act { order, .. }] if order.who == "otto"), "{effects:?}");
 }
 
@@ -155,7 +162,7 @@ async fn a_client_goes_with_its_token() {
 async fn a_read_only_client_is_refused_every_write() {
     let mut engine = engine();
     join(&mut engine, 1, true);
-    let effects = ask(&mut engine, 1, Request::Mark { ids: vec![row(1).id], mark: Mark::Read });
+    let effects = ask(&mut engine, 1, act(Act::Read));
     let [Effect::Send(_, update)] = &effects[..] else { panic!("{effects:?}") };
     assert!(matches!(&**update, Update::Reply { reply: Err(Refusal::Denied(_)), .. }));
     assert!(matches!(ask(&mut engine, 1, Request::Unread { limit: 1 })[..], [Effect::Read { .. }]));

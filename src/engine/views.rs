@@ -70,7 +70,7 @@ impl Driver {
     /// Keeps a view, or forgets it.
     pub(super) fn keep_view(&self, client: ClientId, id: RequestId, name: String, query: Option<String>) -> Vec<Input> {
         let (store, counted) = (Arc::clone(&self.store), Arc::clone(&self.counted));
-        self.answer(client, id, async move {
+        self.answer_in_turn(client, id, async move {
             let Some(query) = query else {
                 // Forgetting twice is forgetting.
                 store.delete_view(name).await.map_err(failed)?;

@@ -129,20 +129,6 @@ pub struct Marks {
     pub acked_by: Option<String>,
 }
 
-/// One change to the marks of a message. Saying it twice changes nothing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Mark {
-    /// It was read.
-    Read,
-    /// It is to be seen as new again.
-    Unread,
-    /// Somebody takes it; it also counts as read.
-    Ack,
-    /// Nobody has it any more.
-    Unack,
-}
-
 /// One message as it stands in a list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MessageRow {

@@ -32,7 +32,6 @@ pub fn needed(request: &Request) -> Role {
         | Request::Figures
         | Request::WhoAmI => Role::Viewer,
         Request::Replay(_)
-        | Request::Mark { .. }
         | Request::Act { .. }
         | Request::Undo(_)
         | Request::SaveView { .. }
@@ -103,7 +102,6 @@ fn opens(request: &Request) -> Opens {
         | Request::Attachment { .. }
         | Request::Contact(_)
         | Request::Replay(_)
-        | Request::Mark { .. }
         | Request::Act { .. }
         | Request::Undo(_)
         | Request::SaveView { .. }
@@ -158,7 +156,7 @@ fn is_open(identity: &Identity, opens: Opens) -> Result<(), String> {
 mod tests {
     use crate::model::{
         Act, ActId, ApprovalId, Class, ContactFilter, ContactId, ConversationId, EventFilter, EventId, HostName,
-        HostSelector, InboxFilter, JobId, Lane, Mark, MessageId, Order, Plan, RecognisedBy, TokenId, TokenWish,
+        HostSelector, InboxFilter, JobId, Lane, MessageId, Order, Plan, RecognisedBy, TokenId, TokenWish,
     };
 
     use crate::protocol::{Draft, JobFilter};
@@ -211,10 +209,9 @@ mod tests {
             Operator, Opens::Unlimited;
         Request::DeleteView(_) => Request::DeleteView("x".into()), Operator, Opens::Unlimited;
         Request::Trace(_) => Request::Trace(id(EventId::from_uuid)), Viewer, Opens::Unlimited;
-        Request::Act { .. } => Request::Act { id: id(ActId::from_uuid), on: Vec::new(), act: Act::Wake },
+        Request::Act { .. } => Request::Act { id: id(ActId::from_uuid), on: Vec::new(), act: Act::Wake, seen: None },
             Operator, Opens::Unlimited;
         Request::Undo(_) => Request::Undo(id(ActId::from_uuid)), Operator, Opens::Unlimited;
-        Request::Mark { .. } => Request::Mark { ids: Vec::new(), mark: Mark::Read }, Operator, Opens::Unlimited;
         Request::Contacts { .. } => Request::Contacts { filter: ContactFilter::default(), limit: 1 },
             Viewer, Opens::Unlimited;
         Request::Contact(_) => Request::Contact(id(ContactId::from_uuid)), Viewer, Opens::Unlimited;

@@ -28,4 +28,4 @@ pub use request::{ClientId, Request, RequestId};
 pub use run::{Draft, Preview};
 pub use snapshot::{Link, Notice, Snapshot, Update};
 pub use urgent::{Need, ORDER, Urgent};
-pub use verbs::{BadLine, Order, Takes, Told, VERBS, Verb};
+pub use verbs::{Asking, BadLine, Order, Takes, Told, VERBS, Verb};

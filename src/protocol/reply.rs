@@ -8,8 +8,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::model::{
     Acted, ChannelStats, CheckHistory, CheckId, Contact, ConversationList, ConversationPage, Event, FreshToken,
-    Identity, Label, Marks, Message, MessagePage, MessageRow, Observation, OperatorName, Report, SavedView, TokenRow,
-    Trace, Undone,
+    Identity, Label, Message, MessagePage, MessageRow, Observation, OperatorName, Report, SavedView, TokenRow, Trace,
+    Undone,
 };
 
 use super::{BridgeReply, Figures, Overall, Snapshot};
@@ -52,8 +52,6 @@ pub enum Reply {
     Acted(Acted),
     /// What became of undoing one.
     Undone(Undone),
-    /// The marks messages have now, by place.
-    Marked(Vec<(i64, Marks)>),
     /// Contacts.
     Contacts(Vec<Contact>),
     /// One contact, when it is known.

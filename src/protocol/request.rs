@@ -4,8 +4,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
-    Act, ActId, CheckId, ContactFilter, ContactId, ConversationId, EventFilter, EventId, InboxFilter, Item, Mark,
-    MessageId, Order, Place, TokenId, TokenWish,
+    Act, ActId, CheckId, ContactFilter, ContactId, ConversationId, EventFilter, EventId, InboxFilter, Item, MessageId,
+    Order, Place, TokenId, TokenWish,
 };
 
 use super::BridgeRequest;
@@ -122,16 +122,13 @@ pub enum Request {
         on: Vec<Item>,
         /// What.
         act: Act,
+        /// The place of the newest event that whoever asks has heard of. Messages that came later are left as they are,
+        /// however late the request arrives; `None` is about everything there is.
+        #[serde(default)]
+        seen: Option<i64>,
     },
     /// Restore what was before an act, where nobody has changed it since. Within 10 seconds, and 15 more for the line.
     Undo(ActId),
-    /// Put a mark on messages.
-    Mark {
-        /// Which.
-        ids: Vec<MessageId>,
-        /// What.
-        mark: Mark,
-    },
     /// Contacts, the last to write first.
     Contacts {
         /// Which.
@@ -215,7 +212,6 @@ impl Request {
             | Self::Tokens => false,
             Self::CheckNow(_)
             | Self::Replay(_)
-            | Self::Mark { .. }
             | Self::Act { .. }
             | Self::Undo(_)
             | Self::SaveView { .. }

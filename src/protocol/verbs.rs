@@ -3,7 +3,9 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::model::{CheckState, Mark, MessageId, nearest, short_duration};
+use jiff::Zoned;
+
+use crate::model::{Act, ActId, CheckState, Item, NOTE_MAX, Snooze, nearest, short_duration};
 
 use super::{Reply, Request};
 
@@ -32,8 +34,22 @@ impl BadLine {
 pub enum Takes {
     /// Nothing.
     Nothing,
-    /// The ids of one message or more.
-    Messages,
+    /// The ids of conversations or messages, one or more.
+    Items,
+    /// The same, and behind them a label.
+    ItemsAndLabel,
+    /// The same, and behind them the name of an operator, or `nobody`.
+    ItemsAndOperator,
+    /// The same, and behind them a time, as [`Snooze::parse`] reads it.
+    ItemsAndTime,
+    /// The same, and behind them words to the end of the line.
+    ItemsAndText,
+    /// The id of an act.
+    Act,
+    /// The name of a saved view.
+    View,
+    /// A name, a colon, and a query.
+    NameAndQuery,
     /// The id of a contact.
     Contact,
     /// The id of a check.
@@ -48,12 +64,36 @@ impl Takes {
     pub fn written(self) -> &'static str {
         match self {
             Self::Nothing => "",
-            Self::Messages => "MESSAGE…",
+            Self::Items => "ID…",
+            Self::ItemsAndLabel => "ID… LABEL",
+            Self::ItemsAndOperator => "ID… OPERATOR",
+            Self::ItemsAndTime => "ID… TIME",
+            Self::ItemsAndText => "ID… TEXT",
+            Self::Act => "ACT",
+            Self::View => "VIEW",
+            Self::NameAndQuery => "NAME: QUERY",
             Self::Contact => "CONTACT",
             Self::Check => "CHECK",
             Self::Task => "TASK",
         }
     }
+
+    /// What follows the ids of conversations and messages; `None` where no ids come first, empty where nothing follows.
+    #[must_use]
+    pub fn behind_items(self) -> Option<&'static str> {
+        self.written().strip_prefix("ID…").map(str::trim)
+    }
+}
+
+/// When an order is given, and by whom.
+#[derive(Debug, Clone)]
+pub struct Asking {
+    /// Now, in the zone of whoever gives it.
+    pub now: Zoned,
+    /// What an act is called that nobody has called so.
+    pub act: ActId,
+    /// The place of the newest event they have heard of, as in [`Request::Act`].
+    pub seen: Option<i64>,
 }
 
 /// One thing that can be ordered.
@@ -67,38 +107,76 @@ pub struct Verb {
     pub words: &'static str,
     /// A line that can be read.
     pub example: &'static str,
-    make: fn(&[Word<'_>]) -> Result<Request, BadLine>,
+    make: fn(&[Word<'_>], &Asking) -> Result<Request, BadLine>,
 }
 
 /// Every verb, in the order of their names.
 pub const VERBS: &[Verb] = &[
     Verb {
         name: "ack",
-        takes: Takes::Messages,
-        words: "take messages: everybody sees who has them",
+        takes: Takes::Items,
+        words: "take conversations or messages: everybody sees who has them",
         example: "ack msg_01a1fbc1535071810000000000000001",
-        make: |words| marked(words, Mark::Ack),
+        make: |words, asking| plain(words, asking, Act::Ack),
+    },
+    Verb {
+        name: "assign",
+        takes: Takes::ItemsAndOperator,
+        words: "give conversations to an operator, or to nobody",
+        example: "assign cnv_01a1fbc1535071810000000000000001 anna",
+        make: |words, asking| {
+            with_value(words, asking, |value| match value.text.as_str() {
+                "nobody" => Ok(Act::Unassign),
+                _ => value.parsed().map(Act::Assign),
+            })
+        },
     },
     Verb {
         name: "check now",
         takes: Takes::Check,
         words: "look at a check now",
         example: "check now web",
-        make: |words| Ok(Request::CheckNow(only(words, "check now")?.parsed()?)),
+        make: |words, _| Ok(Request::CheckNow(only(words, "check now")?.parsed()?)),
+    },
+    Verb {
+        name: "delete view",
+        takes: Takes::View,
+        words: "forget a saved view, for everybody",
+        example: "delete view late orders",
+        make: |words, _| Ok(Request::DeleteView(joined(words))),
+    },
+    Verb {
+        name: "label",
+        takes: Takes::ItemsAndLabel,
+        words: "put a label on conversations",
+        example: "label cnv_01a1fbc1535071810000000000000001 billing",
+        make: |words, asking| with_value(words, asking, |value| value.parsed().map(Act::Label)),
+    },
+    Verb {
+        name: "note",
+        takes: Takes::ItemsAndText,
+        words: "write a note beside conversations; it never leaves aurora",
+        example: "note cnv_01a1fbc1535071810000000000000001 she waits for a call",
+        make: |words, asking| {
+            with_value(words, asking, |value| match value.text.len() {
+                ..=NOTE_MAX => Ok(Act::Note(value.text.clone())),
+                len => Err(BadLine::new(value.column, format!("a note has {NOTE_MAX} bytes at most, not {len}"))),
+            })
+        },
     },
     Verb {
         name: "read",
-        takes: Takes::Messages,
-        words: "mark messages read",
+        takes: Takes::Items,
+        words: "mark conversations or messages read",
         example: "read msg_01a1fbc1535071810000000000000001",
-        make: |words| marked(words, Mark::Read),
+        make: |words, asking| plain(words, asking, Act::Read),
     },
     Verb {
         name: "reload",
         takes: Takes::Nothing,
         words: "read the configuration again",
         example: "reload",
-        make: |words| match words {
+        make: |words, _| match words {
             [] => Ok(Request::Reload),
             [word, ..] => Err(BadLine::new(word.column, "nothing follows `reload`")),
         },
@@ -109,35 +187,75 @@ pub const VERBS: &[Verb] = &[
         words: "stop a task and start it again",
         example: "restart search index",
         // Names of tasks hold single spaces, as `listener 127.0.0.1:9296`.
-        make: |words| Ok(Request::RestartTask(words.iter().map(|word| word.text).collect::<Vec<_>>().join(" "))),
+        make: |words, _| Ok(Request::RestartTask(joined(words))),
+    },
+    Verb {
+        name: "save view",
+        takes: Takes::NameAndQuery,
+        words: "give a query a name, for everybody; a view of this name is replaced",
+        example: "save view late orders: unread label:late",
+        make: |words, _| view(words),
+    },
+    Verb {
+        name: "snooze",
+        takes: Takes::ItemsAndTime,
+        words: "put conversations out of sight until a time, or until-reply",
+        example: "snooze cnv_01a1fbc1535071810000000000000001 tomorrow 9:00",
+        make: |words, asking| {
+            with_value(words, asking, |value| {
+                let snooze = Snooze::parse(&value.text, &asking.now);
+                snooze.map(Act::Snooze).map_err(|error| BadLine::new(value.column, error))
+            })
+        },
     },
     Verb {
         name: "unack",
-        takes: Takes::Messages,
-        words: "give messages back",
+        takes: Takes::Items,
+        words: "give conversations or messages back",
         example: "unack msg_01a1fbc1535071810000000000000001",
-        make: |words| marked(words, Mark::Unack),
+        make: |words, asking| plain(words, asking, Act::Unack),
+    },
+    Verb {
+        name: "undo",
+        takes: Takes::Act,
+        words: "undo an act within 10 seconds",
+        example: "undo act_01a1fbc1535071810000000000000001",
+        make: |words, _| Ok(Request::Undo(only(words, "undo")?.parsed()?)),
+    },
+    Verb {
+        name: "unlabel",
+        takes: Takes::ItemsAndLabel,
+        words: "take a label off conversations",
+        example: "unlabel cnv_01a1fbc1535071810000000000000001 billing",
+        make: |words, asking| with_value(words, asking, |value| value.parsed().map(Act::Unlabel)),
     },
     Verb {
         name: "unread",
-        takes: Takes::Messages,
-        words: "let messages be new again",
+        takes: Takes::Items,
+        words: "let conversations or messages be new again",
         example: "unread msg_01a1fbc1535071810000000000000001",
-        make: |words| marked(words, Mark::Unread),
+        make: |words, asking| plain(words, asking, Act::Unread),
     },
     Verb {
         name: "unvip",
         takes: Takes::Contact,
         words: "let a contact's messages no longer come first",
         example: "unvip con_01a1fbc1535071810000000000000001",
-        make: |words| Ok(Request::SetVip { id: only(words, "unvip")?.parsed()?, vip: false }),
+        make: |words, _| Ok(Request::SetVip { id: only(words, "unvip")?.parsed()?, vip: false }),
     },
     Verb {
         name: "vip",
         takes: Takes::Contact,
         words: "let a contact's messages come first",
         example: "vip con_01a1fbc1535071810000000000000001",
-        make: |words| Ok(Request::SetVip { id: only(words, "vip")?.parsed()?, vip: true }),
+        make: |words, _| Ok(Request::SetVip { id: only(words, "vip")?.parsed()?, vip: true }),
+    },
+    Verb {
+        name: "wake",
+        takes: Takes::Items,
+        words: "bring snoozed conversations back",
+        example: "wake cnv_01a1fbc1535071810000000000000001",
+        make: |words, asking| plain(words, asking, Act::Wake),
     },
 ];
 
@@ -168,9 +286,71 @@ fn only<'a, 'b>(words: &'b [Word<'a>], verb: &str) -> Result<&'b Word<'a>, BadLi
     }
 }
 
-fn marked(words: &[Word<'_>], mark: Mark) -> Result<Request, BadLine> {
-    let ids: Result<Vec<MessageId>, BadLine> = words.iter().map(Word::parsed).collect();
-    Ok(Request::Mark { ids: ids?, mark })
+/// The words as they were typed, with single blanks.
+fn joined(words: &[Word<'_>]) -> String {
+    words.iter().map(|word| word.text).collect::<Vec<_>>().join(" ")
+}
+
+/// What stands behind the ids.
+struct Value {
+    /// Where it begins, in characters from 1.
+    column: usize,
+    text: String,
+}
+
+impl Value {
+    fn parsed<T: FromStr<Err: fmt::Display>>(&self) -> Result<T, BadLine> {
+        self.text.parse().map_err(|error| BadLine::new(self.column, error))
+    }
+}
+
+/// The ids that a line begins with, and how many words they are. What looks like one has to be one.
+fn items(words: &[Word<'_>]) -> Result<Vec<Item>, BadLine> {
+    let begun = |word: &&Word<'_>| word.text.starts_with("msg_") || word.text.starts_with("cnv_");
+    words.iter().take_while(begun).map(Word::parsed).collect()
+}
+
+/// An act that needs no more than ids.
+fn plain(words: &[Word<'_>], asking: &Asking, act: Act) -> Result<Request, BadLine> {
+    let on = words.iter().map(Word::parsed).collect::<Result<_, _>>()?;
+    Ok(Request::Act { id: asking.act, on, act, seen: asking.seen })
+}
+
+/// An act that needs ids and what stands behind them.
+fn with_value(
+    words: &[Word<'_>],
+    asking: &Asking,
+    act: impl FnOnce(&Value) -> Result<Act, BadLine>,
+) -> Result<Request, BadLine> {
+    let on = items(words)?;
+    match (&words[..on.len()], &words[on.len()..]) {
+        ([], [first, ..]) => Err(first.parsed::<Item>().err().unwrap_or_else(|| BadLine::new(first.column, "which?"))),
+        ([.., last], []) => {
+            let end = last.column + last.text.chars().count() + 1;
+            Err(BadLine::new(end, "something is missing behind the ids"))
+        }
+        (_, value) => {
+            let column = value.first().map_or(1, |word| word.column);
+            let act = act(&Value { column, text: joined(value) })?;
+            Ok(Request::Act { id: asking.act, on, act, seen: asking.seen })
+        }
+    }
+}
+
+/// A view to be kept: the first colon ends its name, which cannot hold one.
+fn view(words: &[Word<'_>]) -> Result<Request, BadLine> {
+    let Some(last) = words.iter().position(|word| word.text.contains(':')) else {
+        let column = words.first().map_or(1, |word| word.column);
+        return Err(BadLine::new(column, "a colon ends the name, and the query follows it"));
+    };
+    let line = joined(&words[..=last]);
+    let (name, begun) = line.split_once(':').unwrap_or((&line, ""));
+    let query = [begun.to_owned(), joined(&words[last + 1..])].join(" ").trim().to_owned();
+    let column = words[last].column;
+    if name.trim().is_empty() || query.is_empty() {
+        return Err(BadLine::new(column, "a name stands before the colon and a query behind it"));
+    }
+    Ok(Request::SaveView { name: name.trim().to_owned(), query })
 }
 
 /// A line that was read.
@@ -194,6 +374,18 @@ pub struct Told {
 }
 
 impl Verb {
+    /// What `rest`, as it follows this verb, is made of: the ids at its beginning, and what is typed behind them. `None`
+    /// where no ids come first, or none is complete.
+    #[must_use]
+    pub fn behind_items(&self, rest: &str) -> Option<(String, String)> {
+        self.takes.behind_items().filter(|behind| !behind.is_empty())?;
+        let words = words(rest);
+        let count = items(&words).ok()?.len();
+        // The last id is complete when something follows it.
+        let is_complete = count > 0 && (words.len() > count || rest.ends_with(char::is_whitespace));
+        is_complete.then(|| (joined(&words[..count]), joined(&words[count..])))
+    }
+
     /// The verb `line` begins with, and what follows it, from the first character that is no space.
     #[must_use]
     pub fn of(line: &str) -> Option<(&'static Self, &str)> {
@@ -205,10 +397,12 @@ impl Verb {
     }
 }
 
-impl FromStr for Order {
-    type Err = BadLine;
-
-    fn from_str(line: &str) -> Result<Self, BadLine> {
+impl Order {
+    /// Reads an order as it is meant by whoever is `asking`.
+    ///
+    /// # Errors
+    /// Where the mistake is, and what may have been meant.
+    pub fn parse(line: &str, asking: &Asking) -> Result<Self, BadLine> {
         if line.len() > MAX {
             return Err(BadLine::new(1, format!("a line has at most {MAX} bytes")));
         }
@@ -219,7 +413,7 @@ impl FromStr for Order {
             let column = line.trim_end().chars().count() + 2;
             return Err(BadLine::new(column, format!("`{}` needs {}", verb.name, verb.takes.written())));
         }
-        Ok(Self { verb, request: (verb.make)(rest)? })
+        Ok(Self { verb, request: (verb.make)(rest, asking)? })
     }
 }
 
@@ -242,20 +436,29 @@ impl Order {
     pub fn told(&self, reply: &Reply) -> Option<Told> {
         let told = |changed, text| Some(Told { changed, text, is_whole: true });
         match (&self.request, reply) {
-            (Request::Mark { ids, mark }, Reply::Marked(marked)) => {
-                let done = match mark {
-                    Mark::Read => "read",
-                    Mark::Unread => "new again",
-                    Mark::Ack => "taken",
-                    Mark::Unack => "given back",
-                };
-                let missing = ids.len().saturating_sub(marked.len());
-                let text = match missing {
-                    0 => format!("{} {done}", marked.len()),
-                    _ => format!("{missing} of {} messages are not known; {} {done}", ids.len(), marked.len()),
-                };
-                Some(Told { changed: marked.len() as u64, text, is_whole: missing == 0 })
+            (Request::Act { on, act, .. }, Reply::Acted(acted)) => {
+                let mut text = act.done(acted.changed);
+                if acted.unknown > 0 {
+                    text = format!("{} of {} are not known; {text}", acted.unknown, on.len());
+                }
+                if acted.full > 0 {
+                    text = format!("{text}; {} have as many labels or notes as they may", acted.full);
+                }
+                if acted.more {
+                    text.push_str("; there are more, and the same again takes the next");
+                }
+                let is_whole = acted.unknown == 0 && acted.full == 0;
+                Some(Told { changed: acted.changed, text, is_whole })
             }
+            (Request::Undo(_), Reply::Undone(undone)) => {
+                let rest = match undone.left_alone {
+                    0 => String::new(),
+                    left => format!("; {left} left alone, as somebody has changed them since"),
+                };
+                told(undone.restored, format!("{} as before{rest}", undone.restored))
+            }
+            (Request::SaveView { name, .. }, Reply::Done) => told(1, format!("the view {name} is kept")),
+            (Request::DeleteView(name), Reply::Done) => told(1, format!("there is no view {name} any more")),
             (Request::SetVip { id, .. }, Reply::Contact(None)) => {
                 Some(Told { changed: 0, text: format!("no contact has the id {id}"), is_whole: false })
             }
@@ -279,19 +482,30 @@ impl Order {
 mod tests {
     use proptest::prelude::*;
 
-    use crate::model::{ContactId, Marks};
+    use jiff::tz::TimeZone;
+
+    use crate::model::{Acted, ContactId, MessageId};
 
     use super::*;
 
+    fn asking() -> Asking {
+        let now = jiff::Timestamp::from_second(1_800_000_000).expect("in range").to_zoned(TimeZone::UTC);
+        Asking { now, act: ActId::from_uuid(uuid::Uuid::nil()), seen: Some(7) }
+    }
+
+    fn read(line: &str) -> Order {
+        Order::parse(line, &asking()).expect(line)
+    }
+
     fn error(line: &str) -> String {
-        line.parse::<Order>().expect_err("cannot be read").to_string()
+        Order::parse(line, &asking()).expect_err("cannot be read").to_string()
     }
 
     #[test]
     fn every_example_is_read_as_its_verb() {
         assert!(VERBS.is_sorted_by_key(|verb| verb.name));
         for verb in VERBS {
-            let order: Order = verb.example.parse().expect("is read");
+            let order = read(verb.example);
             assert_eq!(order.verb.name, verb.name);
             assert!(order.request.writes(), "{}: what changes nothing is no order", verb.name);
         }
@@ -299,15 +513,25 @@ mod tests {
 
     #[test]
     fn orders_are_read_to_the_end() {
-        let request = |line: &str| line.parse::<Order>().expect("is read").request;
+        let request = |line: &str| read(line).request;
         assert_eq!(
             request(" restart  listener  127.0.0.1:9296 "),
             Request::RestartTask("listener 127.0.0.1:9296".into())
         );
         assert_eq!(request("check now web"), Request::CheckNow("web".parse().expect("an id")));
-        let ids: Vec<MessageId> = [1, 2].map(|n| MessageId::from_uuid(uuid::Uuid::from_u128(n))).to_vec();
-        let line = format!("ack {} {}", ids[0], ids[1]);
-        assert_eq!(request(&line), Request::Mark { ids, mark: Mark::Ack });
+        let on: Vec<Item> = [1, 2].map(|n| MessageId::from_uuid(uuid::Uuid::from_u128(n)).into()).to_vec();
+        let (one, two) = (on[0], on[1]);
+        let act = |act| Request::Act { id: asking().act, on: on.clone(), act, seen: Some(7) };
+        assert_eq!(request(&format!("ack {one} {two}")), act(Act::Ack));
+        assert_eq!(request(&format!("label {one} {two}  Late ")), act(Act::Label("late".parse().expect("a label"))));
+        assert_eq!(request(&format!("assign {one} {two} nobody")), act(Act::Unassign));
+        assert_eq!(request(&format!("note {one} {two} she  waits")), act(Act::Note("she waits".into())));
+        let until = Snooze::Until(asking().now.timestamp() + jiff::SignedDuration::from_hours(2));
+        assert_eq!(request(&format!("snooze {one} {two} 2h")), act(Act::Snooze(until)));
+        let save = |name: &str, query: &str| Request::SaveView { name: name.into(), query: query.into() };
+        assert_eq!(request("save view late orders: unread  from:x"), save("late orders", "unread from:x"));
+        assert_eq!(request("save view x:vip"), save("x", "vip"));
+        assert_eq!(request("delete view late  orders"), Request::DeleteView("late orders".into()));
     }
 
     #[test]
@@ -315,37 +539,41 @@ mod tests {
         assert_eq!(error(""), "column 1: nothing is asked");
         assert_eq!(error("  akc x"), "column 3: no verb is called `akc`; did you mean `ack`?");
         assert_eq!(error("check web"), "column 1: no verb is called `check`; did you mean `check now`?");
-        assert_eq!(error("ack"), "column 5: `ack` needs MESSAGE…");
+        assert_eq!(error("ack"), "column 5: `ack` needs ID…");
         assert_eq!(error("reload now"), "column 8: nothing follows `reload`");
         assert!(
-            error("ack msg_1").starts_with("column 5: \"msg_1\" is not a message id; expected"),
+            error("ack msg_1").starts_with("column 5: \"msg_1\" is neither a conversation nor a message; expected"),
             "{}",
             error("ack msg_1")
         );
         assert_eq!(error("vip é x").split(';').next(), Some("column 7: `vip` takes one, which is `é`"));
-        assert!(error("frobnicate").contains("the verbs are ack, check now, read"));
+        assert!(error("frobnicate").contains("the verbs are ack, assign, check now"));
+        let id = "cnv_01a1fbc1535071810000000000000001";
+        assert_eq!(error(&format!("label {id}")), "column 44: something is missing behind the ids");
+        assert!(error("label billing").starts_with("column 7: \"billing\" is neither"), "{}", error("label billing"));
+        assert!(error(&format!("label {id} !")).starts_with("column 44: "), "{}", error(&format!("label {id} !")));
+        assert!(error(&format!("snooze {id} never")).starts_with("column 45: \"never\" is no time"));
+        assert_eq!(error("save view late"), "column 11: a colon ends the name, and the query follows it");
+        assert_eq!(error("save view a b:"), "column 13: a name stands before the colon and a query behind it");
         assert!(error(&"x".repeat(5_000)).contains("at most 4096 bytes"));
     }
 
     #[test]
     fn what_became_of_it_counts_what_is_missing() {
-        let order: Order =
-            "ack msg_01a1fbc1535071810000000000000001 msg_01a1fbc1535071810000000000000002".parse().expect("read");
-        let told = order.told(&Reply::Marked(vec![(1, Marks::default())])).expect("an answer");
-        assert_eq!(
-            (told.text.as_str(), told.changed, told.is_whole),
-            ("1 of 2 messages are not known; 1 taken", 1, false)
-        );
+        let order = read("ack msg_01a1fbc1535071810000000000000001 msg_01a1fbc1535071810000000000000002");
+        let acted = Acted { id: asking().act, changed: 1, unknown: 1, full: 0, more: false };
+        let told = order.told(&Reply::Acted(acted)).expect("an answer");
+        assert_eq!((told.text.as_str(), told.changed, told.is_whole), ("1 of 2 are not known; 1 taken", 1, false));
         assert_eq!(order.told(&Reply::Done), None);
         let id = ContactId::from_uuid(uuid::Uuid::nil());
-        let order: Order = format!("vip {id}").parse().expect("read");
+        let order = read(&format!("vip {id}"));
         assert!(!order.told(&Reply::Contact(None)).expect("an answer").is_whole);
     }
 
     proptest! {
         #[test]
-        fn whatever_is_typed_is_read_or_refused(line in "(ack|vip|check now|restart|reload)?[ a-z0-9_\u{a0}é日]{0,40}") {
-            if let Err(error) = line.parse::<Order>() {
+        fn whatever_is_typed_is_read_or_refused(line in "(ack|vip|check now|restart|reload|label|snooze|save view|undo)?[ :a-z0-9_\u{a0}é日]{0,40}") {
+            if let Err(error) = Order::parse(&line, &asking()) {
                 prop_assert!(error.column >= 1 && error.column <= line.chars().count() + 2, "{error}");
             }
         }

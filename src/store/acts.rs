@@ -34,6 +34,8 @@ pub struct ActOrder {
     pub act: Act,
     /// Who wants it.
     pub who: String,
+    /// The newest place they have heard of: what came later is left as it is. `None` is about everything.
+    pub seen: Option<i64>,
 }
 
 impl Store {
@@ -126,7 +128,7 @@ fn mark(
 ) -> rusqlite::Result<DeskWork> {
     let mut seqs = found.messages.clone();
     for conversation in &found.conversations {
-        affected(connection, *conversation, &order.act, &mut seqs)?;
+        affected(connection, *conversation, order, &mut seqs)?;
         if seqs.len() > MESSAGES {
             break;
         }
@@ -138,10 +140,6 @@ fn mark(
         let Some(sheet) = Sheet::of(connection, seq)? else { continue };
         let after = sheet.marked.after(&order.act, &order.who, now);
         if after == sheet.marked {
-            // Whoever named it hears how it stands.
-            if found.messages.contains(&seq) {
-                marks.push((seq, after.shown()));
-            }
             continue;
         }
         record.change(connection, seq, Some(&json(&sheet.marked)), Some(&json(&after)))?;
@@ -157,18 +155,19 @@ pub(super) fn json(value: &impl serde::Serialize) -> String {
     serde_json::to_string(value).unwrap_or_else(|error| unreachable!("numbers and names are JSON: {error}"))
 }
 
-/// Adds the messages of a conversation that `act` may change, the newest first. The counts of the conversation say
+/// Adds the messages of a conversation that `order` may change, the newest first. The counts of the conversation say
 /// when there are no more, so that a long one is not read to its end.
-fn affected(connection: &Connection, n: i64, act: &Act, seqs: &mut BTreeSet<i64>) -> rusqlite::Result<()> {
+fn affected(connection: &Connection, n: i64, order: &ActOrder, seqs: &mut BTreeSet<i64>) -> rusqlite::Result<()> {
     const UNREAD: &str = "SELECT m.seq FROM message m CROSS JOIN unread u ON u.seq = m.seq WHERE m.conversation = ?1
-        ORDER BY m.seq DESC LIMIT min(?2, (SELECT unread FROM conversation WHERE n = ?1))";
+        AND m.seq <= ?3 ORDER BY m.seq DESC LIMIT min(?2, (SELECT unread FROM conversation WHERE n = ?1))";
     const OPEN: &str = "SELECT m.seq FROM message m LEFT JOIN mark k ON k.seq = m.seq WHERE m.conversation = ?1
-        AND k.acked_at IS NULL ORDER BY m.seq DESC LIMIT min(?2, (SELECT open FROM conversation WHERE n = ?1))";
+        AND m.seq <= ?3 AND k.acked_at IS NULL ORDER BY m.seq DESC LIMIT min(?2, (SELECT open FROM conversation WHERE n = ?1))";
     const TAKEN: &str = "SELECT m.seq FROM message m CROSS JOIN mark k ON k.seq = m.seq WHERE m.conversation = ?1
-        AND k.acked_at IS NOT NULL ORDER BY m.seq DESC
+        AND m.seq <= ?3 AND k.acked_at IS NOT NULL ORDER BY m.seq DESC
         LIMIT min(?2, (SELECT messages - open FROM conversation WHERE n = ?1))";
-    const NEWEST: &str = "SELECT last_seq FROM conversation WHERE n = ?1 AND last_seq > 0 AND ?2 > 0";
-    let queries: &[&str] = match act {
+    const NEWEST: &str = "SELECT m.seq FROM message m WHERE m.conversation = ?1 AND m.seq <= ?3 AND ?2 > 0
+        ORDER BY m.seq DESC LIMIT 1";
+    let queries: &[&str] = match &order.act {
         Act::Read => &[UNREAD],
         Act::Ack => &[OPEN, UNREAD],
         Act::Unack => &[TAKEN],
@@ -177,7 +176,7 @@ fn affected(connection: &Connection, n: i64, act: &Act, seqs: &mut BTreeSet<i64>
     for sql in queries {
         let room = i64::try_from(MESSAGES + 1 - seqs.len().min(MESSAGES)).unwrap_or(i64::MAX);
         let mut statement = connection.prepare_cached(sql)?;
-        let mut rows = statement.query([n, room])?;
+        let mut rows = statement.query([n, room, order.seen.unwrap_or(i64::MAX)])?;
         while let Some(row) = rows.next()? {
             seqs.insert(row.get(0)?);
         }
@@ -209,7 +208,9 @@ fn tend(
     let mut touched = BTreeSet::new();
     for n in conversations {
         let before = field.get(connection, *n)?;
-        if before == after {
+        // What came after the snooze was wanted would have ended it.
+        let over = matches!(order.act, Act::Snooze(_)) && has_newer(connection, *n, order.seen)?;
+        if before == after || over {
             continue;
         }
         if matches!(order.act, Act::Label(_)) && count(connection, "labelled", *n)? >= LABELS_EACH {
@@ -250,6 +251,14 @@ fn note(
         acted.changed += 1;
     }
     DeskWork::of(connection, &order.who, &touched)
+}
+
+/// Whether the conversation has a message that came after `seen`.
+fn has_newer(connection: &Connection, conversation: i64, seen: Option<i64>) -> rusqlite::Result<bool> {
+    let Some(seen) = seen else { return Ok(false) };
+    connection
+        .prepare_cached("SELECT last_seq > ?2 FROM conversation WHERE n = ?1")?
+        .query_row([conversation, seen], |row| row.get(0))
 }
 
 /// Rows of `table` that belong to a conversation.

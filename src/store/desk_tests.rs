@@ -150,11 +150,28 @@ async fn a_snooze_ends_with_a_message_or_at_its_time() {
 }
 
 #[tokio::test]
+async fn an_act_that_arrives_late_leaves_alone_what_came_meanwhile() {
+    let (_dir, store) = filled(&["ann t1 x", "ann t1 y"]).await;
+    let on: Vec<Item> = vec![listed(&store)[0].id.into()];
+    arrive(&store, &["ann t1 z"]).await;
+    let order = |act| ActOrder { id: undo_id(), on: on.clone(), act, who: "otto".into(), seen: Some(2) };
+    let late = async |act| store.act(order(act), at(0)).await.expect("acts").expect("can").0.changed;
+    assert_eq!(late(Act::Ack).await, 2, "nobody who took it has seen the third");
+    assert_eq!((listed(&store)[0].unread, listed(&store)[0].acked), (1, None));
+    assert_eq!(late(Act::Unread).await, 1, "the newest that was seen");
+    assert_eq!(late(Act::Read).await, 1);
+    assert_eq!(late(Act::Unack).await, 2);
+    assert_eq!(late(Act::Snooze(Snooze::Reply)).await, 0, "the reply is there already");
+    assert_eq!(act(&store, "otto", &on, Act::Snooze(Snooze::Reply), 1).await.0.changed, 1);
+    assert_counts(&store);
+}
+
+#[tokio::test]
 async fn an_act_is_done_once_and_undone_where_nobody_touched_it_since() {
     let (_dir, store) = filled(&["ann t1 x", "bob t2 x", "bob t2 y"]).await;
     let before = listed(&store);
     let on: Vec<Item> = before.iter().map(|row| row.id.into()).collect();
-    let order = ActOrder { id: undo_id(), on: on.clone(), act: Act::Ack, who: "otto".into() };
+    let order = ActOrder { id: undo_id(), on: on.clone(), act: Act::Ack, who: "otto".into(), seen: None };
     let (acted, _) = store.act(order.clone(), at(0)).await.expect("acts").expect("can");
     let (again, work) = store.act(order.clone(), at(1)).await.expect("acts").expect("can");
     assert_eq!((acted.changed, &acted), (3, &again));

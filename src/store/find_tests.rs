@@ -231,6 +231,12 @@ async fn counts_are_those_of_a_recount_whatever_happens() {
         store.set_vip(contact, vip).await.expect("sets");
         same("other VIPs by an operator");
     }
+    let again = store.stored_after(0, &crate::model::EventFilter::default(), 5).expect("reads").into_iter();
+    let vera = crate::model::Person { address: "vera@example.org".into(), name: "vera".into() };
+    let reads = crate::model::Parsed { from: Some(vera), ..crate::model::Parsed::default() };
+    let again = again.map(|event| super::Projection { event, parsed: Some(reads.clone()), vip: true }).collect();
+    store.project(again, false).await.expect("projects");
+    same("read again, as somebody else's");
     let (a, _) = channels(&store).await;
     let mut dead = event(a, Some("dead"), "x", 0);
     dead.dead = Some("not understood".into());

@@ -338,6 +338,11 @@ fn project_again(
         let mut add = connection.prepare_cached("UPDATE contact SET messages = messages + ?2 WHERE n = ?1")?;
         add.execute(params![before, -1])?;
         add.execute(params![contact, 1])?;
+        connection
+            .prepare_cached(
+                "UPDATE unread SET vip = coalesce((SELECT vip FROM contact WHERE n = ?2), 0) WHERE seq = ?1",
+            )?
+            .execute(params![seq, contact])?;
     }
     if came_from != conversation {
         tally::moved(connection, came_from, conversation, &counted(connection, seq)?)?;

@@ -61,7 +61,7 @@ pub(super) async fn refresh_vips(store: &Store, is_vip: impl Fn(&str) -> bool) -
 /// Does something as `who`.
 pub(super) async fn act(store: &Store, who: &str, on: &[Item], act: Act, seconds: i64) -> (Acted, DeskWork) {
     let id = ActId::from_uuid(Uuid::now_v7());
-    let order = ActOrder { id, on: on.to_vec(), act, who: who.to_owned() };
+    let order = ActOrder { id, on: on.to_vec(), act, who: who.to_owned(), seen: None };
     store.act(order, at(seconds)).await.expect("acts").expect("it can be done")
 }
 

@@ -212,6 +212,9 @@ impl App {
         if self.link != Link::Embedded {
             return vec![Cmd::Quit(Quit::Leave)];
         }
+        if self.ends_with_screen {
+            return vec![Cmd::Quit(Quit::StopEngine)];
+        }
         let others = self.snapshot.as_ref().is_some_and(|snapshot| snapshot.clients > 1);
         if others {
             return vec![Cmd::Quit(Quit::KeepEngine)];

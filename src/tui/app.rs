@@ -6,11 +6,10 @@ use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers, MouseEvent
 use jiff::Timestamp;
 use tui_textarea::TextArea;
 
-use crate::client;
 use crate::config::{Context, KeyMap};
 use crate::model::{
-    Act, CheckId, ConversationId, ConversationRow, Identity, Item, KeyOverrides, Message, MessageId, OperatorName,
-    short_duration,
+    Act, CheckId, ConversationId, ConversationRow, Identity, Item, KeyOverrides, Message, MessageId, NOTE_MAX,
+    OperatorName, short_duration,
 };
 use crate::protocol::{Link, Notice, Order, Refusal, Reply, Request, Severity, Snapshot, Update};
 
@@ -174,6 +173,7 @@ pub(super) struct Toast {
 
 /// The screen.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts, each on or off")]
 pub struct App {
     pub(super) look: Look,
     pub(super) keymap: Keymap,
@@ -213,6 +213,8 @@ pub struct App {
     pub(super) recent: Recent,
     /// Where to begin, until there is something to see.
     start: Option<Place>,
+    /// The engine ends with this screen, whoever wants what.
+    pub(super) ends_with_screen: bool,
     /// What needs somebody, one after the other.
     pub(super) round: Round,
     pub(super) status: Status,
@@ -253,6 +255,7 @@ impl App {
             history: History::default(),
             recent: Recent::default(),
             start: None,
+            ends_with_screen: false,
             round: Round::default(),
             status: Status::default(),
             regions: RefCell::default(),
@@ -264,6 +267,11 @@ impl App {
     pub fn set_keys(&mut self, keys: &KeyMap) {
         self.keymap = Keymap::new(keys);
         self.own_keys = true;
+    }
+
+    /// The engine ends with this screen from now on: there is nothing to choose when it is left.
+    pub fn end_engine(&mut self) {
+        self.ends_with_screen = true;
     }
 
     /// Begins at `place`.
@@ -544,7 +552,7 @@ impl App {
                 return vec![Cmd::Recall(identity.operator)];
             }
             (Purpose::Order(line), reply) => {
-                let told = line.parse::<Order>().ok().and_then(|order| order.told(&reply));
+                let told = Order::parse(&line, &self.asking()).ok().and_then(|order| order.told(&reply));
                 if let Some(told) = told {
                     self.toast(if told.is_whole { Severity::Info } else { Severity::Warn }, told.text);
                 }
@@ -596,7 +604,7 @@ impl App {
         let unread = listed.map_or(message.row.marks.read.is_none(), Listed::is_unread);
         self.inbox.open = Some(OpenMessage::new(message, listed.is_some()));
         let mut commands: Vec<Cmd> = self.ask_conversation().into_iter().collect();
-        let request = Request::Act { id: client::act_id(), on: vec![item], act: Act::Read };
+        let request = self.wanted(vec![item], Act::Read);
         if unread && self.denied(&request).is_none() {
             commands.push(Cmd::Ask(Purpose::Change("not marked"), request));
         }
@@ -655,7 +663,13 @@ impl App {
 
     fn paste(&mut self, text: &str) -> Vec<Cmd> {
         if let Some(Overlay::Note(note)) = &mut self.overlay {
-            note.field.insert_str(text.replace("\r\n", "\n").replace('\r', "\n"));
+            let text = text.replace("\r\n", "\n").replace('\r', "\n");
+            if note.text().len() + text.len() > NOTE_MAX {
+                let pasted = text.len();
+                self.toast(Severity::Warn, format!("{pasted} bytes were pasted; a note has {NOTE_MAX} at most"));
+            } else {
+                note.field.insert_str(text);
+            }
             return Vec::new();
         }
         let text: String = text.chars().filter(|c| !c.is_control()).collect();

@@ -1,11 +1,14 @@
 //! What the palette offers: actions that are valid here, orders, places, and what can be named.
 
+use std::collections::BTreeSet;
+
 use crate::protocol::{Order, Request, Takes, VERBS, Verb};
 use crate::screen;
 
 use super::action::{Action, View};
 use super::activity::ActivityTab;
 use super::app::App;
+use super::listed::Listed;
 use super::place::{ChecksShown, Known, Place};
 
 /// What a choice does.
@@ -56,14 +59,19 @@ impl App {
             && verb.takes != Takes::Nothing
             && line.trim_start().len() > verb.name.len()
         {
-            let mut choices = self.arguments(verb);
+            let behind = verb.behind_items(rest);
+            let mut choices = match &behind {
+                Some((items, _)) => self.values(verb, items),
+                None => self.arguments(verb),
+            };
+            let typed = behind.map_or_else(|| rest.to_owned(), |(_, value)| value);
             // What is not listed can still be named in full.
-            if let Ok(order) = line.parse::<Order>()
+            if let Ok(order) = Order::parse(line, &self.asking())
                 && !choices.iter().any(|choice| choice.line == line.trim())
             {
                 choices.push(self.ordered(line.trim(), verb.words, order.request));
             }
-            return Choices { first: None, typed: rest.to_owned(), rest: choices, verb: Some(verb) };
+            return Choices { first: None, typed, rest: choices, verb: Some(verb) };
         }
         let mut rest = self.actions();
         rest.extend(self.verbs());
@@ -104,7 +112,7 @@ impl App {
     fn verbs(&self) -> Vec<Choice> {
         let choice = |verb: &Verb| {
             let words = format!("{} {}: {}", verb.name, verb.takes.written(), verb.words).replace(" :", ":");
-            let request = verb.example.parse::<Order>().ok().map(|order| order.request);
+            let request = Order::parse(verb.example, &self.asking()).ok().map(|order| order.request);
             let why = request.as_ref().and_then(|request| self.denied(request));
             match (verb.takes, request) {
                 (Takes::Nothing, Some(request)) => {
@@ -121,8 +129,16 @@ impl App {
     fn arguments(&self, verb: &Verb) -> Vec<Choice> {
         let Some(snapshot) = &self.snapshot else { return Vec::new() };
         let named: Vec<(String, String)> = match verb.takes {
-            Takes::Nothing => Vec::new(),
-            Takes::Messages => snapshot
+            Takes::Nothing | Takes::NameAndQuery | Takes::Act => Vec::new(),
+            Takes::View => {
+                let saved = self.inbox.views.iter().filter(|view| !view.builtin);
+                saved.map(|view| (view.name.clone(), format!("{}: {}", view.name, view.query))).collect()
+            }
+            Takes::Items
+            | Takes::ItemsAndLabel
+            | Takes::ItemsAndOperator
+            | Takes::ItemsAndTime
+            | Takes::ItemsAndText => snapshot
                 .inbox
                 .iter()
                 .map(|row| (row.id.to_string(), format!("{}: {}", row.from, row.subject)))
@@ -151,10 +167,36 @@ impl App {
                 .map(|task| (task.name.clone(), format!("{}: {}", task.name, task.state.as_str())))
                 .collect(),
         };
+        let needs_more = verb.takes.behind_items().is_some_and(|behind| !behind.is_empty());
         let orders = named.into_iter().filter_map(|(argument, words)| {
+            if needs_more {
+                return Some(Choice::new(format!("{} {argument} ", verb.name), words, Does::Continue));
+            }
             let line = format!("{} {argument}", verb.name);
-            let request = line.parse::<Order>().ok()?.request;
+            let request = Order::parse(&line, &self.asking()).ok()?.request;
             Some(self.ordered(&line, &words, request))
+        });
+        orders.collect()
+    }
+
+    /// What may follow `verb` and the ids of what it is about.
+    fn values(&self, verb: &Verb, items: &str) -> Vec<Choice> {
+        let known: Vec<String> = match verb.takes {
+            Takes::ItemsAndTime => ["1h", "4h", "tomorrow", "next week", "until-reply"].map(str::to_owned).to_vec(),
+            Takes::ItemsAndOperator => {
+                let me = self.identity.as_ref().map(|identity| identity.operator.to_string());
+                me.into_iter().chain(["nobody".to_owned()]).collect()
+            }
+            Takes::ItemsAndLabel => {
+                let labels = self.inbox.list.rows().iter().flat_map(Listed::labels).map(ToString::to_string);
+                labels.collect::<BTreeSet<_>>().into_iter().collect()
+            }
+            _ => Vec::new(),
+        };
+        let orders = known.into_iter().filter_map(|value| {
+            let line = format!("{} {items} {value}", verb.name);
+            let request = Order::parse(&line, &self.asking()).ok()?.request;
+            Some(self.ordered(&line, &value, request))
         });
         orders.collect()
     }

@@ -5,8 +5,8 @@ use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
 
 use crate::client;
-use crate::model::{Act, ActId, Acted, Item, UNDO_OFFERED, Undone};
-use crate::protocol::{Reply, Request, Severity};
+use crate::model::{Act, ActId, Acted, Item, NOTE_MAX, UNDO_OFFERED, Undone};
+use crate::protocol::{Asking, Reply, Request, Severity};
 
 use super::action::{Action, View};
 use super::app::{App, Cmd, Overlay, Purpose, type_into};
@@ -82,7 +82,7 @@ impl App {
     /// Does `act` to what is selected; to what is picked only after it was shown.
     fn begin_act(&mut self, about: About, act: Act) -> Vec<Cmd> {
         let picked = match about {
-            About::One(item) => return Self::order_act(item.into_iter().collect(), act),
+            About::One(item) => return self.order_act(item.into_iter().collect(), act),
             About::Picked(picked) => picked,
         };
         let bulk = Bulk::new(act, &picked, &self.inbox.list, self.now);
@@ -94,13 +94,37 @@ impl App {
         Vec::new()
     }
 
-    fn order_act(on: Vec<Item>, act: Act) -> Vec<Cmd> {
-        if on.is_empty() {
-            return Vec::new();
+    fn order_act(&self, on: Vec<Item>, act: Act) -> Vec<Cmd> {
+        if on.is_empty() { Vec::new() } else { vec![Self::undoably(self.wanted(on, act))] }
+    }
+
+    /// What asks for `act`: of conversations about no more than this screen has heard of.
+    pub(super) fn wanted(&self, on: Vec<Item>, act: Act) -> Request {
+        let Asking { act: id, seen, .. } = self.asking();
+        Request::Act { id, on, act, seen }
+    }
+
+    /// What an order means when it is given here and now.
+    pub(super) fn asking(&self) -> Asking {
+        let seen = self.snapshot.as_ref().map(|snapshot| snapshot.up_to);
+        Asking { now: self.zoned(), act: client::act_id(), seen }
+    }
+
+    /// Asks for an act, and remembers it for whoever wants it undone.
+    fn undoably(request: Request) -> Cmd {
+        let purpose = match &request {
+            Request::Act { id, act, .. } => Purpose::Desk(DeskPurpose::Act(*id, Box::new(act.clone()))),
+            _ => Purpose::Change("not done"),
+        };
+        Cmd::Ask(purpose, request)
+    }
+
+    /// Gives an order that was typed or chosen as `line`.
+    pub(super) fn give(line: String, request: Request) -> Cmd {
+        match request {
+            Request::Act { .. } => Self::undoably(request),
+            _ => Cmd::Ask(Purpose::Order(line), request),
         }
-        let id = client::act_id();
-        let purpose = Purpose::Desk(DeskPurpose::Act(id, Box::new(act.clone())));
-        vec![Cmd::Ask(purpose, Request::Act { id, on, act })]
     }
 
     /// Does what `action` says about conversations; `None` when it says nothing about them.
@@ -147,10 +171,7 @@ impl App {
         let list = self.view == View::Inbox && self.inbox.open.is_none() && self.inbox.list.selected().is_some();
         match action {
             Action::Ack | Action::ToggleRead | Action::Snooze | Action::Label | Action::Assign | Action::Note => {
-                self.no_message().or_else(|| {
-                    let write = Request::Act { id: client::act_id(), on: Vec::new(), act: Act::Read };
-                    self.denied(&write)
-                })
+                self.no_message().or_else(|| self.denied(&self.wanted(Vec::new(), Act::Read)))
             }
             Action::Pick | Action::PickRange | Action::PickAll => {
                 (!list).then(|| "conversations are picked in the list of the Inbox".to_owned())
@@ -232,7 +253,7 @@ impl App {
     pub(super) fn key_in_bulk(&mut self, key: KeyEvent, bulk: Box<Bulk>) -> Vec<Cmd> {
         match key.code {
             _ if key.modifiers.contains(KeyModifiers::CONTROL) => self.overlay = Some(Overlay::Bulk(bulk)),
-            KeyCode::Char('y') if bulk.hears(self.now) => return Self::order_act(bulk.on, bulk.act),
+            KeyCode::Char('y') if bulk.hears(self.now) => return self.order_act(bulk.on, bulk.act),
             KeyCode::Esc | KeyCode::Char('n' | 'q') if bulk.hears(self.now) => {}
             _ => self.overlay = Some(Overlay::Bulk(bulk)),
         }
@@ -265,11 +286,15 @@ impl App {
         match key.code {
             KeyCode::Char('s') if control => {
                 let text = note.text();
-                if !text.is_empty() {
-                    return Self::order_act(note.on, Act::Note(text));
+                if text.is_empty() {
+                    self.toast(Severity::Info, "the note is empty");
+                    return Vec::new();
                 }
-                self.toast(Severity::Info, "the note is empty");
-                return Vec::new();
+                if text.len() <= NOTE_MAX {
+                    return self.order_act(note.on, Act::Note(text));
+                }
+                let over = text.len() - NOTE_MAX;
+                self.toast(Severity::Warn, format!("a note has {NOTE_MAX} bytes at most: {over} are too many"));
             }
             KeyCode::Esc | KeyCode::Char('c') if key.code == KeyCode::Esc || control => {
                 if note.leaving || note.text().is_empty() {

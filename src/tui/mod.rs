@@ -86,5 +86,5 @@ pub use place::{ChecksShown, Known, Place};
 pub use run::{Beginning, Ended, run};
 pub use saving::Save;
 pub use styles::Look;
-pub use terminal::TerminalGuard;
+pub use terminal::{TerminalGuard, logs_in};
 pub use themes::{Display, Offer, ThemeStep, Themes};

@@ -7,7 +7,7 @@ use crate::config::Context;
 use crate::protocol::{Severity, Verb};
 
 use super::action::Action;
-use super::app::{App, Cmd, Overlay, Purpose, type_into};
+use super::app::{App, Cmd, Overlay, type_into};
 use super::choices::{Choice, Does};
 use super::fuzzy;
 use super::keymap::{Keymap, Valid};
@@ -169,7 +169,7 @@ impl App {
         let mut commands = match choice.does {
             Does::Act(action) => self.act(action),
             Does::Go(place) => self.go_to_place(place),
-            Does::Order(request) => vec![Cmd::Ask(Purpose::Order(choice.line), request)],
+            Does::Order(request) => vec![Self::give(choice.line, request)],
             Does::Continue | Does::Tell => Vec::new(),
         };
         commands.extend(self.remember());
@@ -193,7 +193,8 @@ mod tests {
     use crate::model::Role;
     use crate::protocol::{Reply, Request};
 
-    use super::super::app::Msg;
+    use super::super::app::{Msg, Purpose};
+    use super::super::desk::DeskPurpose;
     use super::super::sample;
     use super::*;
 
@@ -228,9 +229,20 @@ mod tests {
     #[test]
     fn everything_that_is_offered_does_something_or_says_why_not() {
         for key in ['1', '2', '3', '5', '8'] {
-            for line in
-                ["", "e", "re", "inbox ", "restart ", "ack ", "vip ", "check now ", "health /w", "helth /w", "web"]
-            {
+            for line in [
+                "",
+                "e",
+                "re",
+                "inbox ",
+                "restart ",
+                "ack ",
+                "label ",
+                "vip ",
+                "check now ",
+                "health /w",
+                "helth /w",
+                "web",
+            ] {
                 for role in [Role::Viewer, Role::Admin] {
                     let count = app_matches(key, line, role);
                     for index in 0..count {
@@ -290,8 +302,35 @@ mod tests {
         app.snapshot = Some(Box::new(snapshot));
         assert_ne!(app.matches(palette(&app)).0.swap_remove(1).choice.line, seen, "it stands elsewhere by now");
         let asked = press(&mut app, KeyCode::Enter);
-        let ordered = asked.iter().any(|command| matches!(command, Cmd::Ask(Purpose::Order(line), _) if *line == seen));
+        let ordered = asked.iter().any(|command| match command {
+            Cmd::Ask(Purpose::Desk(DeskPurpose::Act(..)), Request::Act { on, .. }) => {
+                seen.ends_with(&on[0].to_string())
+            }
+            _ => false,
+        });
         assert!(ordered, "{seen}: {asked:?}");
+    }
+
+    #[test]
+    fn an_act_that_needs_more_is_chosen_in_three_steps() {
+        let mut app = open('1', "snooze ", Role::Operator);
+        assert_eq!(press(&mut app, KeyCode::Enter), [], "it needs a time");
+        let line = palette(&app).line().to_owned();
+        assert!(line.starts_with("snooze msg_") && line.ends_with(' '), "{line}");
+        assert_eq!(offered(&app)[..2], ["1h", "4h"]);
+        typed(&mut app, "until-r");
+        let asked = press(&mut app, KeyCode::Enter);
+        let until = crate::model::Act::Snooze(crate::model::Snooze::Reply);
+        assert!(
+            matches!(asked.first(), Some(Cmd::Ask(_, Request::Act { act, on, seen: Some(0), .. })) if *act == until && on.len() == 1),
+            "{asked:?}"
+        );
+        let mut app = open('1', "label msg_01a1fbc1535071810000000000000001 late", Role::Operator);
+        let asked = press(&mut app, KeyCode::Enter);
+        let Some(Cmd::Ask(purpose, Request::Act { id, .. })) = asked.first() else { panic!("{asked:?}") };
+        let acted = crate::model::Acted { id: *id, changed: 1, unknown: 0, full: 0, more: false };
+        app.update(Msg::Reply(purpose.clone(), Ok(Reply::Acted(acted))), sample::at(0));
+        assert!(app.undoable().is_some(), "an order can be undone as a key can");
     }
 
     #[test]

@@ -56,6 +56,8 @@ pub struct Beginning {
     pub place: Option<Place>,
     /// What is remembered from screen to screen; nothing when absent.
     pub memory: Option<Memory>,
+    /// The engine ends with the screen.
+    pub ends_engine: bool,
 }
 
 impl Beginning {
@@ -206,6 +208,9 @@ fn begin(client: &Client, themes: &Themes, keys: Option<&KeyMap>, beginning: &Be
     app.set_zone(jiff::tz::TimeZone::system());
     if let Some(keys) = keys {
         app.set_keys(keys);
+    }
+    if beginning.ends_engine {
+        app.end_engine();
     }
     if let Some(place) = &beginning.place {
         app.start_at(place.clone());

@@ -1,8 +1,9 @@
 //! The terminal: taken, and given back however the program ends.
 
 use std::io::{self, Write};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, Once, PoisonError};
+use std::sync::{Mutex, Once, OnceLock, PoisonError};
 use std::thread::ThreadId;
 use std::time::Duration;
 
@@ -18,6 +19,8 @@ static TITLED: AtomicBool = AtomicBool::new(false);
 /// Whether the mouse may have sent something nobody has read.
 static MOUSE: AtomicBool = AtomicBool::new(false);
 static HOOK: Once = Once::new();
+/// Where this process logs.
+static LOGS: OnceLock<String> = OnceLock::new();
 /// How long a terminal that does not read may hold up the end.
 const PATIENCE: Duration = Duration::from_millis(300);
 
@@ -31,6 +34,19 @@ const MOUSE_ON: &[u8] = b"\x1b[?1000h\x1b[?1006h";
 const MOUSE_OFF: &[u8] = b"\x1b[?1006l\x1b[?1000l";
 /// Everything that was ever set: marks around frames, colours, reports of light and dark, paste, cursor, screen.
 const GIVE_BACK: &[u8] = b"\x1b[?2026l\x1b[m\x1b[?2031l\x1b[?2004l\x1b[?25h\x1b[?1049l";
+
+/// Says where this process logs, for whoever has to look there.
+pub fn logs_in(dir: &Path) {
+    // The first is the one that is written to.
+    let _ = LOGS.set(dir.display().to_string());
+}
+
+/// What is printed of a panic: what it said, and where more stands.
+fn told(panic: &str, logs: Option<&str>) -> String {
+    let more = logs.map(|dir| format!("\nthis is a defect of aurora; what happened before is logged in {dir}"));
+    // It may quote text from outside.
+    screen::lines(&format!("{panic}{}", more.unwrap_or_default()))
+}
 
 /// The terminal while it is ours. Dropping it gives it back.
 #[derive(Debug)]
@@ -86,8 +102,9 @@ fn hook_panics() {
             None => default(panic),
             Some(thread) if thread == std::thread::current().id() => {
                 give_back();
-                // It may quote text from outside.
-                let _ = writeln!(io::stderr(), "{}", screen::lines(&panic.to_string()));
+                let panic = panic.to_string();
+                let _ = writeln!(io::stderr(), "{}", told(&panic, LOGS.get().map(String::as_str)));
+                tracing::error!("{}", screen::line(&panic));
             }
             Some(_) => tracing::error!("{}", screen::line(&panic.to_string())),
         }
@@ -116,4 +133,17 @@ fn give_back() {
         let _ = tcflush(io::stdin(), QueueSelector::IFlush);
     }
     let _ = terminal::disable_raw_mode();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_names_the_log_and_controls_nothing() {
+        let said = told("panicked at x:1:\n\u{1b}[2Jboom", Some("/var/lib/aurora/logs"));
+        assert!(said.ends_with("\nthis is a defect of aurora; what happened before is logged in /var/lib/aurora/logs"));
+        assert!(said.contains("boom") && !said.contains('\u{1b}'), "{said}");
+        assert!(!told("boom", None).contains("logged"));
+    }
 }

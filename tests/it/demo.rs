@@ -39,9 +39,8 @@ fn the_demo_is_a_place_to_work_in_and_leaves_nothing_behind() {
     screen.shows("Der Gärtner steht schon im Garten");
     screen.keys("a");
     screen.shows("taken by");
+    // There is nothing to choose: nothing of it goes on without the screen.
     screen.keys("Q");
-    screen.shows("stop");
-    screen.keys("s");
     assert!(screen.ends());
     assert!(screen.is_restored());
     assert_eq!(left(&site), [""; 0]);

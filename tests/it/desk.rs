@@ -55,7 +55,7 @@ async fn two_clients_agree_and_what_was_done_survives_the_engine() {
         Act::Snooze(Snooze::Reply),
     ];
     for act in acts {
-        let request = Request::Act { id: act_id(), on: on.clone(), act };
+        let request = Request::Act { id: act_id(), on: on.clone(), act, seen: None };
         let reply = one.answer(request.clone()).await.expect("answers");
         assert!(matches!(&reply, Reply::Acted(acted) if acted.changed > 0), "{reply:?}");
         let mut told = heard(&mut two).await;
@@ -86,7 +86,7 @@ async fn a_snooze_ends_at_its_time_for_everybody_and_an_engine_that_was_away() {
     let mut client = attach(&site).await;
     let on = vec![Item::from(listed(&mut client).await[0].id)];
     let snooze = |seconds| Act::Snooze(Snooze::Until(Timestamp::now() + SignedDuration::from_secs(seconds)));
-    let act = |act| Request::Act { id: act_id(), on: on.clone(), act };
+    let act = |act| Request::Act { id: act_id(), on: on.clone(), act, seen: None };
     client.answer(act(Act::Read)).await.expect("answers");
     client.answer(act(snooze(2))).await.expect("answers");
     assert_eq!(listed(&mut client).await, []);
@@ -155,7 +155,7 @@ async fn views_are_everybodys_and_mine_is_mine() {
     assert_eq!(count(&views, "From ann"), Some("1".into()));
     let id = listed(&mut one).await[0].id;
     let Reply::Identity(me) = one.answer(Request::WhoAmI).await.expect("answers") else { panic!("an identity") };
-    let act = Request::Act { id: act_id(), on: vec![id.into()], act: Act::Assign(me.operator) };
+    let act = Request::Act { id: act_id(), on: vec![id.into()], act: Act::Assign(me.operator), seen: None };
     one.answer(act).await.expect("answers");
     std::thread::sleep(std::time::Duration::from_millis(1_500));
     assert_eq!(count(&counts(&mut two).await, "mine"), Some("1".into()));

@@ -107,6 +107,24 @@ fn a_note_has_lines_and_is_not_lost_by_one_key() {
 }
 
 #[test]
+fn a_note_that_is_too_long_is_neither_lost_nor_pasted() {
+    let mut stage = inbox((80, 24), "i");
+    stage.app.update(Msg::Paste("x".repeat(4_090)), at(0));
+    stage.app.update(Msg::Paste("y".repeat(5_000)), at(0));
+    let text = |stage: &Stage| stage.draw().backend().to_string();
+    assert!(text(&stage).contains("5000 bytes were pasted; a note has 4096 at most"), "{}", text(&stage));
+    let mut stage = stage.keys("zzzzzzzzzz");
+    let save = KeyEvent::new(KeyCode::Char('s'), KeyModifiers::CONTROL);
+    assert_eq!(stage.app.update(Msg::Key(save), at(1)), []);
+    assert!(text(&stage).contains("4 are too many") && text(&stage).contains("Note:"), "{}", text(&stage));
+    for _ in 0..4 {
+        stage.key(KeyCode::Backspace);
+    }
+    let (act, _) = asked(&stage.app.update(Msg::Key(save), at(1)));
+    assert_eq!(act, Act::Note("x".repeat(4_090) + "zzzzzz"));
+}
+
+#[test]
 fn a_conversation_shows_its_notes_and_earlier_messages() {
     let page = || {
         let mut row = conversations()[0].clone();

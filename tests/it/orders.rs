@@ -24,6 +24,19 @@ fn what_the_palette_does_is_done_from_a_shell() {
     assert_eq!(site.ok(&["inbox", "count", "--unread"]), "0");
     let done = site.json(&["do", &format!("unread {}", ids[0])]);
     assert_eq!((&done["verb"], &done["changed"]), (&"unread".into(), &1.into()), "{done}");
+    let words = |verb: &str, rest: &str| site.ok(&["do", &format!("{verb} {} {rest}", ids[0])]);
+    assert_eq!(words("label", "late"), "1 labelled late");
+    assert_eq!(words("note", "she waits for a call"), "1 noted");
+    assert_eq!(words("assign", "nobody"), "0 assigned to nobody");
+    assert_eq!(words("snooze", "until-reply"), "1 snoozed until a new message");
+    assert_eq!(words("wake", ""), "1 brought back");
+    assert_eq!(site.ok(&["do", "save view late ones: label:late"]), "the view late ones is kept");
+    assert_eq!(site.json(&["inbox", "list", "--view", "late ones", "--conversations"])["rows"][0]["notes"], 1);
+    assert_eq!(site.ok(&["do", "delete view late ones"]), "there is no view late ones any more");
+    let labelled = site.aurora(&["do", &format!("unlabel {} late", ids[0])]);
+    let said = String::from_utf8_lossy(&labelled.stderr).into_owned();
+    let undo = said.trim().rsplit(' ').next().expect("an id");
+    assert_eq!(site.ok(&["do", "undo", undo]), "1 as before");
     assert_eq!(site.ok(&["do", "restart", "search", "index"]), "search index is started again");
     assert_eq!(site.ok(&["do", "reload"]), "the configuration was read again");
     let row = &site.json(&["inbox", "list"])[0];
@@ -47,7 +60,7 @@ fn a_line_that_cannot_be_read_is_usage_and_needs_no_engine() {
     for (line, said) in [
         ("akc x", "column 1: no verb is called `akc`; did you mean `ack`?"),
         ("inbox unread", "`aurora open 'inbox unread'` goes there"),
-        ("ack", "column 5: `ack` needs MESSAGE"),
+        ("ack", "column 5: `ack` needs ID…"),
         ("\u{1b}[2J", "no verb is called"),
     ] {
         let (exit, error) = code(&site, &["do", line]);

@@ -66,6 +66,14 @@ fn the_engine_outlives_its_screen() {
     let mut screen = Screen::start(&site, &[], (80, 24));
     screen.shows("listening");
     screen.hang_up();
+    let logged = || {
+        let logs = std::fs::read_dir(site.path().join("state/logs")).expect("logs");
+        logs.map(|log| std::fs::read_to_string(log.expect("a file").path()).expect("text")).collect::<String>()
+    };
+    eventually("the screen knows that its terminal is gone", || logged().contains("the screen is gone"));
+    let pid = screen.child.process_id().expect("a pid");
+    let input = std::fs::read_link(format!("/proc/{pid}/fd/0")).expect("a link");
+    assert!(!input.exists(), "{} was a terminal and is none any more", input.display());
     deliver(&site, "m1", "After the hangup");
     site.projected(1);
     let ticks = || {

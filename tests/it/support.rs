@@ -335,6 +335,7 @@ pub fn now() -> i64 {
 pub struct Screen {
     bytes: Arc<Mutex<Vec<u8>>>,
     reading: Arc<AtomicBool>,
+    reader: Option<std::thread::JoinHandle<()>>,
     writer: Box<dyn Write + Send>,
     pub child: Box<dyn portable_pty::Child + Send + Sync>,
     master: Option<Box<dyn MasterPty + Send>>,
@@ -372,7 +373,7 @@ impl Screen {
         let sink = Arc::clone(&bytes);
         let reading = Arc::new(AtomicBool::new(true));
         let goes_on = Arc::clone(&reading);
-        std::thread::spawn(move || {
+        let reader = std::thread::spawn(move || {
             let mut chunk = [0; 4096];
             while goes_on.load(Ordering::Relaxed)
                 && let Ok(count) = reader.read(&mut chunk)
@@ -383,7 +384,7 @@ impl Screen {
                 sink.lock().expect("not poisoned").extend_from_slice(&chunk[..count]);
             }
         });
-        Self { bytes, reading, writer, child, master: Some(pair.master), size }
+        Self { bytes, reading, reader: Some(reader), writer, child, master: Some(pair.master), size }
     }
 
     pub fn keys(&mut self, keys: &str) {
@@ -453,10 +454,14 @@ impl Screen {
         self.reading.store(false, Ordering::Relaxed);
     }
 
-    /// Takes the terminal away, as a line that drops does.
+    /// Takes the terminal away, as a line that drops does: nobody holds the far side any more.
     pub fn hang_up(&mut self) {
-        drop(self.master.take());
+        self.stop_reading();
+        // A frame that is drawn again lets the reader look up and let go.
+        self.keys("\x0c");
+        self.reader.take().expect("it was read until now").join().expect("the reader ends");
         self.writer = Box::new(std::io::sink());
+        drop(self.master.take());
     }
 
     /// Waits for the end; answers whether it was a good one.
