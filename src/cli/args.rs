@@ -376,6 +376,14 @@ pub(super) enum HostCommand {
         #[command(flatten)]
         json: Json,
     },
+    /// Bring this program to a host over ssh, and compare it there; what is there already stays
+    Install {
+        /// Which host
+        host: HostName,
+        /// A script for any POSIX shell instead, where no binary runs; it promises less, and says what
+        #[arg(long)]
+        shim: bool,
+    },
 }
 
 #[derive(Debug, Clone, Copy, Args)]

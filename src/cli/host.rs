@@ -10,6 +10,7 @@ use crate::protocol::{BridgeReply, BridgeRequest, Reply, Request};
 
 use super::args::{Global, HostCommand};
 use super::exit::{Exit, Failure, Outcome};
+use super::host_install::install;
 use super::output;
 use super::session::{Session, ask, unexpected};
 
@@ -41,6 +42,7 @@ pub(super) async fn run(command: HostCommand, config: &Config, global: &Global) 
             }
             Ok(verdict(&panel))
         }
+        HostCommand::Install { host, shim } => install(config, &host, shim).await,
     }
 }
 

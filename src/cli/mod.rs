@@ -15,6 +15,7 @@ mod export;
 mod fold;
 mod follow;
 mod host;
+mod host_install;
 mod inbox;
 mod job;
 mod keys;

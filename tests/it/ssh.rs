@@ -4,6 +4,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
+use crate::sshd::{descendants, make_key};
 use crate::support::{AURORA, Screen, Site, borrowed, eventually, free_port, now, standard};
 
 fn deliver(site: &Site, id: &str) {
@@ -16,11 +17,6 @@ fn deliver(site: &Site, id: &str) {
 struct Sshd {
     child: Child,
     path: String,
-}
-
-fn make_key(path: &Path, passphrase: &str) {
-    let args = ["-q", "-t", "ed25519", "-N", passphrase, "-C", "test", "-f"];
-    assert!(Command::new("ssh-keygen").args(args).arg(path).status().expect("ssh-keygen runs").success());
 }
 
 /// A served engine that knows the key of the forced command.
@@ -110,22 +106,6 @@ impl Drop for Sshd {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
-}
-
-/// Every process below `pid`.
-fn descendants(pid: u32) -> Vec<u32> {
-    let children = |pid: u32| -> Vec<u32> {
-        let tasks = std::fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
-        let lists = tasks.filter_map(|task| std::fs::read_to_string(task.path().join("children")).ok());
-        lists.flat_map(|list| list.split_whitespace().filter_map(|pid| pid.parse().ok()).collect::<Vec<_>>()).collect()
-    };
-    let mut found = children(pid);
-    let mut next = 0;
-    while let Some(pid) = found.get(next) {
-        found.extend(children(*pid));
-        next += 1;
-    }
-    found
 }
 
 #[test]

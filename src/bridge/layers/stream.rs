@@ -190,7 +190,7 @@ async fn why(ended: Ended, line: Line) -> Result<Closed, Ended> {
 
 /// The pause after so many tries in vain. `chance` is between 0.5 and 1, so that roads that broke together do not come
 /// back together.
-fn pause(tries: u32, chance: f64) -> Duration {
+pub(super) fn pause(tries: u32, chance: f64) -> Duration {
     BACKOFF.saturating_mul(1 << tries.min(16)).min(BACKOFF_MAX).mul_f64(chance)
 }
 

@@ -164,18 +164,20 @@ pub(super) async fn turning_away<T>(
     }
 }
 
-fn hello(host: &HostName, term: &mut watch::Receiver<Term>) -> ToAgent {
+/// Who asks, and of which host.
+pub(super) fn hello(host: &HostName, term: &mut watch::Receiver<Term>) -> ToAgent {
     let Term { engine, epoch } = *term.borrow_and_update();
     ToAgent::Hello { version: AGENT_VERSION, engine, epoch, host: host.clone() }
 }
 
 /// An agent that refuses a host is not the agent of that host.
-fn refused(rule: &str, reason: &str) -> Closed {
+pub(super) fn refused(rule: &str, reason: &str) -> Closed {
     let why = format!("greeting: refused by the agent ({rule}): {reason}");
     if rule == "host" { Closed::Barred(why) } else { Closed::Down(why) }
 }
 
-fn foreign(first: SpoolId, now: SpoolId) -> String {
+/// Says that another journal answers than before.
+pub(super) fn foreign(first: SpoolId, now: SpoolId) -> String {
     format!(
         "greeting: another journal answers, {now}; until now it was {first}. If the host was set up anew, ask again with `aurora host check`"
     )

@@ -4,8 +4,9 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::bridge::layers::local;
-use crate::config::{Config, LayerConfig};
+use crate::bridge::SshCall;
+use crate::bridge::layers::{exec, local, tmux};
+use crate::config::{Config, HostConfig, LayerConfig, SshConfig};
 
 use super::roads::OpenRoad;
 
@@ -14,8 +15,15 @@ use super::roads::OpenRoad;
 pub(in super::super) fn every_layer() -> OpenRoad {
     Arc::new(|config, host, layer, term, news| match layer {
         LayerConfig::Local => Ok(Arc::new(local::open(this_machine(config), host.name.clone(), term, news))),
+        LayerConfig::Tmux(ssh) => Ok(Arc::new(tmux::open(call(config, host, ssh), host.name.clone(), term, news))),
+        LayerConfig::Exec(ssh) => Ok(Arc::new(exec::open(call(config, host, ssh), host.name.clone(), term, news))),
         other => Err(format!("the layer {} is not there", other.kind())),
     })
+}
+
+/// How ssh is called for a host; the files it reads are in the state directory.
+fn call(config: &Config, host: &HostConfig, ssh: &SshConfig) -> SshCall {
+    SshCall::new(&host.name, ssh, &config.state_dir.join("ssh"))
 }
 
 /// The agent of this machine: this program, with the configuration of this engine. Its journal is in the state

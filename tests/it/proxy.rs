@@ -1,0 +1,100 @@
+//! A line that can be made bad: it passes bytes on between a port of its own and another, late, not at all, or not any
+//! longer.
+
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use crate::support::free_port;
+
+/// How the line is.
+#[derive(Default)]
+struct Weather {
+    delay_ms: AtomicU64,
+    stalled: AtomicBool,
+    refusing: AtomicBool,
+    open: Mutex<Vec<TcpStream>>,
+}
+
+/// The line. It ends with the test's process; connections end with it.
+pub struct Proxy {
+    pub port: u16,
+    weather: Arc<Weather>,
+}
+
+impl Proxy {
+    /// A line to `to` on this machine.
+    pub fn to(to: u16) -> Self {
+        let port = free_port();
+        let listener = TcpListener::bind(("127.0.0.1", port)).expect("binds");
+        let weather = Arc::new(Weather::default());
+        let shared = Arc::clone(&weather);
+        std::thread::spawn(move || {
+            for near in listener.incoming().map_while(Result::ok) {
+                if shared.refusing.load(Ordering::SeqCst) {
+                    continue;
+                }
+                let Ok(far) = TcpStream::connect(("127.0.0.1", to)) else { continue };
+                for (from, to) in [(&near, &far), (&far, &near)] {
+                    let (from, to) = (from.try_clone().expect("clones"), to.try_clone().expect("clones"));
+                    shared.open.lock().expect("the list").push(from.try_clone().expect("clones"));
+                    let weather = Arc::clone(&shared);
+                    std::thread::spawn(move || pass(from, to, &weather));
+                }
+            }
+        });
+        Self { port, weather }
+    }
+
+    /// Every byte takes so long, each way.
+    pub fn delay(&self, one_way: Duration) {
+        let millis = u64::try_from(one_way.as_millis()).expect("short");
+        self.weather.delay_ms.store(millis, Ordering::SeqCst);
+    }
+
+    /// Nothing passes any more, and nobody is told: a cable that was pulled.
+    pub fn stall(&self, stalled: bool) {
+        self.weather.stalled.store(stalled, Ordering::SeqCst);
+    }
+
+    /// New connections are closed at once.
+    pub fn refuse(&self, refusing: bool) {
+        self.weather.refusing.store(refusing, Ordering::SeqCst);
+    }
+
+    /// Ends every connection.
+    pub fn cut(&self) {
+        for stream in self.weather.open.lock().expect("the list").drain(..) {
+            // It may be closed already.
+            let _ = stream.shutdown(Shutdown::Both);
+        }
+    }
+}
+
+/// Passes bytes on. A piece waits for its own time, so that a delay is no limit of what passes in a second.
+fn pass(mut from: TcpStream, mut to: TcpStream, weather: &Weather) {
+    let (pieces, due) = std::sync::mpsc::channel::<(Instant, Vec<u8>)>();
+    std::thread::scope(|scope| {
+        scope.spawn(move || {
+            let mut chunk = [0; 16 * 1024];
+            while let Ok(count @ 1..) = from.read(&mut chunk) {
+                let delay = Duration::from_millis(weather.delay_ms.load(Ordering::SeqCst));
+                if pieces.send((Instant::now() + delay, chunk[..count].to_vec())).is_err() {
+                    break;
+                }
+            }
+        });
+        for (when, piece) in due {
+            std::thread::sleep(when.saturating_duration_since(Instant::now()));
+            while weather.stalled.load(Ordering::SeqCst) {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            if to.write_all(&piece).is_err() {
+                break;
+            }
+        }
+        let _ = to.shutdown(Shutdown::Both);
+    });
+}
