@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
+use crate::bridge::SshCall;
 use crate::config::Config;
 use crate::model::{HostName, HostPanel, LayerKind, LayerPanel, LayerState, age, short_duration};
 use crate::protocol::{BridgeReply, BridgeRequest, Reply, Request};
@@ -39,11 +40,25 @@ pub(super) async fn run(command: HostCommand, config: &Config, global: &Global) 
                 output::json(&panel)?;
             } else {
                 show(&panel, explain)?;
+                if explain {
+                    show_ssh(config, &host).await?;
+                }
             }
             Ok(verdict(&panel))
         }
         HostCommand::Install { host, shim } => install(config, &host, shim).await,
     }
+}
+
+/// How ssh is called for the host, as ssh itself says it.
+async fn show_ssh(config: &Config, host: &HostName) -> Result<(), Failure> {
+    let Some((host, ssh)) = config.hosts.get(host).and_then(|host| Some((host, host.ssh.as_ref()?))) else {
+        return Ok(());
+    };
+    let options = SshCall::new(&host.name, ssh, &config.state_dir.join("ssh")).effective().await;
+    let options = options.map_err(|why| Failure::new(Exit::Failed, why))?;
+    output::line("ssh      is called with these options and reads no other file:")?;
+    Ok(options.iter().try_for_each(|option| output::line(&format!("         {option}")))?)
 }
 
 fn hosts(reply: Reply) -> Result<Vec<HostPanel>, Failure> {

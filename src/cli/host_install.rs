@@ -13,7 +13,7 @@ use super::exit::{Exit, Failure, Outcome};
 use super::output;
 
 /// Time for a question that carries nothing.
-const QUESTION: Duration = Duration::from_secs(60);
+const QUESTION: Duration = Duration::from_mins(1);
 /// Time for the binary on a slow line.
 const COPY: Duration = Duration::from_mins(15);
 /// Where the program goes when the configuration names no path.

@@ -383,6 +383,22 @@ async fn a_changed_host_key_bars_both_roads() {
     road.alive().await;
 }
 
+/// The host is behind itself, so both hops are believed by the same file.
+#[tokio::test]
+#[ignore = "needs sshd"]
+async fn a_jump_host_is_used_and_each_hop_s_key_is_checked() {
+    let (machine, agent) = with_shim("/bin/sh");
+    let port = machine.port;
+    let jump = format!(", jump = [\"localhost:{port}\"]{agent}");
+    let mut road = Road::open(Kind::Exec, &machine.host("web-1", port, "\"exec\"", &jump));
+    road.alive().await;
+    drop(road);
+    crate::sshd::make_key(&machine.file("other"), "");
+    machine.knows("other");
+    let mut road = Road::open(Kind::Exec, &machine.host("web-1", port, "\"exec\"", &jump));
+    assert!(road.barred().await.contains("host key"));
+}
+
 fn install(site: &Site, words: &[&str]) -> Output {
     Command::new(AURORA).args(site.args()).args(["host", "install"]).args(words).output().expect("aurora runs")
 }
@@ -446,6 +462,34 @@ async fn the_local_ssh_ends_with_its_road() {
         assert!(begun.elapsed() < PATIENCE, "it is still there");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
+}
+
+/// What the operator's own file says is not asked; what is in force is strict.
+#[tokio::test]
+#[ignore = "needs sshd"]
+async fn what_is_in_force_is_strict_whatever_the_operator_s_own_file_says() {
+    let files = tempfile::tempdir().expect("a directory");
+    let text = "[hosts.web-1]\nssh = { target = \"ops@web-1\", port = 2222, jump = [\"bastion.example.org\"] }\n";
+    let config = parse(text, None).expect("a configuration");
+    let host = config.hosts.values().next().expect("a host");
+    let call = SshCall::new(&host.name, host.ssh.as_ref().expect("ssh"), files.path());
+    let options = call.effective().await.expect("ssh says it");
+    for wanted in [
+        "hostname web-1",
+        "user ops",
+        "port 2222",
+        "proxyjump bastion.example.org",
+        "batchmode yes",
+        "stricthostkeychecking true",
+        "forwardagent no",
+        "forwardx11 no",
+        "clearallforwardings yes",
+        "permitlocalcommand no",
+        "controlmaster false",
+    ] {
+        assert!(options.iter().any(|option| option == wanted), "{wanted}: {options:#?}");
+    }
+    assert!(!options.iter().any(|option| option.starts_with("proxycommand ")), "{options:#?}");
 }
 
 /// Hosts come from the configuration alone, which refuses these before anything is started.

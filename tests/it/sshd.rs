@@ -72,7 +72,7 @@ impl Machine {
     /// The near side believes that the key called `name` is that of the host, at any port.
     pub fn knows(&self, name: &str) {
         let key = std::fs::read_to_string(self.file(&format!("{name}.pub"))).expect("a key");
-        std::fs::write(self.file("known_hosts"), format!("[127.0.0.1]:* {key}")).expect("writes");
+        std::fs::write(self.file("known_hosts"), format!("[127.0.0.1]:*,[localhost]:* {key}")).expect("writes");
     }
 
     /// Starts its sshd.

@@ -25,7 +25,7 @@ const FIRST: Duration = Duration::from_secs(30);
 /// Pause between two answers of a question that is not followed.
 const NEXT: Duration = Duration::from_secs(20);
 /// Pause between two probes of a road that is well. Each is a connection, and leaves a line in the host's log.
-const EVERY: Duration = Duration::from_secs(60);
+const EVERY: Duration = Duration::from_mins(1);
 
 /// The road. Dropping it ends the connections; what the host runs goes on.
 #[derive(Debug)]

@@ -113,7 +113,7 @@ impl SshEnd {
                 "{why}; compare its fingerprint with the host's own, then add it: ssh-keyscan -p PORT {}",
                 call.host()
             )),
-            other => other,
+            other @ Failure::Other(_) => other,
         }
     }
 }

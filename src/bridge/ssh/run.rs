@@ -1,13 +1,18 @@
 //! One line on a host, and what came of it; for what a person starts and waits for.
 
+use std::process::Stdio;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::process::Command;
 
 use super::{Failure, SshCall, SshChild};
 
 /// Most that is read of what a line prints, in bytes.
 const PRINTED_MAX: u64 = 1 << 20;
+
+/// Time for ssh to say what it would do.
+const ASKED: Duration = Duration::from_secs(10);
 
 /// What a line printed, and its status. A status of 0 is the line's own; any other may be ssh's.
 #[derive(Debug)]
@@ -18,7 +23,46 @@ pub struct Ran {
     pub failed: Option<String>,
 }
 
+/// What `ssh -G` is asked for: where it goes, who it believes, what it may run or forward.
+const TELLING: [&str; 18] = [
+    "hostname",
+    "user",
+    "port",
+    "identityfile",
+    "identitiesonly",
+    "proxyjump",
+    "proxycommand",
+    "stricthostkeychecking",
+    "userknownhostsfile",
+    "globalknownhostsfile",
+    "knownhostscommand",
+    "batchmode",
+    "forwardagent",
+    "forwardx11",
+    "clearallforwardings",
+    "permitlocalcommand",
+    "controlmaster",
+    "serveraliveinterval",
+];
+
 impl SshCall {
+    /// The options ssh would use, as it says itself (`ssh -G`); it connects to nothing.
+    ///
+    /// # Errors
+    /// When ssh cannot be asked, in words.
+    pub async fn effective(&self) -> Result<Vec<String>, String> {
+        self.prepare().map_err(|error| format!("failed to write the file that ssh reads: {error}"))?;
+        let mut ssh = Command::new("ssh");
+        ssh.args(self.explain()).stdin(Stdio::null()).kill_on_drop(true);
+        let asked = tokio::time::timeout(ASKED, ssh.output()).await.map_err(|_| "ssh -G does not end".to_owned())?;
+        let output = asked.map_err(|error| format!("failed to run ssh: {error}"))?;
+        if !output.status.success() {
+            return Err(format!("ssh -G: {}", String::from_utf8_lossy(&output.stderr).trim()));
+        }
+        let tells = |line: &&str| TELLING.contains(&line.split(' ').next().unwrap_or_default());
+        Ok(String::from_utf8_lossy(&output.stdout).lines().filter(tells).map(str::to_owned).collect())
+    }
+
     /// Makes the host's shell read `line`, whose input is `input`. As with [`arguments`](Self::arguments), the line
     /// holds nothing that was not checked.
     ///
@@ -34,7 +78,7 @@ impl SshCall {
                 drop(stdin);
             };
             let mut bounded = stdout.take(PRINTED_MAX);
-            let (_, heard) = tokio::join!(say, bounded.read_to_end(&mut printed));
+            let ((), heard) = tokio::join!(say, bounded.read_to_end(&mut printed));
             drop(bounded);
             let end = ssh.ended().await;
             (heard, end)
