@@ -66,10 +66,8 @@ impl Road {
                 seen.push(event);
             }
         };
-        match tokio::time::timeout(PATIENCE, waiting).await {
-            Ok(found) => found,
-            Err(_) => panic!("{what} did not come; these did: {seen:#?}"),
-        }
+        let found = tokio::time::timeout(PATIENCE, waiting).await.ok();
+        found.unwrap_or_else(|| panic!("{what} did not come; these did: {seen:#?}"))
     }
 
     async fn alive(&mut self) {
@@ -157,7 +155,7 @@ fn order(argv: &[&str]) -> JobOrder {
         engine: engine(),
         epoch: 1,
         nonce: hex::encode(rand::random::<[u8; 8]>()),
-        not_after: Timestamp::now() + Duration::from_secs(60),
+        not_after: Timestamp::now() + Duration::from_mins(1),
     }
 }
 
