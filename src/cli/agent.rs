@@ -32,6 +32,8 @@ async fn exec(args: ExecArgs, global: &Global) -> Outcome {
         _ => return Err(Failure::usage("a letter (--b64) and a mark of 16 letters a-z and digits are needed")),
     };
     let desk = Desk::open(AgentConfig::load(global.config.as_deref(), global.state_dir.as_deref())?)?;
+    // A file of the shell may have left half a line before it; whoever asked may be gone.
+    let _ = writeln!(std::io::stdout());
     let answered = |answer: &_| {
         let mut out = std::io::stdout().lock();
         // Whoever asked may be gone; what was ordered is done all the same.

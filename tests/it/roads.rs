@@ -251,6 +251,61 @@ async fn the_shim_runs_a_job_once_under_busybox() {
     a_shim_runs_a_job_once_and_says_how_it_ended("/bin/busybox sh").await;
 }
 
+/// What may run on a machine with an agent, by its own file and by ours.
+fn commands(machine: &Machine) -> String {
+    let home = machine.home().display().to_string();
+    format!(
+        "[commands.say]\nhosts = [\"web-1\"]\nargv = [\"/bin/echo\", \"x{{word}}\"]\n\
+         args.word = {{ pattern = \"printable\", max_len = 1000 }}\n\
+         [commands.slow]\nhosts = [\"web-1\"]\ncwd = \"{home}\"\n\
+         argv = [\"/bin/sh\", \"-c\", \"echo run >>runs; sleep 2; echo end >>runs\"]\n"
+    )
+}
+
+/// A machine with an agent, and the configuration of its host.
+fn with_agent(layers: &str) -> (Machine, String) {
+    let machine = Machine::start();
+    let spool = machine.home().join("spool");
+    let text = format!("[agent]\nname = \"web-1\"\nspool = \"{}\"\n{}", spool.display(), commands(&machine));
+    std::fs::write(machine.file("agent.toml"), text).expect("writes");
+    let more = format!(", agent = \"{AURORA}\", agent_config = \"{}\"", machine.file("agent.toml").display());
+    let config = format!("{}{}", machine.host("web-1", machine.port, layers, &more), commands(&machine));
+    (machine, config)
+}
+
+fn planned(config: &str, command: &str, values: &[(&str, &str)]) -> JobOrder {
+    let config = parse(config, None).expect("a configuration");
+    let template = &config.commands[&command.parse().expect("a name")];
+    let values = values.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    let host = "web-1".parse().expect("a name");
+    let (plan, hash) = aurora::policy::whitelist::plan(template, &values, &host).expect("allowed").into_parts();
+    JobOrder { plan, hash, ..order(&[]) }
+}
+
+async fn the_agent_runs_what_is_asked(kind: Kind, layer: &str) {
+    let (machine, config) = with_agent(&format!("\"{layer}\""));
+    std::fs::write(machine.home().join(".bashrc"), "echo from the rc file; printf 'no end of line'; sleep 0.3\n")
+        .expect("writes");
+    let mut road = Road::open(kind, &config);
+    road.alive().await;
+    let odd: String = (0x20..0x7f).chain(0xa1..0xad).filter_map(char::from_u32).chain("$(id)`id`;'".chars()).collect();
+    let (journal, chunks) = road.run(planned(&config, "say", &[("word", &odd)])).await;
+    assert_eq!(ended(&journal), End::Exit(0));
+    assert_eq!(String::from_utf8(text(&chunks, Stream::Out)).expect("text"), format!("x{odd}\n"));
+    let slow = planned(&config, "slow", &[]);
+    let (first, _) = road.run(slow.clone()).await;
+    let (again, _) = road.run(slow).await;
+    assert_eq!(first, again);
+    let runs = std::fs::read_to_string(machine.home().join("runs")).expect("it ran");
+    assert_eq!(runs, "run\nend\n", "once");
+}
+
+#[tokio::test]
+#[ignore = "needs sshd"]
+async fn the_agent_runs_what_is_asked_over_a_connection_a_question() {
+    the_agent_runs_what_is_asked(Kind::Exec, "exec").await;
+}
+
 #[tokio::test]
 #[ignore = "needs sshd"]
 async fn a_job_goes_on_when_its_connection_ends_and_a_cancel_stops_its_processes() {

@@ -171,17 +171,19 @@ impl Road {
         way.begun = Instant::now();
         let closed = self.converse(&line, &word, &mut way).await;
         let Err(closed) = closed else { return };
-        let event = self.seen(|seen| {
-            seen.up = false;
-            match closed {
+        let (was_up, event) = self.seen(|seen| {
+            let was_up = std::mem::replace(&mut seen.up, false);
+            let event = match closed {
                 Closed::Down(why) => LayerEvent::Down { why },
                 Closed::Barred(why) => {
                     seen.barred = Some(why.clone());
                     LayerEvent::Barred { why }
                 }
-            }
+            };
+            (was_up, event)
         });
-        if self.news.tell(event).await.is_ok() && !matches!(question, ToAgent::Probe { .. }) {
+        if self.news.tell(event).await.is_ok() && was_up {
+            // The one that keeps it waits for a minute while the road is well.
             self.nudge.notify_one();
         }
     }

@@ -66,6 +66,7 @@ impl Runner {
         let store = Arc::clone(&service.store);
         let known = super::super::projector::blocking(move || store.unsettled_jobs()).await?;
         let first = Term { engine, epoch };
+        service.begin(first);
         let (term, terms) = watch::channel(first);
         let (sender, news) = mpsc::channel(NEWS);
         // As many as there are questions on their way.
@@ -190,6 +191,7 @@ impl Runner {
             }
             Done::Raised(epoch, Ok(())) => {
                 let term = Term { epoch, ..*self.term.borrow() };
+                self.service.begin(term);
                 self.term.send_replace(term);
                 self.apply(BridgeInput::Term(term));
             }

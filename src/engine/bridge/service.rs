@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use jiff::Timestamp;
 use tokio::sync::{Notify, mpsc};
 
-use crate::bridge::{BridgeInput, Caps, CommandRule, HostSpec};
+use crate::bridge::{BridgeInput, Caps, CommandRule, HostSpec, Term};
 use crate::config::Config;
 use crate::store::Store;
 
@@ -58,6 +58,8 @@ pub struct Bridges {
     pub(super) open: OpenRoad,
     pub(super) live: Live,
     set: Mutex<Arc<BridgeSet>>,
+    /// The term orders are given in, once the task has begun it.
+    term: Mutex<Option<Term>>,
     /// Rung when there is another set.
     pub(super) replaced: Notify,
     /// Rung by the first who needs a host: until then no road is opened.
@@ -89,6 +91,7 @@ impl Bridges {
             open,
             live,
             set: Mutex::new(Arc::new(set)),
+            term: Mutex::default(),
             replaced: Notify::new(),
             needed: lazy.then(Notify::new),
             orders,
@@ -102,6 +105,16 @@ impl Bridges {
         self.live.take(&set.config, Timestamp::now());
         *self.set.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(set);
         self.replaced.notify_one();
+    }
+
+    /// The term orders are given in; `None` while the task has not begun one.
+    pub(super) fn term(&self) -> Option<Term> {
+        *self.term.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Orders are given in `term` from now on.
+    pub(super) fn begin(&self, term: Term) {
+        *self.term.lock().unwrap_or_else(PoisonError::into_inner) = Some(term);
     }
 
     pub(super) fn set(&self) -> Arc<BridgeSet> {
