@@ -49,7 +49,10 @@ impl Default for Caps {
 
 /// Names one question that was handed to a layer, so that what became of it finds back.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Ticket(pub(super) u64);
+pub struct Ticket {
+    pub(super) number: u64,
+    pub(super) job: Option<JobId>,
+}
 
 /// What the core of the bridge is told.
 #[derive(Debug, Clone, PartialEq, Eq)]

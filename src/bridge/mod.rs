@@ -1,18 +1,33 @@
 //! Commands on remote hosts: over which road, once, and what became of them.
 //!
-//! [`Bridge`] decides and does nothing else: what it is told and the time go in, what it wants done comes out.
+//! [`Bridge`] decides and does nothing else: what it is told and the time go in, what it wants done comes out. A job
+//! waits in `queue`, is brought to its host by `delivery` as `table` says, over the roads of `host` and `road`.
 
+mod delivery;
 mod effect;
+mod heard;
+mod host;
 mod input;
 mod layer;
 pub mod layers;
+mod orders;
+mod pieces;
+mod queue;
+mod road;
+mod roads;
+mod scene;
 mod shim;
 mod ssh;
 mod state;
+#[cfg(test)]
+mod state_tests;
+mod table;
+mod term;
+mod turns;
 
 pub use effect::BridgeEffect;
 pub use input::{BridgeInput, Caps, CommandRule, HostSpec, Ticket};
 pub use layer::{Asked, Layer, LayerEvent, LayerNews, NotDelivered, Term};
 pub use shim::SHIM;
 pub use ssh::{Ran, SshCall};
-pub use state::Bridge;
+pub use state::{Bridge, Totals};

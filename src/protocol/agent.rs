@@ -62,7 +62,8 @@ pub enum ToAgent {
         /// Whether to be told what comes.
         follow: bool,
     },
-    /// Stop its processes: TERM, then KILL after the grace.
+    /// Stop its processes: TERM, then KILL after the grace. Of a job that has not started, or that the journal does not
+    /// have, it writes down that it never runs: a copy of the order that comes later finds that.
     Cancel {
         /// Which.
         id: JobId,
@@ -103,7 +104,7 @@ pub enum Journal {
         ended: Timestamp,
         /// What it wrote.
         output: OutputTotals,
-        /// SHA-256 over what is kept of its output, piece by piece, as 64 hexadecimal digits.
+        /// SHA-256 over the bytes that are kept of its output, the pieces in order, as 64 hexadecimal digits.
         sha256: String,
         /// Whether the deadline or a cancel ended it, in words.
         cut_short: Option<String>,

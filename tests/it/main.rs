@@ -13,6 +13,8 @@ mod api;
 mod architecture;
 mod attach;
 mod batch;
+mod bridge_faults;
+mod bridge_sim;
 mod bytes;
 mod commands;
 mod corpus;
