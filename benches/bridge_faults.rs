@@ -14,7 +14,7 @@ mod bridge_sim;
 use std::process::ExitCode;
 use std::time::Instant;
 
-use bridge_sim::{Matrix, Mutation, simulate};
+use bridge_sim::{Kind, Matrix, Mutation, Point, simulate};
 
 fn main() -> ExitCode {
     let mut numbers = std::env::args().skip(1).filter_map(|arg| arg.parse::<u64>().ok());
@@ -24,7 +24,8 @@ fn main() -> ExitCode {
     for seed in first..first + count {
         matrix.add(seed, simulate(seed, Mutation::None));
     }
-    println!("{matrix}\n{:.1} s", began.elapsed().as_secs_f64());
+    let (covered, all) = (matrix.covered(), Point::ALL.len() * Kind::ALL.len());
+    println!("{matrix}\n{covered} of {all} places and faults, {:.1} s", began.elapsed().as_secs_f64());
     for what in &matrix.broken {
         println!("{what}");
     }
