@@ -74,3 +74,27 @@ pub struct Approval {
     /// How it stands.
     pub state: ApprovalState,
 }
+
+impl Approval {
+    /// How many have said yes.
+    #[must_use]
+    pub fn yes(&self) -> usize {
+        self.votes.iter().filter(|vote| vote.yes).count()
+    }
+
+    /// Why `who` cannot answer it at `now`; `None` when they can, as far as their role lets them.
+    #[must_use]
+    pub fn closed_to(&self, who: &OperatorName, now: Timestamp) -> Option<String> {
+        if self.state != ApprovalState::Open {
+            return Some(format!("it is {} already", self.state.as_str()));
+        }
+        if now >= self.expires {
+            return Some("its time is over".to_owned());
+        }
+        if self.by == *who {
+            return Some("you asked for it, and nobody answers their own request".to_owned());
+        }
+        let own = self.votes.iter().find(|vote| vote.by == *who)?;
+        Some(format!("you have said {} already", if own.yes { "yes" } else { "no" }))
+    }
+}

@@ -90,6 +90,17 @@ impl fmt::Display for HostSelector {
     }
 }
 
+impl HostSelector {
+    /// Whether it means the host called `name` with these labels.
+    #[must_use]
+    pub fn means(&self, name: &HostName, labels: &[Label]) -> bool {
+        match self {
+            Self::Host(host) => host == name,
+            Self::Label(label) => labels.contains(label),
+        }
+    }
+}
+
 impl FromStr for HostSelector {
     type Err = String;
 
@@ -173,6 +184,24 @@ impl fmt::Display for PlanHash {
     }
 }
 
+/// Text that is no hash of a plan.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is no hash of a plan; it has 64 digits of 0-9 and a-f")]
+pub struct BadPlanHash(String);
+
+impl FromStr for PlanHash {
+    type Err = BadPlanHash;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let is_digit = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+        if text.len() == 64 && text.bytes().all(is_digit) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(BadPlanHash(text.to_owned()))
+        }
+    }
+}
+
 impl Plan {
     /// The bytes that are hashed: JSON without spaces, fields in the order of this struct, maps by key.
     #[must_use]
@@ -222,7 +251,8 @@ mod tests {
         };
         let hash = plan.hash();
         assert_eq!(hash, plan.clone().hash());
-        assert_eq!(hash.as_str().len(), 64);
+        assert_eq!(hash.to_string().parse(), Ok(hash.clone()));
+        assert!(hash.as_str()[1..].parse::<PlanHash>().is_err());
         let others = [
             Plan { host: "web-2".parse().expect("name"), ..plan.clone() },
             Plan { argv: vec!["./todo list".into()], ..plan.clone() },

@@ -56,7 +56,9 @@ pub use channel::{BadChannelId, ChannelId, ProviderKind};
 pub use check::{BadCheckId, CheckId, CheckKind, Observation, Phase, Step, Verdict};
 pub use check_history::{CheckHistory, Failure, HistorySlot};
 pub use check_panel::{CheckPanel, CheckState, Soft};
-pub use command::{BadCommandName, Class, CommandName, CommandTemplate, HostSelector, Plan, PlanHash, Risk};
+pub use command::{
+    BadCommandName, BadPlanHash, Class, CommandName, CommandTemplate, HostSelector, Plan, PlanHash, Risk,
+};
 pub use conversation::{ConversationList, ConversationPage, ConversationRow, DeskChange, Entry, Note, Place, Repeats};
 pub use event::{Event, EventState};
 pub use filter::{Assignee, ContactFilter, EventFilter, InboxFilter, MessagePage, Order};

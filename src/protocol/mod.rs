@@ -5,6 +5,8 @@
 
 mod agent;
 mod bridge;
+mod bridge_problems;
+mod bridge_verbs;
 mod config_status;
 mod figures;
 mod frame;

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{CheckPanel, CheckState, EventState, Rejection, StoreFault, TaskState, age};
 
-use super::{Need, Snapshot};
+use super::{Need, Snapshot, bridge_problems};
 
 /// How much a problem matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -59,7 +59,7 @@ pub struct Trouble {
 }
 
 impl Trouble {
-    fn new(need: Need, since: Timestamp, severity: Severity, what: String, next: impl Into<String>) -> Self {
+    pub(super) fn new(need: Need, since: Timestamp, severity: Severity, what: String, next: impl Into<String>) -> Self {
         let problem = Problem { about: need.to_string(), severity, what, next: next.into() };
         Self { need, since, count: None, problem }
     }
@@ -125,6 +125,7 @@ impl Snapshot {
             troubles.push(Trouble::new(Need::Configuration, fault.at, Severity::Warn, what, next));
         }
         troubles.extend(unhealthy(&self.checks, self.isolated, now));
+        troubles.extend(bridge_problems::troubles(&self.bridge, now));
         if self.dead_letters > 0 {
             // Kept for good, but news for a day only.
             let newest = self.events.iter().filter(|event| event.state == EventState::Dead).map(|event| event.received);

@@ -4,13 +4,14 @@ use std::fmt;
 
 use jiff::Timestamp;
 
-use crate::model::{CheckId, MessageId, MessageRow, age};
+use crate::model::{ApprovalId, CheckId, HostName, Identity, JobId, MessageId, MessageRow, age};
 
 use super::problems::Trouble;
-use super::{Severity, Snapshot};
+use super::{Severity, Snapshot, bridge_problems};
 
 /// The order, as it is told to people.
-pub const ORDER: &str = "what is broken, then critical checks, VIPs who wait, warnings, others who wait";
+pub const ORDER: &str = "what is broken, then critical checks, jobs with an unknown end and hosts out of reach, \
+                         approvals you can answer, VIPs who wait, warnings, others who wait";
 
 /// What something is about, and so where a person looks at it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,6 +30,12 @@ pub enum Need {
     DeadLetters,
     /// Deliveries were refused on this channel, for this reason.
     Refused(Option<String>, String),
+    /// Nobody knows whether a job ran.
+    Job(JobId),
+    /// A host is out of reach, or one of its roads must not be used.
+    Host(HostName),
+    /// A plan waits for other people's yes.
+    Approval(ApprovalId),
     /// A message nobody has read.
     Message(MessageId),
 }
@@ -45,6 +52,9 @@ impl fmt::Display for Need {
             Self::Refused(channel, reason) => {
                 write!(f, "refusals on {} ({reason})", channel.as_deref().unwrap_or("no channel"))
             }
+            Self::Job(id) => write!(f, "job {id}"),
+            Self::Host(name) => write!(f, "host {name}"),
+            Self::Approval(id) => write!(f, "approval {id}"),
             Self::Message(id) => write!(f, "message {id}"),
         }
     }
@@ -67,25 +77,28 @@ impl Urgent {
     /// Where it stands in the order: the lower, the earlier.
     fn rank(&self) -> u8 {
         match (&self.need, self.severity) {
-            (Need::Message(_), Severity::Info) => 6,
-            (Need::Message(_), _) => 4,
+            (Need::Message(_), Severity::Info) => 7,
+            (Need::Message(_), _) => 5,
+            (Need::Approval(_), _) => 4,
             (Need::Store, _) => 0,
             (Need::Task(_), Severity::Crit) => 1,
             (Need::Isolation, _) => 2,
             (_, Severity::Crit) => 3,
-            _ => 5,
+            _ => 6,
         }
     }
 }
 
 impl Snapshot {
     /// What needs a person at `now`, the most urgent first: [`ORDER`]. Among equals comes first what waits longest.
-    /// `unread` are the messages nobody has read, as far as they are known.
+    /// `unread` are the messages nobody has read, as far as they are known; `me` is who asks, once that is known.
     #[must_use]
-    pub fn urgent(&self, unread: &[MessageRow], now: Timestamp) -> Vec<Urgent> {
+    pub fn urgent(&self, unread: &[MessageRow], me: Option<&Identity>, now: Timestamp) -> Vec<Urgent> {
         let problems = self.troubles(now).into_iter().filter(|trouble| trouble.problem.severity > Severity::Info);
         let unread = unread.iter().filter(|row| row.marks.read.is_none());
-        let mut urgent: Vec<Urgent> = problems.map(Urgent::from).chain(unread.map(|row| waiting(row, now))).collect();
+        let approvals = me.map(|me| bridge_problems::answerable(&self.bridge, me, now)).unwrap_or_default();
+        let mut urgent: Vec<Urgent> =
+            problems.map(Urgent::from).chain(approvals).chain(unread.map(|row| waiting(row, now))).collect();
         // Stable: what begins at the same moment stays in the order it was found in.
         urgent.sort_by_key(|urgent| (urgent.rank(), urgent.since));
         urgent
@@ -189,7 +202,7 @@ mod tests {
         let mut read = row(1, true);
         read.marks.read = Some(at(2));
         let rows = [row(3, false), row(50, true), read, row(86, true), row(2, false)];
-        let queue = snapshot().urgent(&rows, at(100));
+        let queue = snapshot().urgent(&rows, None, at(100));
         let shown: Vec<String> = queue.iter().map(|urgent| urgent.reason.chars().take(24).collect()).collect();
         let expected = [
             "the store cannot write: ",
@@ -210,9 +223,9 @@ mod tests {
     proptest! {
         #[test]
         fn the_order_does_not_depend_on_how_messages_come(mut rows in Just((0..20).map(|n| row(n, n % 3 == 0)).collect::<Vec<_>>()).prop_shuffle()) {
-            let shuffled = snapshot().urgent(&rows, at(100));
+            let shuffled = snapshot().urgent(&rows, None, at(100));
             rows.sort_by_key(|row| row.seq);
-            prop_assert_eq!(shuffled, snapshot().urgent(&rows, at(100)));
+            prop_assert_eq!(shuffled, snapshot().urgent(&rows, None, at(100)));
         }
     }
 }

@@ -7,7 +7,7 @@ use jiff::Zoned;
 
 use crate::model::{Act, ActId, CheckState, Item, NOTE_MAX, Snooze, nearest, short_duration};
 
-use super::{Reply, Request};
+use super::{Reply, Request, bridge_verbs};
 
 /// Longest line that is read, in bytes.
 const MAX: usize = 4_096;
@@ -56,6 +56,16 @@ pub enum Takes {
     Check,
     /// The name of a task, as it is listed; it may hold spaces.
     Task,
+    /// The name of a host.
+    Host,
+    /// A host or `@` and a label, a command, and its values.
+    Command,
+    /// The id of a job.
+    Job,
+    /// The id of a job, and whether it ran.
+    Resolution,
+    /// The id of an approval, and the hash that was seen.
+    Approval,
 }
 
 impl Takes {
@@ -75,6 +85,11 @@ impl Takes {
             Self::Contact => "CONTACT",
             Self::Check => "CHECK",
             Self::Task => "TASK",
+            Self::Host => "HOST",
+            Self::Command => "HOST COMMAND NAME=VALUE…",
+            Self::Job => "JOB",
+            Self::Resolution => "JOB ran|not-ran",
+            Self::Approval => "APPROVAL HASH",
         }
     }
 
@@ -132,6 +147,13 @@ pub const VERBS: &[Verb] = &[
         },
     },
     Verb {
+        name: "cancel",
+        takes: Takes::Job,
+        words: "take a job back, or stop its processes",
+        example: "cancel job_01a1fbc1535071810000000000000001",
+        make: bridge_verbs::cancel,
+    },
+    Verb {
         name: "check now",
         takes: Takes::Check,
         words: "look at a check now",
@@ -144,6 +166,20 @@ pub const VERBS: &[Verb] = &[
         words: "forget a saved view, for everybody",
         example: "delete view late orders",
         make: |words, _| Ok(Request::DeleteView(joined(words))),
+    },
+    Verb {
+        name: "deny",
+        takes: Takes::Approval,
+        words: "say no to a plan that waits",
+        example: "deny apr_01a1fbc1535071810000000000000001 3b1e3b1e3b1e3b1e3b1e3b1e3b1e3b1e3b1e3b1e3b1e3b1e3b1e3b1e3b1e3b1e",
+        make: |words, _| bridge_verbs::vote(words, false),
+    },
+    Verb {
+        name: "grant",
+        takes: Takes::Approval,
+        words: "say yes to exactly this plan",
+        example: "grant apr_01a1fbc1535071810000000000000001 3b1e3b1e3b1e3b1e3b1e3b1e3b1e3b1e3b1e3b1e3b1e3b1e3b1e3b1e3b1e3b1e",
+        make: |words, _| bridge_verbs::vote(words, true),
     },
     Verb {
         name: "label",
@@ -165,6 +201,13 @@ pub const VERBS: &[Verb] = &[
         },
     },
     Verb {
+        name: "probe",
+        takes: Takes::Host,
+        words: "ask a host's agent over every layer",
+        example: "probe web-1",
+        make: bridge_verbs::probe,
+    },
+    Verb {
         name: "read",
         takes: Takes::Items,
         words: "mark conversations or messages read",
@@ -182,12 +225,26 @@ pub const VERBS: &[Verb] = &[
         },
     },
     Verb {
+        name: "resolve",
+        takes: Takes::Resolution,
+        words: "say whether a job with an unknown end ran",
+        example: "resolve job_01a1fbc1535071810000000000000001 not-ran",
+        make: bridge_verbs::resolve,
+    },
+    Verb {
         name: "restart",
         takes: Takes::Task,
         words: "stop a task and start it again",
         example: "restart search index",
         // Names of tasks hold single spaces, as `listener 127.0.0.1:9296`.
         make: |words, _| Ok(Request::RestartTask(joined(words))),
+    },
+    Verb {
+        name: "run",
+        takes: Takes::Command,
+        words: "run a command on a host",
+        example: "run web-1 restart-worker name=mail",
+        make: bridge_verbs::run,
     },
     Verb {
         name: "save view",
@@ -261,14 +318,14 @@ pub const VERBS: &[Verb] = &[
 
 /// A word of a line.
 #[derive(Debug, Clone, Copy)]
-struct Word<'a> {
+pub(super) struct Word<'a> {
     /// Where it begins, in characters from 1.
-    column: usize,
-    text: &'a str,
+    pub column: usize,
+    pub text: &'a str,
 }
 
 impl Word<'_> {
-    fn parsed<T: FromStr<Err: fmt::Display>>(&self) -> Result<T, BadLine> {
+    pub(super) fn parsed<T: FromStr<Err: fmt::Display>>(&self) -> Result<T, BadLine> {
         self.text.parse().map_err(|error| BadLine::new(self.column, error))
     }
 }
@@ -278,7 +335,7 @@ fn words(line: &str) -> Vec<Word<'_>> {
     starts.map(|(at, text)| Word { column: line[..at].chars().count() + 1, text }).collect()
 }
 
-fn only<'a, 'b>(words: &'b [Word<'a>], verb: &str) -> Result<&'b Word<'a>, BadLine> {
+pub(super) fn only<'a, 'b>(words: &'b [Word<'a>], verb: &str) -> Result<&'b Word<'a>, BadLine> {
     match words {
         [one, more, ..] => Err(BadLine::new(more.column, format!("`{verb}` takes one, which is `{}`", one.text))),
         [one] => Ok(one),
@@ -287,7 +344,7 @@ fn only<'a, 'b>(words: &'b [Word<'a>], verb: &str) -> Result<&'b Word<'a>, BadLi
 }
 
 /// The words as they were typed, with single blanks.
-fn joined(words: &[Word<'_>]) -> String {
+pub(super) fn joined(words: &[Word<'_>]) -> String {
     words.iter().map(|word| word.text).collect::<Vec<_>>().join(" ")
 }
 
@@ -473,6 +530,7 @@ impl Order {
                 let cause = seen.cause.as_deref().map(|cause| format!(": {cause}")).unwrap_or_default();
                 told(1, format!("{id} is {state} after {}{cause}", short_duration(seen.took)))
             }
+            (Request::Bridge(request), reply) => request.told(reply),
             _ => None,
         }
     }

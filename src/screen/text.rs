@@ -39,12 +39,9 @@ pub fn width(text: &str) -> usize {
 /// Outside its strings JSON holds no such character, so what a program reads stays the same.
 #[must_use]
 pub fn json(text: &str) -> String {
-    let harmful = |c: char| {
-        (c.is_control() && c != '\n') || is_silent(c) || is_deceptive(c) || matches!(c, '\u{2028}' | '\u{2029}')
-    };
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
-        if harmful(c) {
+        if c != '\n' && is_harmful(c) {
             for unit in c.encode_utf16(&mut [0; 2]) {
                 let result = write!(out, "\\u{unit:04x}");
                 debug_assert!(result.is_ok(), "writing to a String cannot fail");
@@ -95,6 +92,11 @@ fn clean(text: &str, keep_breaks: bool) -> String {
 /// The picture of a control character: `␛` for ESC.
 fn picture(c: char) -> char {
     char::from_u32(0x2400 + u32::from(c)).unwrap_or(MARK)
+}
+
+/// What a terminal might obey, reorder or hide.
+pub(super) fn is_harmful(c: char) -> bool {
+    c.is_control() || is_silent(c) || is_deceptive(c) || matches!(c, '\u{2028}' | '\u{2029}')
 }
 
 /// Joiners and variation selectors: terminals disagree about the width of what they make, so the parts are
