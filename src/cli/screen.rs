@@ -22,6 +22,7 @@ pub(super) async fn open(config: Config, line: &str, global: &Global) -> Outcome
         Err(_) => Known {
             node: config.node.clone(),
             checks: config.health.checks.iter().map(|check| check.id.clone()).collect(),
+            hosts: Vec::new(),
         },
     };
     let place = Place::parse(line, &known).map_err(|error| match error.column {

@@ -21,6 +21,10 @@ pub enum Context {
     Health,
     /// In a check that is shown in full.
     Check,
+    /// Among hosts and jobs.
+    Bridge,
+    /// Among approvals.
+    Approvals,
     /// Under Activity.
     Activity,
     /// In a list of lines under Activity.
@@ -45,7 +49,7 @@ impl FromStr for Context {
 
 impl Context {
     /// Every context; an outer one comes before those within it.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::Global,
         Self::List,
         Self::Inbox,
@@ -53,6 +57,8 @@ impl Context {
         Self::Channels,
         Self::Health,
         Self::Check,
+        Self::Bridge,
+        Self::Approvals,
         Self::Activity,
         Self::Lines,
         Self::Matches,
@@ -70,6 +76,8 @@ impl Context {
             Self::Channels => "channels",
             Self::Health => "health",
             Self::Check => "check",
+            Self::Bridge => "bridge",
+            Self::Approvals => "approvals",
             Self::Activity => "activity",
             Self::Lines => "lines",
             Self::Matches => "matches",
@@ -91,9 +99,14 @@ impl Context {
             Self::List => Some(Self::Global),
             Self::Tasks | Self::Lines => Some(Self::Activity),
             Self::Matches => Some(Self::Lines),
-            Self::Inbox | Self::Message | Self::Channels | Self::Health | Self::Check | Self::Activity => {
-                Some(Self::List)
-            }
+            Self::Inbox
+            | Self::Message
+            | Self::Channels
+            | Self::Health
+            | Self::Check
+            | Self::Bridge
+            | Self::Approvals
+            | Self::Activity => Some(Self::List),
         }
     }
 

@@ -131,7 +131,9 @@ mod tests {
     }
 
     fn read(line: &str) -> Result<BridgeRequest, String> {
-        let Request::Bridge(request) = order(line).map_err(|error| error.to_string())?.request else { panic!("{line} is about the bridge") };
+        let Request::Bridge(request) = order(line).map_err(|error| error.to_string())?.request else {
+            panic!("{line} is about the bridge")
+        };
         Ok(request)
     }
 

@@ -75,7 +75,12 @@ impl App {
                 self.overlay = Some(Overlay::Palette(Box::default()));
                 self.know_views()
             }
-            Action::Problems | Action::Utc | Action::Zoom | Action::Unzoom => self.arrange(action),
+            Action::Problems
+            | Action::Utc
+            | Action::Zoom
+            | Action::Unzoom
+            | Action::FilterChecks
+            | Action::ProblemsOnly => self.arrange(action),
             Action::Help => {
                 self.overlay = Some(Overlay::Help(Box::default()));
                 Vec::new()
@@ -120,16 +125,16 @@ impl App {
             | Action::Pick
             | Action::PickRange
             | Action::PickAll => Vec::new(),
+            Action::RunCommand
+            | Action::CancelJob
+            | Action::ResolveJob
+            | Action::ProbeHost
+            | Action::JobHost
+            | Action::FilterBridge
+            | Action::Grant
+            | Action::Deny => self.act_on_bridge(action),
             Action::Find | Action::NextMatch | Action::PreviousMatch | Action::NextError | Action::PreviousError => {
                 self.find_line(action)
-            }
-            Action::FilterChecks => {
-                self.health.typing = true;
-                Vec::new()
-            }
-            Action::ProblemsOnly => {
-                self.health.problems_only = !self.health.problems_only;
-                Vec::new()
             }
             Action::Down | Action::Up | Action::PageDown | Action::PageUp | Action::First | Action::Last => {
                 self.scroll(action)
@@ -153,6 +158,7 @@ impl App {
     fn turn_tab(&mut self, forward: bool) -> Vec<Cmd> {
         match &mut self.inbox.open {
             Some(open) if self.view == View::Inbox => open.turn(forward),
+            _ if self.view == View::Bridge => return self.turn_bridge(forward),
             _ => self.activity.turn(forward),
         }
         self.ask_trace()
@@ -199,6 +205,8 @@ impl App {
             Action::Problems => self.overlay = Some(Overlay::Problems(Box::default())),
             Action::Utc => self.toggle_utc(),
             Action::Unzoom => self.zoom_out(),
+            Action::FilterChecks => self.health.typing = true,
+            Action::ProblemsOnly => self.health.problems_only = !self.health.problems_only,
             _ => return self.zoom_in(),
         }
         Vec::new()
@@ -262,6 +270,11 @@ impl App {
                 self.health.open = Some(OpenCheck::new(id));
                 self.past()
             }
+            View::Bridge => self.open_on_bridge(),
+            View::Approvals => self.open_approval(),
+            View::Activity if self.activity.tab == ActivityTab::Audit => {
+                self.audited().map(|place| self.go_to_place(place)).unwrap_or_default()
+            }
             View::Activity if self.activity.tab == ActivityTab::Events => {
                 match self.activity.events.selected().map(|event| MessageId::from(event.id)) {
                     Some(id) => {
@@ -303,6 +316,14 @@ impl App {
             }
             View::Health => {
                 self.scroll_health(action);
+                Vec::new()
+            }
+            View::Bridge => {
+                self.scroll_bridge(action);
+                Vec::new()
+            }
+            View::Approvals => {
+                self.scroll_approvals(action);
                 Vec::new()
             }
             View::Activity => {

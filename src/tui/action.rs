@@ -13,9 +13,9 @@ pub enum View {
     Nodes,
     /// Checks.
     Health,
-    /// Hosts, jobs and panes; not built yet.
+    /// Hosts and jobs.
     Bridge,
-    /// What waits for a yes; not built yet.
+    /// What waits for a yes.
     Approvals,
     /// Events, refusals, tasks and logs.
     Activity,
@@ -68,10 +68,14 @@ impl View {
     #[must_use]
     pub fn missing(self) -> Option<&'static str> {
         match self {
-            Self::Overview | Self::Channels | Self::Inbox | Self::Health | Self::Activity => None,
             Self::Nodes => Some("federation with other nodes is not built yet"),
-            Self::Bridge => Some("the bridge to hosts is not built yet"),
-            Self::Approvals => Some("nothing is built yet that needs an approval"),
+            Self::Overview
+            | Self::Channels
+            | Self::Inbox
+            | Self::Health
+            | Self::Bridge
+            | Self::Approvals
+            | Self::Activity => None,
         }
     }
 }
@@ -141,6 +145,14 @@ actions! {
     CheckNow = "check_now", "look at the check now", "look now";
     FilterChecks = "filter_checks", "filter checks: id, kind, target or cause", "filter";
     ProblemsOnly = "problems_only", "only checks that are not ok, or all", "problems";
+    RunCommand = "run_command", "run a command on the host", "run";
+    CancelJob = "cancel_job", "cancel the job: take it back, or stop its processes", "cancel";
+    ResolveJob = "resolve_job", "say whether a job with an unknown end ran", "resolve";
+    ProbeHost = "probe_host", "ask the host's agent now, over every layer", "probe";
+    JobHost = "job_host", "go to the host of the job", "host";
+    FilterBridge = "filter_bridge", "filter hosts or jobs: name, label, state, command", "filter";
+    Grant = "grant_approval", "say yes to exactly this plan", "yes";
+    Deny = "deny_approval", "say no to this plan", "no";
     Pick = "pick", "pick this one for an act on many, or no longer", "pick";
     PickRange = "pick_range", "pick from here to where you go", "";
     PickAll = "pick_all", "pick all that are listed, or none", "";

@@ -1,10 +1,10 @@
-//! Activity as the screen holds it: four lists under tabs, and what is searched in them.
+//! Activity as the screen holds it: five lists under tabs, and what is searched in them.
 
 use jiff::Timestamp;
 use tui_textarea::TextArea;
 
-use crate::model::{Event, LogLevel, LogLine, Rejection};
-use crate::protocol::{Notice, Snapshot};
+use crate::model::{AuditEntry, AuditKind, Event, LogLevel, LogLine, Rejection};
+use crate::protocol::{BridgeNotice, Notice, Snapshot};
 
 use super::action::Action;
 use super::list::moved;
@@ -22,11 +22,13 @@ pub enum ActivityTab {
     Tasks,
     /// What was logged.
     Logs,
+    /// Who did what: the audit log.
+    Audit,
 }
 
 impl ActivityTab {
     /// Every list, in the order of the tabs.
-    pub const ALL: [Self; 4] = [Self::Events, Self::Refusals, Self::Tasks, Self::Logs];
+    pub const ALL: [Self; 5] = [Self::Events, Self::Refusals, Self::Tasks, Self::Logs, Self::Audit];
 
     /// The name on its tab.
     #[must_use]
@@ -36,6 +38,7 @@ impl ActivityTab {
             Self::Refusals => "Refusals",
             Self::Tasks => "Tasks",
             Self::Logs => "Logs",
+            Self::Audit => "Audit",
         }
     }
 }
@@ -65,6 +68,7 @@ pub(super) struct Activity {
     pub events: Tail<Event>,
     pub refusals: Tail<Rejection>,
     pub logs: Tail<LogLine>,
+    pub audit: Tail<AuditEntry>,
     task: usize,
     pub find: Option<Find>,
     /// What was searched for last, to begin the next search with.
@@ -90,6 +94,7 @@ impl Activity {
         self.events.catch_up(&snapshot.events);
         self.refusals.catch_up(&snapshot.rejections);
         self.logs.catch_up(&snapshot.logs);
+        self.audit.catch_up(&snapshot.bridge.audit);
     }
 
     /// Takes the lines of a notice.
@@ -97,6 +102,7 @@ impl Activity {
         match notice {
             Notice::Arrived { events, .. } => self.events.take(events),
             Notice::Rejected(rejections) => self.refusals.take(rejections),
+            Notice::Bridge(BridgeNotice::Audited(entries)) => self.audit.take(entries),
             Notice::Log(line) => self.logs.take(std::slice::from_ref(line)),
             _ => {}
         }
@@ -109,6 +115,7 @@ impl Activity {
             ActivityTab::Refusals => Some(&mut self.refusals),
             ActivityTab::Tasks => None,
             ActivityTab::Logs => Some(&mut self.logs),
+            ActivityTab::Audit => Some(&mut self.audit),
         }
     }
 
@@ -118,6 +125,7 @@ impl Activity {
             ActivityTab::Refusals => self.refusals.index(),
             ActivityTab::Tasks => self.task,
             ActivityTab::Logs => self.logs.index(),
+            ActivityTab::Audit => self.audit.index(),
         }
     }
 
@@ -129,6 +137,7 @@ impl Activity {
             // The list itself says which page of tasks it draws.
             ActivityTab::Tasks => 0,
             ActivityTab::Logs => self.logs.first(self.height),
+            ActivityTab::Audit => self.audit.first(self.height),
         }
     }
 
@@ -280,5 +289,20 @@ impl Told for LogLine {
 
     fn is_error(&self) -> bool {
         self.level == LogLevel::Error
+    }
+}
+
+impl Told for AuditEntry {
+    fn number(&self) -> Option<i64> {
+        i64::try_from(self.seq).ok()
+    }
+
+    fn text(&self) -> String {
+        let by = self.note.by.as_ref().map_or("aurora", |by| by.as_str());
+        format!("{} {by} {} {}", self.note.kind.as_str(), self.note.about, self.note.what)
+    }
+
+    fn is_error(&self) -> bool {
+        matches!(self.note.kind, AuditKind::Refused | AuditKind::Denied)
     }
 }

@@ -27,6 +27,14 @@ impl App {
             | Action::Pick
             | Action::PickRange
             | Action::PickAll => self.desk_missing(action),
+            Action::RunCommand
+            | Action::CancelJob
+            | Action::ResolveJob
+            | Action::ProbeHost
+            | Action::JobHost
+            | Action::FilterBridge
+            | Action::Grant
+            | Action::Deny => self.bridge_missing(action),
             Action::Expand => {
                 let more = self.view == View::Inbox && self.inbox.open.as_ref().is_some_and(OpenMessage::has_more);
                 (!more).then(|| "there are no earlier messages and no notes here".to_owned())
@@ -40,7 +48,12 @@ impl App {
             Action::CheckNow => self.health.target(self.checks()).is_none().then(|| "no check is selected".to_owned()),
             Action::Open => self.nothing_to_open(),
             Action::NextTab | Action::PreviousTab => {
-                let tabs = self.view == View::Activity || self.view == View::Inbox && self.inbox.open.is_some();
+                let tabs = match self.view {
+                    View::Activity => true,
+                    View::Inbox => self.inbox.open.is_some(),
+                    View::Bridge => self.bridge.open.is_none() || self.bridge.open_job().is_some(),
+                    _ => false,
+                };
                 (!tabs).then(|| "nothing here has tabs".to_owned())
             }
             Action::Back => (self.view == View::Overview).then(|| {
@@ -152,6 +165,12 @@ impl App {
                 Some(_) => Some("the check is open already".to_owned()),
                 None => self.health.target(self.checks()).is_none().then(|| "no check is selected".to_owned()),
             },
+            View::Bridge => self.nothing_on_bridge(),
+            View::Approvals => self.no_approval(),
+            View::Activity if self.activity.tab == ActivityTab::Audit => self
+                .audited()
+                .is_none()
+                .then(|| "this entry is about no job, approval or host that is known".to_owned()),
             View::Activity if self.activity.tab == ActivityTab::Events => match self.activity.events.selected() {
                 None => Some("no event is selected".to_owned()),
                 Some(event) if event.cause.is_some() => {
@@ -159,7 +178,7 @@ impl App {
                 }
                 Some(_) => None,
             },
-            View::Activity => Some("only events can be opened, as their messages".to_owned()),
+            View::Activity => Some("only events and the audit log lead anywhere".to_owned()),
             _ => Some("nothing is selected".to_owned()),
         }
     }
@@ -187,7 +206,7 @@ mod tests {
 
     /// The screen after `keys`, where the engine answers what opens a message.
     fn after(keys: &[char], full: bool, role: Role, read_only: bool) -> App {
-        let snapshot = if full { sample::snapshot() } else { sample::empty() };
+        let snapshot = if full { sample::with_bridge() } else { sample::empty() };
         let rows = snapshot.inbox.clone();
         let mut app = sample::app(snapshot, role, read_only);
         for key in keys {
@@ -213,14 +232,15 @@ mod tests {
         /// Every action in every state that keys lead to: a reason is all that is said and done, or something is done.
         #[test]
         fn what_is_allowed_does_something_and_what_is_not_says_why(
-            keys in proptest::collection::vec(prop::sample::select("123458jkG\n!aqr".chars().collect::<Vec<_>>()), 0..7),
+            keys in proptest::collection::vec(prop::sample::select("12345678jkG\n\t!aqrxCRPhd".chars().collect::<Vec<_>>()), 0..7),
             full: bool,
             role in prop::sample::select(Role::ALL.to_vec()),
             read_only: bool,
         ) {
             for action in Action::all() {
                 let mut app = after(&keys, full, role, read_only);
-                app.toast = None;
+                // What a key opened lies over the view; an action is done below it.
+                (app.toast, app.overlay) = (None, None);
                 let before = format!("{app:?}");
                 let why = app.why_not(action);
                 let commands = app.act(action);

@@ -15,8 +15,12 @@ use crate::protocol::{Link, Notice, Order, Refusal, Reply, Request, Severity, Sn
 
 use super::action::{Action, View};
 use super::activity::Activity;
+use super::approvals::Approvals;
 use super::background::Background;
+use super::bridge::Bridge;
+use super::bridge_asks::BridgePurpose;
 use super::bulk::Bulk;
+use super::confirm::Confirm;
 use super::desk::{DeskPurpose, Undoable};
 use super::dialog::Dialog;
 use super::drawer::Drawer;
@@ -34,6 +38,7 @@ use super::palette::Palette;
 use super::place::Place;
 use super::pressing::Pending;
 use super::recent::Recent;
+use super::run_dialog::RunDialog;
 use super::saving::{Save, Saving};
 use super::status::Status;
 use super::styles::Look;
@@ -110,6 +115,8 @@ pub enum Purpose {
     Trace(MessageId),
     /// Something about what operators do with conversations.
     Desk(DeskPurpose),
+    /// Something about hosts, jobs and approvals.
+    Bridge(BridgePurpose),
     /// This line of the palette was ordered.
     Order(String),
 }
@@ -162,6 +169,8 @@ pub(super) enum Overlay {
     Bulk(Box<Bulk>),
     Note(Box<Note>),
     Views(Box<ViewPicker>),
+    Run(Box<RunDialog>),
+    Confirm(Box<Confirm>),
 }
 
 /// A sentence at the bottom until the next key.
@@ -197,6 +206,8 @@ pub struct App {
     pub(super) activity: Activity,
     pub(super) channel: usize,
     pub(super) health: Health,
+    pub(super) bridge: Bridge,
+    pub(super) approvals: Approvals,
     pub(super) overlay: Option<Overlay>,
     pub(super) toast: Option<Toast>,
     /// The last act, while it can be undone.
@@ -246,6 +257,8 @@ impl App {
             activity: Activity::default(),
             channel: 0,
             health: Health::default(),
+            bridge: Bridge::default(),
+            approvals: Approvals::default(),
             overlay: None,
             toast: None,
             undo: None,
@@ -299,6 +312,9 @@ impl App {
         if let Some(open) = &mut self.inbox.open {
             open.wrap((body.width, body.height), &zone);
         }
+        if let Some(open) = self.bridge.open_job_mut() {
+            open.output.fit(self.size.0.saturating_sub(view::job::MARGIN).into());
+        }
         commands
     }
 
@@ -320,6 +336,7 @@ impl App {
                 Vec::new()
             }
             Msg::Update(update) => self.hear(update),
+            Msg::Reply(Purpose::Bridge(purpose), reply) => self.bridge_replied(purpose, reply),
             Msg::Reply(purpose, reply) => self.answered(purpose, reply),
             Msg::Remembered(kept) => self.remembered(kept),
             Msg::Saved(result) => {
@@ -355,6 +372,8 @@ impl App {
             View::Channels => &[Context::Channels, Context::List],
             View::Health if self.health.open.is_some() => &[Context::Check, Context::List],
             View::Health => &[Context::Health, Context::List],
+            View::Bridge => &[Context::Bridge, Context::List],
+            View::Approvals => &[Context::Approvals, Context::List],
             View::Activity if self.activity.find.is_some() => {
                 &[Context::Matches, Context::Lines, Context::Activity, Context::List]
             }
@@ -400,6 +419,7 @@ impl App {
                 let mut commands = vec![Cmd::Ask(Purpose::Who, Request::WhoAmI)];
                 commands.extend(self.rows(request));
                 commands.extend(self.ask_conversation());
+                commands.extend(self.ask_job());
                 if let Some(place) = self.start.take() {
                     commands.extend(self.go_to_place(place));
                 }
@@ -450,6 +470,7 @@ impl App {
                 return if failed { self.past() } else { Vec::new() };
             }
             Notice::Views => return self.views_changed(),
+            Notice::Bridge(notice) => return self.bridge_heard(notice),
             Notice::Stopping => self.toast(Severity::Warn, "the engine stops"),
             _ => {}
         }
@@ -616,6 +637,7 @@ impl App {
     pub(super) fn key(&mut self, key: KeyEvent) -> Vec<Cmd> {
         let is_chosen = match &self.overlay {
             Some(Overlay::Views(picker)) => !matches!(picker.step, Step::Name(_)),
+            Some(Overlay::Confirm(confirm)) => !confirm.has_note(),
             Some(overlay) => {
                 matches!(overlay, Overlay::Quit | Overlay::Bulk(_) | Overlay::Problems(_) | Overlay::Themes(_))
             }
@@ -637,6 +659,8 @@ impl App {
             Some(Overlay::Bulk(bulk)) => self.key_in_bulk(key, bulk),
             Some(Overlay::Note(note)) => self.key_in_note(key, note),
             Some(Overlay::Views(picker)) => self.key_in_views(key, picker),
+            Some(Overlay::Run(dialog)) => self.key_in_run(key, dialog),
+            Some(Overlay::Confirm(confirm)) => self.key_in_confirm(key, confirm),
             None => {
                 if self.view == View::Inbox
                     && self.inbox.search.as_ref().is_some_and(|search| search.typing)
@@ -644,16 +668,7 @@ impl App {
                 {
                     return commands;
                 }
-                if self.view == View::Health
-                    && self.health.is_typing()
-                    && let Some(commands) = self.key_in_filter(key)
-                {
-                    return commands;
-                }
-                if self.view == View::Activity
-                    && self.activity.find.as_ref().is_some_and(|find| find.typing)
-                    && let Some(commands) = self.key_in_find(key)
-                {
+                if let Some(commands) = self.key_in_field(key) {
                     return commands;
                 }
                 self.press(key)
@@ -686,20 +701,14 @@ impl App {
             && let Step::Name(field) = &mut picker.step
         {
             field.insert_str(text);
-        } else if self.overlay.is_some() {
-            // Nothing is typed there.
-        } else if self.view == View::Health && self.health.is_typing() {
-            self.health.filter.insert_str(text);
+        } else if self.overlay.is_some() || self.is_field() {
+            self.paste_into_field(text);
         } else if self.view == View::Inbox
             && let Some(search) = self.inbox.search.as_mut().filter(|search| search.typing)
         {
             search.field.insert_str(text);
             let request = self.inbox.request();
             return self.rows(request);
-        } else if self.view == View::Activity
-            && let Some(find) = self.activity.find.as_mut().filter(|find| find.typing)
-        {
-            find.field.insert_str(text);
         }
         Vec::new()
     }
@@ -715,41 +724,6 @@ impl App {
                 Vec::new()
             }
         }
-    }
-
-    /// Keys while the filter of checks is typed; `None` where the key does what it always does.
-    fn key_in_filter(&mut self, key: KeyEvent) -> Option<Vec<Cmd>> {
-        let control = key.modifiers.contains(KeyModifiers::CONTROL);
-        match key.code {
-            KeyCode::Esc => drop(self.health.unfilter()),
-            KeyCode::Enter => self.health.typing = false,
-            KeyCode::Down | KeyCode::Up | KeyCode::PageDown | KeyCode::PageUp => {
-                self.health.typing = false;
-                return None;
-            }
-            KeyCode::Char('c' | 'z' | 'l') if control => return None,
-            _ => drop(type_into(&mut self.health.filter, key)),
-        }
-        Some(Vec::new())
-    }
-
-    /// Keys while a search through lines is typed; `None` where the key moves as always.
-    fn key_in_find(&mut self, key: KeyEvent) -> Option<Vec<Cmd>> {
-        match key.code {
-            KeyCode::Esc => self.activity.find = None,
-            KeyCode::Enter => self.activity.end_typing(),
-            KeyCode::Down | KeyCode::Up | KeyCode::PageDown | KeyCode::PageUp => {
-                self.activity.end_typing();
-                return None;
-            }
-            KeyCode::Char('c' | 'z' | 'l') if key.modifiers.contains(KeyModifiers::CONTROL) => return None,
-            _ => {
-                if let Some(find) = &mut self.activity.find {
-                    type_into(&mut find.field, key);
-                }
-            }
-        }
-        Some(Vec::new())
     }
 
     /// Keys while a search is typed; `None` where the key moves or opens as always.

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use crate::protocol::{Order, Request, Takes, VERBS, Verb};
+use crate::protocol::{BridgeRequest, Order, Request, Takes, VERBS, Verb};
 use crate::screen;
 
 use super::action::{Action, View};
 use super::activity::ActivityTab;
 use super::app::App;
+use super::bridge_choices;
 use super::listed::Listed;
 use super::place::{ChecksShown, Known, Place};
 
@@ -20,6 +21,8 @@ pub(super) enum Does {
     Go(Place),
     /// Ask this of the engine.
     Order(Request),
+    /// Show what this would do, and ask it once somebody has said so.
+    Confirm(BridgeRequest),
     /// Go on typing: the line needs more.
     Continue,
     /// Nothing: it tells what is wrong with the line.
@@ -104,9 +107,9 @@ impl App {
         entries.filter(|entry| entry.action != Action::Palette).map(choice).collect()
     }
 
-    fn ordered(&self, line: &str, words: &str, request: Request) -> Choice {
+    pub(super) fn ordered(&self, line: &str, words: &str, request: Request) -> Choice {
         let why = self.denied(&request);
-        Choice { why, ..Choice::new(line, words, Does::Order(request)) }
+        Choice { why, ..Choice::new(line, words, bridge_choices::does(request)) }
     }
 
     fn verbs(&self) -> Vec<Choice> {
@@ -130,6 +133,9 @@ impl App {
         let Some(snapshot) = &self.snapshot else { return Vec::new() };
         let named: Vec<(String, String)> = match verb.takes {
             Takes::Nothing | Takes::NameAndQuery | Takes::Act => Vec::new(),
+            Takes::Host | Takes::Command | Takes::Job | Takes::Resolution | Takes::Approval => {
+                return self.bridge_arguments(verb);
+            }
             Takes::View => {
                 let saved = self.inbox.views.iter().filter(|view| !view.builtin);
                 saved.map(|view| (view.name.clone(), format!("{}: {}", view.name, view.query))).collect()
@@ -227,7 +233,7 @@ impl App {
             self.inbox.views.iter().map(|view| {
                 Choice::place(format!("view {}: {}", view.name, view.query), Place::View(view.name.clone()))
             });
-        checks.chain(channels).chain(views).chain(tasks).chain(messages).collect()
+        checks.chain(channels).chain(views).chain(tasks).chain(self.bridge_objects()).chain(messages).collect()
     }
 }
 
@@ -240,7 +246,7 @@ fn places() -> Vec<Choice> {
     let lists = ActivityTab::ALL
         .into_iter()
         .map(|tab| Choice::place(format!("go to {}: {}", View::Activity.name(), tab.name()), Place::Activity(tab)));
-    inbox.chain([health]).chain(lists).collect()
+    inbox.chain([health]).chain(bridge_choices::places()).chain(lists).collect()
 }
 
 /// What can be chosen for a line.

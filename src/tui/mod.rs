@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! ┌ header: the views ─────────────────────────────┐   view::header
-//! │ body: the view that is open                    │   view::{overview, channels, inbox, message, activity}
+//! │ body: the view that is open                    │   view::{overview, channels, inbox, bridge, activity}
 //! │   ┌ overlay: help, palette, problems... ┐      │   view::{help, palette, drawer, quit}
 //! └ footer: the line, the node, what keys do now ──┘   view::footer
 //! ```
@@ -15,9 +15,18 @@ mod action;
 mod activity;
 mod allowed;
 mod app;
+mod approvals;
 mod background;
+mod bridge;
+mod bridge_asks;
+mod bridge_choices;
+mod bridge_keys;
+mod bridge_signs;
+#[cfg(test)]
+mod bridge_tests;
 mod bulk;
 mod choices;
+mod confirm;
 mod degrade;
 mod desk;
 mod dialog;
@@ -29,6 +38,7 @@ mod health;
 mod help;
 mod inbox;
 pub mod input;
+mod job;
 mod keymap;
 mod keys;
 mod ladder;
@@ -51,6 +61,7 @@ mod place;
 mod pressing;
 mod recent;
 mod run;
+mod run_dialog;
 #[cfg(test)]
 mod sample;
 mod saving;
@@ -64,6 +75,7 @@ mod theme_picker;
 mod themes;
 mod title;
 mod travel;
+mod typing;
 mod urgency;
 mod urgent;
 mod view;
@@ -76,6 +88,8 @@ pub use action::{Action, View};
 pub use activity::ActivityTab;
 pub use app::{App, Cmd, Msg, Purpose, Quit};
 pub use background::Background;
+pub use bridge::{BridgeShown, BridgeTab};
+pub use bridge_asks::BridgePurpose;
 pub use desk::DeskPurpose;
 pub use headless::Headless;
 pub use ladder::{ColourMode, is_ascii_locale};

@@ -110,6 +110,9 @@ impl App {
     fn select_tab(&mut self, index: usize) -> Vec<Cmd> {
         let shown = match &self.inbox.open {
             Some(open) if self.view == View::Inbox => open.tab as usize,
+            _ if self.view == View::Bridge => {
+                self.bridge.open_job().map_or(self.bridge.tab as usize, |open| open.tab as usize)
+            }
             _ => self.activity.tab as usize,
         };
         let action = if index < shown { Action::PreviousTab } else { Action::NextTab };
@@ -129,9 +132,10 @@ impl App {
                 }
                 Overlay::Help(help) => select(&mut help.selected),
                 Overlay::Dialog(dialog) => select(&mut dialog.selected),
+                Overlay::Run(dialog) => select(&mut dialog.selected),
                 Overlay::Problems(drawer) => drawer.select(&troubles, index),
                 Overlay::Views(picker) => select(&mut picker.selected),
-                Overlay::Themes(_) | Overlay::Quit | Overlay::Bulk(_) | Overlay::Note(_) => false,
+                Overlay::Themes(_) | Overlay::Quit | Overlay::Bulk(_) | Overlay::Note(_) | Overlay::Confirm(_) => false,
             };
         }
         match self.view {
@@ -148,6 +152,7 @@ impl App {
                 self.health.select(&shown, index);
                 before != index
             }
+            View::Bridge | View::Approvals => self.select_on_bridge(index),
             View::Activity => {
                 let index = self.activity.first() + index;
                 let before = self.activity.index();

@@ -5,8 +5,11 @@ use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 
 use crate::config::Theme;
-use crate::model::{CheckPanel, CheckState, LogLevel, LogLine, Phase, Role, Slot, Strip, TaskState, Verdict};
-use crate::protocol::Snapshot;
+use crate::model::{
+    Approval, AuditEntry, CheckPanel, CheckState, HostPanel, JobState, LogLevel, LogLine, Phase, Role, Slot, Strip,
+    TaskState, Verdict,
+};
+use crate::protocol::{BridgePanel, Snapshot};
 
 use super::app::{App, Msg};
 use super::encode::Encoder;
@@ -42,8 +45,21 @@ fn world() -> Snapshot {
         inbox: (1..30).rev().map(|n| sample::row(n, n % 4 == 0)).collect(),
         tasks: (0..20).map(|n| sample::task(&format!("listener 127.0.0.1:92{n:02}"), TaskState::Running)).collect(),
         logs: (1..60).rev().map(log).collect(),
+        bridge: bridge(),
         ..sample::snapshot()
     }
+}
+
+/// Thirty of each.
+fn bridge() -> BridgePanel {
+    let mut bridge = sample::bridge();
+    let (host, approval, entry) = (bridge.hosts[1].clone(), bridge.approvals[1].clone(), bridge.audit[0].clone());
+    bridge.hosts =
+        (10..40).map(|n| HostPanel { name: format!("web-{n}").parse().expect("a name"), ..host.clone() }).collect();
+    bridge.jobs = (0..30).map(|n| sample::job(n, &format!("web-{n}"), JobState::Running).row()).collect();
+    bridge.approvals = (0..30).map(|n| Approval { id: sample::approval_id(n), ..approval.clone() }).collect();
+    bridge.audit = (1..30).rev().map(|seq| AuditEntry { seq, ..entry.clone() }).collect();
+    bridge
 }
 
 fn bytes(app: &App, encoder: &mut Encoder) -> usize {
@@ -57,7 +73,7 @@ fn a_move_in_a_list_costs_less_than_400_bytes() {
     let press =
         |app: &mut App, code| drop(app.update(Msg::Key(KeyEvent::new(code, KeyModifiers::NONE)), sample::at(0)));
     let mut dear = Vec::new();
-    for keys in ["2", "3", "5", "8", "8\t", "8\t\t", "8\t\t\t", "E"] {
+    for keys in ["2", "3", "5", "6", "6\t", "7", "8", "8\t", "8\t\t", "8\t\t\t", "8\t\t\t\t", "E"] {
         let mut app = sample::app(world(), Role::Operator, false);
         let look = Look::new(&Theme::built_in("dark").expect("a theme"), ColourMode::True, false);
         app.update(Msg::Look(Ok(look)), sample::at(0));

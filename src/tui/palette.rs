@@ -170,6 +170,7 @@ impl App {
             Does::Act(action) => self.act(action),
             Does::Go(place) => self.go_to_place(place),
             Does::Order(request) => vec![Self::give(choice.line, request)],
+            Does::Confirm(request) => self.confirm_bridge(request),
             Does::Continue | Does::Tell => Vec::new(),
         };
         commands.extend(self.remember());
@@ -210,7 +211,7 @@ mod tests {
 
     /// The screen with the palette open over the view of `key`, and `line` typed.
     fn open(key: char, line: &str, role: Role) -> App {
-        let mut app = sample::app(sample::snapshot(), role, false);
+        let mut app = sample::app(sample::with_bridge(), role, false);
         typed(&mut app, &format!("{key}:{line}"));
         app
     }
@@ -228,7 +229,7 @@ mod tests {
 
     #[test]
     fn everything_that_is_offered_does_something_or_says_why_not() {
-        for key in ['1', '2', '3', '5', '8'] {
+        for key in ['1', '2', '3', '5', '6', '7', '8'] {
             for line in [
                 "",
                 "e",
@@ -242,6 +243,9 @@ mod tests {
                 "health /w",
                 "helth /w",
                 "web",
+                "run ",
+                "resolve ",
+                "grant ",
             ] {
                 for role in [Role::Viewer, Role::Admin] {
                     let count = app_matches(key, line, role);

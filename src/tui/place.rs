@@ -1,15 +1,17 @@
 //! Places of the screen as text: what the palette, `aurora open` and the history go to. Pure.
 //!
 //! `overview`, `channels`, `inbox QUERY`, `inbox view NAME`, `inbox message ID`, `health`, `health CHECK`, `health /TEXT`, `health !`,
-//! `activity events|refusals|tasks|logs`. `@NODE` anywhere narrows a place to that node.
+//! `bridge`, `bridge jobs`, `bridge HOST`, `bridge job ID`, `bridge /TEXT`, `approvals`, `approvals ID`,
+//! `activity events|refusals|tasks|logs|audit`. `@NODE` anywhere narrows a place to that node.
 
 use std::fmt;
 
-use crate::model::{BadViewName, CheckId, InboxFilter, MessageId, nearest, view_name};
+use crate::model::{ApprovalId, BadViewName, CheckId, HostName, InboxFilter, JobId, MessageId, nearest, view_name};
 use crate::protocol::{BadLine, Snapshot};
 
 use super::action::View;
 use super::activity::ActivityTab;
+use super::bridge::{BridgeShown, BridgeTab};
 
 /// Longest place, in bytes.
 const MAX: usize = 2_048;
@@ -31,6 +33,16 @@ pub enum Place {
     Health(ChecksShown),
     /// A check in full.
     Check(CheckId),
+    /// Hosts or jobs that match.
+    Bridge(BridgeShown),
+    /// A host in full.
+    Host(HostName),
+    /// A job in full.
+    Job(JobId),
+    /// What waits for a yes.
+    Approvals,
+    /// An approval in full.
+    Approval(ApprovalId),
     /// One of the lists under Activity.
     Activity(ActivityTab),
 }
@@ -51,12 +63,15 @@ pub struct Known {
     pub node: String,
     /// The ids of the checks.
     pub checks: Vec<CheckId>,
+    /// The names of the hosts.
+    pub hosts: Vec<HostName>,
 }
 
 impl From<&Snapshot> for Known {
     fn from(snapshot: &Snapshot) -> Self {
         let checks = snapshot.checks.iter().map(|check| check.id.clone()).collect();
-        Self { node: snapshot.node.clone(), checks }
+        let hosts = snapshot.bridge.hosts.iter().map(|host| host.name.clone()).collect();
+        Self { node: snapshot.node.clone(), checks, hosts }
     }
 }
 
@@ -99,6 +114,8 @@ impl Place {
         match view {
             View::Health => health(&rest, known),
             View::Activity => activity(&rest),
+            View::Bridge => bridge(&rest, known),
+            View::Approvals => approvals(&rest),
             _ => match rest.first() {
                 Some((column, _)) => Err(BadLine::new(*column, format!("nothing follows `{first}`"))),
                 None if view == View::Channels => Ok(Self::Channels),
@@ -130,6 +147,16 @@ impl fmt::Display for Place {
                 if shown.text.is_empty() { Ok(()) } else { write!(f, " /{}", shown.text) }
             }
             Self::Check(id) => write!(f, "health {id}"),
+            Self::Bridge(shown) => {
+                f.write_str(if shown.tab == BridgeTab::Jobs { "bridge jobs" } else { "bridge" })?;
+                if shown.text.is_empty() { Ok(()) } else { write!(f, " /{}", shown.text) }
+            }
+            // A host may be called as one of the words is.
+            Self::Host(name) if WORDS.contains(&name.as_str()) => write!(f, "bridge host {name}"),
+            Self::Host(name) => write!(f, "bridge {name}"),
+            Self::Job(id) => write!(f, "bridge job {id}"),
+            Self::Approvals => f.write_str("approvals"),
+            Self::Approval(id) => write!(f, "approvals {id}"),
             Self::Activity(tab) => write!(f, "activity {}", tab.name().to_lowercase()),
         }
     }
@@ -220,9 +247,7 @@ fn health(rest: &[(usize, &str)], known: &Known) -> Result<Place, BadLine> {
         return Ok(Place::Health(ChecksShown { problems_only, text: String::new() }));
     };
     if let Some(text) = word.strip_prefix('/') {
-        // The text goes on to the end; single spaces join its words.
-        let words: Vec<&str> = [text].into_iter().chain(more.iter().map(|(_, word)| *word)).collect();
-        return Ok(Place::Health(ChecksShown { problems_only, text: words.join(" ").trim().to_owned() }));
+        return Ok(Place::Health(ChecksShown { problems_only, text: joined(text, more) }));
     }
     match more.first() {
         Some((column, _)) => Err(BadLine::new(*column, "one check at a time; `/TEXT` lists those that match")),
@@ -238,6 +263,64 @@ fn check(column: usize, word: &str, known: &Known) -> Result<Place, BadLine> {
     let meant = nearest(word, known.checks.iter().map(CheckId::as_str))
         .map_or_else(String::new, |near| format!("did you mean `{near}`? "));
     Err(BadLine::new(column, format!("no check is called `{word}`; {meant}`health /{word}` lists those that match")))
+}
+
+/// Text goes on to the end; single spaces join its words.
+fn joined(text: &str, more: &[(usize, &str)]) -> String {
+    let words: Vec<&str> = [text].into_iter().chain(more.iter().map(|(_, word)| *word)).collect();
+    words.join(" ").trim().to_owned()
+}
+
+/// What stands where the name of a host may stand.
+const WORDS: [&str; 3] = ["jobs", "job", "host"];
+
+fn bridge(rest: &[(usize, &str)], known: &Known) -> Result<Place, BadLine> {
+    let shown = |tab, text| Ok(Place::Bridge(BridgeShown { tab, text }));
+    let nothing_more = |more: &[(usize, &str)], after: &str| match more.first() {
+        Some((column, _)) => Err(BadLine::new(*column, format!("nothing follows {after}"))),
+        None => Ok(()),
+    };
+    match rest {
+        [] => shown(BridgeTab::Hosts, String::new()),
+        [(_, "jobs")] => shown(BridgeTab::Jobs, String::new()),
+        [(_, "jobs"), (column, word), more @ ..] => match word.strip_prefix('/') {
+            Some(text) => shown(BridgeTab::Jobs, joined(text, more)),
+            None => Err(BadLine::new(*column, "`/TEXT` lists jobs that match; `bridge job ID` shows one")),
+        },
+        [(_, "job"), (column, id), more @ ..] => {
+            let id = id.parse().map_err(|error| BadLine::new(*column, error))?;
+            nothing_more(more, "the id of a job").map(|()| Place::Job(id))
+        }
+        [(column, "job")] => Err(BadLine::new(*column, "`bridge job` needs the id of a job")),
+        [(_, "host"), (column, name), more @ ..] => {
+            nothing_more(more, "the name of a host")?;
+            host(*column, name, known)
+        }
+        [(column, word), more @ ..] => match word.strip_prefix('/') {
+            Some(text) => shown(BridgeTab::Hosts, joined(text, more)),
+            None => {
+                nothing_more(more, "the name of a host")?;
+                host(*column, word, known)
+            }
+        },
+    }
+}
+
+fn host(column: usize, word: &str, known: &Known) -> Result<Place, BadLine> {
+    if let Some(name) = known.hosts.iter().find(|name| name.as_str() == word) {
+        return Ok(Place::Host(name.clone()));
+    }
+    let meant = nearest(word, known.hosts.iter().map(HostName::as_str))
+        .map_or_else(String::new, |near| format!("did you mean `{near}`? "));
+    Err(BadLine::new(column, format!("no host is called `{word}`; {meant}`bridge /{word}` lists those that match")))
+}
+
+fn approvals(rest: &[(usize, &str)]) -> Result<Place, BadLine> {
+    match rest {
+        [] => Ok(Place::Approvals),
+        [(column, id)] => id.parse().map(Place::Approval).map_err(|error| BadLine::new(*column, error)),
+        [_, (column, _), ..] => Err(BadLine::new(*column, "nothing follows the id of an approval")),
+    }
 }
 
 fn activity(rest: &[(usize, &str)]) -> Result<Place, BadLine> {
@@ -261,7 +344,11 @@ mod tests {
     use super::*;
 
     fn known() -> Known {
-        Known { node: "hub-1".into(), checks: ["api", "web"].map(|id| id.parse().expect("an id")).to_vec() }
+        Known {
+            node: "hub-1".into(),
+            checks: ["api", "web"].map(|id| id.parse().expect("an id")).to_vec(),
+            hosts: ["web-1", "jobs"].map(|name| name.parse().expect("a name")).to_vec(),
+        }
     }
 
     fn place(line: &str) -> String {
@@ -293,7 +380,17 @@ mod tests {
             ("health web", "health web"),
             ("health /tls @hub-1", "health /tls"),
             ("health @hub-1 ! /not  ok", "health ! /not ok"),
+            ("bridge", "bridge"),
+            ("bridge web-1 @hub-1", "bridge web-1"),
+            ("bridge jobs", "bridge jobs"),
+            ("bridge host jobs", "bridge host jobs"),
+            ("bridge /no  road", "bridge /no road"),
+            ("bridge jobs /web-1", "bridge jobs /web-1"),
+            ("bridge job job_01a1fbc1535071810000000000000001", "bridge job job_01a1fbc1535071810000000000000001"),
+            ("approvals", "approvals"),
+            ("approvals apr_01a1fbc1535071810000000000000001", "approvals apr_01a1fbc1535071810000000000000001"),
             ("activity", "activity events"),
+            ("activity audit", "activity audit"),
             ("activity tasks", "activity tasks"),
         ] {
             assert_eq!(place(typed), written, "{typed:?}");
@@ -303,7 +400,7 @@ mod tests {
     #[test]
     fn mistakes_have_a_column_and_a_suggestion() {
         for (typed, said) in [
-            ("", "column 1: the places are overview, channels, inbox, health, activity"),
+            ("", "column 1: the places are overview, channels, inbox, health, bridge, approvals, activity"),
             ("  helth", "column 3: no place is called `helth`; did you mean `health`?"),
             ("health /tls @hub-2", "column 13: no node is called `hub-2`; the only one known here is `@hub-1`"),
             ("inbox vip @hub-2", "column 11: no node is called `hub-2`; the only one known here is `@hub-1`"),
@@ -315,7 +412,14 @@ mod tests {
             ("activity task", "column 10: no list is called `task`; did you mean `tasks`?"),
             ("inbox view a:b", "column 12: the name of a view has 1 to 32 letters, digits, blanks and . _ -"),
             ("overview now", "column 10: nothing follows `overview`"),
-            ("bridge", "column 1: the bridge to hosts is not built yet"),
+            (
+                "bridge wbe-1",
+                "column 8: no host is called `wbe-1`; did you mean `web-1`? `bridge /wbe-1` lists those that match",
+            ),
+            ("bridge job", "column 8: `bridge job` needs the id of a job"),
+            ("bridge web-1 now", "column 14: nothing follows the name of a host"),
+            ("bridge jobs now", "column 13: `/TEXT` lists jobs that match; `bridge job ID` shows one"),
+            ("nodes", "column 1: federation with other nodes is not built yet"),
         ] {
             assert_eq!(place(typed), said, "{typed:?}");
         }
@@ -325,14 +429,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_written_reads_as_the_same_place(line in "(inbox|health|activity|overview|channels)( (vip|unread|view|!|/[a-z]{1,4}|web|@hub-1|from:[a-z]{1,5}|[a-z é]{1,6}|tasks)){0,4}") {
+        fn what_is_written_reads_as_the_same_place(line in "(inbox|health|bridge|approvals|activity|overview|channels)( (vip|unread|view|!|/[a-z]{1,4}|web|web-1|jobs|@hub-1|from:[a-z]{1,5}|[a-z é]{1,6}|tasks)){0,4}") {
             if let Ok(place) = Place::parse(&line, &known()) {
                 prop_assert_eq!(Place::parse(&place.to_string(), &known()), Ok(place));
             }
         }
 
         #[test]
-        fn whatever_is_typed_has_its_mistake_inside_the_line(line in "(inbox |health |activity )?.{0,40}") {
+        fn whatever_is_typed_has_its_mistake_inside_the_line(line in "(inbox |health |bridge |approvals |activity )?.{0,40}") {
             if let Err(error) = Place::parse(&line, &known()) {
                 prop_assert!(error.column >= 1 && error.column <= line.chars().count() + 2, "{}", error);
             }

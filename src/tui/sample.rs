@@ -1,14 +1,20 @@
 //! A small world for the tests of the screen: two channels, three checks, two tasks, three messages.
 
+use std::collections::BTreeMap;
+use std::time::Duration;
+
 use jiff::Timestamp;
 
 use crate::config::Theme;
 use crate::model::{
-    Assurance, Attachment, ChannelPanel, ChannelState, CheckPanel, CheckState, ContactId, ConversationId,
-    ConversationList, ConversationRow, Event, EventId, EventState, Identity, KeyOverrides, Marks, Message, MessageId,
-    MessageRow, Place, ProviderKind, RecognisedBy, Role, TaskState, TaskStatus,
+    AgentCard, Approval, ApprovalId, ApprovalState, Argument, ArgumentKind, Assurance, Attachment, Attempt, AuditEntry,
+    AuditKind, AuditNote, ChannelPanel, ChannelState, CheckPanel, CheckState, Class, CommandTemplate, ContactId,
+    ConversationId, ConversationList, ConversationRow, End, Event, EventId, EventState, HostPanel, HostSelector,
+    Identity, Job, JobId, JobState, KeyOverrides, Lane, LayerKind, LayerPanel, LayerState, Marks, Message, MessageId,
+    MessageRow, Outcome, OutputTotals, Place, Plan, ProviderKind, RecognisedBy, Risk, Role, TaskState, TaskStatus,
+    Vote,
 };
-use crate::protocol::{ConfigStatus, Link, Reply, Snapshot, Update};
+use crate::protocol::{BridgePanel, ConfigStatus, Link, Reply, Snapshot, Update};
 
 use super::app::{App, Cmd, Msg, Purpose};
 use super::ladder::ColourMode;
@@ -135,6 +141,157 @@ pub(super) fn snapshot() -> Snapshot {
         inbox,
         events,
         ..empty()
+    }
+}
+
+/// The same with three hosts, five jobs, two approvals and what was written down of them.
+pub(super) fn with_bridge() -> Snapshot {
+    Snapshot { bridge: bridge(), ..snapshot() }
+}
+
+pub(super) fn job_id(n: i64) -> JobId {
+    JobId::from_uuid(uuid(n))
+}
+
+pub(super) fn approval_id(n: i64) -> ApprovalId {
+    ApprovalId::from_uuid(uuid(n))
+}
+
+fn host(name: &str, label: &str, layers: &[(LayerKind, LayerState, &str)]) -> HostPanel {
+    let layer = |(kind, state, why): &(LayerKind, LayerState, &str)| LayerPanel {
+        kind: *kind,
+        state: state.clone(),
+        since: at(-300),
+        rtt: (*state == LayerState::Up).then(|| Duration::from_millis(38)),
+        last_good: Some(at(-5)),
+        why: (*why).into(),
+        flaps: 0,
+    };
+    HostPanel {
+        name: name.parse().expect("a name"),
+        labels: vec![label.parse().expect("a label")],
+        active: layers.iter().find(|(_, state, _)| *state == LayerState::Up).map(|(kind, ..)| *kind),
+        layers: layers.iter().map(layer).collect(),
+        running: 1,
+        queued: 0,
+        agent: Some(AgentCard { version: "0.1.0".into(), lost: Vec::new(), skew_ms: 12, load_percent: Some(42) }),
+    }
+}
+
+pub(super) fn command(name: &str, on: &str, risk: Risk) -> CommandTemplate {
+    let words = ["mail", "shop"].map(str::to_owned).to_vec();
+    let argument = Argument { name: "name".into(), kind: ArgumentKind::OneOf(words), default: None, max_len: 64 };
+    CommandTemplate {
+        name: name.parse().expect("a name"),
+        about: Some(format!("what {name} does")),
+        hosts: vec![HostSelector::Label(on.parse().expect("a label"))],
+        argv: vec!["/usr/bin/systemctl".into(), "restart".into(), "{name}".into()],
+        args: if risk == Risk::Low { Vec::new() } else { vec![argument] },
+        cwd: None,
+        env: BTreeMap::new(),
+        timeout: Duration::from_secs(30),
+        risk,
+        class: Class::AtMostOnce,
+        weakest_layer: None,
+        at_once: None,
+        rollback: None,
+    }
+}
+
+pub(super) fn plan(host: &str) -> Plan {
+    Plan {
+        host: host.parse().expect("a name"),
+        command: "restart".parse().expect("a name"),
+        args: BTreeMap::from([("name".to_owned(), "mail".to_owned())]),
+        argv: ["/usr/bin/systemctl", "restart", "mail"].map(str::to_owned).to_vec(),
+        cwd: None,
+        env: BTreeMap::new(),
+        class: Class::AtMostOnce,
+        timeout_ms: 30_000,
+    }
+}
+
+pub(super) fn job(n: i64, host: &str, state: JobState) -> Job {
+    let plan = plan(host);
+    Job {
+        id: job_id(n),
+        hash: plan.hash(),
+        plan,
+        risk: Risk::High,
+        by: "ben".parse().expect("a name"),
+        asked: at(-600 + n),
+        not_after: at(60),
+        lane: Lane::Normal,
+        only: None,
+        rollout: None,
+        ended: state.outcome().map(|_| at(-30)),
+        state,
+        layer: Some(LayerKind::Tmux),
+        attempts: vec![Attempt { layer: LayerKind::Tmux, at: at(-60), what: "accepted".into() }],
+        started: Some(at(-50)),
+        output: OutputTotals::default(),
+        left: None,
+    }
+}
+
+fn approval(n: i64, state: ApprovalState) -> Approval {
+    let plan = plan("web-2");
+    Approval {
+        id: approval_id(n),
+        jobs: vec![job_id(4)],
+        hash: plan.hash(),
+        plans: vec![plan],
+        risk: Risk::Critical,
+        by: "ben".parse().expect("a name"),
+        asked: at(-120),
+        expires: at(600),
+        need: 2,
+        votes: vec![Vote { by: "cora".parse().expect("a name"), yes: true, at: at(-60), note: Some("fine".into()) }],
+        state,
+    }
+}
+
+pub(super) fn bridge() -> BridgePanel {
+    use LayerKind::{Exec, Socket, Tmux};
+    use LayerState::{Down, Up};
+    let refused = "connect: connection refused; is `aurora agent` running?";
+    let ended = JobState::Ended;
+    let jobs = [
+        job(5, "web-1", JobState::Running),
+        job(4, "web-2", JobState::AwaitingApproval(approval_id(1))),
+        job(3, "db-1", ended(Outcome::Unknown { reason: "the host restarted while it ran".into() })),
+        job(2, "web-1", ended(Outcome::Done(End::Exit(3)))),
+        job(1, "web-1", ended(Outcome::Done(End::Exit(0)))),
+    ];
+    let entry = |seq: u64, kind: AuditKind, about: String| AuditEntry {
+        seq,
+        note: AuditNote {
+            at: at(-60),
+            by: Some("ben".parse().expect("a name")),
+            kind,
+            about,
+            what: "restart on web-1".into(),
+        },
+        hash: "0".repeat(64),
+    };
+    BridgePanel {
+        hosts: vec![
+            host("db-1", "db", &[(Tmux, Down, "connect: no route to host"), (Exec, Down, "connect: no route to host")]),
+            host("web-1", "web", &[(Socket, Down, refused), (Tmux, Up, ""), (Exec, Up, "")]),
+            host("web-2", "web", &[(Socket, Up, ""), (Tmux, Up, "")]),
+        ],
+        commands: vec![
+            command("deploy", "web", Risk::Critical),
+            command("restart", "web", Risk::High),
+            command("uptime", "web", Risk::Low),
+        ],
+        jobs: jobs.iter().map(Job::row).collect(),
+        approvals: vec![approval(2, ApprovalState::Granted), approval(1, ApprovalState::Open)],
+        audit: vec![
+            entry(3, AuditKind::Held, approval_id(1).to_string()),
+            entry(2, AuditKind::Delivered, job_id(5).to_string()),
+            entry(1, AuditKind::Requested, job_id(5).to_string()),
+        ],
     }
 }
 

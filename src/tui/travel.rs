@@ -1,6 +1,6 @@
 //! Going from place to place: up, back and forward, and to the place before.
 
-use crate::model::{CheckId, InboxFilter, MessageId};
+use crate::model::{ApprovalId, CheckId, HostName, InboxFilter, JobId, MessageId};
 use crate::protocol::Severity;
 
 use super::action::View;
@@ -15,10 +15,13 @@ const MOST: usize = 64;
 
 /// What was selected at a place, so that whoever comes back finds it selected.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Selected {
+pub(super) enum Selected {
     Nothing,
     Message(MessageId),
     Check(CheckId),
+    Host(HostName),
+    Job(JobId),
+    Approval(ApprovalId),
     Row(usize),
 }
 
@@ -79,6 +82,8 @@ impl App {
                     (Place::Health(self.health.listed()), selected)
                 }
             },
+            View::Bridge => self.here_on_bridge(),
+            View::Approvals => self.here_on_approvals(),
             View::Activity => (Place::Activity(self.activity.tab), Selected::Row(self.activity.index())),
             View::Channels => (Place::Channels, Selected::Row(self.channel)),
             _ => (Place::Overview, Selected::Nothing),
@@ -104,6 +109,7 @@ impl App {
         match self.view {
             View::Inbox => self.inbox.search.as_ref().is_some_and(|search| search.typing),
             View::Health => self.health.is_typing(),
+            View::Bridge => self.bridge.is_typing(),
             View::Activity => self.activity.find.as_ref().is_some_and(|find| find.typing),
             _ => false,
         }
@@ -197,6 +203,9 @@ impl App {
                 self.health.open = Some(OpenCheck::new(id));
                 return self.past();
             }
+            Place::Bridge(_) | Place::Host(_) | Place::Job(_) | Place::Approvals | Place::Approval(_) => {
+                return self.go_to_bridge(place, selected);
+            }
             Place::Activity(tab) => {
                 self.view = View::Activity;
                 self.activity.tab = tab;
@@ -227,6 +236,8 @@ impl App {
                 inbox.open.is_none() && !narrowed && inbox.picked.is_empty()
             }
             View::Health => self.health.open.is_none() && self.health.text().is_empty() && !self.health.typing,
+            View::Bridge => self.bridge.open.is_none() && self.bridge.text().is_empty() && !self.bridge.typing,
+            View::Approvals => self.approvals.open.is_none(),
             View::Activity => self.activity.find.is_none(),
             _ => true,
         }
@@ -292,6 +303,8 @@ impl App {
                 }
             }
             View::Health if self.health.open.take().is_some() || self.health.unfilter() => return Vec::new(),
+            View::Bridge if self.bridge.open.take().is_some() || self.bridge.unfilter() => return Vec::new(),
+            View::Approvals if self.approvals.open.take().is_some() => return Vec::new(),
             View::Activity if self.activity.find.take().is_some() => return Vec::new(),
             _ => {}
         }

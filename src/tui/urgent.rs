@@ -8,6 +8,7 @@ use crate::protocol::{Link, Need, Request, Severity, Urgent};
 use super::action::View;
 use super::activity::ActivityTab;
 use super::app::{App, Cmd, Purpose};
+use super::place::Place;
 
 /// Unread messages that are asked for; more are counted as "and more".
 const LIMIT: usize = 200;
@@ -125,7 +126,9 @@ impl App {
 
     fn queue(&self) -> Vec<Urgent> {
         let snapshot = self.snapshot.as_ref();
-        snapshot.map(|snapshot| snapshot.urgent(&self.round.unread, self.now)).unwrap_or_default()
+        snapshot
+            .map(|snapshot| snapshot.urgent(&self.round.unread, self.identity.as_ref(), self.now))
+            .unwrap_or_default()
     }
 
     fn land(&mut self, step: Step) -> Vec<Cmd> {
@@ -150,6 +153,9 @@ impl App {
                 self.health.open = None;
                 self.health.select_check(id);
             }
+            Need::Job(id) => return self.open_job(id),
+            Need::Host(name) => return self.open_host(name),
+            Need::Approval(id) => return self.go_to_place(Place::Approval(id)),
             Need::Task(name) => {
                 let tasks = self.snapshot.as_ref().map(|snapshot| snapshot.tasks.as_slice()).unwrap_or_default();
                 let index = tasks.iter().position(|task| task.name == name).unwrap_or(0);
@@ -241,7 +247,7 @@ mod tests {
         let mut app = sample::app(sample::empty(), Role::Operator, false);
         assert_eq!(next(&mut app, &[]), "nothing needs you");
         let mut round = Round::default();
-        let queue = sample::snapshot().urgent(&[], sample::at(0));
+        let queue = sample::snapshot().urgent(&[], None, sample::at(0));
         for number in 1..=queue.len() {
             assert_eq!(round.next(&queue, sample::at(0)).map(|step| step.number), Some(number));
         }

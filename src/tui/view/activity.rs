@@ -1,11 +1,11 @@
-//! Activity: events, refusals with their reason, tasks, logs.
+//! Activity: events, refusals with their reason, tasks, logs, the audit log.
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Paragraph;
 
-use crate::model::{Event, EventState, LogLine, Rejection, TaskStatus, age};
+use crate::model::{AuditEntry, Event, EventState, LogLine, Rejection, TaskStatus, age};
 use crate::screen;
 
 use super::super::action::Action;
@@ -21,7 +21,7 @@ const WIDE: u16 = 80;
 const WITH_CLOCK: usize = 100;
 
 pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
-    if area.width >= WIDE || app.activity.find.is_none() {
+    if has_all_tabs(app, area.width) {
         let tabs = Rect { x: area.x + 10, height: 1, ..area }.intersection(area);
         tab_regions(app, ActivityTab::ALL.map(ActivityTab::name), tabs);
     }
@@ -32,10 +32,27 @@ pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
         ActivityTab::Events => lines(app, &activity.events, "no events yet", frame, area, event),
         ActivityTab::Refusals => lines(app, &activity.refusals, "nothing was refused", frame, area, refusal),
         ActivityTab::Logs => lines(app, &activity.logs, "nothing was logged", frame, area, log),
+        ActivityTab::Audit => lines(app, &activity.audit, "nothing was written down", frame, area, audit),
         ActivityTab::Tasks if snapshot.tasks.is_empty() => empty(app, "no tasks run", frame, area),
         ActivityTab::Tasks => {
             list(app, &snapshot.tasks, activity.index(), frame, area, |row, width| task(app, row, width));
         }
+    }
+}
+
+/// Whether there is room for all tabs: on a narrow screen not beside a search, nor where the view is pinned.
+fn has_all_tabs(app: &App, width: u16) -> bool {
+    width >= WIDE || app.activity.find.is_none() && told(&app.activity).0.is_none()
+}
+
+/// Lines that came since the view was pinned, and how many match, of the list that is shown.
+fn told(activity: &Activity) -> (Option<u64>, Option<(usize, Option<usize>)>) {
+    match activity.tab {
+        ActivityTab::Events => about(activity, &activity.events),
+        ActivityTab::Refusals => about(activity, &activity.refusals),
+        ActivityTab::Logs => about(activity, &activity.logs),
+        ActivityTab::Audit => about(activity, &activity.audit),
+        ActivityTab::Tasks => (None, None),
     }
 }
 
@@ -45,17 +62,12 @@ fn title(app: &App, width: u16) -> Line<'static> {
     let wide = width >= WIDE;
     let mut spans = vec![Span::styled("Activity  ", look.title)];
     for tab in ActivityTab::ALL {
-        if wide || activity.find.is_none() || tab == activity.tab {
+        if has_all_tabs(app, width) || tab == activity.tab {
             let style = if tab == activity.tab { look.tab } else { look.muted };
             spans.push(Span::styled(format!(" {} ", tab.name()), style));
         }
     }
-    let (paused, matches) = match activity.tab {
-        ActivityTab::Events => about(activity, &activity.events),
-        ActivityTab::Refusals => about(activity, &activity.refusals),
-        ActivityTab::Logs => about(activity, &activity.logs),
-        ActivityTab::Tasks => (None, None),
-    };
+    let (paused, matches) = told(activity);
     if let (Some(find), Some((count, at))) = (&activity.find, matches) {
         spans.push(Span::styled("  /", look.key));
         spans.push(Span::styled(screen::line(find.typed()), look.text));
@@ -158,5 +170,19 @@ fn log(app: &App, line: &LogLine, width: usize) -> Line<'static> {
         Span::styled(format!("{:>4} {clock}", age(line.at, app.now)), look.muted),
         Span::styled(format!("{} {:5} ", look.sign(&line.level), line.level.as_str()), look.log(line.level)),
         Span::styled(fit(look, &screen::line(&line.text), room), look.text),
+    ])
+}
+
+fn audit(app: &App, entry: &AuditEntry, width: usize) -> Line<'static> {
+    let look = &app.look;
+    let note = &entry.note;
+    let by = note.by.as_ref().map_or("aurora", |by| by.as_str());
+    // The id of a job or an approval tells little, and the whole of it a key away.
+    let what = format!("{} ({})", screen::line(&note.what), screen::line(&note.about));
+    Line::from(vec![
+        Span::styled(format!("{:>4} ", age(note.at, app.now)), look.muted),
+        Span::styled(format!("{} {:9} ", look.sign(&note.kind), note.kind.as_str()), look.audit(note.kind)),
+        Span::styled(format!("{} ", fit(look, by, 10)), look.text),
+        Span::styled(fit(look, &what, width.saturating_sub(28)), look.text),
     ])
 }

@@ -104,6 +104,11 @@ fn inner_hints(app: &App) -> Option<Vec<(String, &'static str)>> {
         Some(Overlay::Dialog(_)) => {
             return Some(named(&[("enter", "take it"), ("up down", "choose"), ("esc", "close")]));
         }
+        Some(Overlay::Run(_)) => return Some(named(&[("enter", "go on"), ("up down", "choose"), ("esc", "back")])),
+        Some(Overlay::Confirm(confirm)) => {
+            let does = if confirm.has_note() { "enter" } else { "y" };
+            return Some(named(&[(does, "do it"), ("esc", "do nothing")]));
+        }
         Some(Overlay::Bulk(_)) => return Some(named(&[("y", "do it"), ("esc", "do nothing")])),
         Some(Overlay::Note(_)) => return Some(named(&[("ctrl-s", "keep it"), ("esc", "leave")])),
         Some(Overlay::Views(picker)) => {
@@ -118,6 +123,9 @@ fn inner_hints(app: &App) -> Option<Vec<(String, &'static str)>> {
     }
     if app.view == View::Health && app.health.is_typing() {
         return Some(named(&[("enter", "to the checks"), ("esc", "all checks")]));
+    }
+    if app.view == View::Bridge && app.bridge.is_typing() {
+        return Some(named(&[("enter", "to the list"), ("esc", "all of it")]));
     }
     let typing = app.view == View::Inbox && app.inbox.search.as_ref().is_some_and(|search| search.typing);
     typing.then(|| named(&[("enter", "to the hits"), ("esc", "leave the search")]))

@@ -1,8 +1,11 @@
 //! What is drawn: one file per region.
 
 mod activity;
+pub(super) mod approvals;
+pub(super) mod bridge;
 mod channels;
 pub(super) mod check;
+mod confirm;
 mod conversation;
 mod counts;
 mod dialog;
@@ -11,12 +14,16 @@ mod footer;
 mod header;
 pub(super) mod health;
 mod help;
+mod host;
 mod inbox;
+pub(super) mod job;
 pub(super) mod message;
 mod overview;
 mod palette;
 mod parts;
+mod plan;
 mod quit;
+mod run_dialog;
 mod stale;
 mod themes;
 mod views;
@@ -44,6 +51,8 @@ pub(super) fn draw(app: &App, frame: &mut Frame<'_>) {
         View::Channels => channels::draw(app, frame, body),
         View::Inbox => inbox::draw(app, frame, body),
         View::Health => health::draw(app, frame, body),
+        View::Bridge => bridge::draw(app, frame, body),
+        View::Approvals => approvals::draw(app, frame, body),
         View::Activity => activity::draw(app, frame, body),
         _ => overview::draw(app, frame, body),
     }
@@ -58,6 +67,8 @@ pub(super) fn draw(app: &App, frame: &mut Frame<'_>) {
         Some(Overlay::Bulk(bulk)) => dialog::preview(app, bulk, frame, body),
         Some(Overlay::Note(note)) => dialog::note(app, note, frame, body),
         Some(Overlay::Views(picker)) => views::draw(app, picker, frame, body),
+        Some(Overlay::Run(dialog)) => run_dialog::draw(app, dialog, frame, body),
+        Some(Overlay::Confirm(confirm)) => confirm::draw(app, confirm, frame, body),
         Some(Overlay::Quit) => quit::draw(app, frame, body),
     }
     if let Some(pending) = app.hesitates() {

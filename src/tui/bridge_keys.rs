@@ -1,0 +1,338 @@
+//! What keys do on the bridge and with approvals, and why they do not.
+
+use crate::model::{Approval, HostSelector, JobId, JobRow, JobState, Outcome};
+use crate::protocol::{BridgeRequest, Order, Request};
+
+use super::action::{Action, View};
+use super::app::{App, Cmd, Overlay};
+use super::approvals::{Approvals, OpenApproval};
+use super::bridge::{BridgeShown, BridgeTab, Opened};
+use super::confirm::Confirm;
+use super::job::JobTab;
+use super::list::moved;
+use super::place::Place;
+use super::travel::Selected;
+use super::view;
+
+impl App {
+    /// Why `action` cannot be done with hosts, jobs and approvals; `None` when it can, or is about something else.
+    pub(super) fn bridge_missing(&self, action: Action) -> Option<String> {
+        let request = match action {
+            Action::RunCommand => match self.on_host() {
+                None => return Some("no host is selected; go to Bridge".to_owned()),
+                Some(on) if self.commands_on(&on).is_empty() => {
+                    return Some("no command of the whitelist may run there".to_owned());
+                }
+                // What it needs is what the dialog asks first.
+                Some(on) => self.draft_for(&on)?,
+            },
+            Action::ProbeHost => match self.on_bridge().then(|| self.bridge.host(self.bridge_panel())).flatten() {
+                Some(name) => BridgeRequest::Probe(name),
+                None => return Some("no host is selected; go to Bridge".to_owned()),
+            },
+            Action::CancelJob | Action::ResolveJob => {
+                let Some(id) = self.on_job() else { return Some("no job is selected; go to Bridge, jobs".to_owned()) };
+                let state = self.job_row(id).map(|row| &row.state);
+                let why = if action == Action::CancelJob { not_stopped(state) } else { not_resolved(state) };
+                if let Some(why) = why {
+                    return Some(why.to_owned());
+                }
+                if action == Action::CancelJob {
+                    BridgeRequest::Cancel(id)
+                } else {
+                    BridgeRequest::Resolve { id, ran: false, note: None }
+                }
+            }
+            Action::JobHost => {
+                return self.on_job().is_none().then(|| "no job is selected; go to Bridge, jobs".to_owned());
+            }
+            Action::FilterBridge => {
+                return (!self.on_bridge() || self.bridge.open.is_some())
+                    .then(|| "this filters the lists of hosts and jobs; go to Bridge".to_owned());
+            }
+            Action::Grant | Action::Deny => {
+                let Some(approval) = self.on_approval() else { return Some("no approval is selected".to_owned()) };
+                let me = &self.identity.as_ref()?.operator;
+                if let Some(why) = approval.closed_to(me, self.now) {
+                    return Some(why);
+                }
+                let (id, hash, yes) = (approval.id, approval.hash.clone(), action == Action::Grant);
+                BridgeRequest::Vote { id, hash, yes, note: None }
+            }
+            _ => return None,
+        };
+        self.denied(&Request::Bridge(request))
+    }
+
+    /// A wish whose role is that of every command.
+    fn draft_for(&self, on: &HostSelector) -> Option<BridgeRequest> {
+        let command = self.commands_on(on).into_iter().next()?.name;
+        let line = format!("run {on} {command}");
+        match Order::parse(&line, &self.asking()).ok()?.request {
+            Request::Bridge(request) => Some(request),
+            _ => None,
+        }
+    }
+
+    fn on_bridge(&self) -> bool {
+        self.view == View::Bridge
+    }
+
+    fn on_host(&self) -> Option<HostSelector> {
+        let name = self.on_bridge().then(|| self.bridge.host(self.bridge_panel())).flatten();
+        name.map(HostSelector::Host)
+    }
+
+    fn on_job(&self) -> Option<JobId> {
+        self.on_bridge().then(|| self.bridge.job(self.bridge_panel())).flatten()
+    }
+
+    fn on_approval(&self) -> Option<&Approval> {
+        (self.view == View::Approvals).then(|| self.approvals.target(&self.bridge_panel().approvals)).flatten()
+    }
+
+    /// The job `id` as lists show it.
+    pub(super) fn job_row(&self, id: JobId) -> Option<&JobRow> {
+        self.bridge_panel().jobs.iter().find(|row| row.id == id)
+    }
+
+    /// Does what `action` says about hosts, jobs and approvals.
+    pub(super) fn act_on_bridge(&mut self, action: Action) -> Vec<Cmd> {
+        match action {
+            Action::RunCommand => match self.on_host() {
+                Some(on) => self.open_run(&on, None),
+                None => Vec::new(),
+            },
+            Action::ProbeHost => {
+                let host = self.bridge.host(self.bridge_panel());
+                host.map(|name| Self::ask_bridge(BridgeRequest::Probe(name))).unwrap_or_default()
+            }
+            Action::CancelJob => {
+                let cancel = self.on_job().map(BridgeRequest::Cancel);
+                cancel.map(|request| self.confirm_bridge(request)).unwrap_or_default()
+            }
+            Action::ResolveJob => {
+                if let Some(id) = self.on_job() {
+                    let confirm = Confirm::resolve(id, self.about_job(id), self.now);
+                    self.overlay = Some(Overlay::Confirm(Box::new(confirm)));
+                }
+                Vec::new()
+            }
+            Action::JobHost => {
+                let host = self.bridge.host(self.bridge_panel());
+                host.map(|name| self.open_host(name)).unwrap_or_default()
+            }
+            Action::Grant | Action::Deny => {
+                if let Some(approval) = self.on_approval() {
+                    let confirm = Confirm::vote(approval, action == Action::Grant, self.now);
+                    self.overlay = Some(Overlay::Confirm(Box::new(confirm)));
+                }
+                Vec::new()
+            }
+            Action::FilterBridge => {
+                self.bridge.typing = true;
+                Vec::new()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// Why there is nothing to open on the bridge.
+    pub(super) fn nothing_on_bridge(&self) -> Option<String> {
+        match &self.bridge.open {
+            Some(Opened::Job(_)) => Some("the job is open already".to_owned()),
+            Some(Opened::Host(_)) => None,
+            None => (self.bridge.index(self.bridge_panel()).1 == 0).then(|| "nothing is listed".to_owned()),
+        }
+    }
+
+    /// Why there is no approval to open.
+    pub(super) fn no_approval(&self) -> Option<String> {
+        match &self.approvals.open {
+            Some(_) => Some("the approval is open already".to_owned()),
+            None => self.on_approval().is_none().then(|| "no approval is selected".to_owned()),
+        }
+    }
+
+    /// Opens what is selected; of a host that is open, its jobs.
+    pub(super) fn open_on_bridge(&mut self) -> Vec<Cmd> {
+        if let Some(Opened::Host(host)) = &self.bridge.open {
+            let text = host.name.to_string();
+            self.bridge.list(&BridgeShown { tab: BridgeTab::Jobs, text });
+            return Vec::new();
+        }
+        let panel = self.bridge_panel();
+        if let Some(id) = self.bridge.job(panel) {
+            return self.open_job(id);
+        }
+        self.bridge.host(panel).map(|name| self.open_host(name)).unwrap_or_default()
+    }
+
+    pub(super) fn open_approval(&mut self) -> Vec<Cmd> {
+        let id = self.on_approval().map(|approval| approval.id);
+        self.approvals.open = id.map(|id| OpenApproval { id, scroll: 0 });
+        Vec::new()
+    }
+
+    /// Turns to another list, or to another part of the open job.
+    pub(super) fn turn_bridge(&mut self, forward: bool) -> Vec<Cmd> {
+        let Some(open) = self.bridge.open_job_mut() else {
+            self.bridge.turn();
+            return Vec::new();
+        };
+        open.turn(forward);
+        let (id, tab) = (open.id, open.tab);
+        let may = tab == JobTab::ByHand && self.denied(&Request::Bridge(BridgeRequest::Manual(id))).is_none();
+        if may { self.ask_by_hand() } else { Vec::new() }
+    }
+
+    /// Moves through what the bridge shows.
+    pub(super) fn scroll_bridge(&mut self, action: Action) {
+        let height = self.list_height();
+        let lines = view::bridge::lines(self);
+        let body = view::job::body(self);
+        let below = usize::from(view::bridge::below(self));
+        match &mut self.bridge.open {
+            Some(Opened::Job(open)) if open.tab == JobTab::Output => open.output.scroll(action, body.0),
+            Some(Opened::Job(open)) => {
+                let last = (body.1 + 1).saturating_sub(body.0.max(1)).max(1);
+                open.scroll = moved(action, open.scroll, last, body.0).unwrap_or(open.scroll);
+            }
+            Some(Opened::Host(open)) => {
+                let last = (lines + 2).saturating_sub(height.max(1)).max(1);
+                open.scroll = moved(action, open.scroll, last, height).unwrap_or(open.scroll);
+            }
+            None => {
+                let (index, len) = self.bridge.index(self.bridge_panel());
+                if let (Some(to), Some(snapshot)) =
+                    (moved(action, index, len, height.saturating_sub(below)), &self.snapshot)
+                {
+                    self.bridge.select(&snapshot.bridge, to);
+                }
+            }
+        }
+    }
+
+    /// Moves through approvals, or through the one that is open.
+    pub(super) fn scroll_approvals(&mut self, action: Action) {
+        let height = self.list_height();
+        let lines = view::approvals::lines(self);
+        if let Some(open) = &mut self.approvals.open {
+            let last = (lines + 2).saturating_sub(height.max(1)).max(1);
+            open.scroll = moved(action, open.scroll, last, height).unwrap_or(open.scroll);
+            return;
+        }
+        let Some(snapshot) = &self.snapshot else { return };
+        let shown = Approvals::shown(&snapshot.bridge.approvals);
+        if let Some(to) = moved(action, self.approvals.index(&shown), shown.len(), height) {
+            self.approvals.select(&shown, to);
+        }
+    }
+
+    /// Where the screen is on the bridge, and what is selected there.
+    pub(super) fn here_on_bridge(&self) -> (Place, Selected) {
+        let panel = self.bridge_panel();
+        match &self.bridge.open {
+            Some(Opened::Host(host)) => (Place::Host(host.name.clone()), Selected::Nothing),
+            Some(Opened::Job(job)) => (Place::Job(job.id), Selected::Nothing),
+            None => {
+                let selected = match self.bridge.tab {
+                    BridgeTab::Hosts => self.bridge.host(panel).map(Selected::Host),
+                    BridgeTab::Jobs => self.bridge.job(panel).map(Selected::Job),
+                };
+                (Place::Bridge(self.bridge.listed()), selected.unwrap_or(Selected::Nothing))
+            }
+        }
+    }
+
+    /// Where it is among approvals.
+    pub(super) fn here_on_approvals(&self) -> (Place, Selected) {
+        match &self.approvals.open {
+            Some(open) => (Place::Approval(open.id), Selected::Nothing),
+            None => {
+                let target = self.approvals.target(&self.bridge_panel().approvals);
+                (Place::Approvals, target.map_or(Selected::Nothing, |one| Selected::Approval(one.id)))
+            }
+        }
+    }
+
+    /// Goes to a place on the bridge or among approvals.
+    pub(super) fn go_to_bridge(&mut self, place: Place, selected: Selected) -> Vec<Cmd> {
+        match place {
+            Place::Host(name) => return self.open_host(name),
+            Place::Job(id) => return self.open_job(id),
+            Place::Bridge(shown) => {
+                self.go(View::Bridge);
+                self.bridge.list(&shown);
+            }
+            Place::Approval(id) => {
+                self.go(View::Approvals);
+                self.approvals.select_approval(id);
+                self.approvals.open = Some(OpenApproval { id, scroll: 0 });
+            }
+            _ => {
+                self.go(View::Approvals);
+                self.approvals.open = None;
+            }
+        }
+        match selected {
+            Selected::Host(name) => self.bridge.select_host(name),
+            Selected::Job(id) => self.bridge.select_job(id),
+            Selected::Approval(id) => self.approvals.select_approval(id),
+            _ => {}
+        }
+        Vec::new()
+    }
+
+    /// What the selected entry of the audit log is about, where there is a place for it.
+    pub(super) fn audited(&self) -> Option<Place> {
+        let about = &self.activity.audit.selected()?.note.about;
+        if let Ok(id) = about.parse() {
+            return Some(Place::Job(id));
+        }
+        if let Ok(id) = about.parse() {
+            return Some(Place::Approval(id));
+        }
+        let host = self.bridge_panel().hosts.iter().find(|host| host.name.as_str() == about);
+        host.map(|host| Place::Host(host.name.clone()))
+    }
+
+    /// Selects a row of a list by its number; answers whether another one was selected before.
+    pub(super) fn select_on_bridge(&mut self, index: usize) -> bool {
+        let Some(snapshot) = &self.snapshot else { return false };
+        let panel = &snapshot.bridge;
+        if self.view == View::Approvals {
+            let shown = Approvals::shown(&panel.approvals);
+            let before = self.approvals.index(&shown);
+            self.approvals.select(&shown, index);
+            return before != index;
+        }
+        let before = self.bridge.index(panel).0;
+        self.bridge.select(panel, index);
+        before != index
+    }
+}
+
+/// Why a job cannot be stopped.
+fn not_stopped(state: Option<&JobState>) -> Option<&'static str> {
+    match state {
+        Some(JobState::Ended(_)) => Some("the job is over"),
+        Some(JobState::Cancelling) => Some("its processes are being stopped already"),
+        _ => None,
+    }
+}
+
+/// Why nobody has to say what became of a job.
+fn not_resolved(state: Option<&JobState>) -> Option<&'static str> {
+    match state {
+        Some(JobState::Ended(Outcome::Done(_) | Outcome::NotRun { .. })) => Some("how the job ended is known"),
+        Some(JobState::AwaitingApproval(_)) => Some("it waits for approval and has not run"),
+        Some(JobState::Accepted | JobState::Running | JobState::Cancelling) => {
+            Some("its host has it and says how it ends")
+        }
+        Some(
+            JobState::Ended(Outcome::Unknown { .. }) | JobState::Queued { .. } | JobState::Sending | JobState::Unsure,
+        )
+        | None => None,
+    }
+}

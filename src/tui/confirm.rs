@@ -1,0 +1,129 @@
+//! Questions before something is done to a job or said about a plan: what it is about stands there in full.
+
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use jiff::{SignedDuration, Timestamp};
+use tui_textarea::TextArea;
+
+use crate::model::{Approval, ApprovalId, JobId, PlanHash};
+use crate::protocol::{BridgeRequest, Severity};
+
+use super::app::{App, Cmd, Overlay, type_into};
+
+/// Keys in the first moments were meant for what was there before.
+const GUARD: SignedDuration = SignedDuration::from_millis(300);
+
+/// Plans that are named.
+const NAMED: usize = 4;
+
+/// What is asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Asks {
+    /// Shall it be stopped?
+    Cancel(JobId),
+    /// Did it run?
+    Resolve(JobId),
+    /// Yes or no, to exactly this.
+    Vote { id: ApprovalId, hash: PlanHash, yes: bool },
+}
+
+/// The question while it is open.
+#[derive(Debug)]
+pub(super) struct Confirm {
+    pub asks: Asks,
+    pub title: &'static str,
+    /// What it is about. It may hold text from outside.
+    pub lines: Vec<String>,
+    /// A line that goes with the answer.
+    pub note: TextArea<'static>,
+    /// What was chosen where there is a choice: whether it ran.
+    pub ran: Option<bool>,
+    opened: Timestamp,
+}
+
+impl Confirm {
+    pub(super) fn cancel(id: JobId, lines: Vec<String>, now: Timestamp) -> Self {
+        Self::new(Asks::Cancel(id), "Stop this job?", lines, now)
+    }
+
+    pub(super) fn resolve(id: JobId, lines: Vec<String>, now: Timestamp) -> Self {
+        Self::new(Asks::Resolve(id), "Did this job run?", lines, now)
+    }
+
+    pub(super) fn vote(approval: &Approval, yes: bool, now: Timestamp) -> Self {
+        let title = if yes { "Say yes to exactly this?" } else { "Say no to this?" };
+        let asks = Asks::Vote { id: approval.id, hash: approval.hash.clone(), yes };
+        let mut lines =
+            vec![format!("asked for by {}; {} of {} have said yes", approval.by, approval.yes(), approval.need)];
+        for plan in approval.plans.iter().take(NAMED) {
+            let argv: Vec<String> = plan.argv.iter().map(|word| crate::screen::exact(word)).collect();
+            lines.push(format!("{} on {}: {}", plan.command, plan.host, argv.join(" ")));
+        }
+        if approval.plans.len() > NAMED {
+            lines.push(format!("and on {} more hosts", approval.plans.len() - NAMED));
+        }
+        lines.push(format!("hash {}", approval.hash));
+        Self::new(asks, title, lines, now)
+    }
+
+    fn new(asks: Asks, title: &'static str, lines: Vec<String>, now: Timestamp) -> Self {
+        Self { asks, title, lines, note: TextArea::default(), ran: None, opened: now }
+    }
+
+    /// Whether there is a line to write.
+    pub(super) fn has_note(&self) -> bool {
+        matches!(self.asks, Asks::Resolve(_) | Asks::Vote { yes: false, .. })
+    }
+
+    /// What was written.
+    pub(super) fn written(&self) -> &str {
+        self.note.lines().first().map_or("", String::as_str).trim()
+    }
+
+    /// What is still missing before it can be done.
+    pub(super) fn missing(&self) -> Option<&'static str> {
+        match self.asks {
+            Asks::Resolve(_) if self.ran.is_none() => Some("choose with tab whether it ran"),
+            Asks::Resolve(_) if self.written().is_empty() => Some("write how you know"),
+            Asks::Vote { yes: false, .. } if self.written().is_empty() => Some("write why not"),
+            _ => None,
+        }
+    }
+
+    fn hears(&self, now: Timestamp) -> bool {
+        now.duration_since(self.opened) >= GUARD
+    }
+
+    fn request(&self) -> BridgeRequest {
+        let note = (!self.written().is_empty()).then(|| self.written().to_owned());
+        match &self.asks {
+            Asks::Cancel(id) => BridgeRequest::Cancel(*id),
+            Asks::Resolve(id) => BridgeRequest::Resolve { id: *id, ran: self.ran == Some(true), note },
+            Asks::Vote { id, hash, yes } => BridgeRequest::Vote { id: *id, hash: hash.clone(), yes: *yes, note },
+        }
+    }
+}
+
+impl App {
+    pub(super) fn key_in_confirm(&mut self, key: KeyEvent, mut confirm: Box<Confirm>) -> Vec<Cmd> {
+        let control = key.modifiers.contains(KeyModifiers::CONTROL);
+        let does =
+            if confirm.has_note() { key.code == KeyCode::Enter } else { key.code == KeyCode::Char('y') && !control };
+        match key.code {
+            KeyCode::Esc => return Vec::new(),
+            KeyCode::Char('c') if control => return Vec::new(),
+            _ if !confirm.hears(self.now) => {}
+            _ if does => match confirm.missing() {
+                None => return Self::ask_bridge(confirm.request()),
+                Some(missing) => self.toast(Severity::Info, missing),
+            },
+            KeyCode::Tab | KeyCode::BackTab if matches!(confirm.asks, Asks::Resolve(_)) => {
+                confirm.ran = Some(confirm.ran != Some(true));
+            }
+            KeyCode::Char('n' | 'q') if !confirm.has_note() && !control => return Vec::new(),
+            _ if confirm.has_note() => drop(type_into(&mut confirm.note, key)),
+            _ => {}
+        }
+        self.overlay = Some(Overlay::Confirm(confirm));
+        Vec::new()
+    }
+}

@@ -1,0 +1,83 @@
+//! Keys and text that go into a field of the view itself: what narrows a list, and what is searched in lines.
+
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+
+use super::action::View;
+use super::app::{App, Cmd, Overlay, type_into};
+
+impl App {
+    /// Whether a field of the view is typed into, the search of the inbox aside.
+    pub(super) fn is_field(&self) -> bool {
+        match self.view {
+            View::Health => self.health.is_typing(),
+            View::Bridge => self.bridge.is_typing(),
+            View::Activity => self.activity.find.as_ref().is_some_and(|find| find.typing),
+            _ => false,
+        }
+    }
+
+    /// Takes a key where one of those fields is typed into; `None` where the key does what it always does.
+    pub(super) fn key_in_field(&mut self, key: KeyEvent) -> Option<Vec<Cmd>> {
+        match self.view {
+            _ if !self.is_field() => None,
+            View::Activity => self.key_in_find(key),
+            _ => self.key_in_filter(key),
+        }
+    }
+
+    /// Puts what was pasted into what lies over the view, else into a field of it.
+    pub(super) fn paste_into_field(&mut self, text: String) {
+        let field = match &mut self.overlay {
+            Some(Overlay::Run(dialog)) => dialog.typing(),
+            Some(Overlay::Confirm(confirm)) if confirm.has_note() => Some(&mut confirm.note),
+            // Nothing is typed there.
+            Some(_) => None,
+            None => match self.view {
+                View::Health => Some(&mut self.health.filter),
+                View::Bridge => Some(&mut self.bridge.filter),
+                _ => self.activity.find.as_mut().map(|find| &mut find.field),
+            },
+        };
+        if let Some(field) = field {
+            field.insert_str(text);
+        }
+    }
+
+    fn key_in_filter(&mut self, key: KeyEvent) -> Option<Vec<Cmd>> {
+        let control = key.modifiers.contains(KeyModifiers::CONTROL);
+        let (field, typing) = match self.view {
+            View::Bridge => (&mut self.bridge.filter, &mut self.bridge.typing),
+            _ => (&mut self.health.filter, &mut self.health.typing),
+        };
+        match key.code {
+            KeyCode::Esc if self.view == View::Bridge => return self.bridge.unfilter().then(Vec::new),
+            KeyCode::Esc => return self.health.unfilter().then(Vec::new),
+            KeyCode::Enter => *typing = false,
+            KeyCode::Down | KeyCode::Up | KeyCode::PageDown | KeyCode::PageUp => {
+                *typing = false;
+                return None;
+            }
+            KeyCode::Char('c' | 'z' | 'l') if control => return None,
+            _ => drop(type_into(field, key)),
+        }
+        Some(Vec::new())
+    }
+
+    fn key_in_find(&mut self, key: KeyEvent) -> Option<Vec<Cmd>> {
+        match key.code {
+            KeyCode::Esc => self.activity.find = None,
+            KeyCode::Enter => self.activity.end_typing(),
+            KeyCode::Down | KeyCode::Up | KeyCode::PageDown | KeyCode::PageUp => {
+                self.activity.end_typing();
+                return None;
+            }
+            KeyCode::Char('c' | 'z' | 'l') if key.modifiers.contains(KeyModifiers::CONTROL) => return None,
+            _ => {
+                if let Some(find) = &mut self.activity.find {
+                    type_into(&mut find.field, key);
+                }
+            }
+        }
+        Some(Vec::new())
+    }
+}

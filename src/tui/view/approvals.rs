@@ -1,0 +1,133 @@
+//! Approvals: what waits for other people's yes, and exactly what would run.
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+use ratatui::widgets::Paragraph;
+
+use crate::model::{Approval, ApprovalState, age};
+use crate::screen;
+
+use super::super::action::Action;
+use super::super::app::App;
+use super::super::approvals::{Approvals, OpenApproval};
+use super::super::zone;
+use super::parts::{Row, fit, heading, list};
+use super::plan::{self, labelled};
+
+/// Columns of the labels.
+const LABEL: usize = 10;
+/// Below this width a row has no room for who asked.
+const NARROW: usize = 60;
+
+/// How many lines the open approval takes.
+pub(in super::super) fn lines(app: &App) -> usize {
+    app.approvals.open.as_ref().map_or(0, |open| in_full(app, open, usize::from(app.size.0)).len())
+}
+
+pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
+    let look = &app.look;
+    let approvals = &app.bridge_panel().approvals;
+    if let Some(open) = &app.approvals.open {
+        let keys = [(Action::Back, "goes back"), (Action::Grant, "says yes"), (Action::Deny, "says no")];
+        let keys = keys.into_iter().filter_map(|(action, does)| Some(format!("{} {does}", app.key_of(action)?)));
+        let title = Line::from(vec![
+            Span::styled(fit(look, &open.id.to_string(), 36), look.title),
+            Span::styled(format!("   {}", keys.collect::<Vec<_>>().join(", ")), look.muted),
+        ]);
+        let area = heading(title, frame, area);
+        let lines = in_full(app, open, usize::from(area.width)).into_iter();
+        let lines: Vec<Line<'_>> = lines.skip(open.scroll).take(usize::from(area.height)).collect();
+        return frame.render_widget(Paragraph::new(lines), area);
+    }
+    let waiting = approvals.iter().filter(|approval| approval.state == ApprovalState::Open).count();
+    let title = Line::from(vec![
+        Span::styled("Approvals", look.title),
+        Span::styled(format!("   {waiting} open"), if waiting > 0 { look.warn } else { look.muted }),
+    ]);
+    let area = heading(title, frame, area);
+    let shown = Approvals::shown(approvals);
+    if shown.is_empty() {
+        let text = Span::styled("  nothing waits for a yes", look.muted);
+        return frame.render_widget(Paragraph::new(text), area);
+    }
+    list(app, &shown, app.approvals.index(&shown), frame, area, |approval, width| row(app, approval, width));
+}
+
+/// One approval on one line: how it stands, what, where, who asked, how many of how many, how long it can be answered.
+fn row(app: &App, approval: &Approval, width: usize) -> Row {
+    let look = &app.look;
+    let line = Line::from(vec![
+        Span::styled(
+            format!("{} {:9} ", look.sign(&approval.state), approval.state.as_str()),
+            look.approval(approval.state),
+        ),
+        Span::styled(fit(look, &command(approval), if width < NARROW { 14 } else { 20 }), look.text),
+    ]);
+    let left = if approval.state == ApprovalState::Open { left(app, approval) } else { age(approval.asked, app.now) };
+    let told = format!(" {} of {} yes  {left:>9}", approval.yes(), approval.need);
+    let by = if width < NARROW { String::new() } else { format!(" by {}", fit(look, approval.by.as_str(), 10)) };
+    let taken = 12 + if width < NARROW { 14 } else { 20 } + told.len() + screen::width(&by) + 1;
+    let rest = vec![
+        Span::styled(format!(" {}", fit(look, &hosts(approval), width.saturating_sub(taken))), look.text),
+        Span::styled(by, look.muted),
+        Span::styled(told, look.text),
+    ];
+    Row { line, rest }
+}
+
+fn left(app: &App, approval: &Approval) -> String {
+    if approval.expires <= app.now {
+        return "over".to_owned();
+    }
+    format!("{} left", age(app.now, approval.expires))
+}
+
+fn command(approval: &Approval) -> String {
+    approval.plans.first().map_or_else(|| "-".to_owned(), |plan| plan.command.to_string())
+}
+
+fn hosts(approval: &Approval) -> String {
+    let names: Vec<&str> = approval.plans.iter().map(|plan| plan.host.as_str()).collect();
+    names.join(" ")
+}
+
+/// Everything there is to say about an approval.
+fn in_full(app: &App, open: &OpenApproval, width: usize) -> Vec<Line<'static>> {
+    let look = &app.look;
+    let Some(approval) = app.bridge_panel().approvals.iter().find(|approval| approval.id == open.id) else {
+        let told = format!("It is not among the newest; `aurora approval show {}` tells of it.", open.id);
+        return vec![Line::styled(told, look.muted)];
+    };
+    let room = width.saturating_sub(LABEL);
+    let Approval { need, by, risk, asked, .. } = approval;
+    let until = zone::moment(approval.expires, app.zone());
+    let ends = if approval.state == ApprovalState::Open {
+        format!("{until}, {}", left(app, approval))
+    } else {
+        format!("it is over; it could be answered until {until}")
+    };
+    let state = format!("{}, {} of {need} have said yes", approval.state.as_str(), approval.yes());
+    let mut lines = vec![Line::from(vec![
+        Span::styled(format!("{:LABEL$}", "state"), look.muted),
+        Span::styled(format!("{} {state}", look.sign(&approval.state)), look.approval(approval.state)),
+    ])];
+    let me = app.identity.as_ref().map(|identity| &identity.operator);
+    if let Some(why) = me.and_then(|me| approval.closed_to(me, app.now)) {
+        lines.extend(labelled(look, "you", &why, room));
+    }
+    lines.extend(labelled(look, "asked", &format!("by {by} {}, {risk} risk", age(*asked, app.now)), room));
+    lines.extend(labelled(look, "until", &ends, room));
+    lines.extend(labelled(look, "hash", approval.hash.as_str(), room));
+    for vote in &approval.votes {
+        let said = if vote.yes { "yes" } else { "no" };
+        let note = vote.note.as_deref().map(|note| format!(": {}", screen::line(note))).unwrap_or_default();
+        let text = format!("{} said {said} {}{note}", vote.by, age(vote.at, app.now));
+        lines.extend(labelled(look, "vote", &text, room));
+    }
+    for plan in &approval.plans {
+        lines.push(Line::default());
+        lines.extend(plan::lines(look, plan, width));
+    }
+    lines
+}

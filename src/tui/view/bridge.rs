@@ -1,0 +1,175 @@
+//! The bridge: hosts and the roads to them, the worst first, and jobs.
+
+use ratatui::Frame;
+use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::text::{Line, Span};
+use ratatui::widgets::Paragraph;
+
+use crate::model::{HostPanel, JobRow, age};
+use crate::screen;
+
+use super::super::app::App;
+use super::super::bridge::{BridgeTab, Opened, Reach, state_word, why};
+use super::super::status::coarse;
+use super::parts::{Row, fit, heading, list, tab_regions};
+use super::{host, job};
+
+/// Rows of the selected one below the list.
+const DETAIL: u16 = 7;
+/// Below so many rows there is nothing below it.
+const LOW: u16 = 18;
+/// Below this width a row has neither counts nor who asked.
+const NARROW: usize = 60;
+
+/// Rows below the list on this screen.
+pub(in super::super) fn below(app: &App) -> u16 {
+    if app.size.1 < LOW { 0 } else { DETAIL }
+}
+
+/// How many lines the open host takes.
+pub(in super::super) fn lines(app: &App) -> usize {
+    match &app.bridge.open {
+        Some(Opened::Host(open)) => host::lines(app, open, usize::from(app.size.0)).len(),
+        _ => 0,
+    }
+}
+
+pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
+    match &app.bridge.open {
+        Some(Opened::Host(open)) => return host::draw(app, open, frame, area),
+        Some(Opened::Job(open)) => return job::draw(app, open, frame, area),
+        None => {}
+    }
+    let tabs = Rect { x: area.x.saturating_add(8), height: 1, ..area }.intersection(area);
+    tab_regions(app, BridgeTab::ALL.map(BridgeTab::name), tabs);
+    let panel = app.bridge_panel();
+    let (index, len) = app.bridge.index(panel);
+    let area = heading(title(app, len), frame, area);
+    if len == 0 {
+        let text = match (app.bridge.text().trim(), app.bridge.tab) {
+            ("", BridgeTab::Hosts) => "no host is configured".to_owned(),
+            ("", BridgeTab::Jobs) => "no command was run yet".to_owned(),
+            (text, _) => format!("nothing here has {text:?}"),
+        };
+        let text = Span::styled(format!("  {}", screen::line(&text)), app.look.muted);
+        return frame.render_widget(Paragraph::new(text), area);
+    }
+    let [above, told] = Layout::vertical([Constraint::Min(3), Constraint::Length(below(app))]).areas(area);
+    let width = usize::from(told.width);
+    let mut lines = match app.bridge.tab {
+        BridgeTab::Hosts => {
+            let shown = app.bridge.hosts(panel);
+            list(app, &shown, index, frame, above, |host, width| host_row(app, host, width));
+            shown.get(index).map(|host| host::summary(app, host, width)).unwrap_or_default()
+        }
+        BridgeTab::Jobs => {
+            let shown = app.bridge.jobs(panel);
+            list(app, &shown, index, frame, above, |row, width| job_row(app, row, width));
+            shown.get(index).map(|row| job::summary(app, row, None, width)).unwrap_or_default()
+        }
+    };
+    lines.truncate(usize::from(told.height));
+    frame.render_widget(Paragraph::new(lines), told);
+}
+
+/// The tabs, what is filtered, and how many of what there are.
+fn title(app: &App, shown: usize) -> Line<'static> {
+    let (look, panel) = (&app.look, app.bridge_panel());
+    let mut spans = vec![Span::styled("Bridge  ", look.title)];
+    for tab in BridgeTab::ALL {
+        let style = if tab == app.bridge.tab { look.tab } else { look.muted };
+        spans.push(Span::styled(format!(" {} ", tab.name()), style));
+    }
+    let text = screen::line(app.bridge.text());
+    if app.bridge.is_typing() {
+        spans.push(Span::styled(format!("   /{text}"), look.text));
+        spans.push(Span::styled(" ", look.selected));
+    } else if !text.is_empty() {
+        spans.push(Span::styled(format!("   /{text}"), look.title));
+    }
+    let all = match app.bridge.tab {
+        BridgeTab::Hosts => panel.hosts.len(),
+        BridgeTab::Jobs => panel.jobs.len(),
+    };
+    if all > shown {
+        spans.push(Span::styled(format!("   {} hidden", all - shown), look.muted));
+    }
+    match app.bridge.tab {
+        BridgeTab::Hosts => {
+            for reach in [Reach::Gone, Reach::Barred, Reach::Detour, Reach::Waiting, Reach::Up] {
+                let count = panel.hosts.iter().filter(|host| Reach::of(host) == reach).count();
+                if count > 0 {
+                    spans.push(Span::styled(format!("   {count} {}", reach.as_str()), look.reach(reach)));
+                }
+            }
+        }
+        BridgeTab::Jobs => {
+            let open = panel.jobs.iter().filter(|row| row.state.outcome().is_none()).count();
+            let unknown = panel.jobs.iter().filter(|row| row.state.word() == "unknown").count();
+            if unknown > 0 {
+                spans.push(Span::styled(format!("   {unknown} unknown"), look.crit));
+            }
+            spans.push(Span::styled(format!("   {open} not over"), look.muted));
+        }
+    }
+    Line::from(spans)
+}
+
+/// One host on one line: how it is reached, over what, how far it is, what runs there, and why it is not better.
+pub(super) fn host_row(app: &App, host: &HostPanel, width: usize) -> Row {
+    let look = &app.look;
+    let reach = Reach::of(host);
+    let name = if width < NARROW { 12 } else { 16 };
+    let active = host.active.map_or("-", |layer| layer.as_str());
+    let line = Line::from(vec![
+        Span::styled(format!("{} {:7} ", look.sign(&reach), reach.as_str()), look.reach(reach)),
+        Span::styled(format!("{} ", fit(look, host.name.as_str(), name)), look.text),
+    ]);
+    let mut rest = vec![Span::styled(format!("{active:7} {:>7} ", rtt(host)), look.text)];
+    let mut taken = 10 + name + 1 + 16;
+    if width >= NARROW {
+        rest.push(Span::styled(format!("{:>2} run {:>2} wait  ", host.running, host.queued), look.muted));
+        taken += 16;
+    }
+    let told = why(host).unwrap_or_else(|| labels(host));
+    let style = if reach == Reach::Up { look.muted } else { look.text };
+    rest.push(Span::styled(fit(look, &told, width.saturating_sub(taken)), style));
+    Row { line, rest }
+}
+
+pub(super) fn labels(host: &HostPanel) -> String {
+    host.labels.iter().map(|label| screen::line(&format!("@{label}"))).collect::<Vec<_>>().join(" ")
+}
+
+/// To the agent and back over the road in use, in coarse steps.
+fn rtt(host: &HostPanel) -> String {
+    let active = host.layers.iter().find(|layer| Some(layer.kind) == host.active);
+    active.and_then(|layer| layer.rtt).map_or_else(|| "-".to_owned(), |rtt| format!("<{}ms", coarse(rtt).as_millis()))
+}
+
+/// One job on one line: how it is, where, what, who asked, how long ago, over what, how many tries.
+fn job_row(app: &App, row: &JobRow, width: usize) -> Row {
+    let look = &app.look;
+    let (host, by) = match width {
+        100.. => (16, 12),
+        NARROW.. => (12, 8),
+        _ => (8, 0),
+    };
+    let line = Line::from(vec![
+        Span::styled(
+            format!("{} {} ", look.sign(&row.state), fit(look, &state_word(&row.state), 10)),
+            look.job(&row.state),
+        ),
+        Span::styled(format!("{} ", fit(look, row.host.as_str(), host)), look.text),
+    ]);
+    let layer = row.layer.map_or("-", |layer| layer.as_str());
+    let tries = if row.attempts > 1 { format!("{}x", row.attempts) } else { String::new() };
+    let mut told = format!(" {:>4}", age(row.asked, app.now));
+    if by > 0 {
+        told = format!(" {} {:>4} {layer:7} {tries:>3}", fit(look, row.by.as_str(), by), age(row.asked, app.now));
+    }
+    let room = width.saturating_sub(13 + host + 1 + screen::width(&told));
+    let rest =
+        vec![Span::styled(fit(look, &screen::line(&row.title), room), look.text), Span::styled(told, look.muted)];
+    Row { line, rest }
+}

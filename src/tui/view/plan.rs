@@ -1,0 +1,59 @@
+//! Exactly what would run: every word in quotes, with escapes for what would not be seen.
+
+use ratatui::text::{Line, Span};
+
+use crate::model::{Class, Plan, short_duration};
+use crate::screen;
+
+use super::super::styles::Look;
+
+/// Columns of the labels.
+const LABEL: usize = 10;
+
+/// Everything that is in `plan`; nothing of it is cut.
+pub(super) fn lines(look: &Look, plan: &Plan, width: usize) -> Vec<Line<'static>> {
+    let mut lines = vec![Line::from(vec![Span::styled(format!("{} on {}", plan.command, plan.host), look.title)])];
+    let room = width.saturating_sub(LABEL);
+    for (number, word) in plan.argv.iter().enumerate() {
+        lines.extend(labelled(look, &format!("argv {number}"), &screen::exact(word), room));
+        lines.extend(remark(look, word, room));
+    }
+    for (name, value) in &plan.args {
+        lines.extend(labelled(look, "value", &format!("{} = {}", screen::exact(name), screen::exact(value)), room));
+    }
+    if let Some(cwd) = &plan.cwd {
+        lines.extend(labelled(look, "in", &screen::exact(cwd), room));
+        lines.extend(remark(look, cwd, room));
+    }
+    for (name, value) in &plan.env {
+        lines.extend(labelled(look, "env", &format!("{} = {}", screen::exact(name), screen::exact(value)), room));
+        lines.extend(remark(look, value, room));
+    }
+    let again = match plan.class {
+        Class::Idempotent => "running it twice does no more than once",
+        Class::AtMostOnce => "running it twice may do harm",
+    };
+    let timeout = short_duration(std::time::Duration::from_millis(plan.timeout_ms));
+    lines.extend(labelled(look, "limits", &format!("killed after {timeout}; {again}"), room));
+    lines
+}
+
+/// A word that holds letters that may be taken for others says so.
+fn remark(look: &Look, word: &str, room: usize) -> Vec<Line<'static>> {
+    let Some(letters) = screen::lookalikes(word) else { return Vec::new() };
+    let text = format!("not ASCII: {letters}");
+    rows(&text, room).map(|row| Line::from(vec![Span::raw(" ".repeat(LABEL)), Span::styled(row, look.warn)])).collect()
+}
+
+/// A label and its text in as many rows as it takes.
+pub(super) fn labelled(look: &Look, label: &str, text: &str, room: usize) -> Vec<Line<'static>> {
+    let line = |(number, row): (usize, String)| {
+        let label = if number == 0 { label } else { "" };
+        Line::from(vec![Span::styled(format!("{label:LABEL$}"), look.muted), Span::styled(row, look.text)])
+    };
+    rows(text, room).enumerate().map(line).collect()
+}
+
+fn rows(text: &str, room: usize) -> impl Iterator<Item = String> {
+    screen::chop(text, room.max(1)).into_iter()
+}
