@@ -605,7 +605,7 @@ mod tests {
             error("ack msg_1")
         );
         assert_eq!(error("vip é x").split(';').next(), Some("column 7: `vip` takes one, which is `é`"));
-        assert!(error("frobnicate").contains("the verbs are ack, assign, check now"));
+        assert!(error("frobnicate").contains("the verbs are ack, assign, cancel"));
         let id = "cnv_01a1fbc1535071810000000000000001";
         assert_eq!(error(&format!("label {id}")), "column 44: something is missing behind the ids");
         assert!(error("label billing").starts_with("column 7: \"billing\" is neither"), "{}", error("label billing"));
