@@ -9,8 +9,8 @@ use jiff::Timestamp;
 use crate::config::Context;
 use crate::demo::Scene;
 use crate::model::{
-    ActId, ChannelId, CheckId, CommandName, ContactId, EventFilter, EventId, HostName, HostSelector, InboxFilter, Item,
-    JobId, Label, Lane, LayerKind, OperatorName, Role, Scope, TokenId,
+    ActId, ApprovalId, ChannelId, CheckId, CommandName, ContactId, EventFilter, EventId, HostName, HostSelector,
+    InboxFilter, Item, JobId, Label, Lane, LayerKind, OperatorName, Role, Scope, TokenId,
 };
 
 use super::exit::Failure;
@@ -146,6 +146,12 @@ pub(super) enum Command {
     /// What is watched, and how it is
     #[command(subcommand)]
     Check(CheckCommand),
+    /// Plans that wait for other people's yes
+    #[command(subcommand)]
+    Approval(ApprovalCommand),
+    /// Who did what: a log that shows when it was changed
+    #[command(subcommand)]
+    Audit(AuditCommand),
     /// Run a command of the whitelist on a host: `aurora run web-1 todo action=list`
     Run(RunArgs),
     /// Commands that were run, or wait
@@ -778,4 +784,70 @@ pub(super) enum ConfigCommand {
     Print(Json),
     /// Print the JSON Schema of the configuration file
     Schema,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum AuditCommand {
+    /// List entries, newest first
+    List {
+        /// Only those about this: a job, an approval, a host, a task
+        #[arg(long, value_name = "ID")]
+        about: Option<String>,
+        /// How many at most
+        #[arg(long, default_value_t = 100)]
+        limit: usize,
+        #[command(flatten)]
+        json: Json,
+    },
+    /// Read the whole log and compare every hash
+    Verify {
+        /// A head that was kept elsewhere: fails when the log no longer holds it
+        #[arg(long, value_name = "HASH")]
+        head: Option<String>,
+        #[command(flatten)]
+        json: Json,
+    },
+    /// Print every entry as a line of JSON, oldest first, and then the head
+    Export,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum ApprovalCommand {
+    /// List plans that wait for other people's yes, newest first
+    List {
+        /// Those that were answered, too
+        #[arg(long)]
+        all: bool,
+        /// How many at most
+        #[arg(long, default_value_t = 100)]
+        limit: usize,
+        #[command(flatten)]
+        json: Json,
+    },
+    /// Show exactly what would run, and what was said
+    Show {
+        /// Which
+        id: ApprovalId,
+        #[command(flatten)]
+        json: Json,
+    },
+    /// Say yes to exactly what has this hash
+    Grant {
+        /// To what
+        id: ApprovalId,
+        /// The hash that `show` prints, its first 12 digits at least
+        #[arg(long)]
+        hash: String,
+        /// One line to go with it
+        #[arg(long)]
+        note: Option<String>,
+    },
+    /// Say no; it ends there
+    Deny {
+        /// To what
+        id: ApprovalId,
+        /// One line to go with it
+        #[arg(long)]
+        note: Option<String>,
+    },
 }

@@ -2,7 +2,9 @@
 
 mod access;
 mod agent;
+mod approval;
 mod args;
+mod audit;
 mod channels;
 mod checks;
 mod config_command;

@@ -12,8 +12,8 @@ use super::args::{Cli, Command};
 use super::exit::{Exit, Failure, Outcome};
 use super::load::{load, load_to_ask};
 use super::{
-    access, agent, channels, checks, config_command, contacts, demo, events, host, inbox, job, keys, orders, output,
-    run_command, send_test, serve, status, stdio, tasks, theme, watch,
+    access, agent, approval, audit, channels, checks, config_command, contacts, demo, events, host, inbox, job, keys,
+    orders, output, run_command, send_test, serve, status, stdio, tasks, theme, watch,
 };
 
 /// Runs the command line of this process.
@@ -84,6 +84,8 @@ fn run(cli: Cli) -> Outcome {
             Some(Command::Contact(command)) => contacts::run(command, &config, &global).await,
             Some(Command::Channel(command)) => channels::run(command, &config, &global).await,
             Some(Command::Check(command)) => checks::run(command, &config, &global).await,
+            Some(Command::Approval(command)) => approval::run(command, &config, &global).await,
+            Some(Command::Audit(command)) => audit::run(command, &config, &global).await,
             Some(Command::Access(command)) => access::run(command, &config, &global).await,
             Some(Command::Run(args)) => run_command::run(args, &config, &global).await,
             Some(Command::Job(command)) => job::run(command, &config, &global).await,

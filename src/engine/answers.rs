@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::model::{ContactId, Order, Rejection};
-use crate::protocol::{Bytes, ClientId, FullEvent, Refusal, Reply, Request, RequestId};
+use crate::model::{AuditKind, AuditNote, ContactId, Order, Rejection};
+use crate::protocol::{BridgeNotice, Bytes, ClientId, FullEvent, Refusal, Reply, Request, RequestId};
 use crate::store::{Patience, Store, StoreError};
 
 use super::access::row;
@@ -95,18 +95,23 @@ impl Driver {
     /// Does something about tokens.
     pub(super) fn token(&self, effect: TokenEffect) -> Vec<Input> {
         match effect {
-            TokenEffect::Add { client, id, grant } => {
-                let store = Arc::clone(&self.store);
+            TokenEffect::Add { client, by, id, grant } => {
+                let (store, bridges) = (Arc::clone(&self.store), Arc::clone(&self.bridges));
                 self.answer(client, id, async move {
-                    let (hash, token, fresh) = mint::mint(&store, grant, Timestamp::now()).await.map_err(failed)?;
+                    let (hash, token, fresh, entries) =
+                        mint::mint(&store, grant, &by, Timestamp::now()).await.map_err(failed)?;
+                    bridges.tell_all(BridgeNotice::Audited(entries)).await;
                     let reply = Reply::TokenAdded(Box::new(row(&token, Some(token.role))), fresh);
                     Ok((reply, Some(Aftermath::TokenAdded(hash, token))))
                 })
             }
-            TokenEffect::Revoke { client, id, token } => {
-                let store = Arc::clone(&self.store);
+            TokenEffect::Revoke { client, by, id, token } => {
+                let (store, bridges) = (Arc::clone(&self.store), Arc::clone(&self.bridges));
                 self.answer(client, id, async move {
-                    store.revoke_token(token).await.map_err(failed)?;
+                    let what = "the token is revoked";
+                    let note = AuditNote::new(Timestamp::now(), Some(&by), AuditKind::Changed, token, what);
+                    let entries = store.revoke_token(token, note).await.map_err(failed)?;
+                    bridges.tell_all(BridgeNotice::Audited(entries)).await;
                     Ok((Reply::Done, Some(Aftermath::TokenRevoked(token))))
                 })
             }

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use crate::model::{Act, Identity};
+use crate::model::{Act, AuditKind, AuditNote, Identity};
 use crate::policy;
 use crate::protocol::{ClientId, Notice, Refusal, Reply, Request, RequestId, Update};
 use crate::store::ActOrder;
@@ -68,8 +68,14 @@ impl Engine {
         if follower.read_only && request.writes() {
             return answer(Err(Refusal::Denied("this client is read-only".to_owned())));
         }
+        let by = Some(&follower.identity.operator);
+        let changed = |about: &str, what: &str| Effect::Audit(AuditNote::new(now, by, AuditKind::Changed, about, what));
         if let Err(why) = policy::may(&follower.identity, &request) {
-            return answer(Err(Refusal::Denied(why)));
+            let mut effects = answer(Err(Refusal::Denied(why.clone())));
+            if request.writes() {
+                effects.push(Effect::Audit(AuditNote::new(now, by, AuditKind::Refused, request.name(), why)));
+            }
+            return effects;
         }
         let identity = &follower.identity;
         let mut request = request;
@@ -87,11 +93,11 @@ impl Engine {
             Request::WhoAmI => answer(Ok(Reply::Identity(identity.clone()))),
             Request::Tokens => answer(Ok(Reply::Tokens(self.access.tokens()))),
             Request::AddToken(wish) => match self.access.grant(wish, now) {
-                Ok(grant) => vec![Effect::Token(TokenEffect::Add { client, id, grant })],
+                Ok(grant) => vec![Effect::Token(TokenEffect::Add { client, by: identity.operator.clone(), id, grant })],
                 Err(why) => answer(Err(Refusal::Failed(why))),
             },
             Request::RevokeToken(token) if self.access.knows(token) => {
-                vec![Effect::Token(TokenEffect::Revoke { client, id, token })]
+                vec![Effect::Token(TokenEffect::Revoke { client, by: identity.operator.clone(), id, token })]
             }
             Request::RevokeToken(token) => answer(Err(Refusal::Unknown(format!(
                 "no token has the id {token}; `aurora access token list` names them"
@@ -123,9 +129,11 @@ impl Engine {
             Request::Undo(act) => vec![Effect::Undo { client, id, act, who: identity.operator.clone() }],
             Request::SetVip { id: contact, vip } => vec![Effect::SetVip { client, id, contact, vip }],
             Request::Replay(filter) => vec![Effect::Replay { client, id, filter }],
-            Request::Reload => vec![Effect::Reload(Occasion::Client(client, id))],
+            Request::Reload => {
+                vec![changed("configuration", "read again"), Effect::Reload(Occasion::Client(client, id))]
+            }
             Request::RestartTask(name) if self.tasks.has(&name) => {
-                let mut effects = vec![Effect::RestartTask(name)];
+                let mut effects = vec![changed(&name, "the task is started again"), Effect::RestartTask(name)];
                 effects.extend(answer(Ok(Reply::Done)));
                 effects
             }

@@ -37,7 +37,7 @@ pub(super) struct Driver {
     pub supervisor: Arc<Supervisor>,
     pub(super) reloader: Option<Arc<Reloader>>,
     checks: Arc<Checks>,
-    bridges: Arc<Bridges>,
+    pub(super) bridges: Arc<Bridges>,
     pub inputs: mpsc::Sender<Input>,
     /// What is written, one after the other.
     pub(super) in_turn: InTurn,
@@ -147,6 +147,11 @@ impl Driver {
                     id,
                     async move { Ok((Reply::Bridge(bridges.answer(identity, request).await?), None)) },
                 )
+            }
+            Effect::Audit(note) => {
+                let bridges = Arc::clone(&self.bridges);
+                tokio::spawn(async move { bridges.audit(vec![note]).await });
+                Vec::new()
             }
             Effect::Token(effect) => self.token(effect),
             Effect::RestartTask(name) => {

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use crate::model::{ActId, CheckId, ContactId, EventFilter, Identity, OperatorName, Rejection, TokenId};
+use crate::model::{ActId, AuditNote, CheckId, ContactId, EventFilter, Identity, OperatorName, Rejection, TokenId};
 use crate::protocol::{BridgeRequest, ClientId, Figures, Notice, Request, RequestId, Update};
 use crate::store::ActOrder;
 
@@ -131,6 +131,8 @@ pub enum Effect {
         /// What.
         request: BridgeRequest,
     },
+    /// Write this into the audit log.
+    Audit(AuditNote),
     /// Something about tokens.
     Token(TokenEffect),
     /// Start a task again.
@@ -159,6 +161,8 @@ pub enum TokenEffect {
     Add {
         /// Who asks.
         client: ClientId,
+        /// Who that is.
+        by: OperatorName,
         /// The number of the request.
         id: RequestId,
         /// Which token.
@@ -168,6 +172,8 @@ pub enum TokenEffect {
     Revoke {
         /// Who asks.
         client: ClientId,
+        /// Who that is.
+        by: OperatorName,
         /// The number of the request.
         id: RequestId,
         /// Which token.

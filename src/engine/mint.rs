@@ -5,17 +5,18 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use crate::model::{FreshToken, Token, TokenHash, TokenId};
+use crate::model::{AuditEntry, AuditKind, AuditNote, FreshToken, OperatorName, Token, TokenHash, TokenId};
 use crate::store::{Store, StoreError};
 
 use super::access::Grant;
 
-/// Makes the token that is granted and keeps its hash.
+/// Makes the token that is granted and keeps its hash; `by` is who wants it.
 pub(super) async fn mint(
     store: &Store,
     grant: Grant,
+    by: &OperatorName,
     now: Timestamp,
-) -> Result<(TokenHash, Token, FreshToken), StoreError> {
+) -> Result<(TokenHash, Token, FreshToken, Vec<AuditEntry>), StoreError> {
     let bytes: [u8; 32] = rand::random();
     let fresh = FreshToken(format!("{}{}", TokenHash::PREFIX, URL_SAFE_NO_PAD.encode(bytes)));
     let hash = TokenHash::of(&fresh.0);
@@ -29,6 +30,8 @@ pub(super) async fn mint(
         expires: grant.expires,
         used: None,
     };
-    store.add_token(hash, token.clone()).await?;
-    Ok((hash, token, fresh))
+    let what = format!("a token for {} with the role {}", token.operator, token.role);
+    let note = AuditNote::new(now, Some(by), AuditKind::Changed, token.id, what);
+    let entries = store.add_token(hash, token.clone(), note).await?;
+    Ok((hash, token, fresh, entries))
 }

@@ -6,7 +6,9 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::sync::mpsc;
 use tokio::time::{Interval, MissedTickBehavior};
 
-use crate::model::{CheckPanel, Event, KeyOverrides, LogLine, Marks, MessageRow, Rejection, StoreTrouble};
+use crate::model::{
+    AuditKind, AuditNote, CheckPanel, Event, KeyOverrides, LogLine, Marks, MessageRow, Rejection, StoreTrouble,
+};
 use crate::protocol::{
     BridgePanel, ClientId, ConfigFault, ConfigStatus, Figures, LookFigures, Notice, Snapshot, StoreFigures, Update,
 };
@@ -288,6 +290,8 @@ impl Engine {
                 self.config.last_error = None;
                 self.refused = None;
                 if !changes.is_empty() {
+                    let what = changes.join("; ");
+                    effects.push(Effect::Audit(AuditNote::new(now, None, AuditKind::Changed, "configuration", what)));
                     self.config.last_change = changes;
                 }
             }

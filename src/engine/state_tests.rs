@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 
 use crate::config;
 use crate::model::{
-    Act, ActId, KeyOverrides, Marks, MessageRow, Role, StoreTrouble, TaskStatus, Token, TokenHash, TokenId,
+    Act, ActId, AuditKind, KeyOverrides, Marks, MessageRow, Role, StoreTrouble, TaskStatus, Token, TokenHash, TokenId,
 };
 use crate::protocol::{
     BridgePanel, ClientId, ConfigFault, Notice, Refusal, Reply, Request, RequestId, Snapshot, Update,
@@ -135,7 +135,8 @@ async fn a_role_is_checked_for_every_request() {
     let mut engine = engine();
     join_as(&mut engine, 1, Credential::Local { uid: 1001, ssh_key: None }, false);
     let effects = ask(&mut engine, 1, act(Act::Ack));
-    let [Effect::Send(_, update)] = &effects[..] else { panic!("{effects:?}") };
+    let [Effect::Send(_, update), Effect::Audit(note)] = &effects[..] else { panic!("{effects:?}") };
+    assert_eq!((note.kind, note.about.as_str()), (AuditKind::Refused, "act"));
     let Update::Reply { reply: Err(Refusal::Denied(why)), .. } = &**update else { panic!("{update:?}") };
     assert_eq!(why, "this needs the role operator; vera has the role viewer");
     join(&mut engine, 2, false);

@@ -51,7 +51,7 @@ pub use approval::{Approval, ApprovalState, Vote};
 pub use argument::{Argument, ArgumentKind, compile_pattern, is_plain_path, quoted};
 pub use argv::{BadWord, Piece, argv_pieces, is_argument_name};
 pub use assurance::Assurance;
-pub use audit::{AuditEntry, AuditKind, AuditNote};
+pub use audit::{AUDIT_BEGINNING, AuditEntry, AuditKind, AuditNote, AuditVerdict};
 pub use channel::{BadChannelId, ChannelId, ProviderKind};
 pub use check::{BadCheckId, CheckId, CheckKind, Observation, Phase, Step, Verdict};
 pub use check_history::{CheckHistory, Failure, HistorySlot};
@@ -88,6 +88,6 @@ pub use target::{Expected, HttpTarget, PRESETS, ProcessTarget, Target, TcpStep, 
 pub use task::{TaskState, TaskStatus};
 pub use token::{FreshToken, Scope, Token, TokenHash, TokenRow, TokenWish};
 pub use trace::{Trace, TraceStep};
-pub use unseen::{escaped, is_unseen};
+pub use unseen::{escaped, is_unseen, seen};
 pub use value::{Value, short_bytes, short_duration};
 pub use view::{BUILT_IN_VIEWS, BadViewName, Count, SavedView, view_name};

@@ -1,7 +1,7 @@
 //! Characters that nobody sees, or that move what is seen: never part of a command, and shown as escapes.
 
-/// Format characters (general category Cf of Unicode 17), as ranges.
-const FORMAT: [(u32, u32); 21] = [
+/// Format characters (general category Cf of Unicode 17), and what is left free between them, as ranges.
+const FORMAT: [(u32, u32); 19] = [
     (0xad, 0xad),
     (0x600, 0x605),
     (0x61c, 0x61c),
@@ -12,8 +12,7 @@ const FORMAT: [(u32, u32); 21] = [
     (0x180e, 0x180e),
     (0x200b, 0x200f),
     (0x202a, 0x202e),
-    (0x2060, 0x2064),
-    (0x2066, 0x206f),
+    (0x2060, 0x206f),
     (0xfeff, 0xfeff),
     (0xfff9, 0xfffb),
     (0x1_10bd, 0x1_10bd),
@@ -21,8 +20,7 @@ const FORMAT: [(u32, u32); 21] = [
     (0x1_3430, 0x1_343f),
     (0x1_bca0, 0x1_bca3),
     (0x1_d173, 0x1_d17a),
-    (0xe_0001, 0xe_0001),
-    (0xe_0020, 0xe_007f),
+    (0xe_0000, 0xe_007f),
 ];
 
 /// Whether `c` is a control character, a format character (bidirectional marks, joiners, zero width), a line or
@@ -41,9 +39,19 @@ pub fn is_unseen(c: char) -> bool {
 /// one, and for the backslash, so that two texts that differ look different.
 #[must_use]
 pub fn escaped(text: &str) -> String {
+    escape(text, |c| is_unseen(c) || c == '\\' || (c != ' ' && c.is_whitespace()))
+}
+
+/// `text` with an escape for each character that is not seen, and nothing else changed.
+#[must_use]
+pub fn seen(text: &str) -> String {
+    escape(text, is_unseen)
+}
+
+fn escape(text: &str, is_escaped: impl Fn(char) -> bool) -> String {
     let mut shown = String::with_capacity(text.len());
     for c in text.chars() {
-        if is_unseen(c) || c == '\\' || (c != ' ' && c.is_whitespace()) {
+        if is_escaped(c) {
             shown.extend(c.escape_default());
         } else {
             shown.push(c);

@@ -181,6 +181,22 @@ pub enum Request {
 }
 
 impl Request {
+    /// What it is called on the wire, as `restart-task`; of the bridge's, as `run`.
+    #[must_use]
+    pub fn name(&self) -> String {
+        let written = match self {
+            Self::Bridge(request) => serde_json::to_value(request),
+            request => serde_json::to_value(request),
+        };
+        match written {
+            Ok(serde_json::Value::String(name)) => name,
+            Ok(serde_json::Value::Object(fields)) => {
+                fields.into_iter().next().map(|(name, _)| name).unwrap_or_default()
+            }
+            _ => String::new(),
+        }
+    }
+
     /// Whether it changes anything. A read-only client is refused these.
     #[must_use]
     pub fn writes(&self) -> bool {

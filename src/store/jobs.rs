@@ -4,12 +4,12 @@ use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, OptionalExtension, Row, ToSql, params, params_from_iter};
 
 use crate::model::{
-    EngineId, Job, JobFilter, JobId, JobOutput, JobRow, JobState, LayerKind, Outcome, OutputChunk, OutputTotals,
-    PlanHash, Stream,
+    Approval, AuditEntry, AuditNote, EngineId, Job, JobFilter, JobId, JobOutput, JobRow, JobState, LayerKind, Outcome,
+    OutputChunk, OutputTotals, PlanHash, Stream,
 };
 
 use super::events::{corrupt, timestamp, uuid};
-use super::{Store, StoreError};
+use super::{Store, StoreError, approvals, audit};
 
 /// Bytes kept of the beginning of what a job writes, and of its end. Agents keep as much.
 const HEAD: i64 = 1 << 20;
@@ -30,13 +30,17 @@ pub struct JobBatch {
     pub output: Vec<(JobId, OutputChunk)>,
     /// Jobs as they stand now.
     pub jobs: Vec<Job>,
+    /// Approvals as they stand now.
+    pub approvals: Vec<Approval>,
+    /// What the audit log says of all this.
+    pub notes: Vec<AuditNote>,
 }
 
 impl JobBatch {
     /// Whether there is nothing to write.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.output.is_empty() && self.jobs.is_empty()
+        self.output.is_empty() && self.jobs.is_empty() && self.approvals.is_empty() && self.notes.is_empty()
     }
 }
 
@@ -67,12 +71,12 @@ impl Store {
             .await
     }
 
-    /// Writes `batch`, whole or not at all.
+    /// Writes `batch`, whole or not at all. Answers what was added to the audit log.
     ///
     /// # Errors
     /// When the store cannot write.
-    pub async fn keep_jobs(&self, batch: JobBatch) -> Result<(), StoreError> {
-        self.write(move |connection| keep(connection, &batch)).await
+    pub async fn keep_jobs(&self, batch: JobBatch) -> Result<Vec<AuditEntry>, StoreError> {
+        self.write(move |connection| keep(connection, batch)).await
     }
 
     /// Matching jobs before `before`, newest first.
@@ -225,14 +229,17 @@ fn blob(id: JobId) -> Vec<u8> {
 }
 
 /// Writes `batch`. Jobs first, as pieces need theirs; readers see both or neither.
-fn keep(connection: &Connection, batch: &JobBatch) -> rusqlite::Result<()> {
+fn keep(connection: &Connection, batch: JobBatch) -> rusqlite::Result<Vec<AuditEntry>> {
     for job in &batch.jobs {
         keep_job(connection, job)?;
     }
     for (id, chunk) in &batch.output {
         keep_output(connection, *id, chunk)?;
     }
-    Ok(())
+    for approval in &batch.approvals {
+        approvals::keep(connection, approval)?;
+    }
+    audit::append_all(connection, batch.notes)
 }
 
 fn keep_job(connection: &Connection, job: &Job) -> rusqlite::Result<()> {
@@ -442,7 +449,7 @@ mod tests {
     }
 
     async fn keep(store: &Store, jobs: Vec<Job>) {
-        store.keep_jobs(JobBatch { jobs, output: Vec::new() }).await.expect("writes");
+        store.keep_jobs(JobBatch { jobs, ..JobBatch::default() }).await.expect("writes");
     }
 
     #[tokio::test]
@@ -501,16 +508,19 @@ mod tests {
         let bytes: Vec<u8> = (0..=255).collect();
         let both = vec![(id(1), piece(0, Stream::Out, bytes.clone())), (id(1), piece(1, Stream::Err, vec![0xff]))];
         for _ in 0..2 {
-            store.keep_jobs(JobBatch { output: both.clone(), jobs: Vec::new() }).await.expect("writes");
+            store.keep_jobs(JobBatch { output: both.clone(), ..JobBatch::default() }).await.expect("writes");
         }
         let part = store.job_output(id(1), 0).expect("reads").expect("known");
         assert_eq!(part.chunks, [piece(0, Stream::Out, bytes), piece(1, Stream::Err, vec![0xff])]);
         assert_eq!((part.next, part.end), (2, false));
         let large =
             |seq: u64| (id(1), piece(seq, Stream::Out, vec![u8::try_from(seq % 251).expect("small"); 64 << 10]));
-        store.keep_jobs(JobBatch { output: (2..102).map(large).collect(), jobs: Vec::new() }).await.expect("writes");
+        store
+            .keep_jobs(JobBatch { output: (2..102).map(large).collect(), ..JobBatch::default() })
+            .await
+            .expect("writes");
         let last = ended(sample(1, "web-1"));
-        store.keep_jobs(JobBatch { output: Vec::new(), jobs: vec![last] }).await.expect("writes");
+        store.keep_jobs(JobBatch { jobs: vec![last], ..JobBatch::default() }).await.expect("writes");
         let (mut from, mut seqs, mut bytes) = (0, Vec::new(), 0);
         loop {
             let part = store.job_output(id(1), from).expect("reads").expect("known");
@@ -538,7 +548,7 @@ mod tests {
         let jobs = (1..=5).map(|n| if n == 3 { sample(n, "web-1") } else { ended(sample(n, "web-1")) });
         keep(&store, jobs.collect()).await;
         store
-            .keep_jobs(JobBatch { output: vec![(id(1), piece(0, Stream::Out, vec![1]))], jobs: Vec::new() })
+            .keep_jobs(JobBatch { output: vec![(id(1), piece(0, Stream::Out, vec![1]))], ..JobBatch::default() })
             .await
             .expect("writes");
         assert!(!store.forget_jobs(at(29 * 86_400), 2).await.expect("forgets"));

@@ -8,7 +8,9 @@
 
 mod act_record;
 mod acts;
+mod approvals;
 mod attachments;
+mod audit;
 mod blobs;
 mod body_guard;
 #[cfg(test)]

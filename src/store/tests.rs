@@ -7,8 +7,8 @@ use tempfile::TempDir;
 use uuid::Uuid;
 
 use crate::model::{
-    Act, ActId, Acted, Assurance, Attachment, ChannelId, ContactFilter, EventFilter, EventId, EventState, InboxFilter,
-    Item, Parsed, Person, Report, Role, Scope, StoreFault, Token, TokenHash, TokenId,
+    Act, ActId, Acted, Assurance, Attachment, AuditKind, AuditNote, ChannelId, ContactFilter, EventFilter, EventId,
+    EventState, InboxFilter, Item, Parsed, Person, Report, Role, Scope, StoreFault, Token, TokenHash, TokenId,
 };
 
 use super::{ActOrder, DeskWork, NewEvent, OneTime, Options, Projection, Recorded, Store, StoreError};
@@ -697,9 +697,10 @@ async fn tokens_are_kept_until_they_are_revoked() {
         expires: Some(at(10)),
         used: None,
     };
+    let note = |number: u8| AuditNote::new(at(0), None, AuditKind::Changed, number, "a token");
     let tokens = [token(1, Some(vec![Scope::Stats, Scope::Updates])), token(2, None)];
     for (number, token) in (1..).zip(&tokens) {
-        store.add_token(TokenHash([number; 32]), token.clone()).await.expect("adds");
+        store.add_token(TokenHash([number; 32]), token.clone(), note(number)).await.expect("adds");
     }
     store.token_used(tokens[1].id, at(5)).await.expect("notes");
     drop(store);
@@ -707,7 +708,8 @@ async fn tokens_are_kept_until_they_are_revoked() {
     let kept = store.tokens().expect("lists");
     assert_eq!(kept[0], (TokenHash([1; 32]), tokens[0].clone()));
     assert_eq!(kept[1].1, Token { used: Some(at(5)), ..tokens[1].clone() });
-    store.revoke_token(tokens[0].id).await.expect("revokes");
+    store.revoke_token(tokens[0].id, note(3)).await.expect("revokes");
+    assert_eq!(store.verify_audit().expect("reads").entries, 3);
     assert_eq!(store.tokens().expect("lists").len(), 1);
 }
 

@@ -3,10 +3,10 @@
 use jiff::Timestamp;
 use rusqlite::{Row, params};
 
-use crate::model::{Role, Scope, Token, TokenHash, TokenId};
+use crate::model::{AuditEntry, AuditNote, Role, Scope, Token, TokenHash, TokenId};
 
 use super::events::{corrupt, timestamp, uuid};
-use super::{Store, StoreError};
+use super::{Store, StoreError, audit};
 
 impl Store {
     /// All tokens, the oldest first.
@@ -21,11 +21,16 @@ impl Store {
         })
     }
 
-    /// Keeps a token.
+    /// Keeps a token, and what the audit log says of it.
     ///
     /// # Errors
     /// When the store cannot write.
-    pub async fn add_token(&self, hash: TokenHash, token: Token) -> Result<(), StoreError> {
+    pub async fn add_token(
+        &self,
+        hash: TokenHash,
+        token: Token,
+        note: AuditNote,
+    ) -> Result<Vec<AuditEntry>, StoreError> {
         self.write(move |connection| {
             let scopes =
                 token.scopes.map(|scopes| scopes.iter().map(|scope| scope.as_str()).collect::<Vec<_>>().join(" "));
@@ -43,18 +48,19 @@ impl Store {
                     token.configured,
                 ],
             )?;
-            Ok(())
+            audit::append_all(connection, vec![note])
         })
         .await
     }
 
-    /// Forgets a token.
+    /// Forgets a token, and keeps what the audit log says of it.
     ///
     /// # Errors
     /// When the store cannot write.
-    pub async fn revoke_token(&self, id: TokenId) -> Result<(), StoreError> {
+    pub async fn revoke_token(&self, id: TokenId, note: AuditNote) -> Result<Vec<AuditEntry>, StoreError> {
         self.write(move |connection| {
-            connection.execute("DELETE FROM token WHERE id = ?1", [&id.as_uuid().as_bytes()[..]]).map(drop)
+            connection.execute("DELETE FROM token WHERE id = ?1", [&id.as_uuid().as_bytes()[..]])?;
+            audit::append_all(connection, vec![note])
         })
         .await
     }

@@ -13,10 +13,10 @@ fn uid() -> u32 {
 }
 
 /// A line to the engine that says `hello` and asks one thing at a time.
-struct Line(UnixStream);
+pub struct Line(UnixStream);
 
 impl Line {
-    fn hello(site: &Site, ssh_key: Option<&str>) -> (Self, Value) {
+    pub fn hello(site: &Site, ssh_key: Option<&str>) -> (Self, Value) {
         let stream = UnixStream::connect(site.path().join("state/aurora.sock")).expect("connects");
         stream.set_read_timeout(Some(crate::support::PATIENCE)).expect("a timeout");
         let mut line = Self(stream);
@@ -39,7 +39,7 @@ impl Line {
         serde_json::from_slice(&bytes).expect("JSON")
     }
 
-    fn ask(&mut self, request: &Value) -> Value {
+    pub fn ask(&mut self, request: &Value) -> Value {
         self.send(&json!({"ask": {"id": 1, "request": request}}));
         self.receive()["reply"]["reply"].clone()
     }

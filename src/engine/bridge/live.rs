@@ -10,7 +10,7 @@ use crate::store::{Store, StoreError};
 
 use jiff::Timestamp;
 
-/// Jobs that are over in a snapshot.
+/// Jobs that are over, approvals and entries of the audit log in a snapshot.
 const OVER: usize = 200;
 
 /// Hosts, and jobs that are not over.
@@ -111,6 +111,7 @@ pub(in super::super) fn beginning(config: &Config, store: &Store, now: Timestamp
         hosts: unheard(config, now),
         commands: config.commands.values().cloned().collect(),
         jobs,
-        ..BridgePanel::default()
+        approvals: store.approvals(true, OVER)?,
+        audit: store.audited(None, None, OVER)?,
     })
 }

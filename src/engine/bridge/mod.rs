@@ -1,5 +1,7 @@
 //! The bridge as a task of the engine: questions to roads, answers to decisions, decisions to store and screen.
 
+mod approvals;
+mod audit;
 mod layers;
 mod live;
 mod requests;

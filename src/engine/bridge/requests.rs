@@ -29,7 +29,7 @@ impl Bridges {
                 self.order(BridgeInput::Probe(host)).await;
                 Ok(BridgeReply::Done)
             }
-            BridgeRequest::DryRun(draft) => self.dry_run(&draft).map(BridgeReply::Preview),
+            BridgeRequest::DryRun(draft) => self.dry_run(&identity, &draft).map(BridgeReply::Preview),
             BridgeRequest::Run(draft) => self.run_draft(identity, *draft).await,
             BridgeRequest::Jobs { filter, before, limit } => {
                 let this = Arc::clone(&self);
@@ -55,6 +55,7 @@ impl Bridges {
             BridgeRequest::Cancel(id) => {
                 let job = self.job(id).await?.ok_or_else(|| no_job(id))?;
                 if job.state.outcome().is_none() {
+                    self.take_back(&job, &identity.operator).await?;
                     self.order(BridgeInput::Cancel { id, by: identity.operator }).await;
                 }
                 Ok(BridgeReply::Done)
@@ -69,11 +70,18 @@ impl Bridges {
                 let job = self.job(id).await?.ok_or_else(|| no_job(id))?;
                 self.manual(job).await
             }
-            BridgeRequest::Approvals { .. }
-            | BridgeRequest::Approval(_)
-            | BridgeRequest::Vote { .. }
-            | BridgeRequest::Audit { .. }
-            | BridgeRequest::VerifyAudit => Err(Refusal::Failed("no approvals and no audit log are kept".to_owned())),
+            BridgeRequest::Approvals { all, limit } => {
+                let this = Arc::clone(&self);
+                read(move || this.store.approvals(all, limit.min(PAGE_MAX))).await.map(BridgeReply::Approvals)
+            }
+            BridgeRequest::Approval(id) => {
+                let this = Arc::clone(&self);
+                let approval = read(move || this.store.approval(id)).await?;
+                Ok(BridgeReply::Approval(approval.map(Box::new)))
+            }
+            BridgeRequest::Vote { id, hash, yes, note } => self.vote(&identity, id, &hash, yes, note).await,
+            BridgeRequest::Audit { about, before, limit } => self.audited(about, before, limit.min(PAGE_MAX)).await,
+            BridgeRequest::VerifyAudit => self.verify_audit().await,
         }
     }
 
@@ -94,6 +102,9 @@ impl Bridges {
     async fn manual(self: &Arc<Self>, job: Job) -> Answer {
         if job.state.outcome().is_some() {
             return Err(Refusal::Failed(format!("{} is over: {}", job.id, job.state.word())));
+        }
+        if let JobState::AwaitingApproval(approval) = job.state {
+            return Err(Refusal::Denied(format!("approval.open: {} waits for {approval}", job.id)));
         }
         let term = self.term().ok_or_else(|| Refusal::Failed("the bridge is starting; ask again".to_owned()))?;
         let order = JobOrder {

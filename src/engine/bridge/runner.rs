@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::bridge::{Bridge, BridgeEffect, BridgeInput, LayerNews, Term};
-use crate::model::EngineId;
+use crate::model::{AuditEntry, EngineId};
 use crate::store::StoreError;
 
 use super::super::Input;
@@ -35,11 +35,13 @@ const LAST_WRITE: Duration = Duration::from_secs(4);
 /// Something that went on beside the loop and is over.
 enum Done {
     /// A group was written.
-    Kept(Box<Group>),
+    Kept(Box<Group>, Vec<AuditEntry>),
     /// It was not, and is tried again after a pause.
     Failed(Box<Group>, StoreError),
     /// The term was raised, or could not be.
     Raised(u64, Result<(), StoreError>),
+    /// Approvals were settled, or could not be.
+    Settled(Result<(), StoreError>),
     /// Old jobs were forgotten.
     Forgotten,
 }
@@ -57,6 +59,8 @@ pub(super) struct Runner {
     telling: Telling,
     work: JoinSet<Done>,
     forget: Instant,
+    settle: Instant,
+    settling: bool,
     trouble: Option<String>,
 }
 
@@ -83,6 +87,8 @@ impl Runner {
             telling: Telling::new(Instant::now()),
             work: JoinSet::new(),
             forget: Instant::now() + FORGET_EVERY,
+            settle: Instant::now(),
+            settling: false,
             trouble: None,
             service,
         };
@@ -131,7 +137,7 @@ impl Runner {
         self.work.spawn(async move {
             tokio::time::sleep(pause).await;
             match store.keep_jobs(group.batch.clone()).await {
-                Ok(()) => Done::Kept(group),
+                Ok(entries) => Done::Kept(group, entries),
                 Err(error) => Done::Failed(group, error),
             }
         });
@@ -174,7 +180,8 @@ impl Runner {
 
     fn done(&mut self, done: Done) {
         match done {
-            Done::Kept(group) => {
+            Done::Kept(group, entries) => {
+                self.telling.audited(entries);
                 self.writing = false;
                 self.trouble = None;
                 for (id, chunk) in &group.batch.output {
@@ -197,6 +204,12 @@ impl Runner {
             }
             Done::Raised(epoch, Err(error)) => {
                 tracing::warn!(%error, epoch, "failed to raise the term; hosts of another engine refuse this one");
+            }
+            Done::Settled(settled) => {
+                self.settling = false;
+                if let Err(error) = settled {
+                    tracing::warn!(%error, "approvals could not be settled; it is tried again");
+                }
             }
             Done::Forgotten => {}
         }
@@ -221,6 +234,12 @@ impl Runner {
         for notice in self.telling.take(now) {
             // The engine is gone only when everything ends.
             let _ = self.service.inputs.send(Input::Bridge(notice)).await;
+        }
+        if now >= self.settle && !self.settling {
+            self.settle = now + TURN;
+            self.settling = true;
+            let service = Arc::clone(&self.service);
+            self.work.spawn(async move { Done::Settled(service.settle().await) });
         }
         if now >= self.forget {
             self.forget = now + FORGET_EVERY;

@@ -1,5 +1,6 @@
 //! The way to the bridge of a running engine.
 
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
@@ -69,6 +70,10 @@ pub struct Bridges {
     pub(super) received: tokio::sync::Mutex<mpsc::Receiver<BridgeInput>>,
     /// Held while jobs are made of a draft, so that the same draft twice at once makes them once.
     pub(super) drafting: tokio::sync::Mutex<()>,
+    /// Held while an approval is read and written.
+    pub(super) voting: tokio::sync::Mutex<()>,
+    /// Whether jobs may be waiting for other people's yes.
+    pub(super) holds: AtomicBool,
 }
 
 impl std::fmt::Debug for Bridges {
@@ -97,6 +102,8 @@ impl Bridges {
             orders,
             received: tokio::sync::Mutex::new(received),
             drafting: tokio::sync::Mutex::default(),
+            voting: tokio::sync::Mutex::default(),
+            holds: AtomicBool::new(true),
         }
     }
 

@@ -1,6 +1,7 @@
 //! A wish to run a command becomes jobs: which hosts, exactly what, and whether it may run.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -10,14 +11,16 @@ use uuid::{Variant, Version};
 
 use crate::config::HostConfig;
 use crate::model::{
-    CommandTemplate, HostName, HostPanel, HostSelector, Identity, Job, JobId, JobState, Lane, LayerKind, OutputTotals,
-    Plan, Risk,
+    AuditKind, CommandTemplate, HostName, HostPanel, HostSelector, Identity, Job, JobId, JobState, Lane, LayerKind,
+    OutputTotals, Plan, Risk,
 };
-use crate::policy::{CommandLine, Denied, whitelist};
-use crate::protocol::{BridgeReply, Draft, Preview, Refusal};
+use crate::policy::{CommandLine, Denied, Verdict, judge, whitelist};
+use crate::protocol::{BridgeNotice, BridgeReply, Draft, Preview, Refusal};
 use crate::store::JobBatch;
 
 use super::super::answers::failed;
+use super::approvals::held;
+use super::audit::note;
 use super::requests::read;
 use super::service::{BridgeSet, Bridges};
 
@@ -39,24 +42,27 @@ impl Meant {
 
 impl Bridges {
     /// What `draft` would run, and what it needs.
-    pub(super) fn dry_run(&self, draft: &Draft) -> Result<Box<Preview>, Refusal> {
+    pub(super) fn dry_run(&self, identity: &Identity, draft: &Draft) -> Result<Box<Preview>, Refusal> {
         let set = self.set();
         let hosts = self.live.hosts();
         let meant = meant(&set, &hosts, draft)?;
         let plans = meant.plans();
+        let hash = Plan::hash_of_all(&plans);
+        let verdict = judge(&meant.template, &hash, identity, draft, set.config.policy.quorum);
         let layers = layers(&plans, &hosts, draft.layer);
         Ok(Box::new(Preview {
-            hash: Plan::hash_of_all(&plans),
+            hash,
             plans,
             layers,
             risk: meant.template.risk,
-            need: 0,
+            need: if let Verdict::Hold { need } = verdict { need } else { 0 },
             confirm: (meant.template.risk == Risk::High).then(|| draft.on.to_string()),
-            refused: may_run(&meant.template, draft).err().filter(|_| meant.template.risk == Risk::Critical),
+            refused: if let Verdict::Refuse(denied) = verdict { Some((denied.rule, denied.reason)) } else { None },
         }))
     }
 
-    /// Makes jobs of `draft` and lets them go. A draft whose jobs there are is answered with them.
+    /// Makes jobs of `draft` and lets them go, or has them wait for other people's yes. A draft whose jobs there are is
+    /// answered with them. What is refused is written down.
     pub(super) async fn run_draft(self: &Arc<Self>, identity: Identity, draft: Draft) -> Result<BridgeReply, Refusal> {
         let _alone = self.drafting.lock().await;
         let (this, id) = (Arc::clone(self), draft.id);
@@ -64,28 +70,66 @@ impl Bridges {
         if !known.is_empty() {
             return again(&known, &draft);
         }
-        let meant = meant(&self.set(), &self.live.hosts(), &draft)?;
-        may_run(&meant.template, &draft).map_err(|(rule, why)| Refusal::Denied(format!("{rule}: {why}")))?;
+        let set = self.set();
+        let judged = meant(&set, &self.live.hosts(), &draft).and_then(|meant| {
+            let hash = Plan::hash_of_all(&meant.plans());
+            let verdict = judge(&meant.template, &hash, &identity, &draft, set.config.policy.quorum);
+            match (&verdict, verdict.reason(&meant.template)) {
+                (Verdict::Hold { need }, _) => Ok((meant, Some(*need))),
+                (_, None) => Ok((meant, None)),
+                (_, Some(denied)) => Err(Refusal::Denied(denied.to_string())),
+            }
+        });
+        match judged {
+            Ok((meant, need)) => self.let_go(&meant, need, &identity, &draft).await,
+            Err(refusal) => {
+                let what = format!("{} on {}: {refusal}", draft.command, draft.on);
+                self.audit(vec![note(Some(&identity.operator), AuditKind::Refused, id, what)]).await;
+                Err(refusal)
+            }
+        }
+    }
+
+    /// Makes the jobs durable, with what holds them and what is written down about it, and hands them on.
+    async fn let_go(
+        self: &Arc<Self>,
+        meant: &Meant,
+        need: Option<u32>,
+        identity: &Identity,
+        draft: &Draft,
+    ) -> Result<BridgeReply, Refusal> {
         let now = Timestamp::now();
-        let state = JobState::Queued { position: 0, why: String::new() };
-        let jobs = jobs(&meant, &identity, &draft, &state, now);
-        self.store.keep_jobs(JobBatch { jobs: jobs.clone(), ..JobBatch::default() }).await.map_err(failed)?;
+        let (risk, plans) = (meant.template.risk, meant.plans());
+        let mut approval = need.map(|need| held(plans, risk, identity, need, &self.set().config, now));
+        let state = match &approval {
+            Some(approval) => JobState::AwaitingApproval(approval.id),
+            None => JobState::Queued { position: 0, why: String::new() },
+        };
+        let jobs = jobs(meant, identity, draft, &state, now);
+        let by = Some(&identity.operator);
+        let title = jobs.first().map(Job::title).unwrap_or_default();
+        let hash = Plan::hash_of_all(&meant.plans());
+        let what = format!("{title} on {}, {} hosts, risk {risk}, hash {hash}", draft.on, jobs.len());
+        let mut notes = vec![note(by, AuditKind::Requested, draft.id, what)];
+        if let Some(approval) = &mut approval {
+            approval.jobs = jobs.iter().map(|job| job.id).collect();
+            let what = format!("{title} on {} needs {} yes, hash {hash}", draft.on, approval.need);
+            notes.push(note(by, AuditKind::Held, approval.id, what));
+            self.holds.store(true, Ordering::Relaxed);
+        }
+        let approvals = approval.iter().cloned().collect();
+        let batch = JobBatch { jobs: jobs.clone(), approvals, notes, ..JobBatch::default() };
+        let entries = self.store.keep_jobs(batch).await.map_err(failed)?;
+        self.tell_all(BridgeNotice::Audited(entries)).await;
+        let held_by = approval.as_ref().map(|approval| approval.id);
+        if let Some(approval) = approval {
+            self.tell_all(BridgeNotice::Approval(Box::new(approval))).await;
+        }
         let rows = jobs.iter().map(Job::row).collect();
         for job in jobs {
             self.order(BridgeInput::Submit(Box::new(job))).await;
         }
-        Ok(BridgeReply::Running { jobs: rows, approval: None })
-    }
-}
-
-/// Whether a command of this risk may run at once; otherwise the rule that refuses, and why.
-fn may_run(template: &CommandTemplate, draft: &Draft) -> Result<(), (String, String)> {
-    let on = draft.on.to_string();
-    match template.risk {
-        Risk::Low => Ok(()),
-        Risk::High if draft.confirm.as_ref() == Some(&on) => Ok(()),
-        Risk::High => Err(("policy.confirm".to_owned(), format!("{} wants `{on}` typed once more", template.name))),
-        Risk::Critical => Err(("policy.approval".to_owned(), format!("{} needs other people's yes", template.name))),
+        Ok(BridgeReply::Running { jobs: rows, approval: held_by })
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::model::{HostName, HostPanel, JobId, JobRow};
+use crate::model::{AuditEntry, HostName, HostPanel, JobId, JobRow};
 use crate::protocol::BridgeNotice;
 
 /// Between two notices about jobs.
@@ -43,16 +43,29 @@ pub(super) struct Telling {
     hosts: BTreeMap<HostName, Host>,
     hosts_told: Instant,
     wrote: BTreeMap<JobId, Wrote>,
+    audited: Vec<AuditEntry>,
 }
 
 impl Telling {
     pub(super) fn new(now: Instant) -> Self {
-        Self { jobs: BTreeMap::new(), jobs_told: now, hosts: BTreeMap::new(), hosts_told: now, wrote: BTreeMap::new() }
+        Self {
+            jobs: BTreeMap::new(),
+            jobs_told: now,
+            hosts: BTreeMap::new(),
+            hosts_told: now,
+            wrote: BTreeMap::new(),
+            audited: Vec::new(),
+        }
     }
 
     /// A job has changed.
     pub(super) fn job(&mut self, row: JobRow) {
         self.jobs.insert(row.id, row);
+    }
+
+    /// Entries were added to the audit log.
+    pub(super) fn audited(&mut self, entries: Vec<AuditEntry>) {
+        self.audited.extend(entries);
     }
 
     /// A host has changed.
@@ -78,7 +91,7 @@ impl Telling {
 
     /// When there is something to tell at the latest.
     pub(super) fn due(&self) -> Option<Instant> {
-        let jobs = (!self.jobs.is_empty()).then(|| self.jobs_told + JOBS);
+        let jobs = (!self.jobs.is_empty() || !self.audited.is_empty()).then(|| self.jobs_told + JOBS);
         let hosts = self
             .hosts
             .values()
@@ -93,6 +106,9 @@ impl Telling {
     /// What is to be told now.
     pub(super) fn take(&mut self, now: Instant) -> Vec<BridgeNotice> {
         let mut notices = Vec::new();
+        if !self.audited.is_empty() && now >= self.jobs_told + JOBS {
+            notices.push(BridgeNotice::Audited(std::mem::take(&mut self.audited)));
+        }
         if !self.jobs.is_empty() && now >= self.jobs_told + JOBS {
             self.jobs_told = now;
             let rows: Vec<JobRow> = std::mem::take(&mut self.jobs).into_values().collect();

@@ -60,7 +60,7 @@ impl Waiting {
             match effect {
                 BridgeEffect::Keep(job) => keep(&mut group.batch.jobs, &mut places, *job),
                 BridgeEffect::Output { id, chunk } => group.batch.output.push((id, chunk)),
-                BridgeEffect::Note(_) => {}
+                BridgeEffect::Note(note) => group.batch.notes.push(note),
                 other => group.then.push(other),
             }
         }
