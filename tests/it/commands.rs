@@ -78,6 +78,8 @@ fn json_fields_are_stable() {
             "node",
             "listen",
             "limits",
+            "commands",
+            "policy",
             "contacts",
             "store",
             "health",
