@@ -29,7 +29,8 @@ impl Open for SshCall {
     fn open(&mut self) -> Opening<'_> {
         Box::pin(async move {
             let word = mark();
-            let line = self.agent_line(&format!("stdio --mark {word}"));
+            // After the files of the host's shell, and before a byte of the agent's. Every shell knows this much.
+            let line = format!("echo aurora {word} && {}", self.agent_line("stdio"));
             let (ssh, (stdin, mut stdout)) = SshChild::start(self, &line).map_err(Closed::Down)?;
             let mut marked = Marked::new(&word);
             let rest = match tokio::time::timeout(ARRIVAL, arrive(&mut stdout, &mut marked)).await {

@@ -9,8 +9,8 @@ pub(in crate::bridge) fn mark() -> String {
     (0..MARK_LEN).map(|_| char::from(DIGITS[rand::random_range(0..DIGITS.len())])).collect()
 }
 
-/// Looks for the line `aurora MARK`, at whose end the frames begin. The line that was asked for does not hold these two
-/// words side by side, so a shell that prints what it runs is not taken for the agent.
+/// Looks for the line `aurora MARK`, at whose end the frames begin. In the line that was asked for these two words are
+/// not the last, so a shell that prints what it runs is not taken for the agent.
 #[derive(Debug)]
 pub(in crate::bridge) struct Marked {
     wanted: Vec<u8>,
@@ -62,7 +62,8 @@ mod tests {
     fn noise_is_skipped_in_whatever_pieces_it_comes() {
         let word = mark();
         assert_eq!(word.len(), MARK_LEN);
-        let stream = format!("Welcome!\n+ exec aurora agent stdio --mark {word}\nno newlineaurora {word}\nframes");
+        let stream =
+            format!("Welcome!\n+ echo aurora {word} && exec aurora agent stdio\nno newlineaurora {word}\nframes");
         for size in [1, 2, 7, 64, 4096] {
             let mut marked = Marked::new(&word);
             let mut rest = None;
