@@ -4,6 +4,7 @@
 //! reference ([`SecretRef`]); its value is read when the engine starts and never printed.
 
 mod agent;
+mod changes;
 mod check_file;
 mod check_schema;
 mod check_shown;
@@ -46,6 +47,7 @@ mod tui;
 mod vip;
 
 pub use agent::{AgentConfig, AgentFile, AgentListen};
+pub use changes::FileChanges;
 pub use check_file::{AlertFile, CheckFile, HealthFile, StepFile};
 pub use check_schema::{check_defaults, check_schema};
 pub use check_target::target_line;

@@ -169,6 +169,11 @@ impl Panels {
         self.listening.remove(name);
     }
 
+    /// Whether arrivals are counted that will be too old.
+    pub(super) fn are_counting(&self) -> bool {
+        self.panels.values().any(|panel| !panel.arrivals.is_empty())
+    }
+
     /// Forgets arrivals older than a minute, and those that lie ahead since the clock was set back.
     pub(super) fn tick(&mut self, now: Timestamp) {
         let ids: Vec<ChannelId> = self.panels.keys().cloned().collect();

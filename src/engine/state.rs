@@ -1,13 +1,15 @@
 //! The engine itself: inputs in, effects out.
 
 use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::mpsc;
-use tokio::time::{Interval, MissedTickBehavior};
+use tokio::time::Instant;
 
 use crate::model::{
-    AuditKind, AuditNote, CheckPanel, Event, KeyOverrides, LogLine, Marks, MessageRow, Rejection, StoreTrouble,
+    AuditKind, AuditNote, CheckPanel, Event, KeyOverrides, LogLine, Marks, MessageRow, RecognisedBy, Rejection,
+    StoreTrouble,
 };
 use crate::protocol::{
     BridgePanel, ClientId, ConfigFault, ConfigStatus, Figures, LookFigures, Notice, Snapshot, StoreFigures, Update,
@@ -30,6 +32,10 @@ pub(super) const ACTIVITY: usize = 200;
 /// Messages in one notice; in a burst the rest are counted and read from the store.
 const ROWS_PER_NOTICE: usize = 64;
 
+/// Between two ticks while something is due soon, and while nothing is: the watchdog wants to see a turn.
+const TICK: Duration = Duration::from_secs(1);
+const IDLE: Duration = Duration::from_secs(5);
+const SOON: SignedDuration = SignedDuration::from_secs(10);
 /// First pause before a configuration that was refused is tried again by itself; doubled each time.
 const TRY_AGAIN: SignedDuration = SignedDuration::from_secs(30);
 /// Longest pause.
@@ -60,7 +66,8 @@ pub(super) struct Beginning {
 #[derive(Debug)]
 pub struct Engine {
     inputs: mpsc::Receiver<Input>,
-    ticks: Interval,
+    /// When the last tick was.
+    ticked: Instant,
     pub(super) node: String,
     state_dir: String,
     started: Timestamp,
@@ -91,11 +98,9 @@ pub struct Engine {
 
 impl Engine {
     pub(super) fn new(inputs: mpsc::Receiver<Input>, beginning: Beginning) -> Self {
-        let mut ticks = tokio::time::interval(std::time::Duration::from_secs(1));
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         Self {
             inputs,
-            ticks,
+            ticked: Instant::now(),
             node: beginning.node,
             state_dir: beginning.state_dir,
             started: beginning.now,
@@ -137,11 +142,12 @@ impl Engine {
 
     /// The next input. The only place that waits.
     pub async fn select(&mut self) -> Input {
+        let due = self.ticked + if self.moves() { TICK } else { IDLE };
         tokio::select! {
             // Inputs first: a tick is late under load, never an answer.
             biased;
             input = self.inputs.recv() => input.unwrap_or(Input::Stop),
-            _ = self.ticks.tick() => Input::Tick,
+            () = tokio::time::sleep_until(due) => Input::Tick,
         }
     }
 
@@ -377,9 +383,20 @@ impl Engine {
         if changed.is_empty() { Vec::new() } else { vec![Effect::Publish(Notice::Checks(changed))] }
     }
 
+    /// Whether something is due within the next seconds that a tick sees to.
+    fn moves(&self) -> bool {
+        let wakes = self.next_wake.is_some_and(|next| next.duration_since(Timestamp::now()) < SOON);
+        let ends = |client: &Follower| matches!(client.identity.by, RecognisedBy::Token(_));
+        let clients = self.clients.values().any(|client| client.lagging || ends(client));
+        wakes || clients || self.checks.waits() || self.panels.are_counting()
+    }
+
     fn tick(&mut self, now: Timestamp) -> Vec<Effect> {
+        // A process that was stopped saw nothing of the time meanwhile.
+        let seconds = self.ticked.elapsed().as_secs().clamp(1, IDLE.as_secs());
+        self.ticked = Instant::now();
         self.panels.tick(now);
-        self.checks.tick();
+        self.checks.tick(seconds);
         let mut effects = self.let_go(now);
         effects.extend(self.publish_checks());
         effects.extend(self.wake(now));

@@ -1,7 +1,7 @@
 //! Looking at the configuration file.
 //!
-//! It is read again every two seconds: that works on every file system and through every way editors have of
-//! replacing a file, and the file is small.
+//! It is read again when something happened to it, and every ten seconds: that works on every file system and through
+//! every way editors have of replacing a file, and the file is small.
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -9,11 +9,13 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
+use crate::config::FileChanges;
+
 use super::Input;
 use super::supervisor::TaskSpec;
 
-/// Between two looks.
-const LOOK: Duration = Duration::from_secs(2);
+/// A file that is gone is looked at again after this long: some editors take it away before they write it.
+const GONE: Duration = Duration::from_secs(2);
 /// A file that has changed is looked at again after this long: it may be half written.
 const SETTLE: Duration = Duration::from_millis(250);
 
@@ -27,15 +29,15 @@ pub(super) fn watch_task(path: PathBuf, text: Option<String>, inputs: mpsc::Send
         let (path, inputs, mut seen) = (path.clone(), inputs.clone(), in_force.clone());
         async move {
             context.running();
+            let mut changes = FileChanges::of([path.as_path()]);
             let watch = async {
                 loop {
-                    tokio::time::sleep(LOOK).await;
+                    changes.next().await;
                     let found = look(&path).await;
                     if found == seen {
                         continue;
                     }
-                    // Some editors take the file away before they write it: that gets more time.
-                    tokio::time::sleep(if found.is_err() { LOOK } else { SETTLE }).await;
+                    tokio::time::sleep(if found.is_err() { GONE } else { SETTLE }).await;
                     if look(&path).await == found {
                         seen = found;
                         // The engine is gone only when everything ends.
@@ -67,7 +69,7 @@ mod tests {
 
     /// Waits until the file was looked at and settled; answers how often a reload was asked for.
     async fn asked(inputs: &mut mpsc::Receiver<Input>) -> usize {
-        tokio::time::sleep(3 * LOOK).await;
+        tokio::time::sleep(Duration::from_secs(30)).await;
         let mut count = 0;
         while let Ok(input) = inputs.try_recv() {
             match input {

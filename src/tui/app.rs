@@ -95,6 +95,8 @@ pub enum Purpose {
     Older(u64),
     /// A message, to open it.
     Open(MessageId),
+    /// The selected message, to show it beside the list.
+    Preview,
     /// The next unread message.
     Next,
     /// The configuration is read again.
@@ -302,7 +304,7 @@ impl App {
         self.now = now;
         // What the engine says leads nobody anywhere.
         let before = (!matches!(msg, Msg::Update(_) | Msg::Tick)).then(|| self.here());
-        let commands = self.take(msg);
+        let mut commands = self.take(msg);
         if let Some(before) = before {
             self.track(before);
         }
@@ -314,6 +316,10 @@ impl App {
         }
         if let Some(open) = self.bridge.open_job_mut() {
             open.output.fit(self.size.0.saturating_sub(view::job::MARGIN).into());
+        }
+        commands.extend(self.preview());
+        if let Some(shown) = &mut self.inbox.preview.shown {
+            shown.wrap((body.width, body.height), &zone);
         }
         commands
     }
@@ -337,6 +343,10 @@ impl App {
             }
             Msg::Update(update) => self.hear(update),
             Msg::Reply(Purpose::Bridge(purpose), reply) => self.bridge_replied(purpose, reply),
+            Msg::Reply(Purpose::Preview, reply) => {
+                self.take_preview(reply.ok());
+                Vec::new()
+            }
             Msg::Reply(purpose, reply) => self.answered(purpose, reply),
             Msg::Remembered(kept) => self.remembered(kept),
             Msg::Saved(result) => {

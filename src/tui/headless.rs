@@ -60,10 +60,11 @@ impl Headless {
         }
     }
 
-    /// Gives it another size.
-    pub fn resize(&mut self, size: (u16, u16)) {
+    /// Gives it another size, which may show more.
+    pub async fn resize(&mut self, size: (u16, u16)) {
         self.size = size;
         self.update(Msg::Resize(size.0, size.1));
+        self.settle().await;
     }
 
     /// What it shows.

@@ -11,6 +11,7 @@ use crate::protocol::Request;
 use super::listed::Listed;
 use super::opened::OpenMessage;
 use super::picked::Picked;
+use super::preview::Preview;
 use super::window::{PAGE, Placed, Window};
 
 /// Which messages are shown.
@@ -109,6 +110,8 @@ pub(super) struct Inbox {
     /// Who looks, once that is known: a view may be about what is theirs.
     pub me: Option<OperatorName>,
     pub open: Option<OpenMessage>,
+    /// The selected conversation beside the list.
+    pub preview: Preview,
     /// Parts of a page that is not whole yet.
     gathered: Vec<Listed>,
 }
@@ -298,7 +301,7 @@ impl Inbox {
             Listed::Message(row) => Some(row.as_mut()),
             Listed::Conversation(_) => None,
         });
-        let open = self.open.iter_mut().map(|open| &mut open.message.row);
+        let open = self.open.iter_mut().chain(&mut self.preview.shown).map(|open| &mut open.message.row);
         for row in found.chain(open) {
             if let Some((_, marks)) = change.marks.iter().find(|(seq, _)| *seq == row.seq) {
                 row.marks.clone_from(marks);

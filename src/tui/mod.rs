@@ -59,6 +59,7 @@ mod picked;
 mod picture;
 mod place;
 mod pressing;
+mod preview;
 mod recent;
 mod run;
 mod run_dialog;

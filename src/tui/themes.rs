@@ -1,20 +1,15 @@
 //! The themes a screen can be drawn with: the one in force, the one that was picked, and files that change.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
+use crate::config::{self, Config, FileChanges, ThemeChoice, ThemeLibrary};
 use serde::{Deserialize, Serialize};
-use tokio::time::{Interval, MissedTickBehavior};
-
-use crate::config::{self, Config, ThemeChoice, ThemeLibrary};
 
 use super::app::Msg;
 use super::background::Background;
 use super::ladder::ColourMode;
 use super::styles::Look;
 
-/// Between two looks at the files.
-const LOOK: Duration = Duration::from_secs(2);
 /// The file with what was picked, in the state directory.
 const PICKED: &str = "theme.toml";
 
@@ -80,15 +75,13 @@ pub struct Themes {
     background: Option<Background>,
     /// What the files held when they were last looked at.
     seen: Vec<Option<Vec<u8>>>,
-    ticks: Interval,
+    changes: FileChanges,
 }
 
 impl Themes {
     /// The themes of `config`, which was read from `path`. `forced` is the theme the command line names.
     #[must_use]
     pub fn new(config: &Config, path: Option<&Path>, forced: Option<&str>, display: Display) -> Self {
-        let mut ticks = tokio::time::interval_at(tokio::time::Instant::now() + LOOK, LOOK);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut themes = Self {
             display,
             library: config.themes.clone(),
@@ -99,7 +92,7 @@ impl Themes {
             picked: None,
             background: None,
             seen: Vec::new(),
-            ticks,
+            changes: FileChanges::of([]),
         };
         themes.picked = themes.kept();
         themes.seen = themes.files();
@@ -209,8 +202,10 @@ impl Themes {
     }
 
     /// The bytes of the files the look depends on.
-    fn files(&self) -> Vec<Option<Vec<u8>>> {
-        [self.path.clone(), self.library.file(&self.name())].into_iter().map(|path| std::fs::read(path?).ok()).collect()
+    fn files(&mut self) -> Vec<Option<Vec<u8>>> {
+        let files = [self.path.clone(), self.library.file(&self.name())];
+        self.changes.add(files.iter().flatten().map(PathBuf::as_path));
+        files.into_iter().map(|path| std::fs::read(path?).ok()).collect()
     }
 
     /// Waits until the configuration or the theme's file has changed, and answers the look from then on.
@@ -219,7 +214,7 @@ impl Themes {
     /// In one line: what is wrong with it, and where; the old one stays.
     pub async fn changed(&mut self) -> Result<Look, String> {
         loop {
-            self.ticks.tick().await;
+            self.changes.next().await;
             let found = self.files();
             if found == self.seen {
                 continue;
@@ -314,7 +309,7 @@ mod tests {
         place.write("config.toml", "[tui]\ntheme = \"neon\"\n");
         let error = themes.changed().await.expect_err("a mistake");
         assert!(error.contains("config.toml:2:9:"), "{error}");
-        let quiet = tokio::time::timeout(10 * LOOK, themes.changed()).await;
+        let quiet = tokio::time::timeout(std::time::Duration::from_secs(30), themes.changed()).await;
         assert!(quiet.is_err(), "what is said is said once: {quiet:?}");
     }
 

@@ -48,8 +48,10 @@ impl App {
             View::Health if self.checks_alone() && self.health.target(self.checks()).is_none() => {
                 "no check is selected"
             }
-            View::Inbox if self.inbox.open.is_none() => "the list has the whole screen already",
-            View::Inbox if self.message_alone() || !view::message::fits_beside(self.size) => {
+            View::Inbox if self.inbox.open.is_none() && !self.previews() => "the list has the whole screen already",
+            View::Inbox
+                if self.inbox.open.is_some() && self.message_alone() || !view::message::fits_beside(self.size) =>
+            {
                 "the message has the whole screen already"
             }
             View::Health | View::Inbox => return None,
@@ -67,7 +69,7 @@ impl App {
             View::Inbox if self.inbox.open.is_some() && !view::message::fits_beside(self.size) => {
                 "the list does not fit beside the message"
             }
-            View::Inbox if self.inbox.open.is_some() && self.message_alone() => return None,
+            View::Inbox if self.message_alone() && (self.inbox.open.is_some() || self.is_wide()) => return None,
             View::Health | View::Inbox => "everything is shown already",
             _ => "nothing here has parts",
         };

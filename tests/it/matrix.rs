@@ -104,7 +104,7 @@ async fn shoot(name: &str, keys: &str) {
         let mut screen = Headless::open(client, look, SIZES[0], began).await;
         screen.press(keys).await;
         for (size, shots) in SIZES.into_iter().zip(&mut shots) {
-            screen.resize(size);
+            screen.resize(size).await;
             let frame = screen.frame();
             if mode == ColourMode::None {
                 let plain = |cell: &Cell| cell.fg == Color::Reset && cell.bg == Color::Reset;

@@ -77,7 +77,7 @@ fn a_line_that_breaks_again_and_again_loses_and_doubles_nothing() {
     let target = format!("unix:{}", cutter.path.display());
     let started = Instant::now();
     let mut screen = loop {
-        let mut screen = Screen::start(&site, &["attach", &target], (200, 100));
+        let mut screen = Screen::start(&site, &["attach", &target], (139, 100));
         // The first line may be cut in its greeting, which ends the command.
         while started.elapsed() < PATIENCE && !screen.text().contains("What needs me?") && !screen.has_ended() {
             std::thread::sleep(Duration::from_millis(20));

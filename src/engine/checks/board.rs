@@ -132,14 +132,20 @@ impl CheckBoard {
         }
     }
 
-    /// A second has passed.
-    pub(in super::super) fn tick(&mut self) {
-        self.ticks += 1;
+    /// Whether panels wait for room, which the next tick makes.
+    pub(in super::super) fn waits(&self) -> bool {
+        !self.states.order.is_empty() || !self.figures.order.is_empty()
+    }
+
+    /// So many seconds have passed.
+    pub(in super::super) fn tick(&mut self, seconds: u64) {
+        let before = self.ticks;
+        self.ticks += seconds;
         for waiting in [&mut self.states, &mut self.figures] {
             waiting.room = waiting.a_second;
         }
         for entry in self.entries.values() {
-            if stale(entry, self.ticks) && !stale(entry, self.ticks - 1) {
+            if stale(entry, self.ticks) && !stale(entry, before) {
                 self.states.push(&entry.panel.id);
             }
         }
@@ -234,7 +240,7 @@ mod tests {
         assert_eq!((sent[0].id.as_str(), sent[0].state), ("c099", CheckState::Critical));
         let mut seen = BTreeSet::new();
         for _ in 0..12 {
-            board.tick();
+            board.tick(1);
             seen.extend(board.take_changed().into_iter().map(|panel| panel.id));
         }
         assert_eq!(seen.len(), 92, "everybody's turn comes");
@@ -248,7 +254,7 @@ mod tests {
         let counts: Vec<usize> = (0..4)
             .map(|_| {
                 let sent = board.take_changed().len();
-                board.tick();
+                board.tick(1);
                 sent
             })
             .collect();
@@ -267,10 +273,10 @@ mod tests {
         assert_eq!(states(&board), [CheckState::Ok, CheckState::Critical]);
         board.take_changed();
         for _ in 0..30 {
-            board.tick();
+            board.tick(1);
         }
         assert!(board.take_changed().is_empty());
-        board.tick();
+        board.tick(1);
         assert_eq!(board.take_changed().len(), 2);
         assert_eq!(states(&board), [CheckState::Stale, CheckState::Stale]);
         assert_eq!(board.all()[0].since, at(1));

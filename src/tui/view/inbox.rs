@@ -24,9 +24,10 @@ pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
     match (&app.inbox.open, opened) {
         (Some(open), None) => return message::draw(app, open, frame, area),
         (Some(open), Some(beside)) => message::draw(app, open, frame, beside),
+        (None, Some(beside)) if app.previews() => message::preview(app, frame, beside),
         (None, _) => {}
     }
-    let area = if app.inbox.open.is_some() { listed } else { area };
+    let area = if app.inbox.open.is_some() || app.previews() { listed } else { area };
     let rows = heading(title(app), frame, area);
     let messages = &app.inbox.list;
     if messages.rows().is_empty() {

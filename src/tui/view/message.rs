@@ -40,10 +40,32 @@ pub(in crate::tui) fn body_area(app: &App) -> Rect {
     Rect { y: area.y + HEAD, height: area.height.saturating_sub(HEAD), ..area }
 }
 
+/// The message that is selected in the list, beside it.
+pub(super) fn preview(app: &App, frame: &mut Frame<'_>, area: Rect) {
+    let Some(shown) = app.previewed() else { return };
+    let [top, rest] = Layout::vertical([Constraint::Length(HEAD), Constraint::Min(0)]).areas(area);
+    frame.render_widget(Paragraph::new(head(app, shown, usize::from(area.width))), top);
+    body(app, shown, frame, rest);
+}
+
 pub(super) fn draw(app: &App, open: &OpenMessage, frame: &mut Frame<'_>, area: Rect) {
     let look = &app.look;
+    let mut tabs = Vec::new();
+    for tab in Tab::ALL {
+        tabs.push(Span::styled(format!(" {} ", tab.name()), if tab == open.tab { look.tab } else { look.muted }));
+    }
+    let mut lines = head(app, open, usize::from(area.width));
+    lines.push(Line::from(tabs));
+    let [top, rest] = Layout::vertical([Constraint::Length(HEAD), Constraint::Min(0)]).areas(area);
+    tab_regions(app, Tab::ALL.map(Tab::name), Rect { y: top.y + HEAD - 1, height: 1, ..top }.intersection(top));
+    frame.render_widget(Paragraph::new(lines), top);
+    body(app, open, frame, rest);
+}
+
+/// Subject, sender and state.
+fn head(app: &App, open: &OpenMessage, width: usize) -> Vec<Line<'static>> {
+    let look = &app.look;
     let row = &open.message.row;
-    let width = usize::from(area.width);
     let address = open.message.address.as_deref().filter(|address| *address != row.from);
     let address = address.map(|address| format!(" <{}>", screen::line(address))).unwrap_or_default();
     let state = match (&row.marks.acked_by, &row.marks.read) {
@@ -56,11 +78,7 @@ pub(super) fn draw(app: &App, open: &OpenMessage, frame: &mut Frame<'_>, area: R
     let old = age(row.received, app.now);
     let about = format!("{} ({})   {received}, {old}   ", row.channel, screen::line(&row.kind));
     let tags = open.row().map(super::conversation::tags).unwrap_or_default();
-    let mut tabs = Vec::new();
-    for tab in Tab::ALL {
-        tabs.push(Span::styled(format!(" {} ", tab.name()), if tab == open.tab { look.tab } else { look.muted }));
-    }
-    let head = vec![
+    vec![
         Line::styled(fit(look, &screen::line(&row.subject), width), look.title),
         Line::from(vec![
             Span::styled(vip, look.vip),
@@ -74,17 +92,17 @@ pub(super) fn draw(app: &App, open: &OpenMessage, frame: &mut Frame<'_>, area: R
             Span::styled(state, if row.marks.acked.is_some() { look.acked } else { look.ok }),
             Span::styled(tags, look.key),
         ]),
-        Line::from(tabs),
-    ];
-    let [top, body] = Layout::vertical([Constraint::Length(HEAD), Constraint::Min(0)]).areas(area);
-    tab_regions(app, Tab::ALL.map(Tab::name), Rect { y: top.y + HEAD - 1, height: 1, ..top }.intersection(top));
-    frame.render_widget(Paragraph::new(head), top);
+    ]
+}
+
+/// The lines of its tab.
+fn body(app: &App, open: &OpenMessage, frame: &mut Frame<'_>, area: Rect) {
     let shown: Vec<Line<'_>> = open
         .lines()
         .iter()
         .skip(open.scroll)
-        .take(usize::from(body.height))
-        .map(|line| Line::styled(line.as_str(), look.text))
+        .take(usize::from(area.height))
+        .map(|line| Line::styled(line.as_str(), app.look.text))
         .collect();
-    frame.render_widget(Paragraph::new(shown), body);
+    frame.render_widget(Paragraph::new(shown), area);
 }
