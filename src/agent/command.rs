@@ -150,7 +150,6 @@ impl<'a> RunningCommand<'a> {
                 && let Some(status) = status.take()
             {
                 let cut_short = self.stopping.as_ref().map(|stopping| stopping.why.clone());
-                self.tree.reap(None);
                 let left = match cut_short {
                     Some(_) => self.tree.running().iter().map(|process| process.pid).collect(),
                     // What it leaves running by itself is its own business.

@@ -50,7 +50,7 @@ impl Default for Parts {
 /// Answers the questions of engines. Clones share everything; several processes may have one over the same journal.
 #[derive(Debug, Clone)]
 pub struct Desk {
-    inner: Arc<Inner>,
+    pub(super) inner: Arc<Inner>,
 }
 
 #[derive(Debug)]
@@ -103,9 +103,9 @@ impl Desk {
         &self.inner.spool
     }
 
-    /// Starts runners ahead, so that the first order need not wait for one.
+    /// Starts a runner ahead from now on, as a desk within a runtime does by itself after a second.
     pub fn warm_up(&self) {
-        self.inner.runners.warm_up();
+        self.inner.runners.keep_warm();
     }
 
     /// Answers `question`. What takes longer than to answer is told from a task that ends with `session`: a caller who
@@ -187,7 +187,12 @@ impl Desk {
         let lease = move || {
             // Who is fenced off may still ask how things are; it hears which term it would have to be above.
             let _ = Lease::take(&inner.spool, engine, epoch, Timestamp::now())?;
-            Ok(Lease::held(&inner.spool)?.map_or(epoch, |lease| lease.epoch))
+            Ok(match Lease::held(&inner.spool)? {
+                // The same term of two engines: this one has to raise its own.
+                Some(lease) if lease.engine != engine && lease.epoch == epoch => epoch.saturating_add(1),
+                Some(lease) => lease.epoch,
+                None => epoch,
+            })
         };
         let highest = match blocking(lease).await {
             Ok(highest) => highest,
@@ -280,5 +285,9 @@ mod tests {
         }
         let answer = ask(&desk, &mut session, ToAgent::Probe { nonce: 7 }).await;
         assert!(matches!(answer, FromAgent::Alive { nonce: 7, .. }), "{answer:?}");
+        let ToAgent::Hello { version, epoch, host, .. } = hello(AGENT_VERSION, 6, "web-1") else { unreachable!() };
+        let other = ToAgent::Hello { version, engine: EngineId::from_uuid(Uuid::from_u128(2)), epoch, host };
+        let answer = ask(&desk, &mut session, other).await;
+        assert!(matches!(answer, FromAgent::Welcome { epoch: 7, .. }), "the term is another's: {answer:?}");
     }
 }

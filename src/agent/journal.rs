@@ -418,7 +418,7 @@ fn sync(files: &[std::os::fd::BorrowedFd<'_>]) -> io::Result<()> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::collections::BTreeMap;
     use std::path::Path;
     use std::sync::atomic::{AtomicUsize, Ordering};
@@ -432,13 +432,13 @@ mod tests {
         Timestamp::from_second(1_790_000_000).expect("a time")
     }
 
-    fn id_at(moment: Timestamp) -> JobId {
+    pub(in crate::agent) fn id_at(moment: Timestamp) -> JobId {
         let (seconds, nanos) = (moment.as_second(), moment.subsec_nanosecond());
         let moment = uuid::Timestamp::from_unix(uuid::NoContext, seconds.cast_unsigned(), nanos.cast_unsigned());
         JobId::from_uuid(Uuid::new_v7(moment))
     }
 
-    fn order(id: JobId, word: &str) -> JobOrder {
+    pub(in crate::agent) fn order(id: JobId, word: &str) -> JobOrder {
         let plan = Plan {
             host: "web-1".parse().expect("a name"),
             command: "echo".parse().expect("a name"),

@@ -37,6 +37,7 @@ pub(super) async fn keep(desk: Weak<Inner>) {
         tokio::time::sleep(pause).await;
         pause = EVERY;
         let Some(inner) = desk.upgrade() else { return };
+        inner.runners.keep_warm();
         let asked = Arc::clone(&inner);
         match blocking(move || asked.tidy(Timestamp::now())).await {
             Ok((waiting, Some(lease))) => {
@@ -127,5 +128,55 @@ impl Inner {
         let name = dir_name(id);
         let found = bytes.chunks_exact(TOMBSTONE).find(|line| line.starts_with(name.as_bytes()));
         Ok(found.map(|line| String::from_utf8_lossy(&line[name.len()..]).trim().to_owned()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::SignedDuration;
+
+    use crate::config::AgentConfig;
+    use crate::protocol::JobOrder;
+
+    use super::super::journal::tests::{id_at, order};
+    use super::super::{Claim, Desk};
+    use super::*;
+
+    fn taken(desk: &Desk, made: Timestamp) -> JobOrder {
+        let order = JobOrder { not_after: made + SignedDuration::from_mins(1), ..order(id_at(made), "a") };
+        desk.spool().accept(&order, made).expect("writes").expect("taken");
+        order
+    }
+
+    #[test]
+    fn what_is_old_leaves_a_tombstone_and_never_runs_again() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let desk = Desk::open(AgentConfig::parse("", None, Some(dir.path())).expect("defaults")).expect("a desk");
+        let now = Timestamp::from_second(1_790_000_000).expect("a time");
+        let then = now - SignedDuration::from_hours(8 * 24);
+        let done = taken(&desk, then);
+        let job = desk.spool().job(done.id).expect("reads").expect("is there");
+        let end = Journal::NotRun { rule: "spawn".into(), reason: String::new() };
+        desk.spool().finish(&job, &end, &[]).expect("writes");
+        let (forgotten, gone) = (taken(&desk, then), taken(&desk, then));
+        let claim = Claim::never("cancelled", "");
+        desk.spool().claim(&desk.spool().job(gone.id).expect("reads").expect("is there"), &claim).expect("writes");
+        let waiting = taken(&desk, now);
+        std::fs::create_dir_all(dir.path().join("spool/.gone.x/y")).expect("makes");
+        let (found, lease) = desk.inner.tidy(now).expect("tidies");
+        assert_eq!((found, lease), (vec![waiting.id], None));
+        let mut names = desk.inner.names().expect("reads");
+        names.retain(|name| ![".", ".."].contains(&name.as_str()));
+        names.sort();
+        assert_eq!(names, [dir_name(waiting.id).as_str(), "SPOOL_ID", TOMBSTONES]);
+        let stones = std::fs::read(dir.path().join("spool").join(TOMBSTONES)).expect("reads");
+        assert_eq!(stones.len(), 3 * TOMBSTONE);
+        for order in [&done, &forgotten, &gone] {
+            let journal = desk.inner.look(order.id, now).expect("reads");
+            assert!(matches!(&journal, Journal::Unknown { reason } if reason.contains("notrun")), "{journal:?}");
+            let refused = desk.spool().accept(order, now).expect("reads").expect_err("refused");
+            assert_eq!(refused.rule, "too-old");
+        }
+        assert_eq!(desk.spool().jobs(), 1);
     }
 }

@@ -67,13 +67,12 @@ impl Inner {
         let admitted = blocking(move || {
             let now = Timestamp::now();
             let admitted = inner.admit(&order, now)?;
-            audit::note(
-                &inner.spool,
-                &match &admitted {
-                    Ok(_) => Noted::accepted(&order, now),
-                    Err(refused) => Noted::refused(&order, refused, now),
-                },
-            );
+            match &admitted {
+                Ok(Journal::Accepted) => audit::note(&inner.spool, &Noted::accepted(&order, now)),
+                // It was ordered before.
+                Ok(_) => {}
+                Err(refused) => audit::note(&inner.spool, &Noted::refused(&order, refused, now)),
+            }
             Ok(admitted)
         });
         Ok(admitted.await?.map(|journal| (journal == Journal::Accepted).then(|| self.start(id, engine, epoch))))

@@ -141,7 +141,7 @@ pub enum FromAgent {
         boot: String,
         /// Its clock.
         clock: Timestamp,
-        /// The highest term it has served.
+        /// The highest term it has served; one more when that is the engine's own and another engine holds it.
         epoch: u64,
         /// What it cannot promise, one line each; nothing for the binary.
         lost: Vec<String>,
