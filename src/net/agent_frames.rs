@@ -12,6 +12,8 @@ use tokio_util::codec::{FramedRead, LengthDelimitedCodec};
 
 use crate::protocol::AGENT_FRAME_MAX;
 
+use super::agent_seal::{MARK, Seal};
+
 /// A far side that takes not a single byte for so long is gone.
 const STUCK: Duration = Duration::from_secs(15);
 /// Of what a parser says about a frame, this many characters are repeated: it quotes what came from outside.
@@ -26,6 +28,9 @@ pub enum FrameError {
     /// A frame is no message of this protocol: not JSON, nested too deeply, an unknown or a doubled field.
     #[error("a frame is no message: {0}")]
     NotAMessage(String),
+    /// The mark of a frame does not fit: it was altered, repeated, or put in by somebody else.
+    #[error("a frame was altered on its way, or is not from who the connection was made with")]
+    Forged,
     /// The far side takes nothing.
     #[error("the far side took nothing for {} s", STUCK.as_secs())]
     Stuck,
@@ -38,14 +43,24 @@ pub enum FrameError {
 #[derive(Debug)]
 pub struct FrameReader<R> {
     frames: FramedRead<R, LengthDelimitedCodec>,
+    seal: Option<Seal>,
     whole: u64,
 }
 
 impl<R: AsyncRead + Unpin> FrameReader<R> {
     /// Reads frames from `reader`.
     pub fn new(reader: R) -> Self {
-        let codec = LengthDelimitedCodec::builder().max_frame_length(AGENT_FRAME_MAX).new_codec();
-        Self { frames: FramedRead::new(reader, codec), whole: 0 }
+        Self::limited(reader, AGENT_FRAME_MAX, None)
+    }
+
+    /// Reads frames that carry the marks of `seal` in front of their bytes.
+    pub fn sealed(reader: R, seal: Seal) -> Self {
+        Self::limited(reader, AGENT_FRAME_MAX + MARK, Some(seal))
+    }
+
+    fn limited(reader: R, most: usize, seal: Option<Seal>) -> Self {
+        let codec = LengthDelimitedCodec::builder().max_frame_length(most).new_codec();
+        Self { frames: FramedRead::new(reader, codec), seal, whole: 0 }
     }
 
     /// The next message, or `None` where the far side has closed between two. When the future is dropped nothing is
@@ -60,8 +75,15 @@ impl<R: AsyncRead + Unpin> FrameReader<R> {
             Some(Err(error)) => return Err(reading(error)),
         };
         self.whole += frame.len() as u64 + 4;
+        let message = match &mut self.seal {
+            None => &frame[..],
+            Some(seal) => match frame.split_at_checked(MARK) {
+                Some((mark, message)) if seal.fits(message, mark) => message,
+                _ => return Err(FrameError::Forged),
+            },
+        };
         // It refuses more than 128 levels, and the messages refuse every field they do not know.
-        serde_json::from_slice(&frame).map(Some).map_err(|error| FrameError::NotAMessage(quoted(&error)))
+        serde_json::from_slice(message).map(Some).map_err(|error| FrameError::NotAMessage(quoted(&error)))
     }
 
     /// A number that changes with what was heard. A large frame on a slow line counts before it is whole.
@@ -85,12 +107,18 @@ fn quoted(error: &serde_json::Error) -> String {
 #[derive(Debug)]
 pub struct FrameWriter<W> {
     writer: W,
+    seal: Option<Seal>,
 }
 
 impl<W: AsyncWrite + Unpin> FrameWriter<W> {
     /// Writes frames to `writer`.
     pub fn new(writer: W) -> Self {
-        Self { writer }
+        Self { writer, seal: None }
+    }
+
+    /// Writes frames with the marks of `seal`.
+    pub fn sealed(writer: W, seal: Seal) -> Self {
+        Self { writer, seal: Some(seal) }
     }
 
     /// What it writes to.
@@ -113,7 +141,7 @@ impl<W: AsyncWrite + Unpin> FrameWriter<W> {
     /// # Errors
     /// As with [`write`](Self::write).
     pub async fn write_noting<M: Serialize>(&mut self, message: &M, handed: &mut bool) -> Result<(), FrameError> {
-        let frame = encode(message)?;
+        let frame = encode(message, self.seal.as_mut())?;
         let mut rest = frame.as_slice();
         while !rest.is_empty() {
             let taken = patiently(self.writer.write(rest)).await?;
@@ -131,16 +159,20 @@ async fn patiently<T>(step: impl Future<Output = io::Result<T>>) -> Result<T, Fr
     tokio::time::timeout(STUCK, step).await.map_err(|_| FrameError::Stuck)?.map_err(FrameError::Broken)
 }
 
-/// The frame of `message`, its length first.
-fn encode<M: Serialize>(message: &M) -> Result<Vec<u8>, FrameError> {
-    let mut frame = vec![0; 4];
+/// The frame of `message`: its length, its mark where it has one, its bytes.
+fn encode<M: Serialize>(message: &M, seal: Option<&mut Seal>) -> Result<Vec<u8>, FrameError> {
+    let begin = 4 + if seal.is_some() { MARK } else { 0 };
+    let mut frame = vec![0; begin];
     serde_json::to_writer(&mut frame, message).map_err(|error| FrameError::Broken(error.into()))?;
-    let length = frame.len() - 4;
-    if length > AGENT_FRAME_MAX {
+    if frame.len() - begin > AGENT_FRAME_MAX {
         return Err(FrameError::TooLong);
     }
-    let length = u32::try_from(length).map_err(|_| FrameError::TooLong)?;
+    let length = u32::try_from(frame.len() - 4).map_err(|_| FrameError::TooLong)?;
     frame[..4].copy_from_slice(&length.to_be_bytes());
+    if let Some(seal) = seal {
+        let mark = seal.mark(&frame[begin..]);
+        frame[4..begin].copy_from_slice(&mark);
+    }
     Ok(frame)
 }
 
@@ -161,7 +193,7 @@ mod tests {
         let sending = tokio::spawn(async move {
             let mut bytes = Vec::new();
             for nonce in 0..20 {
-                bytes.extend(encode(&probe(nonce)).expect("a frame"));
+                bytes.extend(encode(&probe(nonce), None).expect("a frame"));
             }
             for piece in bytes.chunks(3) {
                 far.write_all(piece).await.expect("writes");
@@ -256,5 +288,36 @@ mod tests {
         let mut nothing = [0; 1];
         drop(reader);
         assert_eq!(far.read(&mut nothing).await.expect("an end"), 0);
+    }
+
+    #[tokio::test]
+    async fn a_sealed_frame_that_was_touched_is_forged() {
+        let seal = || Seal::new([7; MARK]);
+        let mut writer = FrameWriter::sealed(Vec::new(), seal());
+        for nonce in 0..3 {
+            writer.write(&probe(nonce)).await.expect("writes");
+        }
+        let bytes = writer.into_inner();
+        let mut whole = FrameReader::sealed(&bytes[..], seal());
+        for nonce in 0..3 {
+            assert_eq!(whole.read().await.expect("a frame"), Some(probe(nonce)));
+        }
+        let frame = bytes.len() / 3;
+        let repeated = [&bytes[..frame], &bytes[..frame]].concat();
+        let left_out = bytes[frame..].to_vec();
+        let plain = framed(r#"{"probe":{"nonce":1}}"#);
+        let altered = (0..frame - 4).map(|place| {
+            let mut bytes = bytes[..frame].to_vec();
+            bytes[4 + place] ^= 1;
+            bytes
+        });
+        for forged in altered.chain([repeated, left_out, plain, framed("")]) {
+            let mut reader = FrameReader::sealed(&forged[..], seal());
+            let mut last = reader.read::<ToAgent>().await;
+            if last.is_ok() {
+                last = reader.read().await;
+            }
+            assert!(matches!(last, Err(FrameError::Forged)), "{last:?}");
+        }
     }
 }

@@ -1,19 +1,25 @@
 //! The one place that opens sockets for others: bound HTTP listeners with their limits, the HTTP client, and frames to
 //! agents.
 
+mod agent_auth;
 mod agent_frames;
+mod agent_letter;
+mod agent_seal;
 mod client;
 mod forwarded;
 mod limit;
 mod listen;
 mod tls;
 
+pub use agent_auth::{AuthError, Seals, prove_agent, prove_engine};
 pub use agent_frames::{FrameError, FrameReader, FrameWriter};
+pub use agent_letter::{Address, Answers, BEAT_NAME, BadLetter, Beat, Way, is_letter_name, open_letter, seal_letter};
+pub use agent_seal::{AgentKey, Seal, WeakKey};
 pub use client::{HttpClient, http_client};
 pub use forwarded::client_address;
 pub use limit::{RateLimit, source};
 pub use listen::{DoorLimits, Handler, Manner, RefusedConnection, bind, serve, take_over};
 pub use tls::{
-    Distrust, HandshakeError, ListenerTls, ProbeTls, Shown, TlsError, client_tls, follow_files, install_provider,
-    pinned_tls, probe_tls,
+    AgentTls, Distrust, HandshakeError, ListenerTls, ProbeTls, Shown, TlsError, client_tls, follow_files,
+    install_provider, pinned_tls, pinned_to, probe_tls,
 };

@@ -8,6 +8,7 @@ use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signat
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, Error, SignatureScheme};
 use rustls_platform_verifier::Verifier;
+use sha2::{Digest, Sha256};
 
 use super::TlsError;
 use super::provider::{certificates, provider};
@@ -35,6 +36,7 @@ pub fn client_tls(extra_roots: &[PathBuf]) -> Result<Arc<ClientConfig>, TlsError
 /// When the file cannot be read or holds no certificate.
 pub fn pinned_tls(certificate: Option<&Path>) -> Result<Arc<ClientConfig>, TlsError> {
     let only = certificate.map(certificates).transpose()?.and_then(|chain| chain.into_iter().next());
+    let only = only.map_or(Pin::Nothing, Pin::Certificate);
     trusting(Arc::new(Pinned { only, provider: provider() }))
 }
 
@@ -47,11 +49,22 @@ pub(super) fn trusting(verifier: Arc<dyn ServerCertVerifier>) -> Result<Arc<Clie
     Ok(Arc::new(config))
 }
 
+/// The one certificate that is accepted.
+#[derive(Debug)]
+pub(super) enum Pin {
+    /// None is.
+    Nothing,
+    /// This one.
+    Certificate(CertificateDer<'static>),
+    /// The one with this SHA-256.
+    Digest([u8; 32]),
+}
+
 /// Accepts one certificate, byte for byte, from who holds its key.
 #[derive(Debug)]
-struct Pinned {
-    only: Option<CertificateDer<'static>>,
-    provider: Arc<CryptoProvider>,
+pub(super) struct Pinned {
+    pub(super) only: Pin,
+    pub(super) provider: Arc<CryptoProvider>,
 }
 
 impl ServerCertVerifier for Pinned {
@@ -63,7 +76,12 @@ impl ServerCertVerifier for Pinned {
         _ocsp_response: &[u8],
         _now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        if self.only.as_ref() == Some(end_entity) {
+        let is_it = match &self.only {
+            Pin::Nothing => false,
+            Pin::Certificate(only) => only == end_entity,
+            Pin::Digest(only) => Sha256::digest(end_entity)[..] == only[..],
+        };
+        if is_it {
             Ok(ServerCertVerified::assertion())
         } else {
             Err(CertificateError::ApplicationVerificationFailure.into())

@@ -1,10 +1,12 @@
 //! TLS: the one place that names the library and its cryptography, for listeners and for clients.
 
+mod agent;
 mod client;
 mod listener;
 mod probe;
 mod provider;
 
+pub use agent::{AgentTls, pinned_to};
 pub use client::{client_tls, pinned_tls};
 pub use listener::{ListenerTls, follow_files};
 pub use probe::{Distrust, HandshakeError, ProbeTls, Shown, probe_tls};
