@@ -3,6 +3,7 @@
 mod audit;
 mod command;
 mod desk;
+pub mod doors;
 mod faults;
 mod follow;
 mod journal;

@@ -5,12 +5,18 @@ use std::io::Write;
 use crate::agent::{self, AgentError, Desk, Letter, MarkedLetter, is_mark};
 use crate::config::AgentConfig;
 
-use super::args::{AgentCommand, ExecArgs, Global};
+use super::agent_doors;
+use super::args::{AgentArgs, AgentCommand, ExecArgs, Global};
 use super::exit::{Exit, Failure, Outcome};
 use super::run::on_runtime;
 
-pub(super) fn run(command: AgentCommand, global: &Global) -> Outcome {
+pub(super) fn run(args: AgentArgs, global: &Global) -> Outcome {
+    let Some(command) = args.command else {
+        return on_runtime(async { agent_doors::serve(desk(global)?, args.doors, global).await });
+    };
     match command {
+        AgentCommand::Stdio => on_runtime(async { agent_doors::stdio(&desk(global)?).await }),
+        AgentCommand::Fingerprint => agent_doors::fingerprint(&desk(global)?),
         AgentCommand::Exec(args) => on_runtime(exec(args, global)),
         AgentCommand::Runner => {
             agent::wait_and_run()?;
@@ -31,7 +37,7 @@ async fn exec(args: ExecArgs, global: &Global) -> Outcome {
         }
         _ => return Err(Failure::usage("a letter (--b64) and a mark of 16 letters a-z and digits are needed")),
     };
-    let desk = Desk::open(AgentConfig::load(global.config.as_deref(), global.state_dir.as_deref())?)?;
+    let desk = desk(global)?;
     // A file of the shell may have left half a line before it; whoever asked may be gone.
     let _ = writeln!(std::io::stdout());
     let answered = |answer: &_| {
@@ -41,6 +47,11 @@ async fn exec(args: ExecArgs, global: &Global) -> Outcome {
     };
     letter.answer(&desk, answered).await;
     Ok(Exit::Fine)
+}
+
+/// The desk of this host.
+fn desk(global: &Global) -> Result<Desk, Failure> {
+    Ok(Desk::open(AgentConfig::load(global.config.as_deref(), global.state_dir.as_deref())?)?)
 }
 
 impl From<AgentError> for Failure {

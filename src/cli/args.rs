@@ -125,9 +125,8 @@ pub(super) enum Command {
         #[command(flatten)]
         json: Json,
     },
-    /// The end of the bridge on a managed host
-    #[command(subcommand)]
-    Agent(AgentCommand),
+    /// The end of the bridge on a managed host; without a command it opens the host's doors
+    Agent(AgentArgs),
     /// The engine's background tasks
     #[command(subcommand)]
     Task(TaskCommand),
@@ -185,9 +184,41 @@ pub(super) enum Command {
     Theme(ThemeCommand),
 }
 
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(super) struct AgentArgs {
+    #[command(flatten)]
+    pub doors: DoorArgs,
+    #[command(subcommand)]
+    pub command: Option<AgentCommand>,
+}
+
+/// Which doors are opened, and how.
+#[derive(Debug, Clone, Copy, Args)]
+pub(super) struct DoorArgs {
+    /// Open this door alone, so that one failing leaves the other
+    #[arg(long, value_enum, value_name = "DOOR")]
+    pub only: Option<AgentDoor>,
+    /// Look at trigger files every second and not when the kernel tells of one, as on a mount that hides it
+    #[arg(long, hide = true)]
+    pub no_inotify: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum AgentDoor {
+    /// The socket of `listen`
+    Socket,
+    /// The directory of `trigger`
+    Trigger,
+}
+
 /// What an agent does.
 #[derive(Debug, Subcommand)]
 pub(super) enum AgentCommand {
+    /// Serve one engine on standard input and output, as ssh and this machine's own engine start it
+    Stdio,
+    /// Print what an engine pins where the socket leaves this machine: SHA-256 of the agent's certificate
+    Fingerprint,
     /// Answer one letter, for the layer that opens a fresh connection a question
     Exec(ExecArgs),
     /// Carry out one job

@@ -8,7 +8,7 @@ use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
 use tracing_appender::non_blocking::WorkerGuard;
 use tracing_appender::rolling::{RollingFileAppender, Rotation};
-use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 
@@ -23,11 +23,6 @@ const FILES: usize = 30;
 
 /// Starts logging. `to_stderr` is for an engine without a screen. The guard writes what is left as it is dropped.
 pub(super) fn start(state_dir: &Path, verbose: u8, to_stderr: bool, sink: LogSink) -> Result<WorkerGuard, Failure> {
-    let level = match verbose {
-        0 => LevelFilter::INFO,
-        1 => LevelFilter::DEBUG,
-        _ => LevelFilter::TRACE,
-    };
     let dir = state_dir.join("logs");
     tui::logs_in(&dir);
     let file = RollingFileAppender::builder()
@@ -40,12 +35,7 @@ pub(super) fn start(state_dir: &Path, verbose: u8, to_stderr: bool, sink: LogSin
             Failure::new(super::exit::Exit::Failed, format!("failed to log to {}: {error}", dir.display()))
         })?;
     let (file, guard) = tracing_appender::non_blocking(file);
-    // The TLS library warns of whatever a peer sends, so a scanner could fill the log; what matters comes as an error
-    // to who called it.
-    let own = tracing_subscriber::filter::Targets::new()
-        .with_target("aurora", level)
-        .with_target("rustls", LevelFilter::OFF)
-        .with_default(LevelFilter::WARN);
+    let own = own(verbose);
     tracing_subscriber::registry()
         .with(tracing_subscriber::fmt::layer().with_ansi(false).with_writer(file).with_filter(own.clone()))
         .with(
@@ -56,6 +46,23 @@ pub(super) fn start(state_dir: &Path, verbose: u8, to_stderr: bool, sink: LogSin
         .with(ToScreen(sink).with_filter(LevelFilter::INFO))
         .init();
     Ok(guard)
+}
+
+/// Logs to standard error alone, for what runs under a service manager that keeps it.
+pub(super) fn to_stderr(verbose: u8) {
+    let writer = tracing_subscriber::fmt::layer().with_ansi(false).with_writer(std::io::stderr);
+    tracing_subscriber::registry().with(writer.with_filter(own(verbose))).init();
+}
+
+/// What of this program is logged. The TLS library warns of whatever a peer sends, so a scanner could fill the log;
+/// what matters comes as an error to who called it.
+fn own(verbose: u8) -> Targets {
+    let level = match verbose {
+        0 => LevelFilter::INFO,
+        1 => LevelFilter::DEBUG,
+        _ => LevelFilter::TRACE,
+    };
+    Targets::new().with_target("aurora", level).with_target("rustls", LevelFilter::OFF).with_default(LevelFilter::WARN)
 }
 
 /// Brings lines to the engine, which shows them under Activity.

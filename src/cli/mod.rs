@@ -2,6 +2,7 @@
 
 mod access;
 mod agent;
+mod agent_doors;
 mod approval;
 mod args;
 mod audit;

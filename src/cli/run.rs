@@ -55,8 +55,8 @@ fn run(cli: Cli) -> Outcome {
     if let Some(Command::Demo { seed, scene, picture }) = cli.command {
         return on_runtime(demo::run(scene, seed, &picture, &global));
     }
-    if let Some(Command::Agent(command)) = cli.command {
-        return agent::run(command, &global);
+    if let Some(Command::Agent(args)) = cli.command {
+        return agent::run(args, &global);
     }
     if let Some(Command::Theme(command)) = &cli.command {
         return theme::run(command, &load(&global)?);

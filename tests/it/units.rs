@@ -51,10 +51,35 @@ fn units_say_what_the_engine_relies_on() {
 }
 
 #[test]
+fn the_doors_of_an_agent_fail_apart_and_share_what_commands_may() {
+    let units = ["socket", "trigger"].map(|door| {
+        let settings = settings(&format!("aurora-agent-{door}.service"));
+        let start = &settings["Service.ExecStart"][0];
+        assert!(start.ends_with(&format!("aurora --config /etc/aurora/agent.toml agent --only {door}")), "{start}");
+        assert_eq!(settings["Service.KillMode"], ["process"], "commands outlive a restart");
+        assert_eq!(settings["Service.Type"], ["notify"]);
+        assert_eq!(settings["Service.NoNewPrivileges"], ["yes"]);
+        assert!(!settings.contains_key("Unit.BindsTo") && !settings.contains_key("Unit.PartOf"));
+        settings
+    });
+    let limits = |settings: &BTreeMap<String, Vec<String>>| {
+        let mut limits = settings.clone();
+        limits.retain(|key, _| !matches!(key.as_str(), "Service.ExecStart" | "Unit.Description"));
+        limits
+    };
+    assert_eq!(limits(&units[0]), limits(&units[1]), "a command is not held to other limits on another road");
+}
+
+#[test]
 #[ignore = "needs systemd-analyze"]
 fn systemd_understands_the_units() {
     let dir = tempfile::tempdir().expect("a directory");
-    for (name, option) in [("aurora.service", "--system"), ("aurora-user.service", "--user")] {
+    for (name, option) in [
+        ("aurora.service", "--system"),
+        ("aurora-user.service", "--user"),
+        ("aurora-agent-socket.service", "--system"),
+        ("aurora-agent-trigger.service", "--system"),
+    ] {
         // The binary has to be there, and so has the user; this one stands for them.
         let text = std::fs::read_to_string(unit(name)).expect("a unit file");
         let text = text.replace("/usr/local/bin/aurora", AURORA).replace("%h/.local/bin/aurora", AURORA);

@@ -1,0 +1,105 @@
+//! One connection of an engine, from its first frame to its end.
+
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::mpsc;
+
+use crate::agent::{Desk, Session};
+use crate::net::{FrameError, FrameReader, FrameWriter};
+use crate::protocol::{FromAgent, ToAgent};
+
+/// Answers that may wait for an engine that does not read. Then its own questions wait, and nobody else's.
+const WAITING_MAX: usize = 64;
+
+/// Brings questions to `desk` and answers back until the engine has closed, or says nothing for `idle`. Jobs that were
+/// started go on.
+///
+/// # Errors
+/// When what comes is no question, or the connection breaks. The engine is told which, where it can still be told.
+pub(super) async fn talk(
+    desk: &Desk,
+    mut reader: FrameReader<impl AsyncRead + Unpin>,
+    mut writer: FrameWriter<impl AsyncWrite + Unpin>,
+    idle: Option<Duration>,
+) -> Result<(), FrameError> {
+    let (answers, mut waiting) = mpsc::channel(WAITING_MAX);
+    let hearing = async {
+        let mut session = Session::new();
+        while let Some(question) = next(&mut reader, idle).await? {
+            desk.serve(&mut session, question, &answers).await;
+        }
+        Ok(())
+    };
+    let telling = async {
+        while let Some(answer) = waiting.recv().await {
+            writer.write(&answer).await?;
+        }
+        Ok(())
+    };
+    let ended = tokio::select! {
+        ended = hearing => ended,
+        ended = telling => ended,
+    };
+    if let Err(error @ (FrameError::NotAMessage(_) | FrameError::TooLong)) = &ended {
+        // It may have gone; the error that is returned is the first one.
+        let _ = writer.write(&FromAgent::Trouble { id: None, reason: error.to_string() }).await;
+    }
+    ended
+}
+
+async fn next(
+    reader: &mut FrameReader<impl AsyncRead + Unpin>,
+    idle: Option<Duration>,
+) -> Result<Option<ToAgent>, FrameError> {
+    let Some(idle) = idle else { return reader.read().await };
+    // An engine that is there sends a probe every few seconds.
+    tokio::time::timeout(idle, reader.read()).await.unwrap_or(Ok(None))
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncWriteExt, duplex, split};
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::config::AgentConfig;
+    use crate::model::EngineId;
+    use crate::protocol::AGENT_VERSION;
+
+    fn desk(dir: &std::path::Path) -> Desk {
+        let config = AgentConfig::parse("[agent]\nname = \"web-1\"\n", None, Some(dir)).expect("a configuration");
+        Desk::open(config).expect("a desk")
+    }
+
+    #[tokio::test]
+    async fn questions_are_answered_until_one_is_none() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let desk = desk(dir.path());
+        let (near, far) = duplex(4096);
+        let (reader, writer) = split(far);
+        let talking =
+            tokio::spawn(async move { talk(&desk, FrameReader::new(reader), FrameWriter::new(writer), None).await });
+        let (reader, writer) = split(near);
+        let (mut reader, mut writer) = (FrameReader::new(reader), FrameWriter::new(writer));
+        let engine = EngineId::from_uuid(Uuid::nil());
+        let host = "web-1".parse().expect("a name");
+        writer.write(&ToAgent::Hello { version: AGENT_VERSION, engine, epoch: 1, host }).await.expect("writes");
+        assert!(matches!(reader.read().await, Ok(Some(FromAgent::Welcome { .. }))));
+        writer.write(&ToAgent::Probe { nonce: 3 }).await.expect("writes");
+        assert!(matches!(reader.read().await, Ok(Some(FromAgent::Alive { nonce: 3, .. }))));
+        writer.into_inner().write_all(b"\0\0\0\x02{}").await.expect("writes");
+        assert!(matches!(reader.read().await, Ok(Some(FromAgent::Trouble { .. }))));
+        assert!(matches!(talking.await.expect("ends"), Err(FrameError::NotAMessage(_))));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_engine_that_says_nothing_is_let_go_of() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let (near, far) = duplex(4096);
+        let (reader, writer) = split(far);
+        let idle = Some(Duration::from_secs(60));
+        assert!(talk(&desk(dir.path()), FrameReader::new(reader), FrameWriter::new(writer), idle).await.is_ok());
+        drop(near);
+    }
+}
