@@ -9,6 +9,7 @@ mod support;
 
 mod access;
 mod agent;
+mod agent_doors;
 mod api;
 mod approvals;
 mod architecture;

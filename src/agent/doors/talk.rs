@@ -98,7 +98,7 @@ mod tests {
         let dir = tempfile::tempdir().expect("a directory");
         let (near, far) = duplex(4096);
         let (reader, writer) = split(far);
-        let idle = Some(Duration::from_secs(60));
+        let idle = Some(Duration::from_mins(1));
         assert!(talk(&desk(dir.path()), FrameReader::new(reader), FrameWriter::new(writer), idle).await.is_ok());
         drop(near);
     }

@@ -157,7 +157,7 @@ impl TriggerDoor {
     }
 
     /// One round: the directory is checked, the beat is written, and at most `free` letters are taken.
-    fn look(&self, round: &mut Round, free: usize) -> std::io::Result<Vec<(String, Result<Vec<u8>, Unfit>)>> {
+    fn look(&self, round: &mut Round, free: usize) -> std::io::Result<Vec<Taken>> {
         let mut dir = self.dir();
         round.reopened = !dir.is_there();
         if round.reopened {
@@ -242,6 +242,9 @@ impl TriggerDoor {
         Receiver::from_owned_fd_unchecked(fd).ok()
     }
 }
+
+/// A letter by its name, as far as it could be read.
+type Taken = (String, Result<Vec<u8>, Unfit>);
 
 /// What one round leaves for the next.
 #[derive(Debug, Default)]

@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::bridge::SshCall;
-use crate::bridge::layers::{exec, local, tmux};
-use crate::config::{Config, HostConfig, LayerConfig, SshConfig};
+use crate::bridge::layers::{exec, local, socket, tmux, trigger};
+use crate::config::{Config, ConfiguredSecret, HostConfig, LayerConfig, SshConfig};
+use crate::net::AgentKey;
 
 use super::roads::OpenRoad;
 
@@ -15,10 +16,24 @@ use super::roads::OpenRoad;
 pub(in super::super) fn every_layer() -> OpenRoad {
     Arc::new(|config, host, layer, term, news| match layer {
         LayerConfig::Local => Ok(Arc::new(local::open(this_machine(config), host.name.clone(), term, news))),
+        LayerConfig::Socket(to) => {
+            let spec = socket::SocketSpec { place: to.place.clone(), key: key(config, host, &to.key)?, pin: to.pin };
+            Ok(Arc::new(socket::open(spec, host.name.clone(), term, news)))
+        }
+        LayerConfig::Trigger(to) => {
+            let spec = trigger::TriggerSpec { dir: to.dir.clone(), key: key(config, host, &to.key)? };
+            Ok(Arc::new(trigger::open(spec, host.name.clone(), term, news)))
+        }
         LayerConfig::Tmux(ssh) => Ok(Arc::new(tmux::open(call(config, host, ssh), host.name.clone(), term, news))),
         LayerConfig::Exec(ssh) => Ok(Arc::new(exec::open(call(config, host, ssh), host.name.clone(), term, news))),
-        other => Err(format!("the layer {} is not there", other.kind())),
+        LayerConfig::Manual => Err("a person is no road that opens by itself".to_owned()),
     })
+}
+
+/// The key that engine and agent of `host` share.
+fn key(config: &Config, host: &HostConfig, secret: &ConfiguredSecret) -> Result<AgentKey, String> {
+    let secret = config.read_host_key(&host.name, secret).map_err(|error| error.message)?;
+    AgentKey::new(secret).map_err(|weak| weak.to_string())
 }
 
 /// How ssh is called for a host; the files it reads are in the state directory.
