@@ -144,7 +144,7 @@ fn show(panel: &HostPanel, explain: bool) -> Result<(), Failure> {
             output::line(&format!("         {}", layer.why))?;
         }
         if explain {
-            let good = layer.last_good.map_or("never".to_owned(), |good| format!("{} ago", age(good, now)));
+            let good = layer.last_good.map_or("never".to_owned(), |good| age(good, now));
             output::line(&format!(
                 "         since {}, last good {good}, {} times down in the last hour",
                 layer.since, layer.flaps

@@ -13,6 +13,8 @@ use crate::model::{
 };
 use crate::protocol::{BridgeReply, BridgeRequest, Draft, Preview, Reply, Request};
 
+use crate::screen;
+
 use super::args::{Global, RunArgs};
 use super::exit::{Exit, Failure, Outcome};
 use super::fold::Folded;
@@ -143,6 +145,7 @@ fn exact(word: &str) -> String {
 
 async fn start(session: &mut Session, draft: Draft, detach: bool, json: bool) -> Outcome {
     let is_one = matches!(draft.on, HostSelector::Host(_)) || draft.any;
+    let by_hand = draft.layer == Some(LayerKind::Manual);
     let (jobs, approval) = match session.ask(Request::Bridge(BridgeRequest::Run(Box::new(draft)))).await? {
         Reply::Bridge(BridgeReply::Running { jobs, approval }) => (jobs, approval),
         reply => return Err(unexpected(&reply)),
@@ -164,6 +167,18 @@ async fn start(session: &mut Session, draft: Draft, detach: bool, json: bool) ->
             }
         }
         return Ok(Exit::Fine);
+    }
+    if by_hand {
+        for row in &jobs {
+            match session.ask(Request::Bridge(BridgeRequest::Manual(row.id))).await? {
+                Reply::Bridge(BridgeReply::Manual(lines)) => {
+                    for line in &lines {
+                        eprintln!("{}", screen::line(line));
+                    }
+                }
+                reply => return Err(unexpected(&reply)),
+            }
+        }
     }
     watch(session, &jobs, is_one, json).await
 }

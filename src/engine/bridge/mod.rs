@@ -4,6 +4,7 @@ mod approvals;
 mod audit;
 mod layers;
 mod live;
+mod manual;
 mod requests;
 mod road;
 mod roads;

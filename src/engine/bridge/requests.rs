@@ -2,12 +2,9 @@
 
 use std::sync::Arc;
 
-use uuid::Uuid;
-
 use crate::bridge::BridgeInput;
-use crate::bridge::layers::manual::manual_lines;
 use crate::model::{HostName, Identity, Job, JobId, JobState, Outcome};
-use crate::protocol::{BridgeReply, BridgeRequest, JobOrder, Refusal};
+use crate::protocol::{BridgeReply, BridgeRequest, Refusal};
 use crate::store::StoreError;
 
 use super::super::answers::{PAGE_MAX, failed};
@@ -96,31 +93,6 @@ impl Bridges {
     pub(super) async fn job(self: &Arc<Self>, id: JobId) -> Result<Option<Job>, Refusal> {
         let this = Arc::clone(self);
         read(move || this.store.job(id)).await
-    }
-
-    /// The lines that run a job by hand. From now on it may run by hand, so nothing else may say that it did not.
-    async fn manual(self: &Arc<Self>, job: Job) -> Answer {
-        if job.state.outcome().is_some() {
-            return Err(Refusal::Failed(format!("{} is over: {}", job.id, job.state.word())));
-        }
-        if let JobState::AwaitingApproval(approval) = job.state {
-            return Err(Refusal::Denied(format!("approval.open: {} waits for {approval}", job.id)));
-        }
-        let term = self.term().ok_or_else(|| Refusal::Failed("the bridge is starting; ask again".to_owned()))?;
-        let order = JobOrder {
-            id: job.id,
-            hash: job.hash.clone(),
-            engine: term.engine,
-            epoch: term.epoch,
-            nonce: Uuid::now_v7().simple().to_string(),
-            not_after: job.not_after,
-            plan: job.plan,
-        };
-        let set = self.set();
-        let ssh = set.config.hosts.get(&order.plan.host).and_then(|host| host.ssh.as_ref());
-        let lines = manual_lines(&order, term, ssh).map_err(Refusal::Failed)?;
-        self.order(BridgeInput::Shown(job.id)).await;
-        Ok(BridgeReply::Manual(lines))
     }
 }
 

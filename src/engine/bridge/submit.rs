@@ -24,8 +24,9 @@ use super::audit::note;
 use super::requests::read;
 use super::service::{BridgeSet, Bridges};
 
-/// Time for a job to start on its host, from when it is asked for.
+/// Time for a job to start on its host, from when it is asked for; by layers, and by a person's hands.
 const TO_START: SignedDuration = SignedDuration::from_secs(60);
+const BY_HAND: SignedDuration = SignedDuration::from_mins(15);
 
 /// What a draft comes to, before anybody was asked whether it may.
 pub(super) struct Meant {
@@ -193,6 +194,7 @@ fn layers(plans: &[Plan], panels: &[HostPanel], only: Option<LayerKind>) -> Vec<
 /// One job a line. The first is called as the draft is, the others by names made of it.
 fn jobs(meant: &Meant, identity: &Identity, draft: &Draft, state: &JobState, now: Timestamp) -> Vec<Job> {
     let several = meant.lines.len() > 1;
+    let to_start = if draft.layer == Some(LayerKind::Manual) { BY_HAND } else { TO_START };
     let job = |(place, line): (usize, &CommandLine)| {
         let (plan, hash) = line.clone().into_parts();
         Job {
@@ -202,7 +204,7 @@ fn jobs(meant: &Meant, identity: &Identity, draft: &Draft, state: &JobState, now
             risk: meant.template.risk,
             by: identity.operator.clone(),
             asked: now,
-            not_after: now.checked_add(TO_START).unwrap_or(now),
+            not_after: now.checked_add(to_start).unwrap_or(now),
             lane: if several && draft.lane == Lane::Normal { Lane::Bulk } else { draft.lane },
             only: draft.layer,
             rollout: several.then_some(draft.id),
