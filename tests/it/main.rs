@@ -33,6 +33,7 @@ mod golden_health;
 mod health;
 mod hostile_http;
 mod hostile_text;
+mod jobs;
 mod keys;
 mod link;
 mod mail;
