@@ -22,7 +22,7 @@ pub(super) async fn open(config: Config, line: &str, global: &Global) -> Outcome
         Err(_) => Known {
             node: config.node.clone(),
             checks: config.health.checks.iter().map(|check| check.id.clone()).collect(),
-            hosts: Vec::new(),
+            hosts: config.hosts.keys().cloned().collect(),
         },
     };
     let place = Place::parse(line, &known).map_err(|error| match error.column {

@@ -8,6 +8,7 @@ mod fillers;
 mod letter;
 mod play;
 mod refused;
+mod remote;
 mod scene;
 mod story;
 mod watched;

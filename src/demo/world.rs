@@ -13,7 +13,7 @@ use super::Scene;
 use super::chance::Chance;
 use super::letter::{self, Done, Letter};
 use super::watched::{self, Found};
-use super::{fillers, refused, story};
+use super::{fillers, refused, remote, story};
 
 /// How often checks were looked at before the world began.
 const LOOKED_EVERY: Duration = Duration::from_secs(30);
@@ -58,6 +58,7 @@ impl World {
             channels.concat(),
             watched::configured(self.scene)
         );
+        let text = if self.scene == Scene::Busy { text } else { format!("{text}{}", remote::CONFIGURED) };
         config::parse(&text, None)
     }
 
@@ -84,6 +85,7 @@ impl World {
             script: Arc::new(script),
             looked: (looked_since, self.began, LOOKED_EVERY),
             still: self.scene == Scene::Still,
+            remote: if self.scene == Scene::Busy { None } else { remote::at(self.began) },
             trouble: Some("cert.pem is gone; the certificate read before stays in use for 5 days".to_owned()),
         }
     }

@@ -57,7 +57,7 @@ pub use lock::{Lock, LockError};
 pub use log_sink::{LogLines, LogSink};
 pub use reload::Origin;
 pub use service::{Tell, is_managed, tell};
-pub use staged::{Delivery, Scenery, Stage, stage};
+pub use staged::{Delivery, Remote, Scenery, Stage, stage};
 pub use start::{Doors, Running, StartError, start};
 pub use state::Engine;
 pub use supervisor::{TaskContext, TaskSpec};

@@ -11,10 +11,13 @@ use tokio::sync::mpsc;
 
 use crate::config::Config;
 use crate::ingress;
-use crate::model::{Act, ActId, ChannelId, CheckPanel, EventId, Item, OperatorName, Rejection, TaskState, TaskStatus};
-use crate::protocol::{Reply, Request, RequestId, Update};
+use crate::model::{
+    Act, ActId, Approval, AuditEntry, ChannelId, CheckPanel, EventId, HostPanel, Item, Job, OperatorName, OutputChunk,
+    Rejection, TaskState, TaskStatus,
+};
+use crate::protocol::{BridgePanel, Reply, Request, RequestId, Update};
 use crate::provider::{RawRequest, Verified};
-use crate::store::{ActOrder, Store, StoreError};
+use crate::store::{ActOrder, JobBatch, Store, StoreError};
 
 use super::checks::{CheckSet, Checks, Script, rehearse};
 use super::doors::{Channels, addresses, listener_task};
@@ -58,8 +61,23 @@ pub struct Scenery {
     pub looked: (Timestamp, Timestamp, Duration),
     /// Whether checks stay as they are from now on.
     pub still: bool,
+    /// What is known of hosts, where there are any.
+    pub remote: Option<Remote>,
     /// What the task of the first listener has to complain about.
     pub trouble: Option<String>,
+}
+
+/// Hosts as they stand, what was run there, and what waits for a yes.
+#[derive(Debug)]
+pub struct Remote {
+    /// The hosts, by name.
+    pub hosts: Vec<HostPanel>,
+    /// What was run, and what it wrote.
+    pub jobs: Vec<(Job, Vec<OutputChunk>)>,
+    /// What waits, and what was answered, newest first.
+    pub approvals: Vec<Approval>,
+    /// What was written down of all that, newest first.
+    pub audit: Vec<AuditEntry>,
 }
 
 impl Scenery {
@@ -83,8 +101,25 @@ impl Scenery {
             drop(store.act(order, *at).await?);
         }
         store.keep_rejections(self.rejections.clone()).await?;
+        if let Some(remote) = &self.remote {
+            let mut batch = JobBatch::default();
+            for (job, wrote) in &remote.jobs {
+                batch.jobs.push(job.clone());
+                batch.output.extend(wrote.iter().map(|chunk| (job.id, chunk.clone())));
+            }
+            store.keep_jobs(batch).await?;
+        }
         let (from, to, every) = self.looked;
         Ok(rehearse(store, &CheckSet::new(config)?, &*self.script, every, from, to).await?)
+    }
+
+    /// What a screen knows of the bridge: no road is opened here, so nobody else says it.
+    pub(super) fn bridge(&self, panel: &mut BridgePanel) {
+        if let Some(remote) = &self.remote {
+            panel.hosts.clone_from(&remote.hosts);
+            panel.approvals.clone_from(&remote.approvals);
+            panel.audit.clone_from(&remote.audit);
+        }
     }
 
     /// The task that looks at `checks`, or that repeats `shown` while they stand still.

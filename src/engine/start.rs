@@ -166,7 +166,7 @@ pub(super) async fn begin(
         Some(scenery) => scenery.happen(&config, &store, &channels, &projector).await?,
         None => checks.panels().await?,
     };
-    let mut engine = Engine::new(received, beginning(&config, &store, shown.clone(), now)?);
+    let mut engine = Engine::new(received, beginning(&config, &store, shown.clone(), now, scenery.as_ref())?);
     let set = BridgeSet::new(config.clone());
     let bridges =
         Arc::new(Bridges::new(set, Arc::clone(&store), inputs.clone(), bridge::every_layer(), doors == Doors::Closed));
@@ -306,7 +306,17 @@ fn trouble_task(store: &Store, inputs: mpsc::Sender<Input>) -> TaskSpec {
     })
 }
 
-fn beginning(config: &Config, store: &Store, checks: Vec<CheckPanel>, now: Timestamp) -> Result<Beginning, StoreError> {
+fn beginning(
+    config: &Config,
+    store: &Store,
+    checks: Vec<CheckPanel>,
+    now: Timestamp,
+    scenery: Option<&Scenery>,
+) -> Result<Beginning, StoreError> {
+    let mut bridge = bridge::beginning(config, store, now)?;
+    if let Some(scenery) = scenery {
+        scenery.bridge(&mut bridge);
+    }
     // What is not projected yet is left out here: it arrives as soon as the projector runs.
     let up_to = store.projected_up_to()?;
     Ok(Beginning {
@@ -325,7 +335,7 @@ fn beginning(config: &Config, store: &Store, checks: Vec<CheckPanel>, now: Times
         up_to,
         next_wake: store.next_wake()?,
         access: Access::new(owner(), config.operators.clone(), store.tokens()?),
-        bridge: bridge::beginning(config, store, now)?,
+        bridge,
     })
 }
 

@@ -5,14 +5,16 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Paragraph;
 
-use crate::model::{ChannelPanel, ProviderKind, age};
+use crate::model::{ApprovalState, ChannelPanel, LayerKind, ProviderKind, age};
 use crate::protocol::{Severity, Snapshot, Trouble};
 use crate::screen;
 
 use super::super::action::Action;
 use super::super::app::App;
+use super::super::bridge::{Bridge, Reach};
 use super::super::health::Health;
 use super::super::palette;
+use super::bridge::host_row;
 use super::health;
 use super::parts::{fit, message_row, outside};
 
@@ -21,6 +23,8 @@ const COMPACT: (u16, u16) = (60, 18);
 /// From these widths on there are two and three columns.
 const TWO: u16 = 110;
 const THREE: u16 = 160;
+/// Hosts that are named where there is room.
+const HOSTS: usize = 4;
 
 pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
     let Some(snapshot) = &app.snapshot else {
@@ -43,8 +47,10 @@ pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
         frame.render_widget(Paragraph::new(lines), left);
         let mut lines = channels(app, snapshot, usize::from(middle.width));
         lines.push(Line::default());
-        let room = usize::from(middle.height).saturating_sub(lines.len() + 1);
+        let hosts = bridge(app, snapshot, usize::from(middle.width), HOSTS);
+        let room = usize::from(middle.height).saturating_sub(lines.len() + hosts.len() + 1);
         lines.extend(checks(app, snapshot, usize::from(middle.width), room));
+        lines.extend(hosts);
         frame.render_widget(Paragraph::new(lines), middle);
         let room = usize::from(right.height).saturating_sub(1);
         return frame.render_widget(Paragraph::new(latest(app, snapshot, usize::from(right.width), room)), right);
@@ -58,6 +64,7 @@ pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
         lines.extend(needs(app, snapshot, usize::from(left.width), room));
         frame.render_widget(Paragraph::new(lines), left);
         let mut lines = channels(app, snapshot, usize::from(right.width));
+        lines.extend(bridge(app, snapshot, usize::from(right.width), HOSTS));
         lines.push(Line::default());
         lines.extend(latest(app, snapshot, usize::from(right.width), 12));
         return frame.render_widget(Paragraph::new(lines), right);
@@ -72,7 +79,8 @@ pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
     }
     let mut lines = wrong(app, &problems, width, 5);
     lines.push(Line::default());
-    let below = channels(app, snapshot, width);
+    let mut below = channels(app, snapshot, width);
+    below.extend(bridge(app, snapshot, width, 0));
     let room = usize::from(area.height).saturating_sub(lines.len() + below.len() + 2);
     lines.extend(needs(app, snapshot, width, room));
     lines.push(Line::default());
@@ -145,6 +153,38 @@ fn channels(app: &App, snapshot: &Snapshot, width: usize) -> Vec<Line<'static>> 
     lines.extend(snapshot.channels.iter().take(8).map(|channel| channel_line(app, channel, width)));
     if snapshot.channels.len() > 8 {
         lines.push(Line::styled(format!("  and {} more: see Channels", snapshot.channels.len() - 8), app.look.muted));
+    }
+    lines
+}
+
+/// Hosts, jobs and approvals in figures, and the hosts that are worst reached; nothing where only this machine is one.
+fn bridge(app: &App, snapshot: &Snapshot, width: usize, hosts: usize) -> Vec<Line<'static>> {
+    let (look, panel) = (&app.look, &snapshot.bridge);
+    let alone = panel.hosts.iter().flat_map(|host| &host.layers).all(|layer| layer.kind == LayerKind::Local);
+    if alone && panel.jobs.is_empty() && panel.approvals.is_empty() {
+        return Vec::new();
+    }
+    let mut figures = vec![Span::styled("Bridge", look.title)];
+    let mut figure = |count: usize, words: &str, style| {
+        if count > 0 {
+            figures.push(Span::styled(format!("   {count} {words}"), style));
+        }
+    };
+    figure(panel.hosts.len(), "hosts", look.muted);
+    let reached = |reach| panel.hosts.iter().filter(|host| Reach::of(host) == reach).count();
+    figure(reached(Reach::Gone), Reach::Gone.as_str(), look.crit);
+    figure(reached(Reach::Barred), Reach::Barred.as_str(), look.crit);
+    let jobs = |word| panel.jobs.iter().filter(|row| row.state.word() == word).count();
+    figure(jobs("running"), "running", look.text);
+    figure(jobs("queued"), "queued", look.text);
+    figure(jobs("unknown"), "unknown", look.crit);
+    let open = panel.approvals.iter().filter(|approval| approval.state == ApprovalState::Open).count();
+    figure(open, "to approve", look.warn);
+    let mut lines = vec![Line::from(figures)];
+    let worst_first = Bridge::default().hosts(panel).into_iter().take(hosts);
+    lines.extend(worst_first.map(|host| host_row(app, host, width).into_line()));
+    if hosts > 0 {
+        lines.insert(0, Line::default());
     }
     lines
 }
