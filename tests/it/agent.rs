@@ -122,11 +122,12 @@ fn hello(epoch: u64) -> ToAgent {
 fn answers(output: &Output) -> Vec<FromAgent> {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let text = String::from_utf8(output.stdout.clone()).expect("text");
+    // Lines without the mark are whatever a shell prints on the way.
     let answer = |line: &str| {
-        let json = BASE64.decode(line.strip_prefix(&format!("{MARK} ")).expect("the mark")).expect("base64url");
-        serde_json::from_slice(&json).expect("an answer")
+        let json = BASE64.decode(line.strip_prefix(&format!("{MARK} "))?).expect("base64url");
+        Some(serde_json::from_slice(&json).expect("an answer"))
     };
-    text.lines().map(answer).collect()
+    text.lines().filter_map(answer).collect()
 }
 
 fn split(answers: Vec<FromAgent>) -> (Journal, Vec<OutputChunk>) {
