@@ -308,6 +308,79 @@ async fn the_agent_runs_what_is_asked_over_a_connection_a_question() {
 
 #[tokio::test]
 #[ignore = "needs sshd"]
+async fn the_agent_runs_what_is_asked_over_one_long_connection() {
+    the_agent_runs_what_is_asked(Kind::Tmux, "tmux").await;
+}
+
+#[tokio::test]
+#[ignore = "needs sshd"]
+async fn a_command_goes_on_without_its_connection_and_is_found_again() {
+    let (machine, config) = with_agent("\"tmux\"");
+    let proxy = Proxy::to(machine.port);
+    let through = config.replace(&format!("port = {}", machine.port), &format!("port = {}", proxy.port));
+    let mut road = Road::open(Kind::Tmux, &through);
+    road.alive().await;
+    let slow = planned(&config, "slow", &[]);
+    let id = slow.id;
+    road.layer.ask(ToAgent::Run(Box::new(slow.clone()))).await.expect("it is handed over");
+    let starts = |event: &LayerEvent| match event {
+        LayerEvent::Heard(said) => {
+            matches!(said.as_ref(), FromAgent::State { journal: Journal::Started { .. }, .. }).then_some(())
+        }
+        _ => None,
+    };
+    road.next("its start", starts).await;
+    proxy.cut();
+    road.down().await;
+    road.alive().await;
+    // Asked for twice, it runs once.
+    road.layer.ask(ToAgent::Run(Box::new(slow))).await.expect("it is handed over");
+    road.layer.ask(ToAgent::Query { id, from: 0, follow: true }).await.expect("it is handed over");
+    assert_eq!(ended(&road.journal(id, true).await), End::Exit(0));
+    assert_eq!(std::fs::read_to_string(machine.home().join("runs")).expect("it ran"), "run\nend\n");
+}
+
+#[tokio::test]
+#[ignore = "needs sshd"]
+async fn an_sshd_that_is_back_is_used_again_and_another_key_bars_it() {
+    let (mut machine, config) = with_agent("\"tmux\"");
+    let mut road = Road::open(Kind::Tmux, &config);
+    road.alive().await;
+    machine.stop();
+    road.down_by("connect: ").await;
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    let back = Instant::now();
+    machine.run();
+    road.alive().await;
+    assert!(back.elapsed() < Duration::from_secs(12), "{:?}", back.elapsed());
+    crate::sshd::make_key(&machine.file("other"), "");
+    machine.knows("other");
+    machine.stop();
+    machine.run();
+    assert!(road.barred().await.contains("host key"));
+    machine.knows("host");
+    road.layer.nudge();
+    road.alive().await;
+}
+
+#[tokio::test]
+#[ignore = "needs sshd"]
+async fn a_line_that_nobody_hears_on_is_noticed() {
+    let (machine, config) = with_agent("\"tmux\"");
+    let proxy = Proxy::to(machine.port);
+    let through = config.replace(&format!("port = {}", machine.port), &format!("port = {}", proxy.port));
+    let mut road = Road::open(Kind::Tmux, &through);
+    road.alive().await;
+    proxy.stall(true);
+    let why = road.down().await;
+    assert!(why.contains("probes"), "{why}");
+    proxy.stall(false);
+    proxy.cut();
+    road.alive().await;
+}
+
+#[tokio::test]
+#[ignore = "needs sshd"]
 async fn a_job_goes_on_when_its_connection_ends_and_a_cancel_stops_its_processes() {
     let (machine, agent) = with_shim("/bin/sh");
     let proxy = Proxy::to(machine.port);
