@@ -50,7 +50,7 @@ impl Bridge {
                 self.about(name, kind, id, now, |job, scene| job.told(kind, &journal, scene));
             }
             FromAgent::Output { id, chunk } => {
-                self.about(name, kind, id, now, |job, scene| job.output(chunk, scene));
+                self.about(name, kind, id, now, |job, scene| job.output(kind, chunk, scene));
             }
             FromAgent::Trouble { id, reason } => {
                 if let Some(id) = id {

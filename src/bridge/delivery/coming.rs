@@ -10,12 +10,15 @@ use crate::bridge::{BridgeEffect, NotDelivered, Ticket};
 use crate::model::{AuditKind, End, JobState, LayerKind, OperatorName, Outcome, OutputChunk};
 use crate::protocol::Journal;
 
+use super::ending::ALL_AGAIN;
 use super::going::ask_every;
 use super::job::Delivery;
 use super::stage::{Question, Reached, Stage, What};
 
 /// An agent that has received an order and writes it down is given at least this long.
 const WRITES: Duration = Duration::from_secs(2);
+/// A journal that had a job and says so often in a row that it has nothing of it has lost it.
+const MISSING: u8 = 3;
 
 impl Delivery {
     /// Its turn has come.
@@ -143,9 +146,16 @@ impl Delivery {
                 };
             }
             if let Some(reason) = self.lost_by_journal(scene) {
-                return self.finish(Outcome::Unknown { reason }, scene);
+                // An answer may come later than anybody waits for it; one that is said again and again is true.
+                self.missing += 1;
+                return if self.missing < MISSING {
+                    self.rest(scene)
+                } else {
+                    self.finish(Outcome::Unknown { reason }, scene)
+                };
             }
         }
+        self.missing = 0;
         self.note_progress(kind, journal, scene);
         match answered {
             Some(What::Cancel) => self.told = Some((scene.now, self.reached)),
@@ -227,8 +237,13 @@ impl Delivery {
         }
     }
 
-    /// A piece of output.
-    pub(in crate::bridge) fn output(&mut self, chunk: OutputChunk, scene: &mut Scene<'_>) {
+    /// A piece of output. When all of it is asked for again, it is taken from that road only: what comes late over
+    /// another would stand in the way of what comes in order.
+    pub(in crate::bridge) fn output(&mut self, kind: LayerKind, chunk: OutputChunk, scene: &mut Scene<'_>) {
+        let asked = matches!(self.stage, Stage::Asking(open) if open.kind == kind);
+        if self.fetched >= ALL_AGAIN && !asked {
+            return;
+        }
         if !self.waits() && !self.is_over() && self.pieces.take(&chunk) {
             scene.out.effects.push(BridgeEffect::Output { id: self.job.id, chunk });
             if let Stage::Following { kind, .. } = self.stage {

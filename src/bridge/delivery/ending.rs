@@ -16,6 +16,8 @@ use super::stage::{Question, Reached, Stage};
 
 /// How long the rest of the output is waited for once the end is known.
 const REST: Duration = Duration::from_secs(30);
+/// The second time the output is asked for after the end, all of it is.
+pub(super) const ALL_AGAIN: u8 = 2;
 
 impl Delivery {
     /// When it has to be looked at, if nothing happens before.
@@ -68,7 +70,7 @@ impl Delivery {
     /// Takes the end the journal tells, once all of the output is there.
     pub(super) fn take(&mut self, journal: &Journal, scene: &mut Scene<'_>) {
         let Journal::Done { sha256, .. } = journal else { return self.ended(journal, scene) };
-        if self.pieces.are(sha256) || self.fetched >= 2 {
+        if self.pieces.are(sha256) || self.fetched >= ALL_AGAIN {
             if !self.pieces.are(sha256) {
                 self.remark("its output is not what the host says it is");
             }
@@ -76,7 +78,7 @@ impl Delivery {
         }
         // First what has not come yet, then all of it again.
         self.fetched += 1;
-        if self.fetched == 2 {
+        if self.fetched == ALL_AGAIN {
             self.pieces = Pieces::default();
         }
         if self.end.is_none() {

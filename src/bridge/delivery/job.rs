@@ -47,6 +47,8 @@ pub(in crate::bridge) struct Delivery {
     pub(super) refused: Option<(String, String)>,
     /// Queries that were given up, by road: as many answers *absent* are too old to count.
     pub(super) stale: BTreeMap<LayerKind, u32>,
+    /// How often in a row a journal that had it said that it has nothing of it.
+    pub(super) missing: u8,
     /// The road over which the host tells how it goes.
     pub(super) followed: Option<LayerKind>,
     pub(super) pieces: Pieces,
@@ -77,6 +79,7 @@ impl Delivery {
             told: None,
             refused: None,
             stale: BTreeMap::new(),
+            missing: 0,
             followed: None,
             pieces: Pieces::default(),
             fetched: 0,

@@ -279,7 +279,8 @@ impl World {
                 }
                 Page::Over(_) => {}
             },
-            None => self.forbid(from, page, never),
+            None if self.host.remembers => self.forbid(from, page, never),
+            None => {}
         }
         self.state(from, id);
     }

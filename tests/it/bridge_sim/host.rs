@@ -58,6 +58,8 @@ pub struct Host {
     pub up_at: Timestamp,
     /// Whether an order whose time is over is refused before it is written down.
     pub refuses_early: bool,
+    /// Whether a cancel of a job the journal does not have is written down.
+    pub remembers: bool,
 }
 
 pub fn piece(seq: u64) -> OutputChunk {
