@@ -149,9 +149,9 @@ impl Delivery {
                 // An answer may come later than anybody waits for it; one that is said again and again is true.
                 self.missing += 1;
                 return if self.missing < MISSING {
-                    self.rest(scene)
+                    self.rest(scene);
                 } else {
-                    self.finish(Outcome::Unknown { reason }, scene)
+                    self.finish(Outcome::Unknown { reason }, scene);
                 };
             }
         }
