@@ -41,6 +41,9 @@ const LOCK: &str = "lease.lock";
 const TTL: SignedDuration = SignedDuration::from_secs(30);
 /// Writing it down costs a file; a lease is renewed when this much of it is used up.
 const RENEW: SignedDuration = SignedDuration::from_secs(10);
+/// The highest term that is served. Terms rise by one at a start: a higher one is a mistake, and would lock out every
+/// engine that counts as it should.
+const HIGHEST: u64 = 1 << 53;
 
 impl Lease {
     /// The lease that is held.
@@ -58,8 +61,12 @@ impl Lease {
     /// then. The same term of another engine is fenced off like a lower one.
     ///
     /// # Errors
-    /// When the journal cannot be read or written.
+    /// When the journal cannot be read or written, or no engine can be in such a term (above 2^53).
     pub fn take(spool: &Spool, engine: EngineId, epoch: u64, now: Timestamp) -> io::Result<Result<(), Fenced>> {
+        if epoch > HIGHEST {
+            let why = format!("no engine can be in term {epoch}; terms end at {HIGHEST}");
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, why));
+        }
         let wanted = Self { engine, epoch, until: now.saturating_add(TTL).unwrap_or(Timestamp::MAX) };
         match wanted.against(Self::held(spool)?.as_ref()) {
             Step::Keep => return Ok(Ok(())),
@@ -143,6 +150,16 @@ mod tests {
         assert_eq!((fenced.highest, fenced.engine), (6, engine(2)));
         let again = Spool::open(spool.path(), Machine::default()).expect("opens");
         assert_eq!(Lease::held(&again).expect("reads").map(|lease| lease.epoch), Some(6), "it lasts");
+    }
+
+    #[test]
+    fn a_term_nobody_can_have_reached_is_refused_and_locks_nobody_out() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let spool = spool(dir.path());
+        for epoch in [HIGHEST + 1, u64::MAX] {
+            assert!(Lease::take(&spool, engine(1), epoch, Timestamp::UNIX_EPOCH).is_err(), "{epoch}");
+        }
+        assert!(Lease::take(&spool, engine(2), 1, Timestamp::UNIX_EPOCH).expect("writes").is_ok());
     }
 
     #[test]

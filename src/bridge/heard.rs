@@ -10,6 +10,9 @@ use super::scene::Scene;
 use super::state::Bridge;
 use super::term::{Standing, judge};
 
+/// The largest number a job is kept with. Numbers beyond it are not meant: what is counted in bytes ends long before.
+const LARGEST: u64 = i64::MAX.unsigned_abs();
+
 impl Bridge {
     /// Takes in what an agent said over a road.
     pub(super) fn heard(&mut self, name: &HostName, kind: LayerKind, heard: FromAgent, now: Timestamp) {
@@ -31,6 +34,8 @@ impl Bridge {
             FromAgent::Alive { nonce, clock, load_percent, .. } => {
                 let Some(host) = self.hosts.get_mut(name) else { return };
                 host.set_clock(clock, kind, now);
+                // One that was set right again lets those go who waited for it.
+                self.stirred = true;
                 host.set_load(load_percent);
                 if let Some(rtt) = host.probe_back(nonce, now) {
                     self.alive(name, kind, rtt, now);
@@ -41,7 +46,8 @@ impl Bridge {
             FromAgent::Refused { id, rule, reason } => {
                 self.about(name, kind, id, now, |job, scene| job.refuse(Some(kind), rule, reason, scene));
             }
-            FromAgent::State { id, journal } => {
+            FromAgent::State { id, mut journal } => {
+                bound(&mut journal);
                 if matches!(journal, Journal::Accepted | Journal::Started { .. })
                     && let Some(host) = self.hosts.get_mut(name)
                 {
@@ -49,6 +55,8 @@ impl Bridge {
                 }
                 self.about(name, kind, id, now, |job, scene| job.told(kind, &journal, scene));
             }
+            // No job writes so many pieces; one with such a number would keep the true ones out.
+            FromAgent::Output { chunk, .. } if chunk.seq >= LARGEST => {}
             FromAgent::Output { id, chunk } => {
                 self.about(name, kind, id, now, |job, scene| job.output(kind, chunk, scene));
             }
@@ -82,8 +90,13 @@ impl Bridge {
     /// The agent told of the highest term it has served.
     fn served(&mut self, name: &HostName, epoch: u64, now: Timestamp) {
         let Some(host) = self.hosts.get_mut(name) else { return };
+        host.wrong_term = None;
         match judge(self.term, epoch, host.drove) {
             Standing::Drives => (host.drove, host.fenced) = (true, None),
+            Standing::Wrong(why) => {
+                host.wrong_term = Some(why);
+                self.shut(name, now);
+            }
             Standing::Raise(to) => self.raise(to),
             Standing::Fenced(why) => {
                 host.fenced = Some(why);
@@ -95,7 +108,7 @@ impl Bridge {
     /// An order was refused for its term: another engine had this term too, or has come since.
     fn fenced(&mut self, name: &HostName, kind: LayerKind, id: JobId, reason: String, now: Timestamp) {
         let Some(host) = self.hosts.get_mut(name) else { return };
-        if host.proved {
+        if host.proved || host.wrong_term.is_some() {
             host.fenced = Some(format!("another engine drives it: {reason}; start this one again to take it back"));
             self.about(name, kind, id, now, |job, scene| job.refuse(Some(kind), "fenced".to_owned(), reason, scene));
             self.shut(name, now);
@@ -110,6 +123,15 @@ impl Bridge {
         if to > self.raised {
             self.raised = to;
             self.out.effects.push(super::BridgeEffect::Raise(to));
+        }
+    }
+}
+
+/// Cuts what an agent counts down to what can be kept.
+fn bound(journal: &mut Journal) {
+    if let Journal::Done { output, .. } = journal {
+        for count in [&mut output.out, &mut output.err, &mut output.cut] {
+            *count = (*count).min(LARGEST);
         }
     }
 }

@@ -5,13 +5,15 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::model::{AgentCard, Class, HostName, HostPanel, LayerKind, LayerState, SpoolId};
+use crate::model::{AgentCard, Class, HostName, HostPanel, LayerKind, LayerPanel, LayerState, SpoolId};
 
 use super::HostSpec;
 use super::road::{Road, apart};
 
 /// A clock that differs by more keeps commands that must not run twice off the trigger layer.
 const SKEW_MAX: SignedDuration = SignedDuration::from_secs(5);
+/// A clock that differs by more is wrong: no moment can be named to it.
+const SKEW_WRONG: SignedDuration = SignedDuration::from_hours(24);
 /// Figures alone (round trips, counts) make a new panel no more often than this.
 const FIGURES_EVERY: Duration = Duration::from_secs(5);
 
@@ -34,6 +36,10 @@ pub(super) struct Host {
     card: Option<AgentCard>,
     /// Its clock less ours.
     skew: Option<SignedDuration>,
+    /// Its clock is wrong, in words. The skew is the last one that made sense.
+    wrong_clock: Option<String>,
+    /// It tells of a term no engine can have, in words.
+    pub(super) wrong_term: Option<String>,
     /// Its agent told of no higher term than ours since this engine started.
     pub(super) drove: bool,
     /// It has taken an order of ours in this term.
@@ -56,6 +62,8 @@ impl Host {
             roads,
             card: None,
             skew: None,
+            wrong_clock: None,
+            wrong_term: None,
             drove: false,
             proved: false,
             fenced: None,
@@ -125,7 +133,8 @@ impl Host {
     /// The rule that keeps everything new from this host, and why.
     pub(super) fn closed(&self) -> Option<(&'static str, String)> {
         let fenced = || self.fenced.clone().map(|why| ("fenced", why));
-        self.barred().map(|why| ("barred", why)).or_else(fenced)
+        let term = || self.wrong_term.clone().map(|why| ("term", why));
+        self.barred().map(|why| ("barred", why)).or_else(term).or_else(fenced)
     }
 
     /// Whether what is said over a road about a job that wants no weaker one than `weakest` counts.
@@ -157,7 +166,8 @@ impl Host {
     /// The roads that may carry something now, best first: those that are up, then those that prove themselves.
     pub(super) fn open(&self, fare: Fare) -> Vec<LayerKind> {
         // Who is fenced off may still ask how things are.
-        if self.barred().is_some() || (self.fenced.is_some() && fare.class.is_some()) {
+        let fenced = self.fenced.is_some() || self.wrong_term.is_some();
+        if self.barred().is_some() || (fenced && fare.class.is_some()) {
             return Vec::new();
         }
         let of = |state: LayerState| {
@@ -190,8 +200,8 @@ impl Host {
 
     /// Why no road is open, a line of all of them.
     pub(super) fn silence(&self) -> String {
-        if let Some(fenced) = &self.fenced {
-            return fenced.clone();
+        if let Some(why) = self.wrong_term.as_ref().or(self.fenced.as_ref()).or(self.wrong_clock.as_ref()) {
+            return why.clone();
         }
         let lines: Vec<String> = self.roads.iter().map(Road::line).collect();
         format!("no road to {} answers ({}); it can be run by hand", self.name(), lines.join("; "))
@@ -202,11 +212,21 @@ impl Host {
         at.saturating_add(self.skew.unwrap_or_default()).unwrap_or(at)
     }
 
+    /// Why nothing new is ordered while its clock is as it is, if so.
+    pub(super) fn wrong_clock(&self) -> Option<&str> {
+        self.wrong_clock.as_deref()
+    }
+
     /// Takes in what its clock showed just now; half a round trip has passed since.
     pub(super) fn set_clock(&mut self, clock: Timestamp, kind: LayerKind, now: Timestamp) {
         let half = self.road(kind).and_then(Road::rtt).unwrap_or_default() / 2;
-        let skew = clock.duration_since(now) + SignedDuration::try_from(half).unwrap_or_default();
-        self.skew = Some(skew);
+        let skew = clock.duration_since(now).saturating_add(SignedDuration::try_from(half).unwrap_or_default());
+        if skew.abs() > SKEW_WRONG {
+            let why = format!("the clock of {} shows {clock}, more than a day from ours; set it right", self.name());
+            self.wrong_clock = Some(why);
+            return;
+        }
+        (self.skew, self.wrong_clock) = (Some(skew), None);
         if let Some(card) = &mut self.card {
             card.skew_ms = i64::try_from(skew.as_millis()).unwrap_or_default();
         }
@@ -241,13 +261,30 @@ impl Host {
         self.probes.remove(&nonce).map(|sent| apart(sent, now))
     }
 
+    /// The road that carries orders now.
+    fn active(&self) -> Option<LayerKind> {
+        let fare = Fare { only: None, weakest: None, class: Some(Class::Idempotent) };
+        self.open(fare).first().copied().filter(|_| self.wrong_clock.is_none())
+    }
+
+    /// How a road is, or what is wrong at its other end.
+    fn panel(&self, road: &Road, now: Timestamp) -> LayerPanel {
+        let panel = road.panel(now);
+        match self.wrong_term.as_ref().or(self.wrong_clock.as_ref()) {
+            Some(why) if matches!(panel.state, LayerState::Up | LayerState::Proving) => {
+                LayerPanel { state: LayerState::Down, why: why.clone(), ..panel }
+            }
+            _ => panel,
+        }
+    }
+
     /// Its panel, when it differs from the one that was last told: at once when a state did, figures now and then.
     pub(super) fn news(&mut self, running: u32, queued: u32, now: Timestamp) -> Option<HostPanel> {
         let panel = HostPanel {
             name: self.spec.name.clone(),
             labels: self.spec.labels.clone(),
-            layers: self.roads.iter().map(|road| road.panel(now)).collect(),
-            active: self.open(Fare { only: None, weakest: None, class: Some(Class::Idempotent) }).first().copied(),
+            layers: self.roads.iter().map(|road| self.panel(road, now)).collect(),
+            active: self.active(),
             running,
             queued,
             agent: self.card.clone(),

@@ -162,6 +162,7 @@ impl Desk {
             ended: None,
             output: OutputTotals::default(),
             left: None,
+            spool: None,
         }
     }
 

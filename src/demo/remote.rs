@@ -184,6 +184,7 @@ impl Teller {
             ended: is_over.then(|| self.ago(asked - 2)),
             output: OutputTotals { out: bytes(Stream::Out), err: bytes(Stream::Err), cut: 0 },
             left: None,
+            spool: None,
             state,
         };
         Some((job, chunks))

@@ -5,7 +5,7 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{ApprovalId, CommandName, HostName, JobId, LayerKind, OperatorName, Plan, PlanHash, Risk};
+use super::{ApprovalId, CommandName, HostName, JobId, LayerKind, OperatorName, Plan, PlanHash, Risk, SpoolId};
 
 /// How a process ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -228,6 +228,9 @@ pub struct Job {
     pub state: JobState,
     /// The layer that carried it.
     pub layer: Option<LayerKind>,
+    /// The journal the order went to, as far as it is known: what another one says proves nothing.
+    #[serde(default)]
+    pub spool: Option<SpoolId>,
     /// The tries.
     pub attempts: Vec<Attempt>,
     /// When its process started, by the host's clock.

@@ -1,11 +1,11 @@
 //! Jobs: what was planned, what became of it, and what it wrote.
 
 use jiff::{SignedDuration, Timestamp};
-use rusqlite::{Connection, OptionalExtension, Row, ToSql, params, params_from_iter};
+use rusqlite::{Connection, ErrorCode, OptionalExtension, Row, ToSql, params, params_from_iter};
 
 use crate::model::{
-    Approval, AuditEntry, AuditNote, EngineId, Job, JobFilter, JobId, JobOutput, JobRow, JobState, LayerKind, Outcome,
-    OutputChunk, OutputTotals, PlanHash, Stream,
+    Approval, AuditEntry, AuditKind, AuditNote, EngineId, Job, JobFilter, JobId, JobOutput, JobRow, JobState, LayerKind, Outcome,
+    OutputChunk, OutputTotals, PlanHash, SpoolId, Stream,
 };
 
 use super::events::{corrupt, timestamp, uuid};
@@ -21,7 +21,7 @@ const KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
 
 const COLUMNS: &str =
     "id, plan, hash, risk, by, asked, not_after, lane, only, rollout, state, layer, attempts, started,
-    ended, out, err, cut, left";
+    ended, out, err, cut, left, spool";
 
 /// Everything about jobs that is written in one transaction.
 #[derive(Debug, Clone, Default)]
@@ -77,6 +77,15 @@ impl Store {
     /// When the store cannot write.
     pub async fn keep_jobs(&self, batch: JobBatch) -> Result<Vec<AuditEntry>, StoreError> {
         self.write(move |connection| keep(connection, batch)).await
+    }
+
+    /// Writes `batch` part by part, and leaves out what the database does not take for what it is. Each such part is
+    /// named in the audit log. Answers what was added to that, and the jobs that were left out.
+    ///
+    /// # Errors
+    /// When the store cannot write; nothing is written then.
+    pub async fn keep_each(&self, batch: JobBatch) -> Result<(Vec<AuditEntry>, Vec<JobId>), StoreError> {
+        self.write(move |connection| keep_each(connection, batch)).await
     }
 
     /// Matching jobs before `before`, newest first.
@@ -242,6 +251,54 @@ fn keep(connection: &Connection, batch: JobBatch) -> rusqlite::Result<Vec<AuditE
     audit::append_all(connection, batch.notes)
 }
 
+/// Writes the parts of `batch` one by one. Notes are never left out: nothing an agent counts is in them.
+fn keep_each(connection: &Connection, batch: JobBatch) -> rusqlite::Result<(Vec<AuditEntry>, Vec<JobId>)> {
+    let (mut notes, mut jobs) = (batch.notes, Vec::new());
+    let mut lost = |id: JobId, part: &str, why: &str| {
+        let what = format!("{part} cannot be written down and is left out: {why}");
+        notes.push(AuditNote::new(Timestamp::now(), None, AuditKind::Changed, id, what));
+    };
+    for job in &batch.jobs {
+        if let Some(why) = singly(connection, |connection| keep_job(connection, job))? {
+            lost(job.id, "how it stands", &why);
+            jobs.push(job.id);
+        }
+    }
+    for (id, chunk) in &batch.output {
+        if let Some(why) = singly(connection, |connection| keep_output(connection, *id, chunk))? {
+            lost(*id, &format!("piece {} of its output", chunk.seq), &why);
+        }
+    }
+    for approval in &batch.approvals {
+        approvals::keep(connection, approval)?;
+    }
+    Ok((audit::append_all(connection, notes)?, jobs))
+}
+
+/// Writes one part. Answers why it is none that the database takes; that is undone then.
+fn singly(
+    connection: &Connection,
+    write: impl FnOnce(&Connection) -> rusqlite::Result<()>,
+) -> rusqlite::Result<Option<String>> {
+    connection.execute_batch("SAVEPOINT part")?;
+    let result = write(connection);
+    if let Err(error) = &result
+        && is_refused(error)
+    {
+        connection.execute_batch("ROLLBACK TO part; RELEASE part")?;
+        return Ok(Some(error.to_string()));
+    }
+    connection.execute_batch("RELEASE part")?;
+    result.map(|()| None)
+}
+
+/// Whether the value is to blame: the same will be refused for ever.
+fn is_refused(error: &rusqlite::Error) -> bool {
+    let codes = [ErrorCode::TypeMismatch, ErrorCode::TooBig, ErrorCode::ConstraintViolation];
+    matches!(error, rusqlite::Error::ToSqlConversionFailure(_))
+        || error.sqlite_error_code().is_some_and(|code| codes.contains(&code))
+}
+
 fn keep_job(connection: &Connection, job: &Job) -> rusqlite::Result<()> {
     let json = |value: serde_json::Result<String>| {
         value.map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))
@@ -249,12 +306,12 @@ fn keep_job(connection: &Connection, job: &Job) -> rusqlite::Result<()> {
     connection
         .prepare_cached(
             "INSERT INTO job (id, host, command, plan, hash, risk, by, asked, not_after, lane, only, rollout, state, open,
-                 layer, attempts, started, ended, out, err, cut, left)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22)
+                 layer, attempts, started, ended, out, err, cut, left, spool)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23)
              ON CONFLICT (id) DO UPDATE SET not_after = excluded.not_after, state = excluded.state, open = excluded.open,
                  layer = excluded.layer, attempts = excluded.attempts, started = excluded.started,
                  ended = excluded.ended, out = excluded.out, err = excluded.err, cut = excluded.cut,
-                 left = excluded.left",
+                 left = excluded.left, spool = excluded.spool",
         )?
         .execute(params![
             blob(job.id),
@@ -279,6 +336,7 @@ fn keep_job(connection: &Connection, job: &Job) -> rusqlite::Result<()> {
             job.output.err,
             job.output.cut,
             job.left,
+            job.spool.map(|spool| spool.as_uuid().as_bytes().to_vec()),
         ])?;
     Ok(())
 }
@@ -350,9 +408,12 @@ fn some_time(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Timestamp>
     Ok(row.get::<_, Option<i64>>(column)?.map(timestamp))
 }
 
+fn some_uuid(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<uuid::Uuid>> {
+    let bytes: Option<Vec<u8>> = row.get(column)?;
+    bytes.map(|bytes| uuid::Uuid::from_slice(&bytes).map_err(|error| corrupt(column, error))).transpose()
+}
+
 fn job(row: &Row<'_>) -> rusqlite::Result<Job> {
-    let rollout: Option<Vec<u8>> = row.get(9)?;
-    let rollout = rollout.map(|bytes| uuid::Uuid::from_slice(&bytes).map_err(|error| corrupt(9, error))).transpose()?;
     Ok(Job {
         id: JobId::from_uuid(uuid(row, 0)?),
         plan: read(row, 1)?,
@@ -363,7 +424,7 @@ fn job(row: &Row<'_>) -> rusqlite::Result<Job> {
         not_after: timestamp(row.get(6)?),
         lane: word(row, 7)?,
         only: some_word(row, 8)?,
-        rollout: rollout.map(JobId::from_uuid),
+        rollout: some_uuid(row, 9)?.map(JobId::from_uuid),
         state: read(row, 10)?,
         layer: some_word(row, 11)?,
         attempts: read(row, 12)?,
@@ -371,6 +432,7 @@ fn job(row: &Row<'_>) -> rusqlite::Result<Job> {
         ended: some_time(row, 14)?,
         output: OutputTotals { out: row.get(15)?, err: row.get(16)?, cut: row.get(17)? },
         left: row.get(18)?,
+        spool: some_uuid(row, 19)?.map(SpoolId::from_uuid),
     })
 }
 
@@ -424,6 +486,7 @@ mod tests {
             ended: None,
             output: OutputTotals::default(),
             left: None,
+            spool: None,
         }
     }
 
@@ -436,6 +499,7 @@ mod tests {
             ended: Some(at(3)),
             output: OutputTotals { out: 5, err: 6, cut: 7 },
             left: Some("nothing is left".into()),
+            spool: Some(SpoolId::from_uuid(Uuid::from_u128(9))),
             ..job
         }
     }
@@ -539,6 +603,30 @@ mod tests {
         let gaps = seqs.windows(2).filter(|pair| pair[1] != pair[0] + 1).count();
         assert_eq!(gaps, 1, "one hole, in the middle: {seqs:?}");
         assert!(store.job_output(id(9), 0).expect("reads").is_none());
+    }
+
+    #[tokio::test]
+    async fn a_number_no_database_takes_costs_its_own_part_only() {
+        let dir = tempfile::tempdir().expect("temp dir");
+        let store = open(&dir);
+        let mut huge = ended(sample(2, "web-1"));
+        huge.output.out = u64::MAX;
+        let batch = JobBatch {
+            jobs: vec![sample(1, "web-1"), huge],
+            output: vec![
+                (id(1), piece(0, Stream::Out, vec![1])),
+                (id(1), piece(u64::MAX, Stream::Out, vec![2])),
+                (id(1), piece(1, Stream::Out, vec![3])),
+            ],
+            ..JobBatch::default()
+        };
+        assert!(matches!(store.keep_jobs(batch.clone()).await, Err(StoreError::Database(_))));
+        let (entries, lost) = store.keep_each(batch).await.expect("writes the rest");
+        assert_eq!(lost, [id(2)]);
+        let about: Vec<&str> = entries.iter().map(|entry| entry.note.about.as_str()).collect();
+        assert_eq!(about, [id(2).to_string(), id(1).to_string()]);
+        let part = store.job_output(id(1), 0).expect("reads").expect("known");
+        assert_eq!(part.chunks.iter().map(|chunk| chunk.seq).collect::<Vec<_>>(), [0, 1]);
     }
 
     #[tokio::test]

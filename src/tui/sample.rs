@@ -231,6 +231,7 @@ pub(super) fn job(n: i64, host: &str, state: JobState) -> Job {
         started: Some(at(-50)),
         output: OutputTotals::default(),
         left: None,
+        spool: None,
     }
 }
 

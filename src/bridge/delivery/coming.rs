@@ -167,7 +167,7 @@ impl Delivery {
 
     /// Why a journal that has nothing of it proves nothing, if so.
     pub(super) fn lost_by_journal(&self, scene: &Scene<'_>) -> Option<String> {
-        if self.spool.is_some() && scene.host.spool() != self.spool {
+        if self.job.spool.is_some() && scene.host.spool() != self.job.spool {
             return Some("the journal of the host is another one than it was sent to".to_owned());
         }
         (self.reached > Reached::Nothing)

@@ -66,6 +66,9 @@ impl Delivery {
             return self.refuse(via, "whitelist".to_owned(), reason, scene);
         };
         let fare = self.fare(rule.weakest);
+        if scene.host.wrong_clock().is_some() {
+            return self.go(Evidence::NoRoad, None, scene);
+        }
         let open = scene.host.open(fare);
         let same = via.filter(|kind| open.contains(kind) && !self.tried.contains(kind));
         let Some(kind) = same.or_else(|| self.next(fare, scene)) else {
@@ -73,7 +76,7 @@ impl Delivery {
         };
         let not_after = scene.host.to_host(self.job.not_after);
         self.deadline = self.deadline.max(not_after);
-        self.spool = self.spool.or_else(|| scene.host.spool());
+        self.job.spool = self.job.spool.or_else(|| scene.host.spool());
         let order = JobOrder {
             id: self.job.id,
             plan: self.job.plan.clone(),

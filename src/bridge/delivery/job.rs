@@ -12,7 +12,7 @@ use crate::bridge::queue::{Place, Turn};
 use crate::bridge::road::apart;
 use crate::bridge::scene::Scene;
 use crate::bridge::table::Facts;
-use crate::model::{Attempt, Job, JobRow, JobState, LayerKind, OperatorName, SpoolId};
+use crate::model::{Attempt, Job, JobRow, JobState, LayerKind, OperatorName};
 use crate::protocol::Journal;
 
 use super::stage::{Question, Reached, Stage, What};
@@ -56,8 +56,6 @@ pub(in crate::bridge) struct Delivery {
     pub(super) fetched: u8,
     /// The end, while the rest of the output is on its way: at this moment it is taken without.
     pub(super) end: Option<(Journal, Timestamp)>,
-    /// The journal the order went to.
-    pub(super) spool: Option<SpoolId>,
     /// The latest deadline a copy went with, in the host's clock.
     pub(super) deadline: Timestamp,
 }
@@ -84,7 +82,6 @@ impl Delivery {
             pieces: Pieces::default(),
             fetched: 0,
             end: None,
-            spool: None,
         }
     }
 
@@ -101,8 +98,10 @@ impl Delivery {
         known.unseen = true;
         known.cancelled = (known.job.state == JobState::Cancelling).then(|| known.job.by.clone());
         known.reached = match known.job.state {
-            JobState::Accepted => Reached::Accepted,
             JobState::Running => Reached::Started,
+            _ if known.job.started.is_some() => Reached::Started,
+            JobState::Accepted => Reached::Accepted,
+            _ if known.job.layer.is_some() => Reached::Accepted,
             _ => Reached::Nothing,
         };
         known
@@ -149,8 +148,13 @@ impl Delivery {
             cancelled: self.cancelled.is_some(),
             late: scene.now >= self.job.not_after || self.refused.is_some(),
             told: self.told.is_some_and(|(at, reached)| reached == self.reached && apart(at, scene.now) < TELL_AGAIN),
-            outlived: scene.host.to_host(scene.now)
-                > self.deadline.max(scene.host.to_host(self.job.not_after)) + MARGIN,
+            outlived: scene.host.wrong_clock().is_none()
+                && scene.host.to_host(scene.now)
+                    > self
+                        .deadline
+                        .max(scene.host.to_host(self.job.not_after))
+                        .saturating_add(MARGIN)
+                        .unwrap_or(Timestamp::MAX),
         }
     }
 

@@ -138,6 +138,14 @@ impl Runner {
             tokio::time::sleep(pause).await;
             match store.keep_jobs(group.batch.clone()).await {
                 Ok(entries) => Done::Kept(group, entries),
+                // Not the disk: a part of it is none the database takes, and must not stand in the way of the others.
+                Err(StoreError::Database(why)) => {
+                    tracing::error!(why, "jobs are written down one by one");
+                    match store.keep_each(group.batch.clone()).await {
+                        Ok((entries, lost)) => Done::Kept(Box::new(group.without(&lost)), entries),
+                        Err(error) => Done::Failed(group, error),
+                    }
+                }
                 Err(error) => Done::Failed(group, error),
             }
         });
@@ -155,14 +163,25 @@ impl Runner {
                 self.telling.host(panel);
             }
             BridgeEffect::Nudge { host, kind } => self.roads.nudge(host, kind),
-            BridgeEffect::Raise(epoch) => {
-                let store = Arc::clone(&self.service.store);
-                self.work.spawn(async move { Done::Raised(epoch, store.raise_term(epoch).await) });
-            }
+            BridgeEffect::Raise(epoch) => self.raise(epoch, Duration::ZERO),
             BridgeEffect::Keep(_) | BridgeEffect::Output { .. } | BridgeEffect::Note(_) => {
                 unreachable!("they are written in groups")
             }
         }
+    }
+
+    fn raise(&mut self, epoch: u64, pause: Duration) {
+        let store = Arc::clone(&self.service.store);
+        self.work.spawn(async move {
+            tokio::time::sleep(pause).await;
+            Done::Raised(epoch, store.raise_term(epoch).await)
+        });
+    }
+
+    /// Whether more may be taken in. While nothing can be written, what hosts say waits on the roads, and time brings
+    /// nothing new.
+    fn takes(&self) -> bool {
+        self.trouble.is_none() && !self.waiting.is_full()
     }
 
     /// Waits for something that happens on roads or beside the loop, and takes it in.
@@ -173,7 +192,7 @@ impl Runner {
                 Err(error) => tracing::error!(%error, "work for the bridge ended in a panic"),
             },
             Some((ticket, result)) = self.handed.recv() => self.apply(BridgeInput::Asked { ticket, result }),
-            Some(news) = self.news.recv(), if !self.waiting.is_full() => self.apply(BridgeInput::News(news)),
+            Some(news) = self.news.recv(), if self.takes() => self.apply(BridgeInput::News(news)),
             else => std::future::pending().await,
         }
     }
@@ -197,13 +216,17 @@ impl Runner {
                 self.write(group, AGAIN);
             }
             Done::Raised(epoch, Ok(())) => {
-                let term = Term { epoch, ..*self.term.borrow() };
+                let known = *self.term.borrow();
+                // A higher one may have been written first.
+                let term = Term { epoch: epoch.max(known.epoch), ..known };
                 self.service.begin(term);
                 self.term.send_replace(term);
                 self.apply(BridgeInput::Term(term));
             }
             Done::Raised(epoch, Err(error)) => {
                 tracing::warn!(%error, epoch, "failed to raise the term; hosts of another engine refuse this one");
+                // The core asks for a term once.
+                self.raise(epoch, AGAIN);
             }
             Done::Settled(settled) => {
                 self.settling = false;
@@ -218,7 +241,7 @@ impl Runner {
     /// When there is something to do at the latest.
     pub(super) fn next_wake(&self) -> Instant {
         let now = Instant::now();
-        let tick = self.bridge.next_wake().map(|at| {
+        let tick = self.bridge.next_wake().filter(|_| self.takes()).map(|at| {
             let pause = at.duration_since(Timestamp::now());
             now + Duration::try_from(pause).unwrap_or(Duration::ZERO)
         });
@@ -227,7 +250,7 @@ impl Runner {
 
     /// What is due now.
     pub(super) async fn step(&mut self) {
-        if self.bridge.next_wake().is_some_and(|at| at <= Timestamp::now()) {
+        if self.takes() && self.bridge.next_wake().is_some_and(|at| at <= Timestamp::now()) {
             self.apply(BridgeInput::Tick);
         }
         let now = Instant::now();

@@ -215,6 +215,7 @@ fn jobs(meant: &Meant, identity: &Identity, draft: &Draft, state: &JobState, now
             ended: None,
             output: OutputTotals::default(),
             left: None,
+            spool: None,
         }
     };
     meant.lines.iter().enumerate().map(job).collect()

@@ -4,10 +4,13 @@ use std::collections::{HashMap, VecDeque};
 
 use crate::bridge::BridgeEffect;
 use crate::model::{Job, JobId};
+use crate::protocol::ToAgent;
 use crate::store::JobBatch;
 
 /// Bytes of output that may wait for a store that is slow. Beyond it roads are no longer listened to.
 const FULL: usize = 32 << 20;
+/// Effects of any kind that may wait for it.
+const MANY: usize = 20_000;
 
 /// Effects that were not performed yet, oldest first.
 #[derive(Debug, Default)]
@@ -25,6 +28,17 @@ pub(super) struct Group {
     pub then: Vec<BridgeEffect>,
 }
 
+impl Group {
+    /// The same when these jobs could not be written: an order that is not durable is not given.
+    pub(super) fn without(mut self, lost: &[JobId]) -> Self {
+        self.then.retain(|effect| match effect {
+            BridgeEffect::Ask { question: ToAgent::Run(order), .. } => !lost.contains(&order.id),
+            _ => true,
+        });
+        self
+    }
+}
+
 impl Waiting {
     pub(super) fn add(&mut self, effects: Vec<BridgeEffect>) {
         for effect in effects {
@@ -37,7 +51,7 @@ impl Waiting {
 
     /// Whether more would be too much.
     pub(super) fn is_full(&self) -> bool {
-        self.bytes > FULL
+        self.bytes > FULL || self.effects.len() > MANY
     }
 
     /// The next effect that waits for nothing.
@@ -106,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn output_that_waits_is_bounded() {
+    fn what_waits_is_bounded() {
         let mut waiting = Waiting::default();
         waiting.add(vec![output(0, FULL)]);
         assert!(!waiting.is_full());
@@ -114,5 +128,7 @@ mod tests {
         assert!(waiting.is_full());
         assert!(waiting.group().is_some());
         assert!(!waiting.is_full());
+        waiting.add((0..=MANY).map(|_| nudge("a")).collect());
+        assert!(waiting.is_full(), "and so is whatever else waits");
     }
 }

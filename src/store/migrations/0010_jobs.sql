@@ -23,6 +23,7 @@ CREATE TABLE job (
     state     TEXT    NOT NULL,             -- JSON
     open      INTEGER NOT NULL,             -- 1: it is not over; 2: nobody knows how it ended
     layer     TEXT,
+    spool     BLOB,                         -- the journal the order went to
     attempts  TEXT    NOT NULL,             -- JSON
     started   INTEGER,
     ended     INTEGER,

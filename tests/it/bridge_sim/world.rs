@@ -183,6 +183,7 @@ impl World {
             ended: None,
             output: OutputTotals::default(),
             left: None,
+            spool: None,
         }
     }
 
