@@ -69,7 +69,7 @@ impl Bridges {
         let (this, id) = (Arc::clone(self), draft.id);
         let known = read(move || this.store.jobs_of(id)).await?;
         if !known.is_empty() {
-            return again(&known, &draft);
+            return again(&self.set(), &known, &draft);
         }
         let set = self.set();
         let judged = meant(&set, &self.live.hosts(), &draft).and_then(|meant| {
@@ -234,19 +234,26 @@ fn job_of(draft: JobId, host: &HostName) -> JobId {
     JobId::from_uuid(name.into_uuid())
 }
 
+/// Whether `draft` means exactly these jobs by the configuration of now; `None` when that does not say any more.
+fn is_meant(set: &BridgeSet, known: &[Job], draft: &Draft) -> Option<bool> {
+    let plans = meant(set, &[], &Draft { any: false, ..draft.clone() }).ok()?.plans();
+    let hosts = if draft.any { 1 } else { plans.len() };
+    Some(hosts == known.len() && known.iter().all(|job| plans.contains(&job.plan)))
+}
+
 /// The answer to a draft whose jobs there are: the same jobs, if it is the same wish.
-fn again(known: &[Job], draft: &Draft) -> Result<BridgeReply, Refusal> {
+fn again(set: &BridgeSet, known: &[Job], draft: &Draft) -> Result<BridgeReply, Refusal> {
     let is_same = |job: &Job| {
         let on = match &draft.on {
             HostSelector::Host(name) => *name == job.plan.host,
             HostSelector::Label(_) => true,
         };
         let values = draft.args.iter().all(|(name, value)| job.plan.args.get(name) == Some(value));
-        on && values && job.plan.command == draft.command
+        on && values && job.plan.command == draft.command && job.only == draft.layer
     };
-    if !known.iter().all(is_same) {
+    if !known.iter().all(is_same) || is_meant(set, known, draft) == Some(false) {
         let id = draft.id;
-        return Err(Refusal::Failed(format!("conflict: {id} names another command already; take a fresh id")));
+        return Err(Refusal::Failed(format!("conflict: {id} names another wish already; take a fresh id")));
     }
     let approval = known.iter().find_map(|job| match job.state {
         JobState::AwaitingApproval(id) => Some(id),
@@ -319,9 +326,17 @@ args.action = { one_of = ["list", "next"] }
         assert_ne!(one, other);
         assert_eq!((other.get_version_num(), other.as_bytes()[..6] == one.as_bytes()[..6]), (7, true));
         assert_eq!(made(&draft)[1].id, jobs[1].id);
-        assert!(again(&jobs, &draft).is_ok());
-        let other = Draft { args: [("action".to_owned(), "next".to_owned())].into(), ..draft };
-        assert!(again(&jobs, &other).is_err_and(|refusal| refusal.to_string().contains("conflict")));
+        assert!(again(&set(), &jobs, &draft).is_ok());
+        let others = [
+            Draft { args: [("action".to_owned(), "next".to_owned())].into(), ..draft.clone() },
+            Draft { layer: Some(LayerKind::Local), ..draft.clone() },
+            Draft { any: true, ..draft.clone() },
+        ];
+        for other in others {
+            let answer = again(&set(), &jobs, &other);
+            assert!(answer.is_err_and(|refusal| refusal.to_string().contains("conflict")), "{other:?}");
+        }
+        assert!(again(&set(), &jobs[..1], &draft).is_err(), "fewer hosts than it means");
     }
 
     #[test]
