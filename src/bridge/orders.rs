@@ -15,8 +15,11 @@ impl Bridge {
             self.out.effects.push(BridgeEffect::Tell(known.job().row()));
             return;
         }
+        if self.dropped.remove(&job.id) {
+            return;
+        }
         let id = job.id;
-        let refusal = self.refusal(&job);
+        let refusal = self.refusal(&job).or_else(|| self.full());
         let name = job.plan.host.clone();
         let delivery = Delivery::new(job);
         let held = delivery.is_held();
@@ -48,24 +51,39 @@ impl Bridge {
         }
     }
 
-    /// The rule that refuses a new job, and the reason.
-    pub(super) fn refusal(&self, job: &Job) -> Option<(&'static str, String)> {
+    /// The rule that refuses a job that has not left this machine, and the reason.
+    fn refusal(&self, job: &Job) -> Option<(&'static str, String)> {
         let Some(host) = self.hosts.get(&job.plan.host) else {
             return Some(("host", format!("no host is called {}", job.plan.host)));
         };
         let Some(rule) = self.caps.commands.get(&job.plan.command) else {
             return Some(("whitelist", format!("`{}` is no command of the configuration", job.plan.command)));
         };
-        if self.queue.len() >= self.caps.waiting {
-            return Some(("full", format!("{} jobs wait already; try again when some are over", self.queue.len())));
-        }
         let fare = Fare { only: job.only, weakest: rule.weakest, class: Some(job.plan.class) };
         host.closed().or_else(|| host.never(fare).map(|why| ("layer", why)))
+    }
+
+    /// Why nothing more may wait, if so.
+    fn full(&self) -> Option<(&'static str, String)> {
+        let waiting = self.queue.len();
+        (waiting >= self.caps.waiting)
+            .then(|| ("full", format!("{waiting} jobs wait already; try again when some are over")))
+    }
+
+    /// Ends what waits and would be refused by the rules of now.
+    pub(super) fn judge_again(&mut self, now: Timestamp) {
+        let waits = |job: &&Delivery| job.waits() && !job.is_held();
+        let refused = |job: &Delivery| self.refusal(job.job()).map(|refusal| (job.job().id, refusal));
+        let refused: Vec<_> = self.jobs.values().filter(waits).filter_map(refused).collect();
+        for (id, (rule, reason)) in refused {
+            self.act(id, now, |job, scene| job.not_run(rule.to_owned(), reason, scene));
+        }
     }
 
     pub(super) fn know(&mut self, jobs: Vec<Job>, now: Timestamp) {
         for job in jobs {
             let (id, host, asked) = (job.id, job.plan.host.clone(), job.asked);
+            let refusal = self.refusal(&job);
             // A job on a host that left the configuration waits for a person.
             self.hosts.entry(host.clone()).or_insert_with(|| Host::stranger(host.clone(), now));
             let delivery = Delivery::known(job, now);
@@ -76,8 +94,13 @@ impl Bridge {
             } else {
                 self.away.entry(host.clone()).or_default().insert(id);
             }
+            let waits = delivery.waits() && !delivery.is_held();
             self.jobs.insert(id, delivery);
             self.touched.insert(host);
+            if let Some((rule, reason)) = refusal.filter(|_| waits) {
+                self.dropped.insert(id);
+                self.act(id, now, |job, scene| job.not_run(rule.to_owned(), reason, scene));
+            }
         }
         self.stirred = true;
     }
@@ -89,6 +112,7 @@ impl Bridge {
                 self.queue.push(job.turn(now));
                 self.stirred = true;
             }
+            self.judge_again(now);
         }
     }
 }

@@ -51,6 +51,7 @@ impl Bridge {
             }
         }
         self.stirred = true;
+        self.judge_again(now);
     }
 
     /// Jobs for a host that have not left this machine.

@@ -42,6 +42,8 @@ pub struct Bridge {
     /// Jobs that left the queue and are not over, by host.
     pub(super) away: BTreeMap<HostName, BTreeSet<JobId>>,
     pub(super) refused: u64,
+    /// Jobs of before the start that are not run any more: the same may be on its way here as a new one.
+    pub(super) dropped: BTreeSet<JobId>,
     /// When places were last told, and whether they may have changed since.
     pub(super) places: (Timestamp, bool),
 }
@@ -62,6 +64,7 @@ impl Bridge {
             queue: Queue::default(),
             away: BTreeMap::new(),
             refused: 0,
+            dropped: BTreeSet::new(),
             places: (Timestamp::MIN, false),
         }
     }
@@ -71,7 +74,10 @@ impl Bridge {
         match input {
             BridgeInput::Term(term) => self.set_term(term, now),
             BridgeInput::Hosts(specs) => self.set_hosts(specs, now),
-            BridgeInput::Caps(caps) => (self.caps, self.stirred) = (caps, true),
+            BridgeInput::Caps(caps) => {
+                (self.caps, self.stirred) = (caps, true);
+                self.judge_again(now);
+            }
             BridgeInput::Submit(job) => self.submit(*job, now),
             BridgeInput::Known(jobs) => self.know(jobs, now),
             BridgeInput::Release(id) => self.release(id, now),

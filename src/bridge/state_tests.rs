@@ -769,7 +769,6 @@ fn what_left_the_whitelist_or_the_configuration_does_not_run() {
     let mut desk = Desk::new(&[SOCKET]);
     desk.submit(1);
     desk.tell(BridgeInput::Caps(Caps::default()));
-    desk.up(SOCKET);
     assert_eq!(desk.not_run().0, "whitelist");
     let mut desk = Desk::new(&[SOCKET]);
     desk.submit(1);
@@ -818,6 +817,85 @@ fn after_a_restart_the_host_is_asked_first_unless_nothing_had_left() {
             assert_eq!(desk.asks(), ["cancel socket"], "it is still taken back");
         }
     }
+}
+
+#[test]
+fn what_waited_over_a_restart_is_judged_as_a_new_job_is() {
+    let mut desk = Desk::new(&[SOCKET]);
+    let job = Job { only: Some(TMUX), ..desk.job(1) };
+    desk.tell(BridgeInput::Known(vec![job.clone()]));
+    assert_eq!(desk.not_run().0, "layer");
+    desk.tell(BridgeInput::Submit(Box::new(job)));
+    assert_eq!(desk.kept(), Vec::<String>::new(), "it is over already");
+    let mut desk = Desk::new(&[SOCKET]);
+    let job = Job { only: Some(SOCKET), ..desk.job(1) };
+    desk.tell(BridgeInput::Known(vec![job]));
+    desk.tell(BridgeInput::Hosts(vec![Desk::spec("web-1", &[TMUX])]));
+    assert_eq!(desk.not_run().0, "layer");
+}
+
+#[test]
+fn the_journal_an_order_went_to_is_remembered_over_a_restart() {
+    let mut desk = Desk::open(&[SOCKET]);
+    desk.submit(1);
+    let job = desk.last_kept().clone();
+    assert_eq!((job.spool, job.state.word()), (Some(spool(1)), "sending"));
+    let mut desk = Desk::new(&[SOCKET]);
+    desk.tell(BridgeInput::Known(vec![job]));
+    desk.welcome(SOCKET, 2, 5);
+    desk.news(SOCKET, LayerEvent::Alive { rtt: RTT });
+    for _ in 0..3 {
+        desk.state(SOCKET, Journal::Absent);
+        assert!(!desk.asks().contains(&"run socket".to_owned()), "another journal proves nothing");
+        desk.pass(Duration::from_secs(1));
+    }
+}
+
+#[test]
+fn a_clock_that_cannot_be_true_stops_orders_and_nothing_else() {
+    for clock in [Timestamp::MAX, Timestamp::MIN] {
+        let mut desk = Desk::open(&[SOCKET]);
+        desk.hear(SOCKET, FromAgent::Alive { nonce: 0, clock, load_percent: None, running: 0 });
+        desk.submit(1);
+        assert_eq!((desk.asks(), desk.word(1)), (vec![], Some("queued")));
+        let clock = desk.now;
+        desk.hear(SOCKET, FromAgent::Alive { nonce: 0, clock, load_percent: None, running: 0 });
+        assert_eq!(desk.asks(), ["run socket"], "it was set right");
+        desk.hear(SOCKET, FromAgent::Alive { nonce: 0, clock: Timestamp::MAX, load_percent: None, running: 0 });
+        desk.pass(Duration::from_mins(10));
+        assert!(desk.bridge.job(&id(1)).is_some_and(|job| job.state.outcome().is_none()));
+    }
+}
+
+#[test]
+fn a_term_nobody_can_have_reached_is_the_trouble_of_its_host() {
+    let mut desk = Desk::open(&[SOCKET]);
+    desk.welcome(SOCKET, 1, u64::MAX);
+    assert!(!desk.effects.iter().any(|effect| matches!(effect, BridgeEffect::Raise(_))));
+    desk.submit(1);
+    assert_eq!(desk.not_run().0, "term");
+    desk.welcome(SOCKET, 1, 5);
+    desk.submit(2);
+    assert_eq!(desk.asks(), ["run socket"]);
+}
+
+#[test]
+fn numbers_that_cannot_be_kept_do_not_come_in() {
+    let mut desk = Desk::open(&[SOCKET]);
+    desk.submit(1);
+    desk.state(SOCKET, started(desk.now));
+    let chunk = |seq| OutputChunk { seq, stream: Stream::Out, bytes: Vec::new() };
+    for seq in [u64::MAX, i64::MAX.unsigned_abs()] {
+        desk.hear(SOCKET, FromAgent::Output { id: id(1), chunk: chunk(seq) });
+        assert!(!desk.effects.iter().any(|effect| matches!(effect, BridgeEffect::Output { .. })), "{seq}");
+    }
+    let mut journal = done(desk.now, &[], Vec::new());
+    if let Journal::Done { output, .. } = &mut journal {
+        *output = OutputTotals { out: u64::MAX, err: u64::MAX, cut: 1 };
+    }
+    desk.state(SOCKET, journal);
+    let largest = i64::MAX.unsigned_abs();
+    assert_eq!(desk.last_kept().output, OutputTotals { out: largest, err: largest, cut: 1 });
 }
 
 #[test]

@@ -4,8 +4,8 @@ use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, ErrorCode, OptionalExtension, Row, ToSql, params, params_from_iter};
 
 use crate::model::{
-    Approval, AuditEntry, AuditKind, AuditNote, EngineId, Job, JobFilter, JobId, JobOutput, JobRow, JobState, LayerKind, Outcome,
-    OutputChunk, OutputTotals, PlanHash, SpoolId, Stream,
+    Approval, AuditEntry, AuditKind, AuditNote, EngineId, Job, JobFilter, JobId, JobOutput, JobRow, JobState,
+    LayerKind, Outcome, OutputChunk, OutputTotals, PlanHash, SpoolId, Stream,
 };
 
 use super::events::{corrupt, timestamp, uuid};
