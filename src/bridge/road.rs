@@ -35,6 +35,8 @@ pub(super) struct Road {
     proof: Option<Proof>,
     /// When it was last asked for a proof.
     probed: Option<Timestamp>,
+    /// Whether an operator asked for it since it was barred.
+    looked: bool,
     /// The journal at its other end, as it last said.
     pub(super) spool: Option<SpoolId>,
 }
@@ -63,6 +65,7 @@ impl Road {
             failed: false,
             proof: None,
             probed: None,
+            looked: false,
             spool: None,
         }
     }
@@ -75,7 +78,7 @@ impl Road {
         self.why = why;
     }
 
-    /// It is being opened. What is barred stays so until the agent itself has answered over it.
+    /// It is being opened. What is barred stays so until a person has looked and the agent itself has answered over it.
     pub(super) fn connecting(&mut self, now: Timestamp) {
         if matches!(self.state, LayerState::Unknown | LayerState::Down) {
             let why = if self.failed { self.why.clone() } else { "connecting".to_owned() };
@@ -83,8 +86,12 @@ impl Road {
         }
     }
 
-    /// The agent answered over it. Says whether it was out of use until now.
+    /// The agent answered over it. Says whether it was out of use until now. What is barred stays so until a person has
+    /// looked, whatever answers.
     pub(super) fn alive(&mut self, rtt: Duration, now: Timestamp) -> bool {
+        if self.state == LayerState::Barred && !self.looked {
+            return false;
+        }
         self.rtt = Some(self.rtt.map_or(rtt, |known| (known * 7 + rtt) / 8));
         self.trips.push_back(rtt);
         if self.trips.len() > TRIPS {
@@ -144,8 +151,13 @@ impl Road {
 
     /// It must not be used until a person has looked.
     pub(super) fn bar(&mut self, why: String, now: Timestamp) {
-        (self.failed, self.proof) = (true, None);
+        (self.failed, self.proof, self.looked) = (true, None, false);
         self.turn(LayerState::Barred, why, now);
+    }
+
+    /// An operator asks whether it answers.
+    pub(super) fn looked_at(&mut self) {
+        self.looked = true;
     }
 
     /// When it has to be asked, so that it can prove itself; `None` while it has nothing to prove.
@@ -318,15 +330,21 @@ mod tests {
     }
 
     #[test]
-    fn what_is_barred_is_free_again_only_when_the_agent_answered() {
+    fn what_is_barred_is_free_again_only_when_a_person_looked_and_the_agent_answered() {
         let mut road = road();
         road.alive(TRIP, at(0));
         road.bar("host key changed".into(), at(10));
         road.connecting(at(20));
         road.down("closed".into(), at(30));
         assert_eq!((road.state.clone(), road.why.as_str()), (LayerState::Barred, "host key changed"));
-        road.alive(TRIP, at(40));
+        assert!(!road.alive(TRIP, at(40)));
+        assert_eq!(road.state, LayerState::Barred, "nobody has looked");
+        road.looked_at();
+        assert_eq!(road.state, LayerState::Barred, "nobody has answered");
+        assert!(road.alive(TRIP, at(50)));
         assert_eq!(road.state, LayerState::Proving);
+        road.bar("host key changed".into(), at(60));
+        assert!(!road.alive(TRIP, at(70)), "somebody looked at the bar before");
     }
 
     #[test]

@@ -10,6 +10,7 @@ use crate::protocol::ToAgent;
 
 use super::delivery::Delivery;
 use super::host::Host;
+use super::road::Road;
 use super::state::Bridge;
 use super::{BridgeEffect, HostSpec, LayerEvent, LayerNews, Term};
 
@@ -137,7 +138,8 @@ impl Bridge {
     }
 
     pub(super) fn probe_all(&mut self, name: &HostName, now: Timestamp) {
-        let Some(host) = self.hosts.get(name) else { return };
+        let Some(host) = self.hosts.get_mut(name) else { return };
+        host.roads_mut().for_each(Road::looked_at);
         let roads: Vec<(LayerKind, LayerState)> = host.states().collect();
         for (kind, state) in roads {
             match state {

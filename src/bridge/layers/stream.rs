@@ -153,18 +153,19 @@ impl<O: Open> Road<O> {
             let reason = match &closed {
                 Closed::Down(why) | Closed::Barred(why) => why.clone(),
             };
-            let nudged = self.nudge.notified();
             match closed {
                 Closed::Down(why) => {
                     self.news.tell(LayerEvent::Down { why }).await?;
-                    let waiting = tokio::time::timeout(pause(tries, rand::random_range(0.5..=1.0)), nudged);
+                    let waiting =
+                        tokio::time::timeout(pause(tries, rand::random_range(0.5..=1.0)), self.nudge.notified());
                     // Either way it is tried again.
                     let _ = turning_away(&mut self.questions, &reason, waiting).await?;
                     tries = tries.saturating_add(1);
                 }
                 Closed::Barred(why) => {
                     self.news.tell(LayerEvent::Barred { why }).await?;
-                    turning_away(&mut self.questions, &reason, nudged).await?;
+                    forget_nudges(&self.nudge);
+                    turning_away(&mut self.questions, &reason, self.nudge.notified()).await?;
                     // Somebody has looked: whatever answers now is taken.
                     (tries, spool) = (0, None);
                 }
@@ -186,6 +187,11 @@ async fn why(ended: Ended, line: Line) -> Result<Closed, Ended> {
             Ok(said.unwrap_or_else(|| Closed::Down("the far side closed the connection".to_owned())))
         }
     }
+}
+
+/// Forgets a nudge from before a road was barred: nobody had anything to look at then.
+pub(super) fn forget_nudges(nudge: &Notify) {
+    std::pin::pin!(nudge.notified()).enable();
 }
 
 /// The pause after so many tries in vain. `chance` is between 0.5 and 1, so that roads that broke together do not come

@@ -243,6 +243,18 @@ async fn another_journal_bars_the_road_until_somebody_asks_again() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_nudge_from_before_a_bar_does_not_lift_it() {
+    let mut site = site(vec![Closed::Barred("another host key".to_owned())], None, 4096);
+    site.layer.nudge();
+    assert_eq!(site.next().await, LayerEvent::Connecting);
+    assert_eq!(site.next().await, LayerEvent::Barred { why: "another host key".to_owned() });
+    let quiet = tokio::time::timeout(Duration::from_hours(1), site.news.recv());
+    assert!(quiet.await.is_err(), "nobody has looked");
+    site.layer.nudge();
+    site.up(1).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_greeting_that_goes_wrong_is_told() {
     let mut site = site(Vec::new(), None, 4096);
     assert_eq!(site.next().await, LayerEvent::Connecting);
