@@ -15,7 +15,7 @@ pub enum FaultPoint {
     AfterAccepted,
     /// `started` is linked, and not durable yet.
     AfterStarted,
-    /// `started` is durable; the next step runs the command.
+    /// `started` is durable; where it is a runner's, the next step runs the command.
     BeforeExec,
     /// The command is over.
     BeforeResult,

@@ -40,13 +40,17 @@ impl Inner {
         }
     }
 
-    /// The same; what is told to be accepted is durable.
+    /// The same; what is told to be accepted, or never to run, is durable.
     pub(super) fn look_durably(&self, id: JobId, now: Timestamp) -> io::Result<Journal> {
         let journal = self.look(id, now)?;
-        if journal == Journal::Accepted
-            && let Some(job) = self.spool.job(id)?
-        {
-            self.spool.settle(&job)?;
+        let is_told = matches!(journal, Journal::Accepted | Journal::NotRun { .. });
+        if let Some(job) = self.spool.job(id)?.filter(|_| is_told) {
+            match journal {
+                Journal::Accepted => self.spool.settle(&job)?,
+                // Whoever decided it may be on the way to the disk still. A result was there before it was seen.
+                _ if matches!(job.claim()?, Some(Claim::Never { .. })) => self.spool.settle_claim(&job)?,
+                _ => {}
+            }
         }
         Ok(journal)
     }
@@ -111,7 +115,10 @@ impl Inner {
         is_news: bool,
     ) -> io::Result<(Journal, Vec<OutputChunk>, Option<OutputReader>)> {
         let now = Timestamp::now();
-        let journal = if is_news { self.look_durably(id, now)? } else { self.look(id, now)? };
+        let mut journal = self.look(id, now)?;
+        if is_news || matches!(journal, Journal::NotRun { .. }) {
+            journal = self.look_durably(id, now)?;
+        }
         let reader = match reader {
             Some(reader) => Some(reader),
             None => self.spool.job(id)?.map(|job| OutputReader::new(&job, from)).transpose()?,

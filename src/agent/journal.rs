@@ -137,13 +137,7 @@ impl Spool {
         if let Some(refused) = self.refuse(order, now)? {
             return Ok(Err(refused));
         }
-        match rustix::fs::mkdirat(self.dir(), dir_name(order.id), Mode::from_raw_mode(DIR_MODE)) {
-            Ok(()) => self.count(1),
-            Err(Errno::EXIST) => {}
-            Err(error) => return Err(error.into()),
-        }
-        self.faults().after(FaultPoint::AfterMkdir)?;
-        let Some(job) = self.job(order.id)? else { return Err(io::ErrorKind::NotFound.into()) };
+        let Some(job) = self.directory(order.id)? else { return Err(io::ErrorKind::NotFound.into()) };
         let bytes = serde_json::to_vec(&Accepted { at: now, order: order.clone() })?;
         if !job.link(REQ, &bytes)? {
             match job.accepted()? {
@@ -232,10 +226,50 @@ impl Spool {
             return Ok(false);
         }
         self.faults().after(FaultPoint::AfterStarted)?;
-        let (req, started) = (job.open(REQ)?, job.open(STARTED)?);
-        sync(&[req.as_fd(), started.as_fd(), job.dir.as_fd(), self.dir().as_fd()])?;
-        self.faults().after(FaultPoint::BeforeExec)?;
+        self.settle_claim(job)?;
         Ok(true)
+    }
+
+    /// Makes the claim of `job` durable, whoever wrote it: it may be seen before it is.
+    ///
+    /// # Errors
+    /// When the disk does not take it.
+    pub fn settle_claim(&self, job: &JobDir) -> io::Result<()> {
+        let started = job.open(STARTED)?;
+        // There is none where a job was forbidden that never came.
+        let req = if job.has(REQ)? { Some(job.open(REQ)?) } else { None };
+        let fds: Vec<_> =
+            req.iter().map(AsFd::as_fd).chain([started.as_fd(), job.dir.as_fd(), self.dir().as_fd()]).collect();
+        sync(&fds)?;
+        self.faults().after(FaultPoint::BeforeExec)
+    }
+
+    /// Writes down that the job `id`, which the journal does not have, never runs: a copy of its order that comes later
+    /// finds that. Says whether there was a need; an order whose id is refused by itself never runs anyway.
+    ///
+    /// # Errors
+    /// When it cannot be written or is not durable, and when the journal is full.
+    pub fn forbid(&self, id: JobId, claim: &Claim, now: Timestamp) -> io::Result<bool> {
+        if made_at(id).is_none() || is_old(id, now) {
+            return Ok(false);
+        }
+        if self.jobs() >= MOST {
+            return Err(io::Error::other(format!("it holds {MOST} jobs already")));
+        }
+        let Some(job) = self.directory(id)? else { return Err(io::ErrorKind::NotFound.into()) };
+        self.claim(&job, claim)?;
+        Ok(true)
+    }
+
+    /// The directory of the job `id`; it is made where there is none.
+    fn directory(&self, id: JobId) -> io::Result<Option<JobDir>> {
+        match rustix::fs::mkdirat(self.dir(), dir_name(id), Mode::from_raw_mode(DIR_MODE)) {
+            Ok(()) => self.count(1),
+            Err(Errno::EXIST) => {}
+            Err(error) => return Err(error.into()),
+        }
+        self.faults().after(FaultPoint::AfterMkdir)?;
+        self.job(id)
     }
 
     /// Writes down how `job` ended. `also` is made durable with it.

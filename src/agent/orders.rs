@@ -193,8 +193,13 @@ impl Inner {
         if let Err(fenced) = Lease::take(&self.spool, by.engine, by.epoch, now)? {
             return Ok(Err(Refused::new("fenced", fenced.to_string())));
         }
+        let never = Claim::never("cancelled", "it was taken back before it ran");
+        let journal = self.look(id, now)?;
+        if journal == Journal::Absent && self.spool.forbid(id, &never, now)? {
+            audit::note(&self.spool, &Noted::cancelled(id, by.engine, by.epoch, now));
+        }
         let Some(job) = self.spool.job(id)? else { return Ok(Ok(())) };
-        match self.look(id, now)? {
+        match journal {
             Journal::Accepted | Journal::Started { .. } => {}
             Journal::Unknown { .. } => {
                 // Nobody looks after them any more.
@@ -208,7 +213,7 @@ impl Inner {
         audit::note(&self.spool, &Noted::cancelled(id, by.engine, by.epoch, now));
         // First the wish, then the word: a runner looks for the wish after it has said that it starts.
         job.cancel(CancelNote { grace_ms, at: now })?;
-        self.spool.claim(&job, &Claim::never("cancelled", "it was taken back before it ran"))?;
+        self.spool.claim(&job, &never)?;
         if let Some(Claim::Runner { pid, start, boot, .. }) = job.claim()?
             && boot == self.boot
             && let Some(runner) = self.spool.machine().process(pid).filter(|process| process.start == start)

@@ -5,6 +5,8 @@ use std::fmt::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use aurora::agent::{Claim, Desk, FaultPoint, Faults, Machine, Parts, Session};
@@ -342,9 +344,57 @@ fn a_cancel_stops_the_tree_and_proves_it() {
     assert_eq!((end, why.as_deref(), left), (End::Signal(9), Some("it was cancelled"), vec![]));
     assert_eq!(marked(order.id), 0);
     assert_eq!(host.query(order.id), journal, "that is its end");
-    let absent = JobId::from_uuid(Uuid::now_v7());
-    let heard = host.ask(&ToAgent::Cancel { id: absent, grace_ms: 200, epoch: 1 });
-    assert!(matches!(heard.last(), Some(FromAgent::State { journal: Journal::Absent, .. })), "{heard:?}");
+}
+
+#[test]
+fn a_cancel_that_overtakes_its_order_forbids_it() {
+    let host = Host::one("");
+    let order = host.order("job");
+    let forbidden = |journal: &Journal| matches!(journal, Journal::NotRun { rule, .. } if rule == "cancelled");
+    let (journal, _) = split(host.ask(&ToAgent::Cancel { id: order.id, grace_ms: 200, epoch: 1 }));
+    assert!(forbidden(&journal), "{journal:?}");
+    let (journal, _) = split(host.run(&order));
+    assert!(forbidden(&journal), "a copy that comes late: {journal:?}");
+    assert!(forbidden(&host.query(order.id)));
+    assert_eq!(host.ran(), 0);
+    let old = Timestamp::now() - SignedDuration::from_hours(8 * 24);
+    let seconds = u64::try_from(old.as_second()).expect("after 1970");
+    let old = JobId::from_uuid(Uuid::new_v7(uuid::Timestamp::from_unix(uuid::NoContext, seconds, 0)));
+    for never in [old, JobId::from_uuid(Uuid::from_u128(7))] {
+        let heard = host.ask(&ToAgent::Cancel { id: never, grace_ms: 200, epoch: 1 });
+        let is_absent = matches!(heard.last(), Some(FromAgent::State { journal: Journal::Absent, .. }));
+        assert!(is_absent, "no order of this id is ever taken, so nothing is written: {heard:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_never_runs_is_durable_before_it_is_told() {
+    let host = Host::one("");
+    let order = host.order("job");
+    let spool = aurora::agent::Spool::with_faults(
+        &host.config().spool,
+        Machine::default(),
+        Faults::new(
+            |step| if step == FaultPoint::AfterStarted { Err(std::io::ErrorKind::Other.into()) } else { Ok(()) },
+        ),
+    );
+    let spool = spool.expect("a journal");
+    let job = spool.accept(&order, Timestamp::now()).expect("writes").expect("taken");
+    spool.claim(&job, &Claim::never("cancelled", "it was taken back")).expect_err("it is linked, and not durable");
+    let synced = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&synced);
+    let desk = host.desk(|parts| {
+        parts.faults = Faults::new(move |step| {
+            counted.fetch_add(usize::from(step == FaultPoint::BeforeExec), Ordering::Relaxed);
+            Ok(())
+        });
+    });
+    let id = order.id;
+    for (times, follows) in [(1, false), (2, true)] {
+        let heard = follow(&desk, ToAgent::Query { id, from: 0, follow: follows }).await;
+        assert!(matches!(heard.last(), Some(FromAgent::State { journal: Journal::NotRun { .. }, .. })), "{heard:?}");
+        assert!(synced.load(Ordering::Relaxed) >= times, "follows: {follows}");
+    }
 }
 
 #[test]
