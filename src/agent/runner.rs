@@ -139,6 +139,10 @@ async fn finish(spool: &Spool, job: &JobDir, result: &Journal, output: &mut Outp
         if matches!(job.result(), Ok(Some(_))) {
             break;
         }
+        // A new file is not found only where the directory itself was removed: nobody will ever read there.
+        if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::StaleNetworkFileHandle) {
+            return Err(error);
+        }
         tries += 1;
         if tries == TRIES {
             return Err(error);
@@ -163,4 +167,25 @@ fn not_run(rule: &str, reason: impl Into<String>) -> Journal {
 /// Why it is too late.
 pub(super) fn expired(not_after: Timestamp) -> String {
     format!("it was to be started before {not_after}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::journal::tests::{id_at, order};
+    use super::*;
+    use crate::protocol::JobOrder;
+
+    #[tokio::test(start_paused = true)]
+    async fn an_end_that_has_no_directory_any_more_is_not_tried_again() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let spool = Spool::open(&dir.path().join("spool"), Machine::default()).expect("a journal");
+        let now = Timestamp::now();
+        let order = JobOrder { not_after: now + Duration::from_secs(60), ..order(id_at(now), "a") };
+        let job = spool.accept(&order, now).expect("writes").expect("taken");
+        std::fs::remove_dir_all(spool.path()).expect("removes");
+        let began = tokio::time::Instant::now();
+        let mut output = OutputWriter::new(&job);
+        let error = finish(&spool, &job, &not_run("spawn", ""), &mut output).await.expect_err("there is no directory");
+        assert_eq!((error.kind(), began.elapsed()), (io::ErrorKind::NotFound, Duration::ZERO));
+    }
 }
