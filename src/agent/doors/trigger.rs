@@ -37,6 +37,12 @@ const OLD: Duration = Duration::from_mins(15);
 const SWEEP: Duration = Duration::from_mins(1);
 /// Answers in one file.
 const BATCH: usize = 32;
+/// Answers to one letter that may lie untaken.
+const UNTAKEN_MAX: u32 = 8;
+/// Nothing more is told to who takes none of them for so long.
+const TAKE_MAX: Duration = Duration::from_secs(30);
+/// How often it is looked whether one was taken.
+const TAKEN: Duration = Duration::from_millis(100);
 
 /// Why the trigger door stays closed.
 #[derive(Debug, thiserror::Error)]
@@ -195,7 +201,7 @@ impl TriggerDoor {
 
     /// Brings the letter to the desk, and what that says back, as it comes.
     async fn answer(self: Arc<Self>, name: &str, letter: Vec<ToAgent>) {
-        let (answers, mut said) = mpsc::channel(WAITING_MAX);
+        let (answers, said) = mpsc::channel(WAITING_MAX);
         // What is told over it later ends with it.
         let mut session = Session::new();
         let asking = async {
@@ -205,28 +211,53 @@ impl TriggerDoor {
             drop(answers);
         };
         let telling = async {
-            let mut number = 0;
-            loop {
-                let mut batch = Vec::new();
-                let count = said.recv_many(&mut batch, BATCH).await;
-                // The end is told with what was said last where it is known by then, else in a file of its own.
-                let last = count == 0 || (said.is_empty() && said.is_closed());
-                number += 1;
-                if let Err(error) = self.put(name, number, batch, last).await {
-                    return tracing::warn!(%error, "failed to write an answer into the trigger directory");
-                }
-                if last {
-                    return;
-                }
+            if let Err(error) = self.tell(name, said).await {
+                tracing::warn!(%error, "failed to write an answer into the trigger directory");
             }
         };
         tokio::join!(asking, telling);
     }
 
+    /// Writes what is `said` as answers to the letter `name`, to its end or until nobody takes them.
+    async fn tell(self: &Arc<Self>, name: &str, mut said: mpsc::Receiver<FromAgent>) -> std::io::Result<()> {
+        for number in 1.. {
+            let mut batch = Vec::new();
+            let count = said.recv_many(&mut batch, BATCH).await;
+            // The end is told with what was said last where it is known by then, else in a file of its own.
+            let mut last = count == 0 || (said.is_empty() && said.is_closed());
+            if !self.is_taken(name, number).await? {
+                // Who comes back asks from the piece on that it lacks.
+                (batch, last) = (Vec::new(), true);
+            }
+            self.put(name, number, batch, last).await?;
+            if last {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits until so few answers lie untaken that the one with this `number` may be written. Says whether that came.
+    async fn is_taken(self: &Arc<Self>, name: &str, number: u32) -> std::io::Result<bool> {
+        let Some(oldest) = number.checked_sub(UNTAKEN_MAX).filter(|oldest| *oldest > 0) else { return Ok(true) };
+        let file = answer_file(name, oldest);
+        let taken = async {
+            loop {
+                let (dir, file) = (self.dir(), file.clone());
+                let waits = tokio::task::spawn_blocking(move || dir.waits(&file)).await;
+                if !waits.map_err(std::io::Error::other).flatten()? {
+                    return Ok(());
+                }
+                tokio::time::sleep(TAKEN).await;
+            }
+        };
+        tokio::time::timeout(TAKE_MAX, taken).await.map_or(Ok(false), |taken| taken.map(|()| true))
+    }
+
     async fn put(self: &Arc<Self>, name: &str, number: u32, said: Vec<FromAgent>, last: bool) -> std::io::Result<()> {
         let address = self.address(name, Way::Answer(number));
         let bytes = seal_letter(&self.key, &address, &[Answers { said, last }])?;
-        let (dir, file) = (self.dir(), format!("{name}.{number}{ENDING}"));
+        let (dir, file) = (self.dir(), answer_file(name, number));
         tokio::task::spawn_blocking(move || dir.answer(&file, &bytes)).await.map_err(std::io::Error::other)?
     }
 
@@ -241,6 +272,11 @@ impl TriggerDoor {
         // It is read like a pipe, and waited for like one.
         Receiver::from_owned_fd_unchecked(fd).ok()
     }
+}
+
+/// The file of an answer to the letter `name`.
+fn answer_file(name: &str, number: u32) -> String {
+    format!("{name}.{number}{ENDING}")
 }
 
 /// A letter by its name, as far as it could be read.
@@ -262,5 +298,100 @@ async fn woken(watch: &mut Option<Receiver>) {
     let Some(events) = watch else { return std::future::pending().await };
     if !matches!(events.read(&mut [0; 4096]).await, Ok(1..)) {
         *watch = None;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use crate::config::AgentConfig;
+
+    use super::super::trigger_dir::OUT;
+    use super::*;
+
+    const NAME: &str = "0123456789abcdef";
+
+    fn door(dir: &std::path::Path) -> Arc<TriggerDoor> {
+        let (files, key) = (dir.join("files"), dir.join("key"));
+        std::fs::create_dir(&files).expect("makes");
+        std::fs::write(&key, "k".repeat(32)).expect("writes");
+        for (path, mode) in [(&files, 0o700), (&key, 0o600)] {
+            std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).expect("chmod");
+        }
+        let (path, dir) = (dir.join("agent.toml"), dir.display());
+        let text = format!(
+            "[agent]\nname = \"web-1\"\nspool = \"{dir}/spool\"\ntrigger = \"{dir}/files\"\nkey = \"file:key\"\n"
+        );
+        std::fs::write(&path, text).expect("writes");
+        let config = AgentConfig::load(Some(&path), None).expect("a configuration");
+        Arc::new(TriggerDoor::open(Desk::open(config).expect("a desk"), false).expect("a door"))
+    }
+
+    /// Numbers of the answers that nobody has taken.
+    fn untaken(door: &TriggerDoor) -> Vec<u32> {
+        let number = |entry: std::io::Result<std::fs::DirEntry>| {
+            let name = entry.expect("an entry").file_name().into_string().expect("text");
+            name.strip_prefix(&format!("{NAME}."))?.strip_suffix(ENDING)?.parse().ok()
+        };
+        let mut found: Vec<u32> = std::fs::read_dir(door.path.join(OUT)).expect("reads").filter_map(number).collect();
+        found.sort_unstable();
+        found
+    }
+
+    fn last(door: &TriggerDoor, number: u32) -> bool {
+        let bytes = std::fs::read(door.path.join(OUT).join(answer_file(NAME, number))).expect("reads");
+        let address = door.address(NAME, Way::Answer(number));
+        open_letter::<Answers>(&door.key, &address, &bytes).expect("ours").iter().any(|answers| answers.last)
+    }
+
+    /// Says something for ever, or until nobody listens.
+    fn talk(sender: mpsc::Sender<FromAgent>) -> tokio::task::JoinHandle<()> {
+        tokio::spawn(async move {
+            while sender.send(FromAgent::Trouble { id: None, reason: String::new() }).await.is_ok() {}
+        })
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn answers_that_nobody_takes_are_few_and_the_letter_ends() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let door = door(dir.path());
+        let (sender, said) = mpsc::channel(WAITING_MAX);
+        let talking = talk(sender);
+        door.tell(NAME, said).await.expect("writes");
+        assert_eq!(untaken(&door), Vec::from_iter(1..=UNTAKEN_MAX + 1));
+        assert!(last(&door, UNTAKEN_MAX + 1) && !last(&door, UNTAKEN_MAX), "the last one says that it is the end");
+        talking.await.expect("it is not talked on");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_takes_answers_late_gets_all_of_them() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let door = door(dir.path());
+        let (sender, said) = mpsc::channel(WAITING_MAX);
+        let talking = talk(sender);
+        let teller = Arc::clone(&door);
+        let telling = tokio::spawn(async move { teller.tell(NAME, said).await });
+        for number in 1..=30 {
+            tokio::time::sleep(TAKE_MAX / 2).await;
+            assert!(!last(&door, number), "{number}");
+            std::fs::remove_file(door.path.join(OUT).join(answer_file(NAME, number))).expect("it is there");
+        }
+        telling.abort();
+        talking.await.expect("nobody listens");
+    }
+
+    #[test]
+    fn a_sweep_walks_the_whole_directory() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let door = door(dir.path());
+        for number in 0..1_100 {
+            let file = std::fs::File::create(door.path.join(OUT).join(answer_file(NAME, number))).expect("makes");
+            // Those that are old come last or first, as the file system likes.
+            if number % 100 == 0 {
+                file.set_modified(std::time::UNIX_EPOCH).expect("sets");
+            }
+        }
+        assert_eq!(door.dir().sweep(OLD).expect("sweeps"), 11);
     }
 }

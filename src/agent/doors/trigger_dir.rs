@@ -170,6 +170,15 @@ impl TriggerDir {
         self.put(&self.out, file, bytes)
     }
 
+    /// Whether the answer in `file` is still there for somebody to take.
+    pub(super) fn waits(&self, file: &str) -> io::Result<bool> {
+        match rustix::fs::statat(&self.out, file, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(_) => Ok(true),
+            Err(Errno::NOENT) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+
     /// Writes the file `name` of the directory itself, whole.
     pub(super) fn note(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
         self.put(&self.root, name, bytes)
@@ -194,7 +203,7 @@ impl TriggerDir {
         let limit = i64::try_from(age.as_secs()).unwrap_or(i64::MAX);
         let mut swept = 0;
         for dir in [&self.out, &self.claimed] {
-            for entry in rustix::fs::Dir::read_from(dir)?.take(SCAN_MAX) {
+            for entry in rustix::fs::Dir::read_from(dir)? {
                 let entry = entry?;
                 let name = entry.file_name();
                 let Ok(stat) = rustix::fs::statat(dir, name, AtFlags::SYMLINK_NOFOLLOW) else { continue };
