@@ -1,23 +1,26 @@
 //! The road of one fresh ssh connection a question. It needs nothing that stays open, so it is the last that works.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::io::AsyncReadExt;
-use tokio::sync::{Notify, Semaphore, mpsc, oneshot, watch};
+use tokio::sync::{Notify, Semaphore, SemaphorePermit, mpsc, oneshot, watch};
 use tokio::time::Instant;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::bridge::layer::{Asked, Layer, LayerEvent, LayerNews, NotDelivered, Term};
 use crate::bridge::ssh::{Answers, Failure, SshCall, SshChild, Stage, letter, mark};
-use crate::model::{HostName, LayerKind, SpoolId};
+use crate::model::{HostName, JobId, LayerKind, SpoolId};
 use crate::protocol::{FromAgent, Journal, ToAgent};
 
-use super::stream::{Closed, pause};
+use super::stream::{Closed, forget_nudges, pause};
 use super::talk::{News, foreign, hello, refused};
 
 /// Connections at once. sshd starts to drop new ones when ten are not let in yet (`MaxStartups`).
 const SLOTS: usize = 8;
+/// How many of them may be kept by jobs that are run or followed: a question and a cancel always have room.
+const LONG: usize = 6;
 /// Time to wait for one of them.
 const TURN: Duration = Duration::from_secs(5);
 /// Time to the first answer: ssh connects, is let in, the files of the host's shell run.
@@ -43,7 +46,9 @@ pub fn open(call: SshCall, host: HostName, term: watch::Receiver<Term>, news: mp
         news: News { host, kind: LayerKind::Exec, sink: news },
         term,
         slots: Semaphore::new(SLOTS),
+        long: Semaphore::new(LONG),
         nudge: Notify::new(),
+        lost: Notify::new(),
         seen: Mutex::default(),
         stop: stop.clone(),
     });
@@ -87,6 +92,8 @@ struct Seen {
     up: bool,
     barred: Option<String>,
     spool: Option<SpoolId>,
+    /// What ends the connection that was answered last about a job it runs or follows.
+    lines: HashMap<JobId, CancellationToken>,
 }
 
 #[derive(Debug)]
@@ -95,7 +102,10 @@ struct Road {
     news: News,
     term: watch::Receiver<Term>,
     slots: Semaphore,
+    long: Semaphore,
     nudge: Notify,
+    /// The road was well and is not any more.
+    lost: Notify,
     seen: Mutex<Seen>,
     stop: CancellationToken,
 }
@@ -109,6 +119,12 @@ struct Way {
     done: Option<Done>,
     follows: bool,
     settled: bool,
+    /// The job that is run or followed over it.
+    job: Option<JobId>,
+    /// Whether it is the line of that job.
+    listed: bool,
+    /// Another connection has taken its place, or the road is barred.
+    over: CancellationToken,
 }
 
 impl Way {
@@ -135,30 +151,72 @@ impl Road {
             let (done, _) = oneshot::channel();
             self.question(ToAgent::Probe { nonce: rand::random() }, done).await;
             let (up, barred) = self.seen(|seen| (seen.up, seen.barred.is_some()));
-            if barred {
-                self.nudge.notified().await;
+            let wait = if up { EVERY } else { pause(tries, rand::random_range(0.5..=1.0)) };
+            tries = if up { 0 } else { tries.saturating_add(1) };
+            // It is asked again either way, but what is barred waits for a person.
+            let nudged = tokio::select! {
+                () = self.nudge.notified() => true,
+                () = self.lost.notified(), if !barred => false,
+                () = tokio::time::sleep(wait), if !barred => false,
+            };
+            if nudged && self.seen(|seen| seen.barred.is_some()) {
                 // Somebody has looked: whatever answers now is taken.
                 self.seen(|seen| *seen = Seen::default());
                 tries = 0;
-                continue;
             }
-            let wait = if up { EVERY } else { pause(tries, rand::random_range(0.5..=1.0)) };
-            tries = if up { 0 } else { tries.saturating_add(1) };
-            // Either way it is asked again.
-            let _ = tokio::time::timeout(wait, self.nudge.notified()).await;
         }
+    }
+
+    /// A place for a connection; one for a job that is run or followed is `long`.
+    async fn turn(&self, long: bool) -> Result<(Option<SemaphorePermit<'_>>, SemaphorePermit<'_>), String> {
+        let none = |most: usize, what: &str| format!("all {most} connections of this road{what} are in use");
+        let long = if long {
+            Some(within(TURN, self.long.acquire()).await.ok_or_else(|| none(LONG, " for jobs"))?)
+        } else {
+            None
+        };
+        Ok((long, within(TURN, self.slots.acquire()).await.ok_or_else(|| none(SLOTS, ""))?))
+    }
+
+    /// Makes `way` the line of its job; the one before ends.
+    fn list(&self, way: &mut Way) {
+        if let Some(job) = way.job.filter(|_| !way.listed) {
+            way.listed = true;
+            self.seen(|seen| seen.lines.insert(job, way.over.clone()).inspect(CancellationToken::cancel));
+        }
+    }
+
+    /// `way` has ended, and is no line of its job any more.
+    fn unlist(&self, way: &Way) {
+        self.seen(|seen| {
+            if let Some(job) = way.job.filter(|_| way.listed && !way.over.is_cancelled()) {
+                seen.lines.remove(&job);
+            }
+        });
     }
 
     async fn question(&self, question: ToAgent, done: Done) {
         let follows = matches!(question, ToAgent::Query { follow: true, .. });
         let settled = matches!(question, ToAgent::Fin { .. });
-        let mut way = Way { begun: Instant::now(), done: Some(done), follows, settled };
+        let job = match &question {
+            ToAgent::Run(order) => Some(order.id),
+            ToAgent::Query { id, follow: true, .. } => Some(*id),
+            _ => None,
+        };
+        let over = CancellationToken::new();
+        let mut way =
+            Way { begun: Instant::now(), done: Some(done), follows, settled, job, listed: false, over: over.clone() };
         let never = |why: String| Err(NotDelivered::NeverSent(why));
         if let Some(why) = self.seen(|seen| seen.barred.clone()) {
             return way.tell(never(why));
         }
-        let Ok(Ok(_slot)) = tokio::time::timeout(TURN, self.slots.acquire()).await else {
-            return way.tell(never(format!("all {SLOTS} connections of this road are in use")));
+        if let Some(older) = job.filter(|_| follows).and_then(|job| self.seen(|seen| seen.lines.remove(&job))) {
+            // Its place is needed, and it has nothing to say that this one would not.
+            older.cancel();
+        }
+        let _places = match self.turn(job.is_some()).await {
+            Ok(places) => places,
+            Err(why) => return way.tell(never(why)),
         };
         let word = mark();
         let line = match letter(&hello(&self.news.host, &mut self.term.clone()), &question) {
@@ -169,22 +227,42 @@ impl Road {
             Err(why) => return way.tell(never(why)),
         };
         way.begun = Instant::now();
-        let closed = self.converse(&line, &word, &mut way).await;
-        let Err(closed) = closed else { return };
+        let closed = tokio::select! {
+            () = over.cancelled() => Ok(()),
+            closed = self.converse(&line, &word, &mut way) => closed,
+        };
+        self.unlist(&way);
+        if let Err(closed) = closed {
+            self.close(closed).await;
+        }
+    }
+
+    /// The road is closed, for every connection of it.
+    async fn close(&self, closed: Closed) {
         let (was_up, event) = self.seen(|seen| {
             let was_up = std::mem::replace(&mut seen.up, false);
-            let event = match closed {
-                Closed::Down(why) => LayerEvent::Down { why },
+            match closed {
+                // It is told already.
+                _ if seen.barred.is_some() => (false, None),
+                Closed::Down(why) => (was_up, Some(LayerEvent::Down { why })),
                 Closed::Barred(why) => {
                     seen.barred = Some(why.clone());
-                    LayerEvent::Barred { why }
+                    seen.lines.drain().for_each(|(_, line)| line.cancel());
+                    (was_up, Some(LayerEvent::Barred { why }))
                 }
-            };
-            (was_up, event)
+            }
         });
-        if self.news.tell(event).await.is_ok() && was_up {
+        let Some(event) = event else { return };
+        let bars = matches!(event, LayerEvent::Barred { .. });
+        if self.news.tell(event).await.is_err() {
+            return;
+        }
+        if bars {
+            forget_nudges(&self.nudge);
+        }
+        if was_up {
             // The one that keeps it waits for a minute while the road is well.
-            self.nudge.notify_one();
+            self.lost.notify_one();
         }
     }
 
@@ -245,6 +323,11 @@ impl Road {
     }
 
     async fn hear(&self, answer: FromAgent, way: &mut Way) -> Result<(), Closed> {
+        // Another connection may have found out.
+        if let Some(why) = self.seen(|seen| seen.barred.clone()) {
+            way.tell(Err(NotDelivered::Unknown(why.clone())));
+            return Err(Closed::Barred(why));
+        }
         let closed = match &answer {
             FromAgent::Goodbye { rule, reason } => Some(refused(rule, reason)),
             FromAgent::Welcome { spool, .. } => self.seen(|seen| {
@@ -256,6 +339,7 @@ impl Road {
         way.settled |= settles(&answer, way.follows);
         let welcome = matches!(answer, FromAgent::Welcome { .. });
         way.tell(Ok(()));
+        self.list(way);
         let gone = |_| Closed::Down("the engine ended".to_owned());
         self.news.tell(LayerEvent::Heard(Box::new(answer))).await.map_err(gone)?;
         if let Some(closed) = closed {
@@ -267,6 +351,11 @@ impl Road {
         }
         Ok(())
     }
+}
+
+/// Waits for a place, no longer than `time`.
+async fn within<T, E>(time: Duration, place: impl Future<Output = Result<T, E>>) -> Option<T> {
+    tokio::time::timeout(time, place).await.ok()?.ok()
 }
 
 /// What a question is about, for lists of processes and logs.
@@ -287,3 +376,7 @@ fn settles(answer: &FromAgent, follows: bool) -> bool {
         _ => true,
     }
 }
+
+#[cfg(test)]
+#[path = "exec_tests.rs"]
+mod tests;
