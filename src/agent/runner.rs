@@ -180,7 +180,7 @@ mod tests {
         let dir = tempfile::tempdir().expect("a directory");
         let spool = Spool::open(&dir.path().join("spool"), Machine::default()).expect("a journal");
         let now = Timestamp::now();
-        let order = JobOrder { not_after: now + Duration::from_secs(60), ..order(id_at(now), "a") };
+        let order = JobOrder { not_after: now + Duration::from_mins(1), ..order(id_at(now), "a") };
         let job = spool.accept(&order, now).expect("writes").expect("taken");
         std::fs::remove_dir_all(spool.path()).expect("removes");
         let began = tokio::time::Instant::now();

@@ -359,7 +359,7 @@ mod tests {
         let (sender, said) = mpsc::channel(WAITING_MAX);
         let talking = talk(sender);
         door.tell(NAME, said).await.expect("writes");
-        assert_eq!(untaken(&door), Vec::from_iter(1..=UNTAKEN_MAX + 1));
+        assert_eq!(untaken(&door), (1..=UNTAKEN_MAX + 1).collect::<Vec<_>>());
         assert!(last(&door, UNTAKEN_MAX + 1) && !last(&door, UNTAKEN_MAX), "the last one says that it is the end");
         talking.await.expect("it is not talked on");
     }

@@ -69,7 +69,7 @@ async fn a_bar_stays_whatever_other_connections_hear_and_whoever_nudged_before()
     road.nudge.notify_one();
     tokio::select! {
         () = road.keep() => {}
-        _ = async { while road.seen(|seen| seen.barred.is_some()) { tokio::task::yield_now().await; } } => {}
+        () = async { while road.seen(|seen| seen.barred.is_some()) { tokio::task::yield_now().await; } } => {}
     }
     assert!(road.seen(|seen| seen.barred.is_none()), "somebody has");
 }
@@ -81,7 +81,7 @@ async fn jobs_that_are_followed_leave_room_for_questions() {
     for _ in 0..LONG {
         places.push(road.turn(true).await.expect("a place"));
     }
-    let refused = road.turn(true).await.expect_err("no place").to_string();
+    let refused = road.turn(true).await.expect_err("no place");
     assert!(refused.contains("all 6 connections"), "{refused}");
     let _question = road.turn(false).await.expect("a place");
     let _cancel = road.turn(false).await.expect("a place");
