@@ -73,6 +73,8 @@ async fn cast(
     let approval = known(id, session.ask(Request::Bridge(BridgeRequest::Approval(id))).await?)?;
     if let Some(typed) = yes {
         check(typed, &approval.hash)?;
+        // What the last yes lets go has to be brought to its host.
+        session.needs_engine()?;
     }
     let request = BridgeRequest::Vote { id, hash: approval.hash, yes: yes.is_some(), note };
     match session.ask(Request::Bridge(request)).await? {

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
 
@@ -389,8 +390,8 @@ pub(super) enum JobCommand {
         #[arg(long)]
         not_ran: bool,
         /// How it is known
-        #[arg(long, value_name = "TEXT")]
-        note: Option<String>,
+        #[arg(long, value_name = "TEXT", value_parser = NonEmptyStringValueParser::new())]
+        note: String,
     },
     /// Print the lines that run a job by hand on its host, once, whatever else brings it there
     Manual {

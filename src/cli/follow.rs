@@ -1,10 +1,10 @@
 //! Following jobs of a running engine: what they write as it comes, and their end.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::client::Client;
-use crate::model::{Job, JobId, JobRow, OutputChunk};
+use crate::model::{Job, JobId, JobRow, JobState, OutputChunk};
 use crate::protocol::{BridgeNotice, BridgeReply, BridgeRequest, Link, Notice, Reply, Request, RequestId, Update};
 
 use super::exit::{Exit, Failure};
@@ -20,6 +20,8 @@ const TRIES: u32 = 12;
 pub(super) enum Heard {
     /// A job wrote this.
     Wrote(JobId, Vec<OutputChunk>),
+    /// A job waits for this, and has for a second at least.
+    Waits(JobId, String),
     /// A job is over, and everything it wrote was told.
     Ended(Box<Job>),
     /// All of them are over.
@@ -34,6 +36,19 @@ struct Told {
     /// Something may have come since it was asked for.
     stale: bool,
     is_over: bool,
+    /// What it waits for, and whether that was told.
+    waits: Option<(String, bool)>,
+}
+
+impl Told {
+    /// Takes what it waits for by now.
+    fn waits_for(&mut self, state: &JobState) {
+        match (state, &self.waits) {
+            (JobState::Queued { why, .. }, Some((known, _))) if why == known => {}
+            (JobState::Queued { why, .. }, _) if !why.is_empty() => self.waits = Some((why.clone(), false)),
+            _ => self.waits = None,
+        }
+    }
 }
 
 /// Jobs that are followed. With `live` what they write is asked for as it comes, otherwise at their end.
@@ -42,14 +57,18 @@ pub(super) struct Follow<'a> {
     jobs: BTreeMap<JobId, Told>,
     asked: BTreeMap<RequestId, JobId>,
     live: bool,
+    since: Instant,
 }
 
 impl<'a> Follow<'a> {
     /// Follows `rows` from their beginning on.
     pub(super) fn new(client: &'a mut Client, rows: &[JobRow], live: bool) -> Self {
-        let told = |row: &JobRow| Told { next: 0, stale: true, is_over: row.state.outcome().is_some() };
+        let told = |row: &JobRow| {
+            let is_over = row.state.outcome().is_some();
+            Told { next: 0, stale: true, is_over, waits: None }
+        };
         let jobs = rows.iter().map(|row| (row.id, told(row))).collect();
-        Self { client, jobs, asked: BTreeMap::new(), live }
+        Self { client, jobs, asked: BTreeMap::new(), live, since: Instant::now() }
     }
 
     /// Asks for something and does not wait for the answer.
@@ -69,6 +88,9 @@ impl<'a> Follow<'a> {
                 return Ok(Heard::AllEnded);
             }
             self.ask_for_more();
+            if let Some(heard) = self.waits() {
+                return Ok(heard);
+            }
             let Ok(update) = tokio::time::timeout(ANYHOW, self.client.next()).await else {
                 self.doubt();
                 continue;
@@ -90,6 +112,18 @@ impl<'a> Follow<'a> {
                 Update::Notice(_) | Update::Link(_) => {}
             }
         }
+    }
+
+    /// What a job waits for, told once. Most do not wait long enough to say so.
+    fn waits(&mut self) -> Option<Heard> {
+        let is_long = self.since.elapsed() >= ANYHOW;
+        self.jobs.iter_mut().filter(|_| is_long).find_map(|(id, told)| match &mut told.waits {
+            Some((why, is_told)) if !*is_told => {
+                *is_told = true;
+                Some(Heard::Waits(*id, why.clone()))
+            }
+            _ => None,
+        })
     }
 
     fn ask_for_more(&mut self) {
@@ -119,6 +153,7 @@ impl<'a> Follow<'a> {
                 for row in rows {
                     if let Some(told) = self.jobs.get_mut(&row.id) {
                         told.is_over |= row.state.outcome().is_some();
+                        told.waits_for(&row.state);
                         told.stale = true;
                     }
                 }
@@ -146,7 +181,10 @@ impl<'a> Follow<'a> {
                 }
                 Ok((!part.chunks.is_empty()).then_some(Heard::Wrote(id, part.chunks)))
             }
-            Reply::Bridge(BridgeReply::Job(Some(job))) if job.state.outcome().is_none() => Ok(None),
+            Reply::Bridge(BridgeReply::Job(Some(job))) if job.state.outcome().is_none() => {
+                told.waits_for(&job.state);
+                Ok(None)
+            }
             // Over, and the pieces up to its end were told: it is asked for after them.
             Reply::Bridge(BridgeReply::Job(Some(job))) if told.is_over && !told.stale => {
                 self.jobs.remove(&id);

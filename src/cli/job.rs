@@ -1,5 +1,7 @@
 //! `aurora job`: commands that were run, or wait.
 
+use std::time::{Duration, Instant};
+
 use jiff::Timestamp;
 
 use crate::config::Config;
@@ -10,8 +12,12 @@ use super::args::{Global, JobCommand};
 use super::exit::{Exit, Failure, Outcome};
 use super::output;
 use super::raw_output::RawOutput;
-use super::run_command::{Written, end_text, watch};
+use super::run_command::{Written, end_text, last_line, state_text, watch};
 use super::session::{Session, ask, unexpected};
+
+/// How long a cancel may take where no engine runs, and how often it is looked at.
+const TO_STOP: Duration = Duration::from_secs(15);
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// A job with what it wrote, as `job show --json` tells it.
 #[derive(serde::Serialize)]
@@ -34,11 +40,13 @@ pub(super) async fn run(command: JobCommand, config: &Config, global: &Global) -
         }
         JobCommand::Show { id, follow, json } => return show(config, global, id, follow, json.json).await,
         JobCommand::Cancel { id } => {
-            done(ask(config, global, Request::Bridge(BridgeRequest::Cancel(id))).await?)?;
-            output::line(&format!("{id} is being cancelled; `aurora job show {id}` tells what was left"))?;
+            let mut session = Session::open(config, global).await?;
+            let cancelled = cancel(&mut session, id).await;
+            session.close().await;
+            output::line(&cancelled?)?;
         }
         JobCommand::Resolve { id, ran, not_ran: _, note } => {
-            let request = BridgeRequest::Resolve { id, ran, note };
+            let request = BridgeRequest::Resolve { id, ran, note: Some(note) };
             done(ask(config, global, Request::Bridge(request)).await?)?;
             output::line(&format!("{id} counts as {}", if ran { "run" } else { "not run" }))?;
         }
@@ -48,6 +56,24 @@ pub(super) async fn run(command: JobCommand, config: &Config, global: &Global) -
         },
     }
     Ok(Exit::Fine)
+}
+
+/// Cancels a job and says how far that is. Where no engine runs it waits for the host: nobody would go on with it.
+async fn cancel(session: &mut Session, id: JobId) -> Result<String, Failure> {
+    done(session.ask(Request::Bridge(BridgeRequest::Cancel(id))).await?)?;
+    if !session.is_own() {
+        return Ok(format!("{id} is being cancelled; `aurora job show {id}` tells what was left"));
+    }
+    let until = Instant::now() + TO_STOP;
+    while Instant::now() < until {
+        match session.ask(Request::Bridge(BridgeRequest::Job(id))).await? {
+            Reply::Bridge(BridgeReply::Job(Some(job))) if job.state.outcome().is_some() => return Ok(last_line(&job)),
+            Reply::Bridge(BridgeReply::Job(_)) => tokio::time::sleep(PAUSE).await,
+            reply => return Err(unexpected(&reply)),
+        }
+    }
+    let why = format!("{id} is not over: nothing says that the cancel has reached the host; start `aurora serve`");
+    Err(Failure::new(Exit::Degraded, why))
 }
 
 fn done(reply: Reply) -> Result<(), Failure> {
@@ -65,9 +91,8 @@ fn list(rows: &[JobRow], json: bool) -> Result<(), Failure> {
     let cells = rows.iter().map(|row| {
         let layer = row.layer.map(LayerKind::as_str).unwrap_or_default().to_owned();
         let state = match &row.state {
-            JobState::Queued { position, why } => format!("queued {position}: {why}"),
             JobState::Ended(crate::model::Outcome::Done(end)) => end.to_string(),
-            state => state.word().to_owned(),
+            state => state_text(state),
         };
         [
             row.id.to_string(),

@@ -7,7 +7,7 @@ use crate::client::{Client, Target, act_id};
 use crate::config::Config;
 use crate::model::{Role, UNDO_OFFERED};
 use crate::policy;
-use crate::protocol::{Asking, Order, Reply, VERBS};
+use crate::protocol::{Asking, BridgeReply, Order, Reply, VERBS};
 use crate::server::socket_path;
 use crate::tui::Place;
 
@@ -57,7 +57,8 @@ pub(super) async fn run(config: &Config, global: &Global, line: &str, json: bool
     } else {
         output::line(&told.text)?;
     }
-    Ok(Exit::Fine)
+    let is_held = matches!(&reply, Reply::Bridge(BridgeReply::Running { approval: Some(_), .. }));
+    Ok(if is_held { Exit::Denied } else { Exit::Fine })
 }
 
 /// One verb, as `--list --json` tells it.

@@ -1,6 +1,6 @@
 //! `aurora run`: a command of the whitelist on a host, or on all with a label.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::IsTerminal;
 
 use serde::Serialize;
@@ -9,7 +9,8 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use crate::client::job_id;
 use crate::config::Config;
 use crate::model::{
-    End, HostSelector, Job, JobId, JobRow, LayerKind, Outcome as JobOutcome, OutputChunk, Stream, escaped,
+    End, HostName, HostPanel, HostSelector, Job, JobId, JobRow, JobState, LayerKind, LayerState, Outcome as JobOutcome,
+    OutputChunk, Stream, escaped,
 };
 use crate::protocol::{BridgeReply, BridgeRequest, Draft, Preview, Reply, Request};
 
@@ -61,12 +62,19 @@ impl Written {
 
 /// Runs a command, and waits for its end unless it is detached.
 pub(super) async fn run(args: RunArgs, config: &Config, global: &Global) -> Outcome {
+    let mut values = BTreeMap::new();
+    for (name, value) in args.values {
+        if values.contains_key(&name) {
+            return Err(Failure::usage(format!("{name} is given twice; give each value once")));
+        }
+        values.insert(name, value);
+    }
     let draft = Draft {
         id: args.id.unwrap_or_else(job_id),
         on: args.on,
         any: args.any,
         command: args.command,
-        args: args.values.into_iter().collect(),
+        args: values,
         layer: args.layer,
         lane: args.priority,
         confirm: args.confirm,
@@ -75,6 +83,8 @@ pub(super) async fn run(args: RunArgs, config: &Config, global: &Global) -> Outc
     let mut session = Session::open_following(config, global).await?;
     let outcome = if args.dry_run {
         dry_run(&mut session, draft, args.json).await
+    } else if let (true, Err(failure)) = (args.detach, session.needs_engine()) {
+        Err(failure)
     } else {
         start(&mut session, draft, args.detach, args.json).await
     };
@@ -90,7 +100,8 @@ async fn dry_run(session: &mut Session, draft: Draft, json: bool) -> Outcome {
     if json {
         output::json(&preview)?;
     } else {
-        show(&preview)?;
+        let unheard = unheard(session, &preview).await?;
+        show(&preview, &unheard)?;
     }
     match &preview.refused {
         Some((rule, reason)) => Err(Failure::new(Exit::Denied, format!("{rule}: {reason}"))),
@@ -98,13 +109,27 @@ async fn dry_run(session: &mut Session, draft: Draft, json: bool) -> Outcome {
     }
 }
 
+/// The hosts without a layer that the engine has not asked yet: one that was started for this asks none.
+async fn unheard(session: &mut Session, preview: &Preview) -> Result<BTreeSet<HostName>, Failure> {
+    if preview.layers.iter().all(|(_, layer)| layer.is_some()) {
+        return Ok(BTreeSet::new());
+    }
+    let panels = match session.ask(Request::Bridge(BridgeRequest::Hosts)).await? {
+        Reply::Bridge(BridgeReply::Hosts(panels)) => panels,
+        reply => return Err(unexpected(&reply)),
+    };
+    let is_unheard = |panel: &HostPanel| panel.layers.iter().all(|layer| layer.state == LayerState::Unknown);
+    Ok(panels.into_iter().filter(is_unheard).map(|panel| panel.name).collect())
+}
+
 /// Prints exactly what would run: every word in quotes, with escapes for what is not seen.
-fn show(preview: &Preview) -> Result<(), Failure> {
+fn show(preview: &Preview, unheard: &BTreeSet<HostName>) -> Result<(), Failure> {
     let layers: BTreeMap<&str, String> = preview
         .layers
         .iter()
         .map(|(host, layer)| {
-            (host.as_str(), layer.map_or("no layer answers now".to_owned(), |layer| layer.to_string()))
+            let none = if unheard.contains(host) { "nobody has looked yet" } else { "no layer answers now" };
+            (host.as_str(), layer.map_or(none.to_owned(), |layer| layer.to_string()))
         })
         .collect();
     for plan in &preview.plans {
@@ -146,13 +171,21 @@ fn exact(word: &str) -> String {
 async fn start(session: &mut Session, draft: Draft, detach: bool, json: bool) -> Outcome {
     let is_one = matches!(draft.on, HostSelector::Host(_)) || draft.any;
     let by_hand = draft.layer == Some(LayerKind::Manual);
-    let (jobs, approval) = match session.ask(Request::Bridge(BridgeRequest::Run(Box::new(draft)))).await? {
-        Reply::Bridge(BridgeReply::Running { jobs, approval }) => (jobs, approval),
-        reply => return Err(unexpected(&reply)),
+    let (jobs, approval) = match session.ask(Request::Bridge(BridgeRequest::Run(Box::new(draft.clone())))).await {
+        Ok(Reply::Bridge(BridgeReply::Running { jobs, approval })) => (jobs, approval),
+        Ok(reply) => return Err(unexpected(&reply)),
+        Err(failure) => {
+            // Without an answer nobody knows whether it runs.
+            if json && matches!(failure.exit, Exit::Denied | Exit::Failed) {
+                output::json_line(&refused(&draft, &draft.on.to_string(), &failure.text))?;
+            }
+            return Err(failure);
+        }
     };
     if let Some(approval) = approval {
         if json {
-            jobs.iter().try_for_each(|row| output::json_line(&row_told(row, Some(&approval.to_string()))))?;
+            let why = format!("waits for approval {approval}");
+            jobs.iter().try_for_each(|row| output::json_line(&row_told(row, Some(&why))))?;
         }
         let names: Vec<String> = jobs.iter().map(|row| row.id.to_string()).collect();
         let why = format!("waits for approval {approval}: `aurora approval show {approval}`; {}", names.join(", "));
@@ -211,6 +244,11 @@ pub(super) async fn watch(session: &mut Session, rows: &[JobRow], is_one: bool, 
         };
         match heard {
             Heard::Wrote(_, chunks) if is_one && !json => raw.print(&chunks)?,
+            Heard::Waits(id, why) => {
+                if is_one && !json {
+                    raw.say(&format!("{id} waits: {why}"))?;
+                }
+            }
             Heard::Wrote(id, chunks) => written.entry(id).or_default().add(&chunks),
             Heard::Ended(job) => {
                 worst = worse(worst, exit_of(&job));
@@ -248,10 +286,15 @@ fn worse(one: Exit, other: Exit) -> Exit {
 fn exit_of(job: &Job) -> Exit {
     match job.state.outcome() {
         Some(JobOutcome::Done(End::Exit(0) | End::Told)) => Exit::Fine,
-        Some(JobOutcome::NotRun { rule, .. }) if matches!(rule.as_str(), "denied" | "approval") => Exit::Denied,
+        Some(JobOutcome::NotRun { rule, .. }) if is_denial(rule) => Exit::Denied,
         Some(JobOutcome::Done(_) | JobOutcome::NotRun { .. }) => Exit::Failed,
         Some(JobOutcome::Unknown { .. }) | None => Exit::Degraded,
     }
+}
+
+/// Whether `rule` says that something may not be: `approval.expired` is a rule of `approval`.
+fn is_denial(rule: &str) -> bool {
+    matches!(rule.split('.').next(), Some("approval" | "denied" | "policy" | "whitelist"))
 }
 
 /// What became of `job`, in one line.
@@ -276,11 +319,19 @@ pub(super) fn end_text(job: &Job) -> String {
         Some(JobOutcome::NotRun { rule, reason }) => format!("not run, {rule}: {reason}"),
         Some(JobOutcome::Unknown { reason }) => {
             format!(
-                "unknown: {reason}; it may have run, look and say so: aurora job resolve {} --ran|--not-ran",
+                "unknown: {reason}; it may have run, look and say so: aurora job resolve {} --ran|--not-ran --note TEXT",
                 job.id
             )
         }
-        None => job.state.word().to_owned(),
+        None => state_text(&job.state),
+    }
+}
+
+/// How far a job is that is not over, with its place in the queue and what it waits for.
+pub(super) fn state_text(state: &JobState) -> String {
+    match state {
+        JobState::Queued { position, why } if !why.is_empty() => format!("queued {position}: {why}"),
+        state => state.word().to_owned(),
     }
 }
 
@@ -310,6 +361,24 @@ fn told<'a>(job: &'a Job, wrote: &Written) -> Told<'a> {
         took_ms: took_ms(job),
         stdout: String::from_utf8_lossy(&wrote.out).into_owned(),
         stderr: String::from_utf8_lossy(&wrote.err).into_owned(),
+    }
+}
+
+/// What was refused before there was a job.
+fn refused<'a>(draft: &'a Draft, on: &'a str, why: &'a str) -> Told<'a> {
+    Told {
+        id: draft.id,
+        host: on,
+        command: draft.command.as_str(),
+        state: "not-run",
+        exit: None,
+        signal: None,
+        reason: Some(why),
+        layer: None,
+        attempts: 0,
+        took_ms: None,
+        stdout: String::new(),
+        stderr: String::new(),
     }
 }
 
@@ -382,4 +451,23 @@ fn lines() -> tokio::sync::mpsc::Receiver<String> {
         });
     }
     lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rules_about_what_may_be_are_denials_and_places_in_the_queue_are_told() {
+        for rule in
+            ["approval.denied", "approval.expired", "whitelist", "whitelist.argument", "policy.confirm", "denied"]
+        {
+            assert!(is_denial(rule), "{rule}");
+        }
+        for rule in ["expired", "cancelled", "layer", "approvals", "resolved"] {
+            assert!(!is_denial(rule), "{rule}");
+        }
+        let queued = |why: &str| state_text(&JobState::Queued { position: 2, why: why.to_owned() });
+        assert_eq!((queued("no road"), queued("")), ("queued 2: no road".to_owned(), "queued".to_owned()));
+    }
 }

@@ -58,6 +58,19 @@ impl Session {
         Ok(self.client.answer(request).await?)
     }
 
+    /// Refuses what goes on after this command where no engine runs to do it.
+    pub(super) fn needs_engine(&self) -> Result<(), Failure> {
+        match self.own {
+            Some(_) => Err(Failure::new(Exit::Down, "no engine runs, and this needs one; start `aurora serve`")),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether the engine ends with this command.
+    pub(super) fn is_own(&self) -> bool {
+        self.own.is_some()
+    }
+
     /// The client itself.
     pub(super) fn client(&mut self) -> &mut Client {
         &mut self.client

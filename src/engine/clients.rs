@@ -65,15 +65,19 @@ impl Engine {
     pub(super) fn asked(&mut self, client: ClientId, id: RequestId, request: Request, now: Timestamp) -> Vec<Effect> {
         let Some(follower) = self.clients.get(&client) else { return Vec::new() };
         let answer = |reply| vec![Effect::Send(client, Box::new(Update::Reply { id, reply }))];
-        if follower.read_only && request.writes() {
-            return answer(Err(Refusal::Denied("this client is read-only".to_owned())));
-        }
         let by = Some(&follower.identity.operator);
+        let refused = |why| Effect::Audit(AuditNote::new(now, by, AuditKind::Refused, request.name(), why));
+        if follower.read_only && request.writes() {
+            let why = "this client is read-only".to_owned();
+            let mut effects = answer(Err(Refusal::Denied(why.clone())));
+            effects.push(refused(why));
+            return effects;
+        }
         let changed = |about: &str, what: &str| Effect::Audit(AuditNote::new(now, by, AuditKind::Changed, about, what));
         if let Err(why) = policy::may(&follower.identity, &request) {
             let mut effects = answer(Err(Refusal::Denied(why.clone())));
             if request.writes() {
-                effects.push(Effect::Audit(AuditNote::new(now, by, AuditKind::Refused, request.name(), why)));
+                effects.push(refused(why));
             }
             return effects;
         }

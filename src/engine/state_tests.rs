@@ -164,8 +164,9 @@ async fn a_read_only_client_is_refused_every_write() {
     let mut engine = engine();
     join(&mut engine, 1, true);
     let effects = ask(&mut engine, 1, act(Act::Read));
-    let [Effect::Send(_, update)] = &effects[..] else { panic!("{effects:?}") };
+    let [Effect::Send(_, update), Effect::Audit(note)] = &effects[..] else { panic!("{effects:?}") };
     assert!(matches!(&**update, Update::Reply { reply: Err(Refusal::Denied(_)), .. }));
+    assert_eq!(note.kind, crate::model::AuditKind::Refused, "and it is written down");
     assert!(matches!(ask(&mut engine, 1, Request::Unread { limit: 1 })[..], [Effect::Read { .. }]));
 }
 

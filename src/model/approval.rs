@@ -82,19 +82,20 @@ impl Approval {
         self.votes.iter().filter(|vote| vote.yes).count()
     }
 
-    /// Why `who` cannot answer it at `now`; `None` when they can, as far as their role lets them.
+    /// Why `who` cannot say this about it at `now`; `None` when they can, as far as their role lets them. Who asked may
+    /// say no and takes it back by that; who said yes may say no until it is decided.
     #[must_use]
-    pub fn closed_to(&self, who: &OperatorName, now: Timestamp) -> Option<String> {
+    pub fn closed_to(&self, who: &OperatorName, yes: bool, now: Timestamp) -> Option<String> {
         if self.state != ApprovalState::Open {
             return Some(format!("it is {} already", self.state.as_str()));
         }
         if now >= self.expires {
             return Some("its time is over".to_owned());
         }
-        if self.by == *who {
-            return Some("you asked for it, and nobody answers their own request".to_owned());
+        if self.by == *who && yes {
+            return Some("you asked for it, and the yes has to come from somebody else".to_owned());
         }
-        let own = self.votes.iter().find(|vote| vote.by == *who)?;
-        Some(format!("you have said {} already", if own.yes { "yes" } else { "no" }))
+        let said = self.votes.iter().any(|vote| vote.by == *who && vote.yes == yes);
+        said.then(|| format!("you have said {} already", if yes { "yes" } else { "no" }))
     }
 }

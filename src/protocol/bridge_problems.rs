@@ -24,7 +24,7 @@ pub(super) fn answerable(bridge: &BridgePanel, me: &Identity, now: Timestamp) ->
     if me.role < Role::Approver {
         return Vec::new();
     }
-    let open = bridge.approvals.iter().filter(|approval| approval.closed_to(&me.operator, now).is_none());
+    let open = bridge.approvals.iter().filter(|approval| approval.closed_to(&me.operator, true, now).is_none());
     let urgent = |approval: &Approval| Urgent {
         need: Need::Approval(approval.id),
         since: approval.asked,

@@ -6,6 +6,7 @@ use crate::protocol::{BridgeNotice, BridgePanel, BridgeReply, BridgeRequest, Ref
 use super::action::View;
 use super::app::{App, Cmd, Overlay, Purpose};
 use super::bridge::{BridgeTab, OpenHost, Opened};
+use super::bridge_keys::not_resolved;
 use super::confirm::Confirm;
 use super::job::OpenJob;
 
@@ -199,6 +200,10 @@ impl App {
             BridgeRequest::Run(draft) => return self.open_run(&draft.on, Some((&draft.command, &draft.args))),
             BridgeRequest::Cancel(id) => Confirm::cancel(id, self.about_job(id), self.now),
             BridgeRequest::Resolve { id, ran, note } => {
+                if let Some(why) = not_resolved(self.job_row(id).map(|row| &row.state)) {
+                    self.toast(Severity::Warn, why);
+                    return Vec::new();
+                }
                 let mut confirm = Confirm::resolve(id, self.about_job(id), self.now);
                 confirm.ran = Some(ran);
                 confirm.note.insert_str(note.unwrap_or_default());

@@ -60,7 +60,7 @@ impl App {
                     let words = format!("{what}: asked for by {}", approval.by);
                     let mut choice = self.read(&format!("{} {} {}", verb.name, approval.id, approval.hash), &words)?;
                     let me = self.identity.as_ref().map(|identity| &identity.operator);
-                    choice.why = choice.why.or_else(|| approval.closed_to(me?, self.now));
+                    choice.why = choice.why.or_else(|| approval.closed_to(me?, verb.name == "grant", self.now));
                     Some(choice)
                 };
                 open.filter_map(choice).collect()

@@ -53,10 +53,10 @@ impl App {
             Action::Grant | Action::Deny => {
                 let Some(approval) = self.on_approval() else { return Some("no approval is selected".to_owned()) };
                 let me = &self.identity.as_ref()?.operator;
-                if let Some(why) = approval.closed_to(me, self.now) {
+                let (id, hash, yes) = (approval.id, approval.hash.clone(), action == Action::Grant);
+                if let Some(why) = approval.closed_to(me, yes, self.now) {
                     return Some(why);
                 }
-                let (id, hash, yes) = (approval.id, approval.hash.clone(), action == Action::Grant);
                 BridgeRequest::Vote { id, hash, yes, note: None }
             }
             _ => return None,
@@ -323,7 +323,7 @@ fn not_stopped(state: Option<&JobState>) -> Option<&'static str> {
 }
 
 /// Why nobody has to say what became of a job.
-fn not_resolved(state: Option<&JobState>) -> Option<&'static str> {
+pub(super) fn not_resolved(state: Option<&JobState>) -> Option<&'static str> {
     match state {
         Some(JobState::Ended(Outcome::Done(_) | Outcome::NotRun { .. })) => Some("how the job ended is known"),
         Some(JobState::AwaitingApproval(_)) => Some("it waits for approval and has not run"),

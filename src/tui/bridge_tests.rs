@@ -208,12 +208,37 @@ fn an_approval_is_answered_by_others_and_shows_every_byte() {
     assert_eq!(press(&mut app, "d\n"), []);
     assert_eq!(said(&app), "write why not");
     let commands = press(&mut app, "too late\n");
-    let no = BridgeRequest::Vote { id, hash, yes: false, note: Some("too late".into()) };
+    let no = BridgeRequest::Vote { id, hash: hash.clone(), yes: false, note: Some("too late".into()) };
     assert_eq!(asked(&commands), [&no]);
     snapshot.bridge.approvals[1].by = "anna".parse().expect("a name");
     let mut app = sample::app(snapshot, Role::Admin, false);
     press(&mut app, "7a");
-    assert_eq!(said(&app), "you asked for it, and nobody answers their own request");
+    assert_eq!(said(&app), "you asked for it, and the yes has to come from somebody else");
+    let no = BridgeRequest::Vote { id, hash, yes: false, note: Some("not today".into()) };
+    press(&mut app, "d");
+    assert_eq!(asked(&press(&mut app, "not today\n")), [&no], "who asked takes it back");
+}
+
+#[test]
+fn a_yes_counts_once_everything_was_shown() {
+    let mut snapshot = sample::with_bridge();
+    let open = &mut snapshot.bridge.approvals[1];
+    open.plans[0].cwd = Some("/srv/below".into());
+    open.plans[0].env = (0..40).map(|number| (format!("NAME_{number}"), "value".to_owned())).collect();
+    open.hash = open.plans[0].hash();
+    let (id, hash) = (sample::approval_id(1), open.hash.clone());
+    let mut app = sample::app(snapshot, Role::Approver, false);
+    press(&mut app, "7a");
+    let shown = screen(&mut app, (80, 24));
+    assert!(shown.contains("in \"/srv/below\"") && !shown.contains(hash.as_str()), "{shown}");
+    assert_eq!(press(&mut app, "y"), []);
+    assert_eq!(said(&app), "down shows the rest of it first");
+    for _ in 0..60 {
+        app.update(Msg::Key(KeyEvent::new(KeyCode::Down, KeyModifiers::NONE)), later());
+    }
+    let shown = screen(&mut app, (80, 24));
+    assert!(shown.contains(hash.as_str()) && shown.contains("that is all of it"), "{shown}");
+    assert_eq!(asked(&press(&mut app, "y")), [&BridgeRequest::Vote { id, hash, yes: true, note: None }]);
 }
 
 #[test]

@@ -4,16 +4,14 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use jiff::{SignedDuration, Timestamp};
 use tui_textarea::TextArea;
 
-use crate::model::{Approval, ApprovalId, JobId, PlanHash};
+use crate::model::{Approval, ApprovalId, JobId, Plan, PlanHash, short_duration};
 use crate::protocol::{BridgeRequest, Severity};
+use crate::screen::exact;
 
 use super::app::{App, Cmd, Overlay, type_into};
 
 /// Keys in the first moments were meant for what was there before.
 const GUARD: SignedDuration = SignedDuration::from_millis(300);
-
-/// Plans that are named.
-const NAMED: usize = 4;
 
 /// What is asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,6 +35,8 @@ pub(super) struct Confirm {
     pub note: TextArea<'static>,
     /// What was chosen where there is a choice: whether it ran.
     pub ran: Option<bool>,
+    /// Rows of what it is about that are above.
+    pub scroll: usize,
     opened: Timestamp,
 }
 
@@ -54,19 +54,24 @@ impl Confirm {
         let asks = Asks::Vote { id: approval.id, hash: approval.hash.clone(), yes };
         let mut lines =
             vec![format!("asked for by {}; {} of {} have said yes", approval.by, approval.yes(), approval.need)];
-        for plan in approval.plans.iter().take(NAMED) {
-            let argv: Vec<String> = plan.argv.iter().map(|word| crate::screen::exact(word)).collect();
-            lines.push(format!("{} on {}: {}", plan.command, plan.host, argv.join(" ")));
+        let mut shown: Vec<(Vec<String>, Vec<&str>)> = Vec::new();
+        for plan in &approval.plans {
+            let runs = what_runs(plan);
+            match shown.iter_mut().find(|(known, _)| *known == runs) {
+                Some((_, hosts)) => hosts.push(plan.host.as_str()),
+                None => shown.push((runs, vec![plan.host.as_str()])),
+            }
         }
-        if approval.plans.len() > NAMED {
-            lines.push(format!("and on {} more hosts", approval.plans.len() - NAMED));
+        for (runs, hosts) in shown {
+            lines.push(format!("on {}:", hosts.join(", ")));
+            lines.extend(runs);
         }
         lines.push(format!("hash {}", approval.hash));
         Self::new(asks, title, lines, now)
     }
 
     fn new(asks: Asks, title: &'static str, lines: Vec<String>, now: Timestamp) -> Self {
-        Self { asks, title, lines, note: TextArea::default(), ran: None, opened: now }
+        Self { asks, title, lines, note: TextArea::default(), ran: None, scroll: 0, opened: now }
     }
 
     /// Whether there is a line to write.
@@ -103,15 +108,35 @@ impl Confirm {
     }
 }
 
+/// What a plan does, but for where.
+fn what_runs(plan: &Plan) -> Vec<String> {
+    let argv: Vec<String> = plan.argv.iter().map(|word| exact(word)).collect();
+    let mut lines = vec![format!("{}: {}", plan.command, argv.join(" "))];
+    lines.extend(plan.cwd.iter().map(|cwd| format!("in {}", exact(cwd))));
+    lines.extend(plan.env.iter().map(|(name, value)| format!("with {}={}", exact(name), exact(value))));
+    let timeout = short_duration(std::time::Duration::from_millis(plan.timeout_ms));
+    lines.push(format!("killed after {timeout}"));
+    lines
+}
+
 impl App {
     pub(super) fn key_in_confirm(&mut self, key: KeyEvent, mut confirm: Box<Confirm>) -> Vec<Cmd> {
         let control = key.modifiers.contains(KeyModifiers::CONTROL);
         let does =
             if confirm.has_note() { key.code == KeyCode::Enter } else { key.code == KeyCode::Char('y') && !control };
+        // The last row that can be the first, and the rows of a page.
+        let (last, page) = super::view::confirm::scrolls(self, &confirm);
+        confirm.scroll = confirm.scroll.min(last);
+        let is_cut = matches!(confirm.asks, Asks::Vote { yes: true, .. }) && confirm.scroll < last;
         match key.code {
             KeyCode::Esc => return Vec::new(),
             KeyCode::Char('c') if control => return Vec::new(),
             _ if !confirm.hears(self.now) => {}
+            KeyCode::Down => confirm.scroll = (confirm.scroll + 1).min(last),
+            KeyCode::Up => confirm.scroll = confirm.scroll.saturating_sub(1),
+            KeyCode::PageDown => confirm.scroll = (confirm.scroll + page).min(last),
+            KeyCode::PageUp => confirm.scroll = confirm.scroll.saturating_sub(page),
+            _ if does && is_cut => self.toast(Severity::Info, "down shows the rest of it first"),
             _ if does => match confirm.missing() {
                 None => return Self::ask_bridge(confirm.request()),
                 Some(missing) => self.toast(Severity::Info, missing),

@@ -167,6 +167,11 @@ fn the_commands_show_everything_and_say_yes_only_to_a_hash() {
     site.serve();
     let approval = asked(&site, &job(), "v1.2.3");
     let (id, hash) = (approval["id"].as_str().expect("an id"), approval["hash"].as_str().expect("a hash"));
+    let held = site.aurora(&["do", "run here deploy version=v9"]);
+    assert_eq!(held.status.code(), Some(5), "{}", String::from_utf8_lossy(&held.stderr));
+    let held = site.json(&["approval", "list"]);
+    let held = held.as_array().expect("a list").iter().find(|row| row["by"] == "olga").expect("held").clone();
+    site.ok(&["approval", "deny", held["id"].as_str().expect("an id")]);
     let listed = &site.json(&["approval", "list"])[0];
     let keys: Vec<&String> = listed.as_object().expect("an object").keys().collect();
     assert_eq!(keys, ["id", "jobs", "plans", "hash", "risk", "by", "asked", "expires", "need", "votes", "state"]);
@@ -190,5 +195,10 @@ fn the_commands_show_everything_and_say_yes_only_to_a_hash() {
     assert!(site.ok(&["approval", "show", id]).contains("olga"), "who said it");
     assert_eq!(site.ok(&["approval", "deny", id]), format!("{id} is denied"));
     assert_eq!(site.json(&["approval", "list"]), json!([]));
-    assert_eq!(site.json(&["approval", "list", "--all"])[0]["state"], "denied");
+    let all = site.json(&["approval", "list", "--all"]);
+    let states: Vec<&str> = all.as_array().expect("a list").iter().filter_map(|row| row["state"].as_str()).collect();
+    assert_eq!(states, ["withdrawn", "denied"], "newest first");
+    site.stop();
+    let late = site.aurora(&["approval", "grant", id, "--hash", &hash[..12]]);
+    assert_eq!(late.status.code(), Some(4), "nobody would bring it to its host");
 }

@@ -127,6 +127,31 @@ fn without_an_engine_a_command_starts_one_for_itself() {
 }
 
 #[test]
+fn without_an_engine_a_cancel_waits_for_the_host_and_nothing_is_left_to_nobody() {
+    let mut site = site("");
+    site.serve();
+    let id = detach(&site, "slow");
+    let child = site.path().join("child");
+    eventually("the command's child", || std::fs::read_to_string(&child).is_ok_and(|pid| is_alive(&pid)));
+    let pid = std::fs::read_to_string(&child).expect("a pid");
+    assert_eq!(site.aurora(&["job", "resolve", &id, "--ran"]).status.code(), Some(2), "how it is known has to be said");
+    let resolved = site.aurora(&["job", "resolve", &id, "--ran", "--note", "seen"]);
+    assert_eq!(resolved.status.code(), Some(1));
+    assert!(stderr(&resolved).contains("its host has it"), "{}", stderr(&resolved));
+    assert!(site.stop());
+    assert!(is_alive(&pid), "it goes on without an engine");
+    site.ok(&["job", "cancel", &id]);
+    assert!(!is_alive(&pid), "it is stopped when that is said");
+    let over = site.aurora(&["job", "cancel", &id]);
+    assert_eq!(over.status.code(), Some(1));
+    assert!(stderr(&over).contains("is over"), "{}", stderr(&over));
+    let output = site.aurora(&["run", "here", "hello", "name=a", "--detach"]);
+    assert_eq!(output.status.code(), Some(4));
+    assert!(stderr(&output).contains("start `aurora serve`"), "{}", stderr(&output));
+    assert_eq!(starts(&site), 1);
+}
+
+#[test]
 fn without_a_configuration_this_machine_answers() {
     let site = Site::bare("");
     let output = site.aurora(&["run", "here", "uptime"]);
@@ -162,6 +187,7 @@ fn what_is_not_on_the_whitelist_does_not_run() {
         (&["run", "here", "risky"], 5, "here"),
         (&["run", "-oProxyCommand=x", "hello"], 2, ""),
         (&["run", "here", "hello", "name"], 2, "NAME=VALUE"),
+        (&["run", "here", "hello", "name=a", "name=b"], 2, "given twice"),
     ];
     for (args, code, words) in cases {
         let output = site.aurora(args);
@@ -170,6 +196,9 @@ fn what_is_not_on_the_whitelist_does_not_run() {
         assert!(said.contains(words), "{args:?}: {said}");
     }
     assert_eq!(starts(&site), 0);
+    let refused = site.aurora(&["run", "here", "risky", "--json"]);
+    assert_eq!((refused.status.code(), told(&refused)["state"].as_str()), (Some(5), Some("not-run")));
+    assert!(told(&refused)["reason"].as_str().is_some_and(|why| why.contains("policy.confirm")));
     assert_eq!(site.aurora(&["run", "here", "risky", "--confirm", "here"]).status.code(), Some(0));
 }
 
@@ -182,6 +211,9 @@ fn a_dry_run_shows_every_byte_and_runs_nothing() {
     let preview = site.json(&["run", "here", "hello", "name=a", "--dry-run"]);
     let keys: Vec<&str> = preview.as_object().expect("an object").keys().map(String::as_str).collect();
     assert_eq!(keys, ["plans", "hash", "layers", "risk", "need", "confirm", "refused"]);
+    let refused = site.aurora(&["run", "here", "hello", "name=a", "--dry-run", "--layer", "socket"]);
+    assert_eq!(refused.status.code(), Some(5));
+    assert!(stderr(&refused).contains("only `socket` was asked for"), "{}", stderr(&refused));
     assert_eq!(preview["plans"][0]["argv"][1], "a");
     assert_eq!((starts(&site), site.json(&["job", "list"])), (0, Value::Array(Vec::new())));
 }

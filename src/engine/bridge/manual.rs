@@ -54,6 +54,7 @@ impl Bridges {
     }
 }
 
-fn is_shown(job: &Job) -> bool {
+/// Whether the lines that run `job` by hand were shown.
+pub(super) fn is_shown(job: &Job) -> bool {
     job.attempts.iter().any(|attempt| attempt.layer == LayerKind::Manual)
 }

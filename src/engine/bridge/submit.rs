@@ -12,7 +12,7 @@ use uuid::{Variant, Version};
 use crate::config::HostConfig;
 use crate::model::{
     AuditKind, CommandTemplate, HostName, HostPanel, HostSelector, Identity, Job, JobId, JobState, Lane, LayerKind,
-    OutputTotals, Plan, Risk,
+    LayerPanel, LayerState, OutputTotals, Plan, Risk,
 };
 use crate::policy::{CommandLine, Denied, Verdict, judge, whitelist};
 use crate::protocol::{BridgeNotice, BridgeReply, Draft, Preview, Refusal};
@@ -51,14 +51,19 @@ impl Bridges {
         let hash = Plan::hash_of_all(&plans);
         let verdict = judge(&meant.template, &hash, identity, draft, set.config.policy.quorum);
         let layers = layers(&plans, &hosts, draft.layer);
+        let need = if let Verdict::Hold { need } = verdict { need } else { 0 };
+        let refused = match verdict {
+            Verdict::Refuse(denied) => Some((denied.rule, denied.reason)),
+            _ => plans.iter().find_map(|plan| no_layer(&set, &meant.template, plan, draft.layer)),
+        };
         Ok(Box::new(Preview {
             hash,
             plans,
             layers,
             risk: meant.template.risk,
-            need: if let Verdict::Hold { need } = verdict { need } else { 0 },
+            need,
             confirm: (meant.template.risk == Risk::High).then(|| draft.on.to_string()),
-            refused: if let Verdict::Refuse(denied) = verdict { Some((denied.rule, denied.reason)) } else { None },
+            refused,
         }))
     }
 
@@ -187,8 +192,42 @@ fn least_loaded<'a>(hosts: Vec<&'a HostConfig>, panels: &[HostPanel]) -> Option<
 
 /// The layer that would carry each plan now.
 fn layers(plans: &[Plan], panels: &[HostPanel], only: Option<LayerKind>) -> Vec<(HostName, Option<LayerKind>)> {
-    let active = |plan: &Plan| panels.iter().find(|panel| panel.name == plan.host).and_then(|panel| panel.active);
-    plans.iter().map(|plan| (plan.host.clone(), only.or_else(|| active(plan)))).collect()
+    let carries = |plan: &Plan| {
+        let panel = panels.iter().find(|panel| panel.name == plan.host);
+        match only {
+            None => panel?.active,
+            // A person's hands are there always.
+            Some(LayerKind::Manual) => only,
+            Some(only) => {
+                let is_up = |layer: &&LayerPanel| layer.kind == only && layer.state == LayerState::Up;
+                panel?.layers.iter().find(is_up).map(|layer| layer.kind)
+            }
+        }
+    };
+    plans.iter().map(|plan| (plan.host.clone(), carries(plan))).collect()
+}
+
+/// Why no layer of the configuration may ever carry `plan`, if so: the rule and a sentence, as the job would hear it.
+fn no_layer(
+    set: &BridgeSet,
+    template: &CommandTemplate,
+    plan: &Plan,
+    only: Option<LayerKind>,
+) -> Option<(String, String)> {
+    let kinds = set.config.hosts.get(&plan.host)?.kinds();
+    let may = |kind: &LayerKind| {
+        only.is_none_or(|only| only == *kind) && template.weakest_layer.is_none_or(|weakest| *kind <= weakest)
+    };
+    if only == Some(LayerKind::Manual) || kinds.iter().any(may) {
+        return None;
+    }
+    let wanted = match (only, template.weakest_layer) {
+        (Some(only), _) => format!("only `{only}` was asked for"),
+        (None, Some(weakest)) => format!("the command wants `{weakest}` or stronger"),
+        (None, None) => "no layer is configured".to_owned(),
+    };
+    let kinds: Vec<&str> = kinds.into_iter().map(LayerKind::as_str).collect();
+    Some(("layer".to_owned(), format!("{wanted}, and {} has: {}", plan.host, kinds.join(", "))))
 }
 
 /// One job a line. The first is called as the draft is, the others by names made of it.
@@ -361,6 +400,23 @@ args.action = { one_of = ["list", "next"] }
         };
         assert_eq!(chosen(&[panel("web-1", 3, up), panel("web-2", 1, up)]), ["web-2"]);
         assert_eq!(chosen(&[panel("web-1", 3, up), panel("web-2", 1, None)]), ["web-1"], "one that answers");
+    }
+
+    #[test]
+    fn a_dry_run_names_a_layer_only_where_it_may_carry_and_answers() {
+        let (set, draft) = (set(), draft("web-1"));
+        let meant = meant(&set, &[], &draft).expect("a host");
+        let plans = meant.plans();
+        let refused = |only| no_layer(&set, &meant.template, &plans[0], only);
+        assert_eq!(
+            (refused(None), refused(Some(LayerKind::Local)), refused(Some(LayerKind::Manual))),
+            (None, None, None)
+        );
+        let (rule, why) = refused(Some(LayerKind::Socket)).expect("no such layer");
+        assert_eq!((rule.as_str(), why.as_str()), ("layer", "only `socket` was asked for, and web-1 has: local"));
+        let named = |panels: &[HostPanel], only| layers(&plans, panels, only)[0].1;
+        assert_eq!(named(&[], Some(LayerKind::Local)), None, "nobody has looked");
+        assert_eq!(named(&[], Some(LayerKind::Manual)), Some(LayerKind::Manual));
     }
 
     #[test]

@@ -113,7 +113,7 @@ fn in_full(app: &App, open: &OpenApproval, width: usize) -> Vec<Line<'static>> {
         Span::styled(format!("{} {state}", look.sign(&approval.state)), look.approval(approval.state)),
     ])];
     let me = app.identity.as_ref().map(|identity| &identity.operator);
-    if let Some(why) = me.and_then(|me| approval.closed_to(me, app.now)) {
+    if let Some(why) = me.and_then(|me| approval.closed_to(me, true, app.now)) {
         lines.extend(labelled(look, "you", &why, room));
     }
     lines.extend(labelled(look, "asked", &format!("by {by} {}, {risk} risk", age(*asked, app.now)), room));

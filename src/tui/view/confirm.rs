@@ -14,13 +14,29 @@ use super::parts::overlay;
 /// Columns it has at most.
 const WIDTH: u16 = 84;
 
+/// What it is about, in rows.
+fn rows(confirm: &Confirm, width: u16) -> Vec<String> {
+    let room = usize::from(WIDTH.min(width).saturating_sub(2)).max(1);
+    confirm.lines.iter().flat_map(|text| screen::chop(&screen::line(text), room)).collect()
+}
+
+/// The last row that can be the first one on this screen, 0 where all are shown, and the rows of a page.
+pub(in super::super) fn scrolls(app: &App, confirm: &Confirm) -> (usize, usize) {
+    let rows = rows(confirm, app.size.0).len();
+    // The head and foot of the screen, the frame, and what has to be answered.
+    let asked = 1 + usize::from(confirm.has_note()) + usize::from(matches!(confirm.asks, Asks::Resolve(_)));
+    let above = usize::from(app.size.1).saturating_sub(4 + asked);
+    if rows <= above {
+        return (0, above);
+    }
+    let page = above.saturating_sub(1).max(1);
+    (rows - page, page)
+}
+
 pub(super) fn draw(app: &App, confirm: &Confirm, frame: &mut Frame<'_>, area: Rect) {
     let look = &app.look;
-    let room = usize::from(WIDTH.min(area.width).saturating_sub(2)).max(1);
-    let mut about: Vec<Line<'_>> = Vec::new();
-    for text in &confirm.lines {
-        about.extend(screen::chop(&screen::line(text), room).into_iter().map(|row| Line::styled(row, look.text)));
-    }
+    let mut about: Vec<Line<'_>> =
+        rows(confirm, area.width).into_iter().map(|row| Line::styled(row, look.text)).collect();
     let mut asked = Vec::new();
     if matches!(confirm.asks, Asks::Resolve(_)) {
         let choice = |text, is: bool| {
@@ -55,8 +71,16 @@ pub(super) fn draw(app: &App, confirm: &Confirm, frame: &mut Frame<'_>, area: Re
     // What has to be answered is never cut away by what it is about.
     let above = usize::from(inside.height).saturating_sub(asked.len());
     if about.len() > above {
-        about.truncate(above.saturating_sub(1));
-        about.push(Line::styled("and more: make the terminal larger", look.warn));
+        let page = above.saturating_sub(1).max(1);
+        let scroll = confirm.scroll.min(about.len() - page);
+        about.drain(..scroll);
+        let below = about.len() - page;
+        about.truncate(page);
+        let (text, style) = match below {
+            0 => ("that is all of it; up goes back".to_owned(), look.muted),
+            below => (format!("{below} more rows: down shows them"), look.warn),
+        };
+        about.push(Line::styled(text, style));
     } else {
         about.push(Line::default());
         about.truncate(above);

@@ -5,7 +5,7 @@ pub(super) mod approvals;
 pub(super) mod bridge;
 mod channels;
 pub(super) mod check;
-mod confirm;
+pub(super) mod confirm;
 mod conversation;
 mod counts;
 mod dialog;
