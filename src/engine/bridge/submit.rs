@@ -214,7 +214,9 @@ fn no_layer(
     plan: &Plan,
     only: Option<LayerKind>,
 ) -> Option<(String, String)> {
-    let kinds = set.config.hosts.get(&plan.host)?.kinds();
+    let mut kinds = set.config.hosts.get(&plan.host)?.kinds();
+    // A person's hands carry only what was asked for by hand.
+    kinds.retain(|kind| *kind != LayerKind::Manual);
     let may = |kind: &LayerKind| {
         only.is_none_or(|only| only == *kind) && template.weakest_layer.is_none_or(|weakest| *kind <= weakest)
     };
