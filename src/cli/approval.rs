@@ -141,7 +141,7 @@ fn in_full(approval: &Approval, now: Timestamp) -> String {
             approval.votes.iter().filter(|vote| vote.yes).count(),
             approval.need
         ),
-        format!("asked by  {}, {} ago; {} left", approval.by, age(approval.asked, now), left(approval, now)),
+        format!("asked by  {}, {}; {} left", approval.by, ago(approval.asked, now), left(approval, now)),
         format!("risk      {}", approval.risk),
         format!("hash      {}", approval.hash),
     ];
@@ -151,7 +151,7 @@ fn in_full(approval: &Approval, now: Timestamp) -> String {
     for vote in &approval.votes {
         let word = if vote.yes { "yes" } else { "no" };
         let note = vote.note.as_ref().map(|note| format!(": {}", escaped(note))).unwrap_or_default();
-        text.push(format!("{word}       {}, {} ago{note}", vote.by, age(vote.at, now)));
+        text.push(format!("{word}       {}, {}{note}", vote.by, ago(vote.at, now)));
     }
     text.join("\n")
 }
@@ -170,6 +170,14 @@ fn what_runs(plan: &Plan) -> Vec<String> {
     let time = std::time::Duration::from_millis(plan.timeout_ms);
     text.push(format!("  at most {}", short_duration(time)));
     text
+}
+
+/// How long ago, as a sentence says it.
+fn ago(then: Timestamp, now: Timestamp) -> String {
+    match age(then, now).as_str() {
+        "now" => "now".to_owned(),
+        age => format!("{age} ago"),
+    }
 }
 
 #[cfg(test)]

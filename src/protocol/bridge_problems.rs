@@ -53,7 +53,7 @@ fn unknown(row: &JobRow, now: Timestamp) -> Option<Trouble> {
     let Some(Outcome::Unknown { reason }) = row.state.outcome() else { return None };
     let since = row.ended.unwrap_or(row.asked);
     let what = format!("{} on {} may have run ({}): {reason}", row.title, row.host, age(since, now));
-    let next = format!("look on {}, then `aurora job resolve {} --ran` or `--not-ran`", row.host, row.id);
+    let next = format!("look on {}, then `aurora job resolve {} --ran|--not-ran --note HOW`", row.host, row.id);
     Some(Trouble::new(Need::Job(row.id), since, Severity::Crit, what, next))
 }
 

@@ -29,8 +29,8 @@ pub fn manual_lines(order: &JobOrder, term: Term, ssh: Option<&SshConfig>) -> Re
         format!("# on {host}, as the user its agent runs as, before {}:", order.not_after),
         run,
         "# then here, by what was seen there:".to_owned(),
-        format!("aurora job resolve {} --ran", order.id),
-        format!("aurora job resolve {} --not-ran", order.id),
+        format!("aurora job resolve {} --ran --note 'by hand'", order.id),
+        format!("aurora job resolve {} --not-ran --note 'by hand'", order.id),
     ])
 }
 
