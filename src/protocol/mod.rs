@@ -4,12 +4,14 @@
 //! attached screen share every line of code.
 
 mod agent;
+mod agent_panes;
 mod bridge;
 mod bridge_problems;
 mod bridge_verbs;
 mod config_status;
 mod figures;
 mod frame;
+mod panes;
 mod problems;
 mod reply;
 mod request;
@@ -20,10 +22,15 @@ mod verbs;
 
 pub use crate::model::{JobFilter, JobOutput};
 pub use agent::{AGENT_FRAME_MAX, AGENT_VERSION, FromAgent, JobOrder, Journal, ToAgent};
+pub use agent_panes::{DRIVER_IDLE_S, DriveAsk, PANE_WINDOW, PaneSaid, WatchAsk};
 pub use bridge::{BridgeNotice, BridgePanel, BridgeReply, BridgeRequest};
 pub use config_status::{ConfigFault, ConfigStatus};
 pub use figures::{CheckFigures, Figures, LookFigures, Overall, StoreFigures};
 pub use frame::{CODEC_MAX, FromEngine, ToEngine, VERSION};
+pub use panes::{
+    HostPanes, PaneLine, PaneLines, PaneLost, PaneMark, PanePace, PaneReply, PaneRequest, PaneRow, PaneUpdate,
+    ProgramDoing, ProgramState,
+};
 pub use problems::{Problem, Severity, Trouble, severity};
 pub use reply::{Bytes, FullEvent, Refusal, Reply};
 pub use request::{ClientId, Request, RequestId};
