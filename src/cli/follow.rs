@@ -109,7 +109,7 @@ impl<'a> Follow<'a> {
                 Update::Link(Link::Reconnecting { tries, why, .. }) if tries >= TRIES => {
                     return Err(Failure::new(Exit::Down, format!("{why}; the jobs go on: aurora job list")));
                 }
-                Update::Notice(_) | Update::Link(_) => {}
+                Update::Notice(_) | Update::Link(_) | Update::Pane(_) => {}
             }
         }
     }

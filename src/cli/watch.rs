@@ -164,7 +164,7 @@ impl Printer {
                 self.look()
             }
             Update::Link(link) => Ok(plain.link(link).map_or(Ok(()), output::line)?),
-            Update::Reply { .. } => Ok(()),
+            Update::Reply { .. } | Update::Pane(_) => Ok(()),
         }
     }
 

@@ -158,6 +158,7 @@ async fn talk(
                     Ok(Some(FromEngine::Goodbye { reason, .. })) => return Ended::Because(reason),
                     Ok(Some(FromEngine::Snapshot(snapshot))) => Update::Snapshot(snapshot),
                     Ok(Some(FromEngine::Notice(notice))) => Update::Notice(notice),
+                    Ok(Some(FromEngine::Pane(piece))) => Update::Pane(piece),
                     Ok(Some(FromEngine::Reply { id, reply })) => {
                         open.answered(id);
                         Update::Reply { id, reply }

@@ -55,7 +55,7 @@ impl Client {
                     room = sender.reserve() => {
                         let Ok(room) = room else { return };
                         tokio::select! {
-                            update = joined.updates.recv() => match update {
+                            update = joined.next() => match update {
                                 Some(update) => room.send(update),
                                 None => return,
                             },

@@ -41,6 +41,9 @@ impl Open {
 
 #[cfg(test)]
 mod tests {
+    use crate::model::{PaneAddress, PaneId};
+    use crate::protocol::{PanePace, PaneRequest};
+
     use super::*;
 
     #[test]
@@ -54,5 +57,19 @@ mod tests {
         assert_eq!(again, [(RequestId(2), Request::Unread { limit: 1 })]);
         assert_eq!(lost, [RequestId(1)]);
         assert!(open.after_break().1.is_empty(), "lost once");
+    }
+
+    #[test]
+    fn what_belongs_to_a_line_is_not_asked_for_on_the_next_by_itself() {
+        let mut open = Open::default();
+        let pane = PaneAddress { host: "here".parse().expect("a name"), pane: PaneId { server: 1, number: 0 } };
+        let keys = PaneRequest::Keys { pane: pane.clone(), bytes: b"rm x\r".to_vec() };
+        open.asked(RequestId(1), Request::Pane(PaneRequest::Watch { watch: 1, pane, pace: PanePace::LIVE }));
+        open.asked(RequestId(2), Request::Pane(keys));
+        open.asked(RequestId(3), Request::Pane(PaneRequest::List));
+        let (again, mut lost) = open.after_break();
+        lost.sort();
+        assert_eq!(again, [(RequestId(3), Request::Pane(PaneRequest::List))]);
+        assert_eq!(lost, [RequestId(1), RequestId(2)]);
     }
 }

@@ -231,7 +231,8 @@ fn read(store: &Store, request: Request, patience: &Patience) -> Result<Reply, S
         | Request::Tokens
         | Request::AddToken(_)
         | Request::RevokeToken(_)
-        | Request::Bridge(_) => unreachable!("the engine turns these into effects of their own"),
+        | Request::Bridge(_)
+        | Request::Pane(_) => unreachable!("the engine turns these into effects of their own"),
     })
 }
 

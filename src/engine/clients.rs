@@ -107,6 +107,7 @@ impl Engine {
                 "no token has the id {token}; `aurora access token list` names them"
             )))),
             Request::Bridge(request) => vec![Effect::Bridge { client, id, identity: identity.clone(), request }],
+            Request::Pane(request) => vec![Effect::Pane { client, id, identity: identity.clone(), request }],
             Request::Snapshot => answer(Ok(Reply::Snapshot(Box::new(self.snapshot(now))))),
             Request::Operators => answer(Ok(Reply::Operators(self.access.operators()))),
             Request::Act { act: Act::Assign(name), .. }

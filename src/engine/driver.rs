@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::model::Identity;
-use crate::protocol::{ClientId, Notice, Reply, StoreFigures, Update};
+use crate::protocol::{ClientId, Notice, Refusal, Reply, StoreFigures, Update};
 use crate::store::{Patience, Point, Store};
 
 use super::answers::failed;
@@ -147,6 +147,10 @@ impl Driver {
                     id,
                     async move { Ok((Reply::Bridge(bridges.answer(identity, request).await?), None)) },
                 )
+            }
+            Effect::Pane { client, id, .. } => {
+                let reply = Err(Refusal::Failed("this engine looks at no panes".to_owned()));
+                vec![Input::Answered { client, id, reply, aftermath: None }]
             }
             Effect::Audit(note) => {
                 let bridges = Arc::clone(&self.bridges);

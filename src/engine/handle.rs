@@ -7,13 +7,15 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use crate::model::Identity;
-use crate::protocol::{ClientId, Request, RequestId, Update};
+use crate::protocol::{ClientId, PaneUpdate, Request, RequestId, Update};
 
 use super::supervisor::{Supervisor, TaskSpec};
 use super::{Credential, Input, TurnedAway};
 
 /// Updates that may wait for a client. A client that lets more wait gets a fresh snapshot instead.
 const OUTBOX: usize = 512;
+/// Pieces of panes that may wait for a client. Who makes them waits for room, and makes the next of what there is then.
+const PANES: usize = 64;
 
 /// A handle on a running engine.
 #[derive(Debug, Clone)]
@@ -31,8 +33,9 @@ pub struct Joined {
     client: ClientId,
     /// Who it is.
     pub identity: Identity,
-    /// What the client hears.
+    /// What the client hears, panes apart.
     pub updates: mpsc::Receiver<Update>,
+    panes: mpsc::Receiver<PaneUpdate>,
 }
 
 impl Handle {
@@ -43,11 +46,13 @@ impl Handle {
     pub async fn join(&self, credential: Credential, follow: bool, read_only: bool) -> Result<Joined, TurnedAway> {
         let client = ClientId(self.next_client.fetch_add(1, Ordering::Relaxed));
         let (outbox, updates) = mpsc::channel(OUTBOX);
+        let (pieces, panes) = mpsc::channel(PANES);
         let (admission, admitted) = oneshot::channel();
-        let input = Input::Joined { client, outbox, admission: Some(admission), credential, follow, read_only };
+        let admission = Some(admission);
+        let input = Input::Joined { client, outbox, panes: pieces, admission, credential, follow, read_only };
         self.inputs.send(input).await.map_err(|_| TurnedAway::Stopped)?;
         let identity = admitted.await.map_err(|_| TurnedAway::Stopped)??;
-        Ok(Joined { handle: self.clone(), client, identity, updates })
+        Ok(Joined { handle: self.clone(), client, identity, updates, panes })
     }
 
     /// Runs a task under supervision.
@@ -78,6 +83,21 @@ impl Joined {
     /// Answers whether the engine still listens.
     pub async fn ask(&self, id: RequestId, request: Request) -> bool {
         self.handle.inputs.send(Input::Asked { client: self.client, id, request }).await.is_ok()
+    }
+
+    /// What the client hears next, panes after everything else; `None` when it is in no more. When the future is dropped
+    /// nothing is lost.
+    pub async fn next(&mut self) -> Option<Update> {
+        tokio::select! {
+            biased;
+            update = self.updates.recv() => update,
+            Some(piece) = self.panes.recv() => Some(Update::Pane(piece)),
+        }
+    }
+
+    /// The same, if there is something now.
+    pub fn waiting(&mut self) -> Option<Update> {
+        self.updates.try_recv().ok().or_else(|| self.panes.try_recv().ok().map(Update::Pane))
     }
 }
 

@@ -10,7 +10,7 @@ use crate::model::{
     ChannelId, CheckPanel, ContactId, Identity, LogLine, MessageRow, Rejection, StoreTrouble, TaskStatus, Token,
     TokenHash, TokenId,
 };
-use crate::protocol::{BridgeNotice, ClientId, ConfigFault, Refusal, Reply, Request, RequestId, Update};
+use crate::protocol::{BridgeNotice, ClientId, ConfigFault, PaneUpdate, Refusal, Reply, Request, RequestId, Update};
 use crate::store::{ChannelCounts, DeskWork, Projected, Unread};
 
 use super::{Credential, TurnedAway};
@@ -24,6 +24,8 @@ pub enum Input {
         client: ClientId,
         /// Where it hears; bounded, so a slow client is a lagging one and never a growing one.
         outbox: mpsc::Sender<Update>,
+        /// Where it hears of panes; bounded as well, and nothing that is told there makes it lag.
+        panes: mpsc::Sender<PaneUpdate>,
         /// Where it hears whether it is in; the driver takes it.
         admission: Option<oneshot::Sender<Result<Identity, TurnedAway>>>,
         /// What it shows to be let in.

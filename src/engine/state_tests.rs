@@ -98,8 +98,9 @@ fn join(engine: &mut Engine, client: u64, read_only: bool) -> Vec<Effect> {
 
 fn join_as(engine: &mut Engine, client: u64, credential: Credential, read_only: bool) -> Vec<Effect> {
     let (outbox, _) = mpsc::channel(1);
+    let (panes, _) = mpsc::channel(1);
     let client = ClientId(client);
-    let input = Input::Joined { client, outbox, admission: None, credential, follow: true, read_only };
+    let input = Input::Joined { client, outbox, panes, admission: None, credential, follow: true, read_only };
     engine.apply(input, at(0))
 }
 

@@ -1,7 +1,7 @@
 //! Which role and which scope a request needs. The engine asks here before it does anything.
 
 use crate::model::{Identity, Role, Scope};
-use crate::protocol::{BridgeRequest, Request};
+use crate::protocol::{BridgeRequest, PaneRequest, Request};
 
 /// The role a request needs.
 #[must_use]
@@ -41,6 +41,7 @@ pub fn needed(request: &Request) -> Role {
         | Request::RestartTask(_)
         | Request::Reload => Role::Operator,
         Request::Bridge(request) => needed_for_bridge(request),
+        Request::Pane(request) => needed_for_pane(request),
         Request::Tokens | Request::AddToken(_) | Request::RevokeToken(_) => Role::Admin,
     }
 }
@@ -64,6 +65,25 @@ fn needed_for_bridge(request: &BridgeRequest) -> Role {
         | BridgeRequest::Resolve { .. }
         | BridgeRequest::Manual(_) => Role::Operator,
         BridgeRequest::Vote { .. } => Role::Approver,
+    }
+}
+
+/// The role a request about panes needs: what is shown there is for everybody, what is typed there is not.
+fn needed_for_pane(request: &PaneRequest) -> Role {
+    match request {
+        PaneRequest::List
+        | PaneRequest::Follow(_)
+        | PaneRequest::Watch { .. }
+        | PaneRequest::Pace { .. }
+        | PaneRequest::Seen { .. }
+        | PaneRequest::Unwatch { .. }
+        | PaneRequest::History { .. }
+        | PaneRequest::Search { .. } => Role::Viewer,
+        PaneRequest::Take { .. }
+        | PaneRequest::Keys { .. }
+        | PaneRequest::Release { .. }
+        | PaneRequest::Record { .. }
+        | PaneRequest::Mark { .. } => Role::Operator,
     }
 }
 
@@ -114,7 +134,8 @@ fn opens(request: &Request) -> Opens {
         | Request::Tokens
         | Request::AddToken(_)
         | Request::RevokeToken(_)
-        | Request::Bridge(_) => Opens::Unlimited,
+        | Request::Bridge(_)
+        | Request::Pane(_) => Opens::Unlimited,
     }
 }
 
@@ -156,10 +177,11 @@ fn is_open(identity: &Identity, opens: Opens) -> Result<(), String> {
 mod tests {
     use crate::model::{
         Act, ActId, ApprovalId, Class, ContactFilter, ContactId, ConversationId, EventFilter, EventId, HostName,
-        HostSelector, InboxFilter, JobId, Lane, MessageId, Order, Plan, RecognisedBy, TokenId, TokenWish,
+        HostSelector, InboxFilter, JobId, Lane, MessageId, Order, PaneAddress, PaneId, Plan, RecognisedBy, TokenId,
+        TokenWish,
     };
 
-    use crate::protocol::{Draft, JobFilter};
+    use crate::protocol::{Draft, JobFilter, PaneMark, PanePace};
 
     use super::*;
 
@@ -270,6 +292,39 @@ mod tests {
         }), Viewer, Opens::Unlimited;
         Request::Bridge(BridgeRequest::VerifyAudit) => Request::Bridge(BridgeRequest::VerifyAudit),
             Viewer, Opens::Unlimited;
+        Request::Pane(PaneRequest::List) => Request::Pane(PaneRequest::List), Viewer, Opens::Unlimited;
+        Request::Pane(PaneRequest::Follow(_)) => Request::Pane(PaneRequest::Follow(true)), Viewer, Opens::Unlimited;
+        Request::Pane(PaneRequest::Watch { .. }) => Request::Pane(PaneRequest::Watch {
+            watch: 1, pane: pane(), pace: PanePace::LIVE,
+        }), Viewer, Opens::Unlimited;
+        Request::Pane(PaneRequest::Pace { .. }) => Request::Pane(PaneRequest::Pace { watch: 1, pace: PanePace::LITE }),
+            Viewer, Opens::Unlimited;
+        Request::Pane(PaneRequest::Seen { .. }) => Request::Pane(PaneRequest::Seen { watch: 1, offset: 0 }),
+            Viewer, Opens::Unlimited;
+        Request::Pane(PaneRequest::Unwatch { .. }) => Request::Pane(PaneRequest::Unwatch { watch: 1 }),
+            Viewer, Opens::Unlimited;
+        Request::Pane(PaneRequest::History { .. }) => Request::Pane(PaneRequest::History {
+            pane: pane(), before: None, limit: 1,
+        }), Viewer, Opens::Unlimited;
+        Request::Pane(PaneRequest::Search { .. }) => Request::Pane(PaneRequest::Search {
+            pane: pane(), pattern: "x".into(), before: None, limit: 1,
+        }), Viewer, Opens::Unlimited;
+        Request::Pane(PaneRequest::Take { .. }) => Request::Pane(PaneRequest::Take { pane: pane() }),
+            Operator, Opens::Unlimited;
+        Request::Pane(PaneRequest::Keys { .. }) => Request::Pane(PaneRequest::Keys {
+            pane: pane(), bytes: b"x".to_vec(),
+        }), Operator, Opens::Unlimited;
+        Request::Pane(PaneRequest::Release { .. }) => Request::Pane(PaneRequest::Release { pane: pane() }),
+            Operator, Opens::Unlimited;
+        Request::Pane(PaneRequest::Record { .. }) => Request::Pane(PaneRequest::Record { pane: pane(), on: true }),
+            Operator, Opens::Unlimited;
+        Request::Pane(PaneRequest::Mark { .. }) => Request::Pane(PaneRequest::Mark {
+            pane: pane(), mark: PaneMark::default(),
+        }), Operator, Opens::Unlimited;
+    }
+
+    fn pane() -> PaneAddress {
+        PaneAddress { host: host(), pane: PaneId { server: 1, number: 0 } }
     }
 
     fn host() -> HostName {

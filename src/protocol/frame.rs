@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Notice, Refusal, Reply, Request, RequestId, Snapshot};
+use super::{Notice, PaneUpdate, Refusal, Reply, Request, RequestId, Snapshot};
 
 /// Version of these frames; one more whenever a shape changes. An engine refuses a client of another version, with a
 /// sentence that says so.
@@ -60,6 +60,8 @@ pub enum FromEngine {
     Snapshot(Box<Snapshot>),
     /// A change to it.
     Notice(Notice),
+    /// What is heard of panes.
+    Pane(PaneUpdate),
     /// The answer to a request.
     Reply {
         /// Which request.

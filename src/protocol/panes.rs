@@ -123,6 +123,23 @@ impl PaneRequest {
             }
         }
     }
+
+    /// Whether it may be asked again on another line. What belongs to one line is not: watches, what is told of them, and
+    /// who drives end with it, and keys must never be typed twice.
+    #[must_use]
+    pub fn is_idempotent(&self) -> bool {
+        match self {
+            Self::List | Self::History { .. } | Self::Search { .. } | Self::Record { .. } | Self::Mark { .. } => true,
+            Self::Follow(_)
+            | Self::Watch { .. }
+            | Self::Pace { .. }
+            | Self::Seen { .. }
+            | Self::Unwatch { .. }
+            | Self::Take { .. }
+            | Self::Keys { .. }
+            | Self::Release { .. } => false,
+        }
+    }
 }
 
 /// How much of a pane may come to a client.

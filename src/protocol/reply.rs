@@ -12,7 +12,7 @@ use crate::model::{
     Undone,
 };
 
-use super::{BridgeReply, Figures, Overall, Snapshot};
+use super::{BridgeReply, Figures, Overall, PaneReply, Snapshot};
 
 /// The answer to a request.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -76,6 +76,8 @@ pub enum Reply {
     TokenAdded(Box<TokenRow>, FreshToken),
     /// Something about hosts, jobs, approvals or the audit log.
     Bridge(BridgeReply),
+    /// Something about panes.
+    Pane(PaneReply),
 }
 
 /// One event with everything that came along.

@@ -8,7 +8,7 @@ use crate::model::{
     Order, Place, TokenId, TokenWish,
 };
 
-use super::BridgeRequest;
+use super::{BridgeRequest, PaneRequest};
 
 /// The number a client gives its request; the reply carries it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -178,14 +178,17 @@ pub enum Request {
     RevokeToken(TokenId),
     /// Something about hosts, jobs, approvals or the audit log.
     Bridge(BridgeRequest),
+    /// Something about the panes of hosts.
+    Pane(PaneRequest),
 }
 
 impl Request {
-    /// What it is called on the wire, as `restart-task`; of the bridge's, as `run`.
+    /// What it is called on the wire, as `restart-task`; of the bridge's, as `run`; of the panes', as `take`.
     #[must_use]
     pub fn name(&self) -> String {
         let written = match self {
             Self::Bridge(request) => serde_json::to_value(request),
+            Self::Pane(request) => serde_json::to_value(request),
             request => serde_json::to_value(request),
         };
         match written {
@@ -238,6 +241,7 @@ impl Request {
             | Self::AddToken(_)
             | Self::RevokeToken(_) => true,
             Self::Bridge(request) => request.writes(),
+            Self::Pane(request) => request.writes(),
         }
     }
 
@@ -255,6 +259,10 @@ impl Request {
     /// Whether asking twice does no more than asking once, so that it may be asked again after the line broke.
     #[must_use]
     pub fn is_idempotent(&self) -> bool {
-        !matches!(self, Self::RestartTask(_) | Self::CheckNow(_) | Self::AddToken(_))
+        match self {
+            Self::RestartTask(_) | Self::CheckNow(_) | Self::AddToken(_) => false,
+            Self::Pane(request) => request.is_idempotent(),
+            _ => true,
+        }
     }
 }

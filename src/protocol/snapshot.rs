@@ -10,7 +10,7 @@ use crate::model::{
     StoreTrouble, TaskStatus,
 };
 
-use super::{BridgeNotice, BridgePanel, ConfigStatus, Refusal, Reply, RequestId};
+use super::{BridgeNotice, BridgePanel, ConfigStatus, PaneUpdate, Refusal, Reply, RequestId};
 
 /// Everything a screen begins with. It comes first, after every reconnect, and when a client fell behind.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -142,6 +142,8 @@ pub enum Update {
         /// The answer.
         reply: Result<Reply, Refusal>,
     },
+    /// What is heard of panes. Watches end with the line: after a reconnect they are asked for again.
+    Pane(PaneUpdate),
     /// The line has changed.
     Link(Link),
 }

@@ -139,11 +139,11 @@ async fn talk(frames: &mut Frames, mut joined: Joined, stop: &CancellationToken)
                     Err(error) => return Err(std::io::Error::other(format!("not a frame: {error}"))),
                 }
             }
-            update = joined.updates.recv() => {
+            update = joined.next() => {
                 let Some(update) = update else { return Ok(()) };
                 feed(frames, update).await?;
                 // What waits goes out together: one write instead of many.
-                while let Ok(update) = joined.updates.try_recv() {
+                while let Some(update) = joined.waiting() {
                     feed(frames, update).await?;
                 }
                 flush(frames).await?;
@@ -160,6 +160,7 @@ async fn feed(frames: &mut Frames, update: Update) -> std::io::Result<()> {
     let frame = match update {
         Update::Snapshot(snapshot) => FromEngine::Snapshot(snapshot),
         Update::Notice(notice) => FromEngine::Notice(notice),
+        Update::Pane(piece) => FromEngine::Pane(piece),
         Update::Reply { id, reply } => FromEngine::Reply { id, reply },
         Update::Link(_) => return Ok(()),
     };

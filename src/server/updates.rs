@@ -225,7 +225,7 @@ impl Follower {
                 Ok(())
             }
             // The log is for who looks after aurora, not for who uses it.
-            Update::Notice(Notice::Log(_)) | Update::Link(_) => Ok(()),
+            Update::Notice(Notice::Log(_)) | Update::Link(_) | Update::Pane(_) => Ok(()),
             Update::Notice(notice) => match self.seq {
                 Some(seq) => self.write(&Frame::System(System::Notification { seq, notice: &notice })).await,
                 None => Ok(()),

@@ -440,7 +440,7 @@ impl App {
                 self.notice(&notice)
             }
             // The driver of the screen turns these into `Msg::Reply`, as it knows their purpose.
-            Update::Reply { .. } => Vec::new(),
+            Update::Reply { .. } | Update::Pane(_) => Vec::new(),
         }
     }
 
