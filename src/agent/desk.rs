@@ -8,11 +8,12 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use jiff::Timestamp;
 use tokio::sync::mpsc;
 
-use crate::config::AgentConfig;
+use crate::config::{AgentConfig, AgentPanes};
 use crate::model::{EngineId, HostName, JobId};
 use crate::protocol::{AGENT_VERSION, FromAgent, ToAgent};
 
 use super::journal::dir_name;
+use super::panes::refusal;
 use super::runners::Runners;
 use super::session::Greeted;
 use super::watcher::{Changes, Watcher};
@@ -156,6 +157,14 @@ impl Desk {
                 let dropped = blocking(move || asked.drop_output(id)).await;
                 dropped.err().map(|error| trouble(id, &error))
             }
+            (ToAgent::Watch(_) | ToAgent::Drive(_), _) if session.is_letter() => {
+                let reason = "panes are watched and driven over a connection, not by letters".into();
+                Some(FromAgent::Trouble { id: None, reason })
+            }
+            (question @ (ToAgent::Watch(_) | ToAgent::Drive(_)), _) => match inner.config.panes {
+                AgentPanes::Off => refusal(&question, "policy", "`panes` in [agent] of this host is off"),
+                AgentPanes::Watch | AgentPanes::Drive => refusal(&question, "tmux", "this agent does not look at tmux"),
+            },
             (ToAgent::Run(_) | ToAgent::Query { .. } | ToAgent::Cancel { .. }, _) => {
                 Some(FromAgent::Trouble { id: None, reason: "too many jobs are followed over this connection".into() })
             }
@@ -252,6 +261,8 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
+    use crate::model::PaneId;
+    use crate::protocol::{DriveAsk, PaneSaid, WatchAsk};
 
     async fn ask(desk: &Desk, session: &mut Session, question: ToAgent) -> FromAgent {
         let (answers, mut heard) = mpsc::channel(8);
@@ -291,5 +302,27 @@ mod tests {
         let other = ToAgent::Hello { version, engine: EngineId::from_uuid(Uuid::from_u128(2)), epoch, host };
         let answer = ask(&desk, &mut session, other).await;
         assert!(matches!(answer, FromAgent::Welcome { epoch: 7, .. }), "the term is another's: {answer:?}");
+    }
+
+    #[tokio::test]
+    async fn panes_are_refused_to_letters_and_where_they_are_off() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let config = AgentConfig::parse("[agent]\npanes = \"off\"\n", None, Some(dir.path())).expect("a configuration");
+        let desk = Desk::open(config).expect("a desk");
+        let list = || ToAgent::Watch(WatchAsk::List { socket: None, session: None });
+        let pane = PaneId { server: 1, number: 1 };
+        let keys = || ToAgent::Drive(DriveAsk::Keys { pane, seq: 7, bytes: b"id\r".to_vec() });
+        for (mut session, is_letter) in [(Session::new(), false), (Session::letter(), true)] {
+            ask(&desk, &mut session, hello(AGENT_VERSION, 5, "web-1")).await;
+            match (is_letter, ask(&desk, &mut session, list()).await, ask(&desk, &mut session, keys()).await) {
+                (true, FromAgent::Trouble { .. }, FromAgent::Trouble { .. }) => {}
+                (
+                    false,
+                    FromAgent::Pane(PaneSaid::Panes { panes, why: Some(why), may_drive: false }),
+                    FromAgent::Pane(PaneSaid::Refused { rule, seq: Some(7), .. }),
+                ) => assert!(panes.is_empty() && why.contains("off") && rule == "policy", "{why} {rule}"),
+                other => panic!("{other:?}"),
+            }
+        }
     }
 }

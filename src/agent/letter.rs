@@ -74,7 +74,7 @@ impl Letter {
     /// Asks `desk`, and gives each answer to `answered`. An order is answered when it is in the hands of a runner,
     /// which goes on by itself; a question that follows a job, when that is over.
     pub async fn answer(self, desk: &Desk, mut answered: impl FnMut(&FromAgent)) {
-        let mut session = Session::new();
+        let mut session = Session::letter();
         let (sender, mut answers) = mpsc::channel(ANSWERS);
         desk.serve(&mut session, self.hello, &sender).await;
         let Ok(answer) = answers.try_recv() else { return };

@@ -13,6 +13,7 @@ mod letter;
 mod machine;
 mod orders;
 mod output;
+mod panes;
 mod runner;
 mod runners;
 mod session;

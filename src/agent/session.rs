@@ -13,6 +13,8 @@ pub struct Session {
     tasks: JoinSet<()>,
     /// The jobs that are followed.
     followed: HashMap<JobId, AbortHandle>,
+    /// Whether it is a letter: answered, and over.
+    is_letter: bool,
 }
 
 /// An engine that has said hello.
@@ -30,6 +32,16 @@ impl Session {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// One question in a letter. Nothing that goes on is told over it but the job it is about.
+    #[must_use]
+    pub fn letter() -> Self {
+        Self { is_letter: true, ..Self::default() }
+    }
+
+    pub(super) fn is_letter(&self) -> bool {
+        self.is_letter
     }
 
     /// Whether `id` may be followed too.

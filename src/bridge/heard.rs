@@ -60,6 +60,8 @@ impl Bridge {
             FromAgent::Output { id, chunk } => {
                 self.about(name, kind, id, now, |job, scene| job.output(kind, chunk, scene));
             }
+            // Panes have connections of their own; nothing of this road has asked for any.
+            FromAgent::Pane(_) => {}
             FromAgent::Trouble { id, reason } => {
                 if let Some(id) = id {
                     self.about(name, kind, id, now, |job, scene| job.trouble(kind, &reason, scene));

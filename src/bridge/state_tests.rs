@@ -185,7 +185,7 @@ impl Desk {
                 }
                 ToAgent::Cancel { .. } => Some(format!("cancel {kind}")),
                 ToAgent::Fin { .. } => Some(format!("fin {kind}")),
-                ToAgent::Hello { .. } | ToAgent::Probe { .. } => None,
+                ToAgent::Hello { .. } | ToAgent::Probe { .. } | ToAgent::Watch(_) | ToAgent::Drive(_) => None,
             },
             _ => None,
         };

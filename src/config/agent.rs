@@ -5,7 +5,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
 use crate::model::HostName;
@@ -34,6 +34,28 @@ pub struct AgentFile {
     /// A directory that the engine sees too, for the trigger layer.
     #[schemars(with = "Option<String>")]
     pub trigger: Option<Spanned<String>>,
+    /// What engines may do with the panes of its tmux; `watch` when absent, `drive` where there is no file at all.
+    pub panes: Option<AgentPanes>,
+}
+
+/// What engines may do with the panes of a host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum AgentPanes {
+    /// Nothing; they are not even listed.
+    Off,
+    /// List and watch them.
+    Watch,
+    /// Type into them, too.
+    Drive,
+}
+
+impl AgentPanes {
+    /// What is allowed where nothing is written: a file says what a host allows, and typing is not among it by itself.
+    /// Without a file it is the tmux of whoever runs the engine.
+    pub(super) fn of(typed: &AgentFile, has_file: bool) -> Self {
+        typed.panes.unwrap_or(if has_file { Self::Watch } else { Self::Drive })
+    }
 }
 
 /// Where an agent's socket is.
@@ -60,6 +82,8 @@ pub struct AgentConfig {
     pub spool: PathBuf,
     /// The directory of the trigger layer.
     pub trigger: Option<PathBuf>,
+    /// What engines may do with the panes of its tmux.
+    pub panes: AgentPanes,
     /// Its own whitelist.
     pub commands: Commands,
     /// Relative secret files are looked for here.
@@ -98,6 +122,7 @@ impl AgentConfig {
             key: key.transpose()?,
             spool,
             trigger: typed.trigger.as_ref().map(absolute).transpose()?,
+            panes: AgentPanes::of(typed, path.is_some()),
             commands,
             file_dir: path.and_then(Path::parent).map(Path::to_owned),
         })
@@ -203,7 +228,7 @@ mod tests {
     fn a_section_is_read_and_the_rest_of_an_engines_file_does_not_matter() {
         let config = parse(
             "[agent]\nname = \"web-1\"\nlisten = \"unix:/run/a.sock\"\nkey = \"file:secrets/web-1\"\nspool = \"/var/s\"\n\
-             trigger = \"/mnt/t\"\n[listen]\ningress = \"127.0.0.1:1\"\n",
+             trigger = \"/mnt/t\"\npanes = \"drive\"\n[listen]\ningress = \"127.0.0.1:1\"\n",
         )
         .expect("a configuration");
         assert_eq!(config.name, "web-1".parse().ok());
@@ -211,7 +236,10 @@ mod tests {
         assert_eq!(config.key, "file:secrets/web-1".parse().ok());
         assert_eq!((config.spool.as_path(), config.trigger), (Path::new("/var/s"), Some("/mnt/t".into())));
         assert_eq!(config.file_dir, Some("/etc/aurora".into()));
+        assert_eq!(config.panes, AgentPanes::Drive);
+        assert_eq!(parse("[agent]\n").expect("a configuration").panes, AgentPanes::Watch, "typing has to be allowed");
         let below = AgentConfig::parse("[agent]\nspool = \"/var/s\"\n", None, Some(Path::new("/d"))).expect("one");
+        assert_eq!(below.panes, AgentPanes::Drive, "there is no file");
         assert_eq!((below.spool, below.listen), ("/d/spool".into(), AgentListen::Tcp(LISTEN)));
         assert!(below.commands.keys().any(|name| name.as_str() == "uptime"), "a few harmless commands");
         let own = parse("[commands.date]\nargv = [\"date\"]\n").expect("no host is needed");
@@ -227,6 +255,7 @@ mod tests {
             ("[agent]\nkey = \"hunter2\"\n", (2, 7), "reference"),
             ("[agent]\nspool = \"spool\"\n", (2, 9), "begin with"),
             ("[agent]\nshell = true\n", (2, 1), "shell"),
+            ("[agent]\npanes = \"all\"\n", (2, 9), "`off`, `watch`, `drive`"),
         ] {
             let error = parse(text).expect_err(text);
             assert_eq!(error.position(), Some(place), "{error}");

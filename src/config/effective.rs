@@ -94,6 +94,7 @@ impl Config {
             },
             "commands": shown_commands(&self.commands),
             "policy": self.policy.shown(),
+            "agent": { "panes": self.agent_panes },
             "contacts": { "vip": self.vip.patterns() },
             "store": { "commit_batch": self.commit_batch },
             "health": {

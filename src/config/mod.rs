@@ -46,7 +46,7 @@ mod themes;
 mod tui;
 mod vip;
 
-pub use agent::{AgentConfig, AgentFile, AgentListen};
+pub use agent::{AgentConfig, AgentFile, AgentListen, AgentPanes};
 pub use changes::FileChanges;
 pub use check_file::{AlertFile, CheckFile, HealthFile, StepFile};
 pub use check_schema::{check_defaults, check_schema};

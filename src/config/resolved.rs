@@ -19,8 +19,8 @@ use super::operators::operators;
 use super::public::public_url;
 use super::tui::TerminalConfig;
 use super::{
-    ByteSize, Cidr, Commands, ConfigError, HealthConfig, Hosts, KeyMap, Operators, PolicyConfig, SecretRef, Theme,
-    ThemeChoice, ThemeLibrary, VipList,
+    AgentPanes, ByteSize, Cidr, Commands, ConfigError, HealthConfig, Hosts, KeyMap, Operators, PolicyConfig, SecretRef,
+    Theme, ThemeChoice, ThemeLibrary, VipList,
 };
 
 /// A validated configuration.
@@ -62,6 +62,8 @@ pub struct Config {
     pub commands: Commands,
     /// What commands need before they run.
     pub policy: PolicyConfig,
+    /// What the agent of this machine, which reads the same file, lets engines do with its panes.
+    pub agent_panes: AgentPanes,
     /// The theme of a screen here.
     pub theme: ThemeChoice,
     /// The themes there are.
@@ -195,6 +197,7 @@ impl Config {
             health,
             commands,
             policy: PolicyConfig::new(&file.policy)?,
+            agent_panes: AgentPanes::of(&file.agent, path.is_some()),
             theme: theme.unwrap_or_else(|| ThemeChoice::named(Theme::DEFAULT)),
             themes,
             keys: KeyMap::from_file(&file.keys, &source)?,

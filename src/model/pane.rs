@@ -166,7 +166,8 @@ pub struct PaneDriver {
 pub struct PaneSeed {
     /// Which pane.
     pub pane: PaneId,
-    /// The place in the stream it stands for: the next piece begins here. Streams begin at 0 when a watch begins.
+    /// The place in the stream it stands for: the next piece begins here. A stream begins at any place; one that is
+    /// watched again after the connection broke goes on with its places, and another stream has others.
     pub offset: u64,
     /// Bytes of the stream that nobody will see, because they were lost or left out before this. 0 at the beginning.
     pub missed: u64,

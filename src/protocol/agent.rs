@@ -5,6 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{End, EngineId, HostName, JobId, OutputChunk, OutputTotals, Plan, PlanHash, SpoolId};
 
+use super::agent_panes::{DriveAsk, PaneSaid, WatchAsk};
+
 /// Version of these frames; one more whenever a shape changes.
 pub const AGENT_VERSION: u32 = 1;
 
@@ -77,6 +79,10 @@ pub enum ToAgent {
         /// Which.
         id: JobId,
     },
+    /// Of somebody who watches panes. Only over a connection: letters are refused.
+    Watch(WatchAsk),
+    /// Of somebody who types into panes. Only over a connection: letters are refused.
+    Drive(DriveAsk),
 }
 
 /// How far a job is by the journal of its host.
@@ -201,6 +207,8 @@ pub enum FromAgent {
         /// What failed, in words.
         reason: String,
     },
+    /// About panes.
+    Pane(PaneSaid),
 }
 
 #[cfg(test)]

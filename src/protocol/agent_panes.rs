@@ -27,8 +27,13 @@ pub enum WatchAsk {
         pane: PaneId,
         /// Lines of its history to begin with.
         history: u32,
+        /// The place up to which everything was taken before the connection broke. Where the agent still has what came
+        /// after it, the first word is a [`PaneSaid::Chunk`] from there and nothing is lost; otherwise a
+        /// [`PaneSaid::Seed`], whose `missed` is 0 where the agent does not know how much that is.
+        from: Option<u64>,
     },
-    /// All bytes below this place were taken: so much more may be sent.
+    /// All bytes below this place were taken: so much more may be sent. A seed is taken by its own place, and no other
+    /// comes before that.
     Seen {
         /// Of which pane.
         pane: PaneId,
@@ -150,7 +155,7 @@ mod tests {
         // A new word has to be looked at here: each of these reads, and none carries keys.
         for ask in [
             r#"{"list":{"socket":null,"session":null}}"#,
-            r#"{"watch":{"pane":{"server":1,"number":3},"history":0}}"#,
+            r#"{"watch":{"pane":{"server":1,"number":3},"history":0,"from":null}}"#,
             r#"{"seen":{"pane":{"server":1,"number":3},"offset":0}}"#,
             r#"{"capture":{"pane":{"server":1,"number":3}}}"#,
             r#"{"unwatch":{"pane":{"server":1,"number":3}}}"#,

@@ -203,7 +203,7 @@ impl TriggerDoor {
     async fn answer(self: Arc<Self>, name: &str, letter: Vec<ToAgent>) {
         let (answers, said) = mpsc::channel(WAITING_MAX);
         // What is told over it later ends with it.
-        let mut session = Session::new();
+        let mut session = Session::letter();
         let asking = async {
             for question in letter {
                 self.desk.serve(&mut session, question, &answers).await;

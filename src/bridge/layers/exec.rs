@@ -363,7 +363,7 @@ fn about(question: &ToAgent) -> String {
     let id = match question {
         ToAgent::Run(order) => order.id,
         ToAgent::Query { id, .. } | ToAgent::Cancel { id, .. } | ToAgent::Fin { id } => *id,
-        ToAgent::Hello { .. } | ToAgent::Probe { .. } => return "0".repeat(32),
+        ToAgent::Hello { .. } | ToAgent::Probe { .. } | ToAgent::Watch(_) | ToAgent::Drive(_) => return "0".repeat(32),
     };
     id.as_uuid().simple().to_string()
 }

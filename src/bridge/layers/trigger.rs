@@ -204,7 +204,7 @@ impl Post {
             ToAgent::Query { id, .. } | ToAgent::Cancel { id, .. } | ToAgent::Fin { id } => {
                 format!("{}.{nonce}", id.as_uuid().simple())
             }
-            ToAgent::Hello { .. } | ToAgent::Probe { .. } => nonce,
+            ToAgent::Hello { .. } | ToAgent::Probe { .. } | ToAgent::Watch(_) | ToAgent::Drive(_) => nonce,
         };
         let greets = matches!(question, ToAgent::Hello { .. });
         let letter = if greets {

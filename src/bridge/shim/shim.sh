@@ -93,6 +93,7 @@ read_letter() {
         if (path == "1.run.plan.timeout_ms") { set["timeout_ms"] = v; return }
         if (path == "1.run.plan.host") { set["plan_host"] = v; return }
         if (path ~ /^1\.run\.(plan|engine|epoch)/) return
+        if (path ~ /^1\.(watch|drive)\./) { set["kind"] = "panes"; return }
         if (path ~ /^1\.(probe|run|query|cancel|fin)\.(nonce|id|hash|not_after|from|follow|grace_ms|epoch)$/) {
             n = split(path, part, "."); set["kind"] = part[2]; set[part[3]] = v; return
         }
@@ -318,6 +319,7 @@ probe)
     exit
     ;;
 run | query | cancel | fin) [ -n "$dir" ] || goodbye letter 'the letter names no job' ;;
+panes) goodbye panes 'panes need the binary on the host: aurora host install' ;;
 *) goodbye letter 'the letter asks nothing' ;;
 esac
 case $q_kind in

@@ -29,7 +29,7 @@ impl World {
                 let clock = self.host.clock(self.now);
                 self.reply(from, FromAgent::Alive { nonce, clock, load_percent: None, running: 0 });
             }
-            ToAgent::Hello { .. } | ToAgent::Fin { .. } => {}
+            ToAgent::Hello { .. } | ToAgent::Fin { .. } | ToAgent::Watch(_) | ToAgent::Drive(_) => {}
         }
     }
 
