@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 use aurora::bridge::layers::{exec, local, socket, tmux, trigger};
 use aurora::bridge::{Layer, LayerEvent, LayerNews, SshCall, Term};
 use aurora::config::{Config, HostConfig, LayerConfig};
-use aurora::model::{CommandTemplate, EngineId, JobId, OutputTotals};
+use aurora::model::{CommandTemplate, EngineId, JobId};
 use aurora::net::AgentKey;
 use aurora::policy::whitelist;
 use aurora::protocol::{FromAgent, JobOrder, Journal, ToAgent};
@@ -93,11 +93,15 @@ async fn measure(config: &Config, host: &HostConfig, command: &CommandTemplate, 
         wait(&mut heard, |event| {
             let took = began.elapsed();
             let LayerEvent::Heard(said) = event else { return false };
+            // Words about the one before may still come.
             let name = match &**said {
-                FromAgent::Received { .. } => "received",
-                FromAgent::State { journal: Journal::Accepted, .. } => "accepted",
-                FromAgent::State { journal: Journal::Started { .. }, .. } => "started",
-                FromAgent::State { journal: Journal::Done { output: OutputTotals { .. }, .. }, .. } => "done",
+                FromAgent::Received { id: about, .. } if *about == id => "received",
+                FromAgent::State { id: about, journal } if *about == id => match journal {
+                    Journal::Accepted => "accepted",
+                    Journal::Started { .. } => "started",
+                    Journal::Done { .. } => "done",
+                    _ => return false,
+                },
                 FromAgent::Refused { rule, reason, .. } => panic!("{}: {rule}: {reason}", host.name),
                 _ => return false,
             };
@@ -113,7 +117,7 @@ async fn measure(config: &Config, host: &HostConfig, command: &CommandTemplate, 
             layer.ask(ToAgent::Query { id, from: 0, follow: true }).await.expect("handed over");
             wait(&mut heard, |event| {
                 matches!(event, LayerEvent::Heard(said)
-                    if matches!(&**said, FromAgent::State { journal: Journal::Done { .. }, .. }))
+                    if matches!(&**said, FromAgent::State { id: about, journal: Journal::Done { .. } } if *about == id))
             })
             .await;
             seen.push(("done", began.elapsed()));
