@@ -1,9 +1,29 @@
-//! Text from outside on its way to a terminal. Pure.
+//! Text from outside on its way to a terminal: lines, and the screens of panes. Pure.
 
+mod cell;
+mod controls;
+mod decode;
+mod dump;
+mod emulator;
 mod exact;
+mod glass;
+#[cfg(test)]
+mod glass_tests;
+mod glyph;
+mod history;
+mod pane_screen;
+mod pen;
+mod sequence;
+mod style;
 mod text;
 mod wrap;
 
+pub use cell::Cell;
+pub use emulator::Emulator;
 pub use exact::{chop, exact, lookalikes};
+pub use glass::{BadPattern, Glass, Line, Lines, Missing, pattern};
+pub use history::{MAX_BYTES, MAX_LINES};
+pub use pane_screen::{PaneScreen, Scrolled};
+pub use style::{Attributes, Color, Style, plain, styled};
 pub use text::{json, line, lines, width};
 pub use wrap::wrap;

@@ -12,7 +12,7 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 /// What stands for a character that was taken out.
 const MARK: char = '\u{fffd}';
 /// Combining marks kept on one character. Scripts need two or three; more only reach into other lines.
-const MAX_COMBINING: usize = 4;
+pub(super) const MAX_COMBINING: usize = 4;
 /// A tab, which has no fixed width on a screen.
 const TAB: &str = "    ";
 
@@ -101,12 +101,12 @@ pub(super) fn is_harmful(c: char) -> bool {
 
 /// Joiners and variation selectors: terminals disagree about the width of what they make, so the parts are
 /// shown one by one. Nothing readable is lost.
-fn is_silent(c: char) -> bool {
+pub(super) fn is_silent(c: char) -> bool {
     matches!(c, '\u{200c}' | '\u{200d}' | '\u{fe00}'..='\u{fe0f}' | '\u{e0100}'..='\u{e01ef}' | '\u{feff}' | '\u{ad}')
 }
 
 /// What reorders or hides text, or is read as something else than is shown.
-fn is_deceptive(c: char) -> bool {
+pub(super) fn is_deceptive(c: char) -> bool {
     matches!(
         c,
         '\u{61c}' | '\u{200b}' | '\u{200e}' | '\u{200f}'  // marks of direction, zero-width space
@@ -119,7 +119,7 @@ fn is_deceptive(c: char) -> bool {
 }
 
 /// A character that is drawn onto the one before it.
-fn is_combining(c: char) -> bool {
+pub(super) fn is_combining(c: char) -> bool {
     c > '\u{2ff}' && c.width() == Some(0)
 }
 

@@ -1,0 +1,94 @@
+//! A screen as the bytes that make it again.
+
+use std::fmt::Write;
+
+use super::emulator::{Charsets, Emulator, Saved, number};
+use super::pane_screen::PaneScreen;
+
+impl Emulator {
+    pub(super) fn dump_text(&self) -> String {
+        let mut text = String::new();
+        let place = |text: &mut String, saved: &Saved| {
+            go(text, saved.row, saved.column);
+            saved.pen.write_sgr(text);
+        };
+        if self.saved != Saved::default() {
+            // The origin first: it moves the cursor home.
+            text.push_str(if self.saved.origin { "\x1b[?6h" } else { "" });
+            place(&mut text, &self.saved);
+            text.push_str(&charsets(self.saved.charsets));
+            text.push_str("\x1b7\x1b(B\x1b)B\x0f\x1b[?6l\x1b[0m");
+        }
+        if let (false, Some(main)) = (self.is_alternate(), &self.main) {
+            place(&mut text, main);
+            text.push_str("\x1b[?1049h\x1b[?47l\x1b[0m\x1b[H");
+        }
+        let inner = self.terminal.dump();
+        match (self.is_alternate(), self.main) {
+            (true, Some(main)) => {
+                let (before, after) = inner.split_once("\x1b[?1047h").unwrap_or((&inner, ""));
+                self.push_inner(&mut text, before);
+                place(&mut text, &main);
+                text.push_str("\x1b[?1049h\x1b[0m");
+                self.push_inner(&mut text, after);
+            }
+            _ => self.push_inner(&mut text, &inner),
+        }
+        self.pen.write_sgr(&mut text);
+        if self.modes.origin {
+            self.push_origin(&mut text);
+        }
+        text.push_str(if self.modes.insert { "\x1b[4h" } else { "" });
+        text.push_str(&self.sequences.dump());
+        text
+    }
+
+    /// The origin, which moves the cursor home, and the cursor again. Outside of the region it has no name any more.
+    fn push_origin(&self, text: &mut String) {
+        let (column, row) = self.place();
+        let last = self.row(number(row)).last().filter(|_| column == self.dimensions().0);
+        let column = last.map_or(column, |cell| cell.column.into());
+        text.push_str("\x1b[?6h");
+        go(text, row.saturating_sub(self.region.0), column);
+        if let Some(cell) = last {
+            // Written once more it leaves the cursor behind the last column.
+            cell.style.write_sgr(text);
+            text.push_str(&cell.to_string());
+            self.pen.write_sgr(text);
+        }
+    }
+
+    /// What `avt` dumped, in words that this screen reads as `avt` does.
+    fn push_inner(&self, text: &mut String, inner: &str) {
+        let inner = inner.replace("\x1b[5W", "\x1b[3g").replace("\x1b[0W", "\x1bH");
+        let mut rest = inner.chars();
+        while let Some(c) = rest.next() {
+            let (base, marks) = self.clusters.resolve(c);
+            text.push(base);
+            text.push_str(marks);
+            // tmux repeats only ASCII.
+            let repeated = rest.as_str().strip_prefix("\x1b[").and_then(|after| after.split_once('b'));
+            if let (false, Some((count, after))) = (c.is_ascii(), repeated)
+                && let Ok(count) = count.parse::<u16>()
+            {
+                for _ in 0..count {
+                    text.push(base);
+                    text.push_str(marks);
+                }
+                rest = after.chars();
+            }
+        }
+    }
+}
+
+/// Writes the sequence that goes to a row and a column, both from 0.
+fn go(text: &mut String, row: usize, column: usize) {
+    let result = write!(text, "\x1b[{};{}H", row + 1, column + 1);
+    debug_assert!(result.is_ok(), "writing to a String cannot fail");
+}
+
+fn charsets(charsets: Charsets) -> String {
+    let set = |slot: char, on: bool| if on { format!("\x1b{slot}0") } else { String::new() };
+    let [g0, g1] = charsets.drawing;
+    format!("{}{}{}", set('(', g0), set(')', g1), if charsets.shifted { "\x0e" } else { "" })
+}

@@ -1,0 +1,45 @@
+//! What a screen of a pane can do, whoever draws it.
+
+use super::cell::Cell;
+
+/// A row that left the screen at the top.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Scrolled {
+    /// Text with SGR and no other control.
+    pub text: Box<str>,
+    /// Whether it continues on the next row.
+    pub wrapped: bool,
+}
+
+/// A screen that is fed with what a program prints, and answers nothing: there is no way back to the program.
+pub trait PaneScreen {
+    /// Takes bytes of the stream, cut anywhere.
+    fn feed(&mut self, bytes: &[u8]);
+
+    /// Takes another size, between 2x2 and 500x300.
+    fn resize(&mut self, columns: u16, rows: u16);
+
+    /// Columns and rows.
+    fn size(&self) -> (u16, u16);
+
+    /// The cells of a row, from 0, left to right.
+    fn row(&self, row: u16) -> impl Iterator<Item = Cell<'_>>;
+
+    /// Whether a row continues on the next.
+    fn is_wrapped(&self, row: u16) -> bool;
+
+    /// Column and row of the cursor, while it is shown.
+    fn cursor(&self) -> Option<(u16, u16)>;
+
+    /// Whether the program uses the alternate screen, which has no history.
+    fn is_alternate(&self) -> bool;
+
+    /// The rows that left at the top since they were last taken, oldest first.
+    fn take_scrolled(&mut self) -> Vec<Scrolled>;
+
+    /// Whether the stream asked for more work than its length allows. What came after that was not looked at.
+    fn is_exhausted(&self) -> bool;
+
+    /// Bytes that show the same on an empty screen of the same size.
+    fn dump(&self) -> Vec<u8>;
+}
