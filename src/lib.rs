@@ -18,4 +18,5 @@ pub mod provider;
 pub mod screen;
 pub mod server;
 pub mod store;
+pub mod tmux;
 pub mod tui;

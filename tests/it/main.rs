@@ -42,6 +42,7 @@ mod matrix;
 mod newcomer;
 mod nginx;
 mod orders;
+mod pane_tmux;
 mod probes;
 mod proxy;
 mod pty;

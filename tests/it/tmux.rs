@@ -1,47 +1,55 @@
 //! The screen inside a real tmux: job control and what the shell gets back.
 
 use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::support::{AURORA, Site, eventually};
 
-struct Tmux {
-    socket: String,
+/// Servers this process has started.
+static STARTED: AtomicU32 = AtomicU32::new(0);
+
+/// A tmux server of a test, with its own socket. It ends with the value.
+pub struct Tmux {
+    pub socket: String,
 }
 
 impl Tmux {
-    fn start() -> Self {
-        let tmux = Self { socket: format!("aurora-test-{}", std::process::id()) };
-        tmux.run(&[
-            "-f",
-            "/dev/null",
-            "new-session",
-            "-d",
-            "-x",
-            "80",
-            "-y",
-            "24",
-            "env PS1='prompt> ' LANG=C.UTF-8 bash --norc --noprofile -i",
-        ]);
+    pub fn start() -> Self {
+        Self::with("main", (80, 24), "env PS1='prompt> ' LANG=C.UTF-8 bash --norc --noprofile -i")
+    }
+
+    /// A server with one session in which `command` runs.
+    pub fn with(session: &str, (cols, rows): (u16, u16), command: &str) -> Self {
+        let number = STARTED.fetch_add(1, Ordering::Relaxed);
+        let tmux = Self { socket: format!("aurora-test-{}-{number}", std::process::id()) };
+        tmux.session(session, (cols, rows), command);
         tmux
     }
 
-    fn run(&self, args: &[&str]) -> String {
+    /// Another session.
+    pub fn session(&self, name: &str, (cols, rows): (u16, u16), command: &str) {
+        let (cols, rows) = (cols.to_string(), rows.to_string());
+        let size = ["-f", "/dev/null", "new-session", "-d", "-x", &cols, "-y", &rows, "-s", name, command];
+        self.run(&size);
+    }
+
+    pub fn run(&self, args: &[&str]) -> String {
         let output = Command::new("tmux").args(["-L", &self.socket]).args(args).output().expect("tmux runs");
         assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8_lossy(&output.stdout).into_owned()
     }
 
-    fn type_line(&self, line: &str) {
+    pub fn type_line(&self, line: &str) {
         self.run(&["send-keys", "-l", line]);
         self.run(&["send-keys", "Enter"]);
     }
 
-    fn screen(&self) -> String {
+    pub fn screen(&self) -> String {
         self.run(&["capture-pane", "-p"])
     }
 
     #[track_caller]
-    fn shows(&self, text: &str) {
+    pub fn shows(&self, text: &str) {
         eventually(&format!("{text:?} on the screen"), || self.screen().contains(text));
     }
 }

@@ -1,0 +1,281 @@
+//! Which panes a server has.
+
+use std::collections::HashSet;
+
+use super::{Server, TmuxError};
+
+/// Most panes that are listed.
+const PANES_MAX: usize = 1_000;
+/// Most bytes of a text from outside.
+const TEXT_MAX: usize = 256;
+/// The oldest version with `attach-session -f ignore-size` and `refresh-client -B`.
+const OLDEST: (u32, u32) = (3, 2);
+
+/// The panes of a server.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Listing {
+    /// The process id of the server; 0 where none runs.
+    pub server: u32,
+    /// Its panes, by session, window and number. A pane in several sessions is listed with the first.
+    pub panes: Vec<Found>,
+    /// Why there are none, or not all, in one line.
+    pub why: Option<String>,
+}
+
+/// A pane, as tmux lists it. All text comes from outside.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// Its number, `%3` without the sign. A server never gives it again.
+    pub number: u32,
+    /// Its session.
+    pub session: String,
+    /// The number of its window in the session.
+    pub window: u32,
+    /// The name of its window.
+    pub window_name: String,
+    /// Its number in the window.
+    pub index: u32,
+    /// What runs in front there. What is not ASCII comes as `?`.
+    pub command: String,
+    /// The title its program set.
+    pub title: String,
+    /// The process tmux started there.
+    pub pid: u32,
+    /// Its width in columns.
+    pub cols: u16,
+    /// Its height in rows.
+    pub rows: u16,
+    /// Its program has ended, with this status where tmux knows it.
+    pub dead: Option<Option<i32>>,
+    /// The mode it is in, as `copy-mode`.
+    pub mode: Option<String>,
+    /// Whether its program uses the alternate screen.
+    pub alternate: bool,
+    /// Whether it is the active pane of the active window of its session.
+    pub active: bool,
+    /// Terminals that are attached to its session; control clients, as our own, are not counted.
+    pub attached: u32,
+}
+
+/// What is asked of a pane, between tabs. The name of a session or window and the title hold no control characters:
+/// tmux refuses or escapes them. The name of a command is what the program called itself, line feeds included, so what is
+/// not plain in it is replaced by tmux itself (`s/…/?/`).
+const PANE: &[&str] = &[
+    "#{pid}",
+    "#{version}",
+    "#{pane_id}",
+    "#{session_id}",
+    "#{window_index}",
+    "#{pane_index}",
+    "#{pane_pid}",
+    "#{pane_width}",
+    "#{pane_height}",
+    "#{pane_dead}",
+    "#{pane_dead_status}",
+    "#{pane_mode}",
+    "#{alternate_on}",
+    "#{pane_active}#{window_active}",
+    "#{s/[^ -~]/?/:pane_current_command}",
+    "#{session_name}",
+    "#{window_name}",
+    "#{pane_title}",
+];
+
+impl Server {
+    /// All panes, or those of one session by its exact name. That no server runs, or that there is no such session, is
+    /// a listing without panes that says so.
+    ///
+    /// # Errors
+    /// When tmux is not installed, too old, or does not answer.
+    pub async fn list(&self, session: Option<&str>) -> Result<Listing, TmuxError> {
+        // Each line begins with a word nobody can know, so no text can pass for a line.
+        let key = format!("{:032x}", rand::random::<u128>());
+        let clients = format!("{key}c\t#{{client_control_mode}}\t#{{session_id}}");
+        let panes = format!("{key}p\t{}", PANE.join("\t"));
+        let answer = self.ask(&["list-clients", "-F", &clients, ";", "list-panes", "-a", "-F", &panes]).await;
+        match answer {
+            Ok(answer) => read(&answer, &key, session),
+            Err(TmuxError::NoServer) => {
+                Ok(Listing { why: Some(TmuxError::NoServer.to_string()), ..Listing::default() })
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The id of a session (`$3`) by its exact name. A name as a target would be completed, or be taken for an id.
+    pub(super) async fn session(&self, name: &str) -> Result<u32, TmuxError> {
+        let answer = self.ask(&["list-sessions", "-F", "#{session_id}\t#{session_name}"]).await?;
+        String::from_utf8_lossy(&answer)
+            .lines()
+            .filter_map(|line| line.split_once('\t'))
+            .find(|(_, found)| *found == name)
+            .and_then(|(id, _)| id.strip_prefix('$')?.parse().ok())
+            .ok_or(TmuxError::NoSession)
+    }
+}
+
+fn read(answer: &[u8], key: &str, session: Option<&str>) -> Result<Listing, TmuxError> {
+    let answer = String::from_utf8_lossy(answer);
+    let mut people: Vec<&str> = Vec::new();
+    let mut listing = Listing::default();
+    let mut seen = HashSet::new();
+    let mut strange = 0_usize;
+    for line in answer.lines().filter_map(|line| line.strip_prefix(key)) {
+        let fields: Vec<&str> = line.split('\t').collect();
+        match *fields {
+            ["c", control, of] => {
+                if control != "1" {
+                    people.push(of);
+                }
+            }
+            ["p", server, version, ref rest @ ..] => {
+                if is_too_old(version) {
+                    return Err(TmuxError::TooOld(short(version)));
+                }
+                listing.server = server.parse().map_err(|_| TmuxError::Strange("a server without a process id"))?;
+                match found(rest, &people) {
+                    Some(pane) if session.is_some_and(|session| session != pane.session) => {}
+                    Some(pane) if seen.insert(pane.number) => listing.panes.push(pane),
+                    Some(_) => {}
+                    None => strange += 1,
+                }
+            }
+            _ => strange += 1,
+        }
+    }
+    listing.panes.sort_by(|a, b| (&a.session, a.window, a.index).cmp(&(&b.session, b.window, b.index)));
+    listing.why = if listing.panes.len() > PANES_MAX {
+        let left_out = listing.panes.split_off(PANES_MAX).len();
+        Some(format!("{left_out} panes more than are listed"))
+    } else if strange > 0 {
+        Some(format!("{strange} panes that could not be read"))
+    } else if listing.panes.is_empty() {
+        Some(match session {
+            Some(session) => format!("tmux has no session {}", short(session)),
+            None => "tmux has no panes".to_owned(),
+        })
+    } else {
+        None
+    };
+    Ok(listing)
+}
+
+fn found(fields: &[&str], people: &[&str]) -> Option<Found> {
+    let &[
+        number,
+        session_id,
+        window,
+        index,
+        pid,
+        cols,
+        rows,
+        dead,
+        status,
+        mode,
+        alternate,
+        active,
+        command,
+        session,
+        window_name,
+        title,
+    ] = fields
+    else {
+        return None;
+    };
+    let attached = people.iter().filter(|of| **of == session_id).count();
+    Some(Found {
+        number: number.strip_prefix('%')?.parse().ok()?,
+        session: session.to_owned(),
+        window: window.parse().ok()?,
+        window_name: short(window_name),
+        index: index.parse().ok()?,
+        command: short(command),
+        title: short(title),
+        pid: pid.parse().ok()?,
+        cols: cols.parse().ok()?,
+        rows: rows.parse().ok()?,
+        dead: (dead == "1").then(|| status.parse().ok()),
+        mode: (!mode.is_empty()).then(|| short(mode)),
+        alternate: alternate == "1",
+        active: active == "11",
+        attached: u32::try_from(attached).ok()?,
+    })
+}
+
+fn short(text: &str) -> String {
+    text[..text.floor_char_boundary(TEXT_MAX)].to_owned()
+}
+
+/// `3.3a`, `next-3.6`, `openbsd-7.4`: what is not known to be old is tried.
+fn is_too_old(version: &str) -> bool {
+    let numbers = version.strip_prefix("next-").unwrap_or(version);
+    let Some((major, minor)) = numbers.split_once('.') else { return false };
+    let minor: String = minor.chars().take_while(char::is_ascii_digit).collect();
+    match (major.parse::<u32>(), minor.parse::<u32>()) {
+        (Ok(major), Ok(minor)) => (major, minor) < OLDEST,
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LINE: &str = "p\t77\t3.3a\t%4\t$1\t2\t0\t4711\t80\t24\t0\t\t\t1\t11\tvim\twork\tedit\ta: b # c";
+
+    fn listing(lines: &[String]) -> Listing {
+        read(lines.join("\n").as_bytes(), "KEY", None).expect("a listing")
+    }
+
+    #[test]
+    fn a_pane_is_read_with_the_people_at_its_session() {
+        let clients = ["KEYc\t0\t$1", "KEYc\t1\t$1", "KEYc\t0\t$2", "KEYc\t0\t$1"].map(str::to_owned);
+        let mut lines = clients.to_vec();
+        lines.push(format!("KEY{LINE}"));
+        let listing = listing(&lines);
+        assert_eq!((listing.server, listing.why), (77, None));
+        let pane = &listing.panes[0];
+        assert_eq!((pane.number, pane.window, pane.index, pane.attached), (4, 2, 0, 2));
+        assert_eq!((pane.session.as_str(), pane.title.as_str()), ("work", "a: b # c"));
+        assert!(pane.alternate && pane.active && pane.dead.is_none() && pane.mode.is_none());
+    }
+
+    #[test]
+    fn no_text_passes_for_a_line_and_no_pane_is_listed_twice() {
+        let again = LINE.replace("%4\t$1", "%4\t$2");
+        let lines = [format!("KEY{LINE}"), LINE.to_owned(), format!("KEY{again}"), "KEYp\t77\t3.3a\tx".to_owned()];
+        let listing = listing(&lines);
+        assert_eq!(listing.panes.len(), 1);
+        assert_eq!(listing.why.as_deref(), Some("1 panes that could not be read"));
+    }
+
+    #[test]
+    fn dead_panes_have_their_status() {
+        let dead = |status: &str| LINE.replace("24\t0\t\t", &format!("24\t1\t{status}\t"));
+        assert_eq!(listing(&[format!("KEY{}", dead("3"))]).panes[0].dead, Some(Some(3)));
+        assert_eq!(listing(&[format!("KEY{}", dead(""))]).panes[0].dead, Some(None));
+    }
+
+    #[test]
+    fn old_versions_are_refused_and_unknown_ones_tried() {
+        for (version, old) in [
+            ("3.3a", false),
+            ("3.2", false),
+            ("3.1c", true),
+            ("2.9", true),
+            ("next-3.6", false),
+            ("openbsd-7.4", false),
+        ] {
+            assert_eq!(is_too_old(version), old, "{version}");
+        }
+        let line = format!("KEY{}", LINE.replace("3.3a", "3.1c"));
+        assert!(matches!(read(line.as_bytes(), "KEY", None), Err(TmuxError::TooOld(_))));
+    }
+
+    #[test]
+    fn a_missing_session_is_said() {
+        let line = format!("KEY{LINE}");
+        let listing = read(line.as_bytes(), "KEY", Some("wor")).expect("a listing");
+        assert_eq!(listing.why.as_deref(), Some("tmux has no session wor"));
+    }
+}

@@ -1,0 +1,125 @@
+//! What a pane shows, captured in one moment.
+
+use super::rebuild::{Captured, STATE, State};
+use super::{Server, Taken, TmuxError};
+
+/// How often it is looked at again when it changed its size meanwhile.
+const LOOKS: u32 = 3;
+/// By how much less history is asked for when there is too much of it.
+const LESS: u32 = 8;
+
+/// A pane as it was in one moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shot {
+    /// Its width in columns.
+    pub cols: u16,
+    /// Its height in rows.
+    pub rows: u16,
+    /// Lines of history that come first in `bytes`.
+    pub history: u32,
+    /// What, fed to an empty screen of that size, shows what the pane shows, with the cursor, the modes, and the lines
+    /// of history scrolled out at its top. UTF-8 where the program in the pane keeps to it.
+    pub bytes: Vec<u8>,
+}
+
+impl Server {
+    /// Captures a pane, with at most `history` lines that have scrolled out, oldest first. The capture goes its own way:
+    /// in the stream of a control client what a program prints could pass for the end of the answer.
+    ///
+    /// # Errors
+    /// When there is no such pane, and when tmux does not answer.
+    pub async fn shot(&self, pane: u32, history: u32) -> Result<Shot, TmuxError> {
+        let mut asked = history;
+        for _ in 0..LOOKS {
+            match self.look(pane, asked).await {
+                Ok(Some(shot)) => return Ok(shot),
+                Ok(None) => {}
+                Err(TmuxError::TooMuch(_)) if asked > 0 => asked /= LESS,
+                Err(error) => return Err(error),
+            }
+        }
+        Err(TmuxError::Strange("a pane that changes its size all the time"))
+    }
+
+    /// `None`: it changed its size meanwhile. tmux runs the commands of one client without a pause, so it should not.
+    async fn look(&self, pane: u32, history: u32) -> Result<Option<Shot>, TmuxError> {
+        let target = format!("%{pane}");
+        let start = start(history);
+        let key = format!("{:032x}", rand::random::<u128>());
+        let state = ["display-message", "-p", "-t", &target, STATE];
+        let next = [";", "display-message", "-p", &key, ";"];
+        let mut words: Vec<&str> = Vec::new();
+        words.extend(state);
+        words.extend(next);
+        words.extend(["capture-pane", "-p", "-P", "-C", "-t", &target]);
+        words.extend(next);
+        words.extend(["capture-pane", "-p", "-e", "-N", "-S", &start, "-t", &target]);
+        words.extend(next);
+        words.extend(["capture-pane", "-p", "-a", "-q", "-e", "-N", "-t", &target]);
+        words.extend(next);
+        words.extend(["capture-pane", "-p", "-e", "-J", "-S", &start, "-t", &target]);
+        words.extend(next);
+        words.extend(state);
+        let answer = self.ask(&words).await?;
+        let [before, pending, rows, below, joined, after] = sections(&answer, &key)?;
+        if before != after {
+            return Ok(None);
+        }
+        let state = state_of(before, pane)?;
+        Captured { state, asked: history, rows, below, joined, pending }.shot().map(Some)
+    }
+
+    /// Fetches what [`Control::capture`](super::Control::capture) has put aside, once it was heard of.
+    ///
+    /// # Errors
+    /// When tmux does not answer, or somebody has taken it away.
+    pub async fn fetch(&self, taken: &Taken) -> Result<Shot, TmuxError> {
+        // One a run: tmux closes its output after the first buffer it shows.
+        let (pending, rows, below, joined) =
+            tokio::join!(self.part(taken, 0), self.part(taken, 1), self.part(taken, 2), self.part(taken, 3));
+        let (pending, rows, below, joined) = (pending?, rows?, below?, joined?);
+        let (pending, rows, below, joined) = (&pending[..], &rows[..], &below[..], &joined[..]);
+        let state = state_of(taken.state().as_bytes(), taken.pane)?;
+        Captured { state, asked: taken.history(), rows, below, joined, pending }.shot()
+    }
+
+    /// Shows a buffer and deletes it.
+    async fn part(&self, taken: &Taken, part: usize) -> Result<Vec<u8>, TmuxError> {
+        let name = taken.buffer(part);
+        self.ask(&["show-buffer", "-b", &name, ";", "delete-buffer", "-b", &name]).await
+    }
+}
+
+impl Captured<'_> {
+    fn shot(mut self) -> Result<Shot, TmuxError> {
+        // A line feed, or the mark that keeps a buffer from being empty.
+        self.pending = self.pending.split_last().map_or(&[], |(_, pending)| pending);
+        if !self.below.ends_with(b"\n") {
+            self.below = self.below.strip_suffix(b".").unwrap_or(self.below);
+        }
+        let bytes = self.rebuilt()?;
+        Ok(Shot { cols: self.state.cols, rows: self.state.rows, history: self.history(), bytes })
+    }
+}
+
+/// Where a capture with so many lines of history begins, as `capture-pane -S` takes it.
+pub(super) fn start(history: u32) -> String {
+    if history == 0 { "0".to_owned() } else { format!("-{history}") }
+}
+
+fn state_of(text: &[u8], pane: u32) -> Result<State, TmuxError> {
+    std::str::from_utf8(text).ok().and_then(State::read).ok_or(TmuxError::NoPane(pane))
+}
+
+/// Takes the parts of an answer apart. The key between them was made for this answer: no pane can know it.
+fn sections<'a, const N: usize>(answer: &'a [u8], key: &str) -> Result<[&'a [u8]; N], TmuxError> {
+    let key = format!("{key}\n");
+    let mut parts = Vec::with_capacity(N);
+    let mut rest = answer;
+    while let Some(at) = memchr::memmem::find(rest, key.as_bytes()) {
+        parts.push(&rest[..at]);
+        rest = &rest[at + key.len()..];
+    }
+    parts.push(rest);
+    parts.try_into().map_err(|_| TmuxError::Strange("a capture without all of its parts"))
+}

@@ -1,0 +1,72 @@
+//! Typing into a pane.
+
+use std::fmt::Write as _;
+
+use super::{Server, TmuxError};
+
+/// Bytes that are typed with one order. tmux takes 16 KiB of words at once, and a byte is three of them.
+const PIECE: usize = 4_000;
+/// Why a pane takes no keys now; nothing when it does.
+const WHY_NOT: &str = "#{?pane_dead,dead,#{?pane_in_mode,mode,#{?pane_input_off,off,}}}";
+
+impl Server {
+    /// Types exactly these bytes, as a terminal would send them. Where the user has switched on `synchronize-panes`, tmux
+    /// types them into the other panes of the window too.
+    ///
+    /// # Errors
+    /// When the pane is gone or takes no keys. In a mode, as copy-mode, they would be orders to tmux, so nothing is typed
+    /// then. Of more than 4,000 bytes the first may have been typed.
+    pub async fn type_bytes(&self, pane: u32, bytes: &[u8]) -> Result<(), TmuxError> {
+        for piece in bytes.chunks(PIECE) {
+            // Bytes by number: as text, a `;` at the end and the names of keys would be read by tmux.
+            let mut keys = format!("send-keys -t %{pane} -H");
+            for byte in piece {
+                // Writing into a text does not fail.
+                let _ = write!(keys, " {byte:02x}");
+            }
+            self.if_it_takes_keys(pane, &keys).await?;
+        }
+        Ok(())
+    }
+
+    /// Pastes a text as one, in brackets where the program asked for those (`CSI ? 2004 h`). Control characters but the
+    /// line feed and the tab are left out: with them it could end the brackets and go on as keys.
+    ///
+    /// # Errors
+    /// When the pane is gone or takes no keys; nothing was pasted then. With [`TmuxError::Slow`] it may have been.
+    pub async fn paste(&self, pane: u32, text: &str) -> Result<(), TmuxError> {
+        let text: String = text.chars().filter(|c| matches!(c, '\n' | '\t') || !c.is_control()).collect();
+        if text.is_empty() {
+            return Ok(());
+        }
+        let buffer = format!("aurora-{:032x}", rand::random::<u128>());
+        self.tell(&["load-buffer", "-b", &buffer, "-"], Some(text.as_bytes())).await?;
+        let pasted = self.if_it_takes_keys(pane, &format!("paste-buffer -p -d -r -b {buffer} -t %{pane}")).await;
+        if pasted.is_err() {
+            // Usually it is still there; after a paste that only did not answer it is not.
+            let _ = self.ask(&["delete-buffer", "-b", &buffer]).await;
+        }
+        pasted
+    }
+
+    /// Leaves the mode a pane is in, if it is in one.
+    ///
+    /// # Errors
+    /// When the pane is gone.
+    pub async fn leave_mode(&self, pane: u32) -> Result<(), TmuxError> {
+        let target = format!("%{pane}");
+        let leave = format!("send-keys -X -t {target} cancel");
+        self.ask(&["if-shell", "-F", "-t", &target, "#{pane_in_mode}", &leave]).await.map(drop)
+    }
+
+    /// Does `order` if the pane takes keys, in one go: between a question and the order somebody could scroll back.
+    async fn if_it_takes_keys(&self, pane: u32, order: &str) -> Result<(), TmuxError> {
+        let target = format!("%{pane}");
+        let say = format!("display-message -p -t {target} '{WHY_NOT}'");
+        let said = self.ask(&["if-shell", "-F", "-t", &target, WHY_NOT, &say, order]).await?;
+        match String::from_utf8_lossy(&said).trim() {
+            "" => Ok(()),
+            why => Err(TmuxError::TakesNoKeys { pane, why: why.to_owned() }),
+        }
+    }
+}
