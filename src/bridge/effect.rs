@@ -1,6 +1,8 @@
 //! What the core of the bridge wants done.
 
-use crate::model::{AuditNote, HostName, HostPanel, Job, JobId, JobRow, LayerKind, OutputChunk};
+use crate::model::{
+    AuditNote, CheckId, HostName, HostPanel, Job, JobId, JobRow, LayerKind, OutputChunk, Rollout, RolloutRow,
+};
 use crate::protocol::ToAgent;
 
 use super::Ticket;
@@ -24,6 +26,17 @@ pub enum BridgeEffect {
     /// A job changed. It is kept by [`Keep`](Self::Keep) only where it matters after a crash; a place in the queue does
     /// not.
     Tell(JobRow),
+    /// Make this durable before any effect that follows it.
+    KeepRollout(Box<Rollout>),
+    /// A rollout changed.
+    TellRollout(Box<RolloutRow>),
+    /// Look whether these checks are well, and come back with [`BridgeInput::Health`](super::BridgeInput::Health).
+    Look {
+        /// For which rollout.
+        rollout: JobId,
+        /// Which checks.
+        checks: Vec<CheckId>,
+    },
     /// A host changed.
     Panel(HostPanel),
     /// A job wrote something. After a restart of the engine pieces may come that are known; they are the same.

@@ -262,7 +262,7 @@ impl Host {
     }
 
     /// The road that carries orders now.
-    fn active(&self) -> Option<LayerKind> {
+    pub(super) fn active(&self) -> Option<LayerKind> {
         let fare = Fare { only: None, weakest: None, class: Some(Class::Idempotent) };
         self.open(fare).first().copied().filter(|_| self.wrong_clock.is_none())
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::{CommandName, HostName, Job, JobId, Label, Lane, LayerKind, OperatorName};
+use crate::model::{CommandName, HostName, Job, JobId, Label, Lane, LayerKind, OperatorName, Rollout};
 
 use super::{LayerNews, NotDelivered, Term};
 
@@ -67,6 +67,17 @@ pub enum BridgeInput {
     /// A new job. Its first effect keeps it, so it need not be durable before. One that is known is told again and
     /// nothing else happens; whether it is over already only the store knows.
     Submit(Box<Job>),
+    /// A new rollout and its jobs, which wait for their stage or for other people's yes. One that is known is told again
+    /// and nothing else happens.
+    RollOut {
+        /// How it goes.
+        rollout: Box<Rollout>,
+        /// One job a host.
+        jobs: Vec<Job>,
+    },
+    /// After an engine started, once and before [`Known`](Self::Known): the rollouts that are not over, each with all
+    /// its jobs.
+    Rollouts(Vec<(Rollout, Vec<Job>)>),
     /// After an engine started, once: every job that is not over, and those whose end is unknown.
     Known(Vec<Job>),
     /// The approval of a job came. Its time to start counts from now.
@@ -80,6 +91,13 @@ pub enum BridgeInput {
         /// In words.
         reason: String,
     },
+    /// What the checks say of the hosts of a rollout ([`BridgeEffect::Look`](super::BridgeEffect::Look)).
+    Health {
+        /// Which rollout.
+        rollout: JobId,
+        /// Whether they are well, and if not why.
+        health: Result<(), String>,
+    },
     /// Something happened on a road.
     News(LayerNews),
     /// What became of handing over a question ([`BridgeEffect::Ask`](super::BridgeEffect::Ask)).
@@ -89,7 +107,7 @@ pub enum BridgeInput {
         /// How it went.
         result: Result<(), NotDelivered>,
     },
-    /// Take a job back if it waits, stop its processes if it runs.
+    /// Take a job back if it waits, stop its processes if it runs. No other stage of its rollout comes then.
     Cancel {
         /// Which.
         id: JobId,

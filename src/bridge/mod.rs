@@ -16,6 +16,9 @@ mod queue;
 mod road;
 mod roads;
 mod rollout;
+mod rollouts;
+#[cfg(test)]
+mod rollouts_tests;
 mod scene;
 mod shim;
 mod ssh;
@@ -29,7 +32,7 @@ mod turns;
 pub use effect::BridgeEffect;
 pub use input::{BridgeInput, Caps, CommandRule, HostSpec, Ticket};
 pub use layer::{Asked, Layer, LayerEvent, LayerNews, NotDelivered, Term};
-pub use rollout::{HostState, Rollout, RolloutEffect, RolloutInput, RolloutPlan, least_loaded};
+pub use rollouts::waits_for;
 pub use shim::SHIM;
 pub use ssh::{Ran, SshCall};
 pub use state::{Bridge, Totals};

@@ -103,9 +103,18 @@ impl Bridge {
             }
         }
         self.stirred = true;
+        self.resume_rollouts(now);
     }
 
+    /// The approval of a job came: it waits for its turn, or for its stage.
     pub(super) fn release(&mut self, id: JobId, now: Timestamp) {
+        if self.jobs.get(&id).is_some_and(Delivery::is_held) && !self.stage(id, now) {
+            self.let_wait(id, now);
+        }
+    }
+
+    /// A job that was held waits for its turn from now on.
+    pub(super) fn let_wait(&mut self, id: JobId, now: Timestamp) {
         if self.jobs.get(&id).is_some_and(Delivery::is_held) {
             self.act(id, now, Delivery::release);
             if let Some(job) = self.jobs.get(&id) {

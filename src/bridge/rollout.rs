@@ -1,263 +1,271 @@
-//! A command over many hosts: first one, then some, then the rest, with a look at their health in between.
+//! A command over several hosts, stage by stage: when the next stage goes, when none goes any more, and what is undone.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::model::{HostName, HostPanel, LayerState, Outcome};
+use crate::model::{End, HostName, Outcome, Rollout, RolloutPhase};
 
-/// How a command is brought to many hosts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RolloutPlan {
-    /// Hosts that go first, alone.
-    pub canary: usize,
-    /// The part of all hosts that goes next, in percent; 100 leaves nothing for a third wave.
-    pub percent: u32,
-    /// How long a wave is watched before the next one goes.
-    pub settle: Duration,
-    /// So many hosts where it failed, and it stops.
-    pub failures_max: usize,
-    /// Whether the hosts where it ran are rolled back when it stops.
-    pub rolls_back: bool,
-}
-
-impl Default for RolloutPlan {
-    fn default() -> Self {
-        Self { canary: 1, percent: 10, settle: Duration::from_secs(10), failures_max: 1, rolls_back: false }
-    }
-}
+/// The rule of a job whose stage never came.
+pub(super) const RULE: &str = "rollout";
 
 /// What a rollout is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum RolloutInput {
+pub(super) enum RolloutInput {
+    /// Nobody's yes is waited for any more.
+    Begin,
     /// The job on a host is over.
     Ended(HostName, Outcome),
     /// The rollback on a host is over.
     RolledBack(HostName, Outcome),
     /// Whether the hosts that have it are well, and what was seen.
     Health(Result<(), String>),
-    /// Somebody stops it.
+    /// A person stops it: nothing is rolled back, as that is then theirs to decide.
     Stop(String),
-    /// It is time ([`Rollout::next_wake`]).
+    /// It is time ([`Rolling::next_wake`]).
     Tick,
 }
 
 /// What a rollout wants done.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum RolloutEffect {
-    /// Run the command there.
+pub(super) enum RolloutEffect {
+    /// Let the job there go.
     Run(HostName),
-    /// Run its rollback command there.
+    /// End the job there: its stage does not come, for this reason.
+    Spare(HostName, String),
+    /// Run the rollback there.
     RollBack(HostName),
     /// Look whether these are well, and come back with [`RolloutInput::Health`].
     Look(Vec<HostName>),
-    /// Every host has its end.
-    Over,
 }
 
-/// How a host of a rollout is. Each ends in exactly one of the last four.
+/// How a host of a rollout is. Each ends in exactly one of the last three.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum HostState {
-    /// Its wave has not come.
+pub(super) enum HostState {
+    /// Its stage has not come.
     Waits,
     /// The command is on its way or runs.
     Runs,
-    /// The rollback command is on its way or runs.
+    /// The rollback is on its way or runs.
     RollsBack(Outcome),
     /// It is over: what it came to.
     Ended(Outcome),
-    /// It is over, and what the rollback came to.
-    RolledBack {
-        /// What the command came to.
-        ran: Outcome,
-        /// What its rollback came to.
-        back: Outcome,
-    },
-    /// The rollout stopped before its wave came: why.
-    Spared(String),
+    /// It is over, and so is the rollback: what the command came to, and what the rollback came to.
+    RolledBack(Outcome, Outcome),
+    /// The rollout stopped before its stage came.
+    Spared,
 }
 
 impl HostState {
     /// Whether nothing more happens to it.
-    #[must_use]
-    pub fn is_final(&self) -> bool {
-        matches!(self, Self::Ended(_) | Self::RolledBack { .. } | Self::Spared(_))
+    pub(super) fn is_final(&self) -> bool {
+        matches!(self, Self::Ended(_) | Self::RolledBack(..) | Self::Spared)
     }
 
     /// Whether the command did there what it should.
     fn is_well(&self) -> bool {
-        matches!(self, Self::Ended(Outcome::Done(crate::model::End::Exit(0) | crate::model::End::Told)))
+        matches!(self, Self::Ended(Outcome::Done(End::Exit(0) | End::Told)))
+    }
+
+    /// Whether it went wrong there.
+    fn is_bad(&self) -> bool {
+        matches!(self, Self::Ended(_)) && !self.is_well()
     }
 }
 
-/// What it waits for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Phase {
-    /// The hosts of the wave.
-    Wave,
-    /// That the wave settles.
-    Settling(Timestamp),
-    /// A look at the health of those that have it.
-    Looking,
-    /// Those that run, and the rollbacks.
-    Stopping,
-    Over,
-}
-
-/// One command on its way over many hosts.
+/// A rollout on its way.
 #[derive(Debug, Clone)]
-pub struct Rollout {
-    plan: RolloutPlan,
+pub(super) struct Rolling {
+    kept: Rollout,
     hosts: BTreeMap<HostName, HostState>,
-    /// Waves that are still to come, the next one last.
-    waves: Vec<Vec<HostName>>,
-    phase: Phase,
+    /// When its stage has settled.
+    until: Option<Timestamp>,
     effects: Vec<RolloutEffect>,
 }
 
-impl Rollout {
-    /// A rollout over `hosts`, in this order, and its first wave. A host that is named twice counts once.
-    #[must_use]
-    pub fn new(plan: RolloutPlan, hosts: &[HostName]) -> (Self, Vec<RolloutEffect>) {
-        let states: BTreeMap<HostName, HostState> = hosts.iter().map(|host| (host.clone(), HostState::Waits)).collect();
-        let mut order: Vec<HostName> = Vec::with_capacity(states.len());
-        for host in hosts {
-            if !order.contains(host) {
-                order.push(host.clone());
-            }
-        }
-        let part = order.len() * usize::try_from(plan.percent.min(100)).unwrap_or(100);
-        let second = (plan.canary + part.div_ceil(100)).min(order.len());
-        let rest = order.split_off(second.max(plan.canary.min(order.len())));
-        let some = order.split_off(plan.canary.min(order.len()));
-        let waves = [rest, some, order].into_iter().filter(|wave| !wave.is_empty()).collect();
-        let mut rollout = Self { plan, hosts: states, waves, phase: Phase::Wave, effects: Vec::new() };
-        rollout.next_wave();
-        let effects = std::mem::take(&mut rollout.effects);
-        (rollout, effects)
+impl Rolling {
+    /// A rollout as it was kept, and how its hosts are; a host that is not named waits.
+    pub(super) fn new(kept: Rollout, states: &BTreeMap<HostName, HostState>) -> Self {
+        let state = |host: &HostName| states.get(host).cloned().unwrap_or(HostState::Waits);
+        let hosts = kept.stages.iter().flatten().map(|host| (host.clone(), state(host))).collect();
+        Self { kept, hosts, until: None, effects: Vec::new() }
+    }
+
+    /// It as it is to be kept.
+    pub(super) fn kept(&self) -> &Rollout {
+        &self.kept
+    }
+
+    pub(super) fn phase(&self) -> RolloutPhase {
+        self.kept.row.phase
+    }
+
+    /// When it has to be told the time.
+    pub(super) fn next_wake(&self) -> Option<Timestamp> {
+        self.until.filter(|_| self.phase() == RolloutPhase::Settles)
+    }
+
+    /// How each host is.
+    #[cfg(test)]
+    pub(super) fn hosts(&self) -> &BTreeMap<HostName, HostState> {
+        &self.hosts
     }
 
     /// Takes in what happened, and says what is to be done for it.
-    pub fn apply(&mut self, input: RolloutInput, now: Timestamp) -> Vec<RolloutEffect> {
+    pub(super) fn apply(&mut self, input: RolloutInput, now: Timestamp) -> Vec<RolloutEffect> {
         match input {
-            RolloutInput::Ended(host, outcome) => self.ended(&host, outcome, now),
+            RolloutInput::Begin if self.phase() == RolloutPhase::Held => self.next_stage(),
+            RolloutInput::Ended(host, outcome) => {
+                if let Some(state @ (HostState::Waits | HostState::Runs)) = self.hosts.get_mut(&host) {
+                    *state = HostState::Ended(outcome);
+                }
+            }
             RolloutInput::RolledBack(host, back) => {
                 if let Some(state) = self.hosts.get_mut(&host)
                     && let HostState::RollsBack(ran) = state
                 {
-                    *state = HostState::RolledBack { ran: ran.clone(), back };
+                    *state = HostState::RolledBack(ran.clone(), back);
                 }
             }
-            RolloutInput::Health(Ok(())) if self.phase == Phase::Looking => self.next_wave(),
-            RolloutInput::Health(Err(why)) if self.phase == Phase::Looking => {
-                self.stop(&format!("the hosts that have it are not well: {why}"));
+            RolloutInput::Health(Ok(())) if self.phase() == RolloutPhase::Looks => self.next_stage(),
+            RolloutInput::Health(Err(why)) if self.phase() == RolloutPhase::Looks => {
+                self.stop(format!("the hosts that have it are not well: {why}"));
             }
-            RolloutInput::Stop(why) => self.stop(&why),
-            RolloutInput::Health(_) | RolloutInput::Tick => {}
+            RolloutInput::Stop(why) => {
+                if !self.is_stopped() {
+                    self.kept.undoing = None;
+                }
+                self.stop(why);
+            }
+            RolloutInput::Tick if self.next_wake().is_some_and(|until| until <= now) => {
+                self.kept.row.phase = RolloutPhase::Looks;
+                self.effects.push(RolloutEffect::Look(self.well()));
+            }
+            RolloutInput::Begin | RolloutInput::Health(_) | RolloutInput::Tick => {}
         }
-        if let Phase::Settling(until) = self.phase
-            && now >= until
-        {
-            self.phase = Phase::Looking;
-            self.effects.push(RolloutEffect::Look(self.well()));
-        }
-        self.close();
+        self.judge(now);
         std::mem::take(&mut self.effects)
     }
 
-    /// When it has to be told the time.
-    #[must_use]
-    pub fn next_wake(&self) -> Option<Timestamp> {
-        match self.phase {
-            Phase::Settling(until) => Some(until),
-            _ => None,
+    /// Goes on after an engine started: what was let go and did not leave is let go, what settled settles anew, and what
+    /// was to be undone is.
+    pub(super) fn resume(&mut self, now: Timestamp) -> Vec<RolloutEffect> {
+        if matches!(self.phase(), RolloutPhase::Settles | RolloutPhase::Looks) {
+            self.kept.row.phase = RolloutPhase::Runs;
         }
+        if self.phase() == RolloutPhase::Stops {
+            self.spare();
+        } else {
+            for stage in self.kept.stages.iter().take(self.stage()) {
+                for host in stage {
+                    if let Some(state @ HostState::Waits) = self.hosts.get_mut(host) {
+                        *state = HostState::Runs;
+                        self.effects.push(RolloutEffect::Run(host.clone()));
+                    }
+                }
+            }
+        }
+        self.judge(now);
+        std::mem::take(&mut self.effects)
     }
 
-    /// How each host is.
-    #[must_use]
-    pub fn hosts(&self) -> &BTreeMap<HostName, HostState> {
-        &self.hosts
+    fn stage(&self) -> usize {
+        usize::try_from(self.kept.row.stage).unwrap_or(usize::MAX)
+    }
+
+    fn is_stopped(&self) -> bool {
+        matches!(self.phase(), RolloutPhase::Stops | RolloutPhase::Over)
     }
 
     fn well(&self) -> Vec<HostName> {
         self.hosts.iter().filter(|(_, state)| state.is_well()).map(|(host, _)| host.clone()).collect()
     }
 
-    fn next_wave(&mut self) {
-        self.phase = Phase::Wave;
-        for host in self.waves.pop().unwrap_or_default() {
-            self.hosts.insert(host.clone(), HostState::Runs);
-            self.effects.push(RolloutEffect::Run(host));
+    fn next_stage(&mut self) {
+        let Some(stage) = self.kept.stages.get(self.stage()) else { return };
+        self.kept.row.phase = RolloutPhase::Runs;
+        self.kept.row.stage += 1;
+        for host in stage {
+            if let Some(state @ HostState::Waits) = self.hosts.get_mut(host) {
+                *state = HostState::Runs;
+                self.effects.push(RolloutEffect::Run(host.clone()));
+            }
         }
     }
 
-    fn ended(&mut self, host: &HostName, outcome: Outcome, now: Timestamp) {
-        let Some(state @ HostState::Runs) = self.hosts.get_mut(host) else { return };
-        *state = HostState::Ended(outcome);
-        let failed = |state: &&HostState| matches!(state, HostState::Ended(_)) && !state.is_well();
-        if self.phase == Phase::Stopping {
+    /// Looks whether it has to stop, whether its stage is over, and whether all of it is.
+    fn judge(&mut self, now: Timestamp) {
+        let is_begun = self.phase() != RolloutPhase::Held;
+        if is_begun && !self.is_stopped() {
+            let bad: Vec<&HostName> =
+                self.hosts.iter().filter(|(_, state)| state.is_bad()).map(|(host, _)| host).collect();
+            let most = usize::try_from(self.kept.pace.failures_max.max(1)).unwrap_or(usize::MAX);
+            if bad.len() >= most {
+                let names: Vec<&str> = bad.iter().take(3).map(|host| host.as_str()).collect();
+                self.stop(format!("it went wrong on {}", names.join(", ")));
+            }
+        }
+        if self.phase() == RolloutPhase::Runs && !self.hosts.values().any(|state| *state == HostState::Runs) {
+            let last = self.stage().checked_sub(1).and_then(|stage| self.kept.stages.get(stage));
+            let worked = last.is_none_or(|stage| stage.iter().any(|host| self.hosts[host].is_well()));
+            if !worked {
+                self.stop(format!("it worked on no host of stage {}", self.kept.row.stage));
+            } else if self.stage() < self.kept.stages.len() {
+                let settle = Duration::from_millis(self.kept.pace.settle_ms);
+                self.until = now.checked_add(settle).ok();
+                self.kept.row.phase = RolloutPhase::Settles;
+            }
+        }
+        if self.phase() == RolloutPhase::Stops {
             self.roll_back();
-        } else if self.hosts.values().filter(failed).count() >= self.plan.failures_max.max(1) {
-            self.stop(&format!("it failed on {host}"));
-        } else if !self.hosts.values().any(|state| *state == HostState::Runs) {
-            self.phase = Phase::Settling(now + self.plan.settle);
+        }
+        // The last stage needs no look: nothing comes after it.
+        let last = self.phase() == RolloutPhase::Stops || self.stage() >= self.kept.stages.len();
+        if is_begun && last && self.phase() != RolloutPhase::Over && self.hosts.values().all(HostState::is_final) {
+            self.kept.row.phase = RolloutPhase::Over;
+            self.kept.row.ended = Some(now);
         }
     }
 
-    /// No other wave goes. What runs is waited for; what ran is rolled back.
-    fn stop(&mut self, why: &str) {
-        if matches!(self.phase, Phase::Stopping | Phase::Over) {
-            return;
+    /// No other stage goes. What runs is waited for.
+    fn stop(&mut self, why: String) {
+        if !self.is_stopped() {
+            self.kept.row.phase = RolloutPhase::Stops;
+            self.kept.row.stopped = Some(why);
+            self.spare();
         }
-        self.phase = Phase::Stopping;
-        self.waves.clear();
-        for state in self.hosts.values_mut().filter(|state| **state == HostState::Waits) {
-            *state = HostState::Spared(why.to_owned());
+    }
+
+    fn spare(&mut self) {
+        let why = self.kept.row.stopped.clone().unwrap_or_default();
+        for (host, state) in self.hosts.iter_mut().filter(|(_, state)| **state == HostState::Waits) {
+            *state = HostState::Spared;
+            self.effects.push(RolloutEffect::Spare(host.clone(), format!("the rollout stopped: {why}")));
         }
-        self.roll_back();
     }
 
     /// Rolls back where the command ran, or may have.
     fn roll_back(&mut self) {
-        if !self.plan.rolls_back {
+        if self.kept.undoing.is_none() {
             return;
         }
         for (host, state) in &mut self.hosts {
             if let HostState::Ended(outcome @ (Outcome::Done(_) | Outcome::Unknown { .. })) = state {
                 *state = HostState::RollsBack(outcome.clone());
+                self.kept.row.undone += 1;
                 self.effects.push(RolloutEffect::RollBack(host.clone()));
             }
         }
     }
-
-    /// Ends it when every host has its end. The last wave needs no look: nothing comes after it.
-    fn close(&mut self) {
-        let last = self.waves.is_empty() && matches!(self.phase, Phase::Settling(_) | Phase::Wave | Phase::Stopping);
-        if last && self.hosts.values().all(HostState::is_final) {
-            self.phase = Phase::Over;
-            self.effects.push(RolloutEffect::Over);
-        }
-    }
-}
-
-/// Of hosts that can be reached, the one with the least to do: by jobs that run and wait there, then by the load of its
-/// machine, then by name.
-#[must_use]
-pub fn least_loaded<'a>(hosts: impl IntoIterator<Item = &'a HostPanel>) -> Option<&'a HostName> {
-    let reached = |host: &&HostPanel| host.active.is_some();
-    let barred = |host: &HostPanel| host.layers.iter().any(|layer| layer.state == LayerState::Barred);
-    let load = |host: &HostPanel| host.agent.as_ref().and_then(|agent| agent.load_percent).unwrap_or(u32::MAX);
-    let hosts = hosts.into_iter().filter(reached).filter(|host| !barred(host));
-    hosts.min_by_key(|host| (host.running + host.queued, load(host), host.name.clone())).map(|host| &host.name)
 }
 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use uuid::Uuid;
 
-    use crate::model::{AgentCard, End, LayerKind};
+    use crate::model::{JobId, Pace, Risk, RolloutRow, Undoing, stages};
 
     use super::*;
 
@@ -273,6 +281,35 @@ mod tests {
         Outcome::Done(End::Exit(code))
     }
 
+    fn kept(count: usize, percent: u32, failures_max: u32, undoes: bool) -> Rollout {
+        let stages = stages(&names(count), percent);
+        Rollout {
+            row: RolloutRow {
+                id: JobId::from_uuid(Uuid::from_u128(1)),
+                title: "deploy".into(),
+                by: "anna".parse().expect("a name"),
+                asked: at(0),
+                phase: RolloutPhase::Held,
+                stage: 0,
+                sizes: stages.iter().map(|stage| u32::try_from(stage.len()).expect("small")).collect(),
+                stopped: None,
+                undone: 0,
+                ended: None,
+            },
+            stages,
+            pace: Pace { failures_max, ..Pace::default() },
+            checks: Vec::new(),
+            undoing: undoes.then(|| Undoing { plans: Vec::new(), risk: Risk::Low }),
+            only: None,
+        }
+    }
+
+    fn begun(kept: Rollout) -> (Rolling, Vec<RolloutEffect>) {
+        let mut rolling = Rolling::new(kept, &BTreeMap::new());
+        let effects = rolling.apply(RolloutInput::Begin, at(0));
+        (rolling, effects)
+    }
+
     fn runs(effects: &[RolloutEffect]) -> Vec<HostName> {
         let run = |effect: &RolloutEffect| match effect {
             RolloutEffect::Run(host) => Some(host.clone()),
@@ -281,68 +318,67 @@ mod tests {
         effects.iter().filter_map(run).collect()
     }
 
-    /// Lets all hosts of a wave end well, waits, and answers the look. The next wave.
-    fn wave(rollout: &mut Rollout, hosts: &[HostName], second: i64) -> Vec<RolloutEffect> {
+    /// Lets all hosts of a stage end well, waits, and answers the look. The next stage.
+    fn stage(rolling: &mut Rolling, hosts: &[HostName], second: i64) -> Vec<RolloutEffect> {
         for host in hosts {
-            rollout.apply(RolloutInput::Ended(host.clone(), exit(0)), at(second));
+            rolling.apply(RolloutInput::Ended(host.clone(), exit(0)), at(second));
         }
-        rollout.apply(RolloutInput::Tick, at(second + 10));
-        rollout.apply(RolloutInput::Health(Ok(())), at(second + 10))
+        rolling.apply(RolloutInput::Tick, at(second + 10));
+        rolling.apply(RolloutInput::Health(Ok(())), at(second + 10))
     }
 
     #[test]
     fn one_then_a_part_then_the_rest() {
-        let (mut rollout, first) = Rollout::new(RolloutPlan::default(), &names(30));
+        let (mut rolling, first) = begun(kept(30, 10, 1, false));
         assert_eq!(runs(&first), names(1));
         let host = names(1).remove(0);
-        assert!(rollout.apply(RolloutInput::Ended(host.clone(), exit(0)), at(0)).is_empty(), "it settles first");
-        assert_eq!(rollout.next_wake(), Some(at(10)));
-        assert_eq!(rollout.apply(RolloutInput::Tick, at(10)), [RolloutEffect::Look(vec![host])]);
-        let second = runs(&rollout.apply(RolloutInput::Health(Ok(())), at(11)));
+        assert!(rolling.apply(RolloutInput::Ended(host.clone(), exit(0)), at(0)).is_empty(), "it settles first");
+        assert_eq!(rolling.next_wake(), Some(at(10)));
+        assert!(rolling.apply(RolloutInput::Tick, at(9)).is_empty());
+        assert_eq!(rolling.apply(RolloutInput::Tick, at(10)), [RolloutEffect::Look(vec![host])]);
+        let second = runs(&rolling.apply(RolloutInput::Health(Ok(())), at(11)));
         assert_eq!(second, names(30)[1..4]);
-        let third = runs(&wave(&mut rollout, &second, 20));
-        assert_eq!(third.len(), 26);
+        let third = runs(&stage(&mut rolling, &second, 20));
+        assert_eq!((third.len(), rolling.kept().row.stage), (26, 3));
         for host in &third[1..] {
-            assert!(rollout.apply(RolloutInput::Ended(host.clone(), exit(0)), at(60)).is_empty());
+            assert!(rolling.apply(RolloutInput::Ended(host.clone(), exit(0)), at(60)).is_empty());
         }
-        let over = rollout.apply(RolloutInput::Ended(third[0].clone(), exit(0)), at(61));
-        assert_eq!(over, [RolloutEffect::Over]);
+        assert_eq!(rolling.phase(), RolloutPhase::Runs);
+        rolling.apply(RolloutInput::Ended(third[0].clone(), exit(0)), at(61));
+        assert_eq!((rolling.phase(), rolling.kept().row.ended), (RolloutPhase::Over, Some(at(61))));
+        assert_eq!(rolling.kept().row.stopped, None);
     }
 
     #[test]
     fn a_failure_stops_it_and_rolls_back_where_it_ran() {
-        let plan = RolloutPlan { rolls_back: true, ..RolloutPlan::default() };
-        let (mut rollout, first) = Rollout::new(plan, &names(20));
-        let second = runs(&wave(&mut rollout, &runs(&first), 0));
+        let (mut rolling, first) = begun(kept(20, 10, 1, true));
+        let second = runs(&stage(&mut rolling, &runs(&first), 0));
         assert_eq!(second.len(), 2);
-        let back = rollout.apply(RolloutInput::Ended(second[0].clone(), exit(1)), at(20));
-        assert_eq!(
-            back,
-            [0, 1].map(|n| RolloutEffect::RollBack(names(2)[n].clone())),
-            "the one that runs is waited for"
+        let done = rolling.apply(RolloutInput::Ended(second[0].clone(), exit(1)), at(20));
+        let back: Vec<_> = done.iter().filter(|effect| matches!(effect, RolloutEffect::RollBack(_))).collect();
+        assert_eq!(back, [0, 1].map(|n| RolloutEffect::RollBack(names(2)[n].clone())).iter().collect::<Vec<_>>());
+        let spared = done.iter().filter(
+            |effect| matches!(effect, RolloutEffect::Spare(_, why) if why == "the rollout stopped: it went wrong on web-01"),
         );
-        let late = rollout.apply(RolloutInput::Ended(second[1].clone(), exit(0)), at(21));
-        assert_eq!(late, [RolloutEffect::RollBack(second[1].clone())]);
-        for host in &names(3)[..2] {
-            assert!(rollout.apply(RolloutInput::RolledBack(host.clone(), exit(0)), at(22)).is_empty());
-        }
-        let over = rollout.apply(RolloutInput::RolledBack(second[1].clone(), exit(0)), at(22));
-        assert_eq!(over, [RolloutEffect::Over]);
-        let spared =
-            rollout.hosts().values().filter(|state| matches!(state, HostState::Spared(why) if why.contains("web-01")));
         assert_eq!(spared.count(), 17);
+        let late = rolling.apply(RolloutInput::Ended(second[1].clone(), exit(0)), at(21));
+        assert_eq!(late, [RolloutEffect::RollBack(second[1].clone())], "the one that ran was waited for");
+        for host in &names(3) {
+            assert_ne!(rolling.phase(), RolloutPhase::Over);
+            rolling.apply(RolloutInput::RolledBack(host.clone(), exit(0)), at(22));
+        }
+        assert_eq!((rolling.phase(), rolling.kept().row.undone), (RolloutPhase::Over, 3));
     }
 
     #[test]
     fn bad_health_stops_it_though_no_command_failed() {
-        let (mut rollout, first) = Rollout::new(RolloutPlan::default(), &names(5));
-        rollout.apply(RolloutInput::Ended(runs(&first)[0].clone(), exit(0)), at(0));
-        rollout.apply(RolloutInput::Tick, at(10));
-        let over = rollout.apply(RolloutInput::Health(Err("the shop answers 502".into())), at(12));
-        assert_eq!(over, [RolloutEffect::Over]);
-        let states: Vec<_> = rollout.hosts().values().cloned().collect();
-        assert_eq!(states[0], HostState::Ended(exit(0)), "without a rollback command it stays");
-        assert!(states[1..].iter().all(|state| matches!(state, HostState::Spared(why) if why.contains("502"))));
+        let (mut rolling, first) = begun(kept(5, 10, 1, false));
+        rolling.apply(RolloutInput::Ended(runs(&first)[0].clone(), exit(0)), at(0));
+        rolling.apply(RolloutInput::Tick, at(10));
+        let over = rolling.apply(RolloutInput::Health(Err("the shop answers 502".into())), at(12));
+        assert_eq!((over.len(), rolling.phase()), (4, RolloutPhase::Over));
+        assert!(rolling.kept().row.stopped.as_ref().is_some_and(|why| why.contains("502")));
+        assert_eq!(rolling.hosts()[&names(1)[0]], HostState::Ended(exit(0)), "without a rollback command it stays");
     }
 
     #[test]
@@ -352,40 +388,85 @@ mod tests {
             Outcome::Unknown { reason: String::new() },
             Outcome::Done(End::Signal(9)),
         ] {
-            let (mut rollout, first) = Rollout::new(RolloutPlan::default(), &names(3));
-            let over = rollout.apply(RolloutInput::Ended(runs(&first)[0].clone(), outcome.clone()), at(0));
-            assert_eq!(over, [RolloutEffect::Over], "{outcome:?}");
+            let (mut rolling, first) = begun(kept(3, 10, 1, false));
+            rolling.apply(RolloutInput::Ended(runs(&first)[0].clone(), outcome.clone()), at(0));
+            assert_eq!(rolling.phase(), RolloutPhase::Over, "{outcome:?}");
         }
     }
 
     #[test]
-    fn the_least_loaded_is_one_that_can_be_reached() {
-        let host = |name: &str, running, load, active| HostPanel {
-            name: name.parse().expect("a name"),
-            labels: Vec::new(),
-            layers: Vec::new(),
-            active,
-            running,
-            queued: 0,
-            agent: Some(AgentCard { version: String::new(), lost: Vec::new(), skew_ms: 0, load_percent: Some(load) }),
+    fn failures_may_be_allowed_and_a_stage_that_worked_nowhere_stops_it_all_the_same() {
+        let (mut rolling, first) = begun(kept(9, 50, 3, false));
+        let second = runs(&stage(&mut rolling, &runs(&first), 0));
+        assert_eq!(second.len(), 5);
+        for (number, host) in second.iter().enumerate() {
+            rolling.apply(RolloutInput::Ended(host.clone(), exit(i32::from(number < 2))), at(20));
+        }
+        assert_eq!(rolling.phase(), RolloutPhase::Settles, "two went wrong, and three stop it");
+        let (mut rolling, first) = begun(kept(9, 50, 3, false));
+        rolling.apply(RolloutInput::Ended(runs(&first)[0].clone(), exit(1)), at(0));
+        assert_eq!(rolling.kept().row.stopped.as_deref(), Some("it worked on no host of stage 1"));
+    }
+
+    #[test]
+    fn who_cannot_have_it_stops_it_before_it_begins() {
+        let mut rolling = Rolling::new(kept(3, 10, 1, true), &BTreeMap::new());
+        let barred = Outcome::NotRun { rule: "barred".into(), reason: String::new() };
+        rolling.apply(RolloutInput::Ended(names(3)[2].clone(), barred), at(0));
+        assert_eq!(rolling.phase(), RolloutPhase::Held);
+        rolling.apply(RolloutInput::Begin, at(1));
+        assert_eq!(rolling.kept().row.stopped.as_deref(), Some("it went wrong on web-02"));
+    }
+
+    #[test]
+    fn a_person_stops_it_and_decides_what_is_undone() {
+        let (mut rolling, first) = begun(kept(5, 10, 1, true));
+        rolling.apply(RolloutInput::Stop("anna took it back".into()), at(1));
+        assert_eq!(rolling.phase(), RolloutPhase::Stops, "what runs is waited for");
+        assert!(rolling.apply(RolloutInput::Ended(runs(&first)[0].clone(), exit(1)), at(2)).is_empty());
+        assert_eq!((rolling.phase(), rolling.kept().row.undone), (RolloutPhase::Over, 0));
+    }
+
+    #[test]
+    fn after_a_restart_it_goes_on_from_where_it_was() {
+        let running = |phase, stage| {
+            let mut kept = kept(5, 40, 1, true);
+            (kept.row.phase, kept.row.stage) = (phase, stage);
+            kept
         };
-        let up = Some(LayerKind::Socket);
-        let hosts = [host("a", 0, 1, None), host("b", 1, 5, up), host("c", 0, 90, up), host("d", 0, 20, up)];
-        assert_eq!(least_loaded(&hosts).map(ToString::to_string), Some("d".to_owned()));
-        assert_eq!(least_loaded(&hosts[..1]), None);
+        let hosts = names(5);
+        let well = (hosts[0].clone(), HostState::Ended(exit(0)));
+        // The second stage was let go, and one of its jobs did not leave.
+        let states = BTreeMap::from([well.clone(), (hosts[1].clone(), HostState::Runs)]);
+        let mut rolling = Rolling::new(running(RolloutPhase::Runs, 2), &states);
+        assert_eq!(rolling.resume(at(50)), [RolloutEffect::Run(hosts[2].clone())]);
+        // It settled, or was looked at: it settles anew.
+        for phase in [RolloutPhase::Settles, RolloutPhase::Looks] {
+            let mut rolling = Rolling::new(running(phase, 1), &BTreeMap::from([well.clone()]));
+            assert!(rolling.resume(at(50)).is_empty());
+            assert_eq!(rolling.next_wake(), Some(at(60)), "{phase:?}");
+        }
+        // It was stopping: what was not spared is, what was not undone is, and once.
+        let bad = (hosts[1].clone(), HostState::Ended(exit(1)));
+        let back = (hosts[2].clone(), HostState::RollsBack(exit(0)));
+        let mut rolling = Rolling::new(running(RolloutPhase::Stops, 2), &BTreeMap::from([well, bad, back]));
+        let effects = rolling.resume(at(50));
+        let undone: Vec<_> = effects.iter().filter(|effect| matches!(effect, RolloutEffect::RollBack(_))).collect();
+        assert_eq!((undone.len(), effects.len()), (2, 4));
     }
 
     proptest! {
-        /// Whatever comes in, in whatever order: each host runs at most once and ends in exactly one final state.
+        /// Whatever comes in, in whatever order: each host runs at most once and ends in exactly one final state, also
+        /// when the engine is started again in the middle.
         #[test]
         fn every_host_has_one_end(
-            count in 0usize..20, canary in 0usize..4, percent in 0u32..120, failures_max in 0usize..4,
-            rolls_back in any::<bool>(), ends in proptest::collection::vec(0u8..6, 60), stop in 0usize..60,
+            count in 1usize..20, percent in 0u32..120, failures_max in 0u32..4, undoes in any::<bool>(),
+            ends in proptest::collection::vec(0u8..6, 60), stop in 0usize..60, restart in 0usize..60,
         ) {
-            let plan = RolloutPlan { canary, percent, settle: Duration::from_secs(10), failures_max, rolls_back };
-            let (mut rollout, effects) = Rollout::new(plan, &names(count));
+            let (mut rolling, effects) = begun(kept(count, percent, failures_max, undoes));
             let mut agenda: std::collections::VecDeque<RolloutEffect> = effects.into();
-            let (mut ran, mut over, mut second, mut step) = (BTreeMap::new(), 0, 0, 0);
+            let (mut ran, mut back, mut spared) = (BTreeMap::new(), BTreeMap::new(), 0);
+            let (mut second, mut step) = (0, 0);
             loop {
                 let input = match agenda.pop_front() {
                     Some(RolloutEffect::Run(host)) => {
@@ -397,29 +478,36 @@ mod tests {
                         };
                         RolloutInput::Ended(host, outcome)
                     }
-                    Some(RolloutEffect::RollBack(host)) => RolloutInput::RolledBack(host, exit(0)),
+                    Some(RolloutEffect::RollBack(host)) => {
+                        *back.entry(host.clone()).or_insert(0) += 1;
+                        RolloutInput::RolledBack(host, exit(0))
+                    }
                     Some(RolloutEffect::Look(_)) if ends[step % ends.len()] == 2 => RolloutInput::Health(Err("bad".into())),
                     Some(RolloutEffect::Look(_)) => RolloutInput::Health(Ok(())),
-                    Some(RolloutEffect::Over) => {
-                        over += 1;
+                    Some(RolloutEffect::Spare(..)) => {
+                        spared += 1;
                         continue;
                     }
-                    None if rollout.next_wake().is_some() => {
+                    None if rolling.next_wake().is_some() => {
                         second += 10;
                         RolloutInput::Tick
                     }
                     None => break,
                 };
-                agenda.extend(rollout.apply(input, at(second)));
+                agenda.extend(rolling.apply(input, at(second)));
                 if step == stop {
-                    agenda.extend(rollout.apply(RolloutInput::Stop("by anna".into()), at(second)));
+                    agenda.extend(rolling.apply(RolloutInput::Stop("by anna".into()), at(second)));
+                }
+                if step == restart && agenda.is_empty() {
+                    rolling = Rolling::new(rolling.kept().clone(), rolling.hosts());
+                    agenda.extend(rolling.resume(at(second)));
                 }
                 step += 1;
                 prop_assert!(step < 500, "it never ends");
             }
-            prop_assert!(ran.values().all(|count| *count == 1));
-            prop_assert!(rollout.hosts().values().all(HostState::is_final), "{:?}", rollout.hosts());
-            prop_assert_eq!(over, usize::from(count > 0));
+            prop_assert!(ran.values().chain(back.values()).all(|count| *count == 1));
+            prop_assert!(rolling.hosts().values().all(HostState::is_final), "{:?}", rolling.hosts());
+            prop_assert_eq!((rolling.phase(), ran.len() + spared), (RolloutPhase::Over, count));
         }
     }
 }

@@ -9,6 +9,7 @@ use crate::model::{HostName, Job, JobId, JobState, LayerKind, Outcome, Plan};
 use super::delivery::Delivery;
 use super::host::{Fare, Host};
 use super::queue::Queue;
+use super::rollouts::Rollouts;
 use super::scene::{Out, Scene};
 use super::turns::PLACES_EVERY;
 use super::{BridgeEffect, BridgeInput, Caps, Term};
@@ -41,6 +42,7 @@ pub struct Bridge {
     pub(super) queue: Queue,
     /// Jobs that left the queue and are not over, by host.
     pub(super) away: BTreeMap<HostName, BTreeSet<JobId>>,
+    pub(super) rollouts: Rollouts,
     pub(super) refused: u64,
     /// Jobs of before the start that are not run any more: the same may be on its way here as a new one.
     pub(super) dropped: BTreeSet<JobId>,
@@ -63,6 +65,7 @@ impl Bridge {
             jobs: BTreeMap::new(),
             queue: Queue::default(),
             away: BTreeMap::new(),
+            rollouts: Rollouts::default(),
             refused: 0,
             dropped: BTreeSet::new(),
             places: (Timestamp::MIN, false),
@@ -79,6 +82,9 @@ impl Bridge {
                 self.judge_again(now);
             }
             BridgeInput::Submit(job) => self.submit(*job, now),
+            BridgeInput::RollOut { rollout, jobs } => self.roll_out(*rollout, jobs, now),
+            BridgeInput::Rollouts(rollouts) => self.know_rollouts(rollouts),
+            BridgeInput::Health { rollout, health } => self.looked(rollout, health),
             BridgeInput::Known(jobs) => self.know(jobs, now),
             BridgeInput::Release(id) => self.release(id, now),
             BridgeInput::Refuse { id, rule, reason } => {
@@ -93,6 +99,7 @@ impl Bridge {
                 }
             }
             BridgeInput::Cancel { id, by } => {
+                self.stop_rollout(id, &by);
                 self.act(id, now, |job, scene| job.cancel(&by, scene));
             }
             BridgeInput::Shown(id) => {
@@ -105,7 +112,13 @@ impl Bridge {
             BridgeInput::Tick => {}
         }
         self.due(now);
-        self.let_go(now);
+        loop {
+            self.roll(now);
+            self.let_go(now);
+            if !self.rollouts.are_told() {
+                break;
+            }
+        }
         self.tell_places(now);
         self.tell_hosts(now);
         std::mem::take(&mut self.out.effects)
@@ -117,7 +130,7 @@ impl Bridge {
         let jobs = self.jobs.values().filter_map(Delivery::wake);
         let roads = self.hosts.values().filter_map(Host::probe_at);
         let places = self.places.1.then(|| self.places.0 + PLACES_EVERY);
-        jobs.chain(roads).chain(places).min()
+        jobs.chain(roads).chain(places).chain(self.rollouts.next_wake()).min()
     }
 
     /// A job that is not over, or whose end is unknown.
@@ -168,6 +181,7 @@ impl Bridge {
             self.queue.remove(&id);
         }
         if over {
+            self.rollouts.ended(job.job());
             self.forget(id, &name);
         } else if !waits {
             self.away.entry(name).or_default().insert(id);

@@ -2,16 +2,17 @@
 
 use std::fmt;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
 
-use crate::config::Context;
+use crate::config::{Context, period};
 use crate::demo::Scene;
 use crate::model::{
     ActId, ApprovalId, ChannelId, CheckId, CommandName, ContactId, EventFilter, EventId, HostName, HostSelector,
-    InboxFilter, Item, JobId, Label, Lane, LayerKind, OperatorName, Role, Scope, TokenId,
+    InboxFilter, Item, JobId, Label, Lane, LayerKind, OperatorName, Pace, Role, Scope, TokenId,
 };
 
 use super::exit::Failure;
@@ -321,9 +322,24 @@ pub(super) struct RunArgs {
     /// The host or label again; commands of high risk want it
     #[arg(long, value_name = "HOST|@LABEL")]
     pub confirm: Option<String>,
+    /// To all hosts at once, in place of one first, then a part of them, then the rest
+    #[arg(long, visible_alias = "no-canary")]
+    pub all_at_once: bool,
+    /// How long a stage is watched before the health of its hosts is looked at: 0s to 1h
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = settle)]
+    pub settle: Duration,
+    /// Stop when it went wrong on so many hosts
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    pub max_failures: u32,
     /// JSON with stable fields, one object a host
     #[arg(long)]
     pub json: bool,
+}
+
+/// How long a stage of a rollout is watched.
+fn settle(text: &str) -> Result<Duration, String> {
+    let most = Duration::from_millis(Pace::SETTLE_MAX_MS);
+    period(text).and_then(|time| if time <= most { Ok(time) } else { Err("it is 1h at most".to_owned()) })
 }
 
 /// A value as `name=value`.

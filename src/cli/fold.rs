@@ -13,6 +13,7 @@ const NAMED: usize = 12;
 /// Hosts whose command came to the same.
 #[derive(Debug)]
 struct Group {
+    command: String,
     end: String,
     /// What went well comes last, where the prompt is.
     is_fine: bool,
@@ -34,12 +35,16 @@ impl Folded {
             _ => end_text(job),
         };
         let host = job.plan.host.to_string();
-        let same = self.0.iter_mut().find(|group| group.end == end && group.out == wrote.out && group.err == wrote.err);
+        let command = job.plan.command.to_string();
+        let is_same = |group: &&mut Group| {
+            (&group.command, &group.end, &group.out, &group.err) == (&command, &end, &wrote.out, &wrote.err)
+        };
+        let same = self.0.iter_mut().find(is_same);
         match same {
             Some(group) => group.hosts.push(host),
             None => {
                 let is_fine = matches!(job.state.outcome(), Some(Outcome::Done(End::Exit(0))));
-                self.0.push(Group { end, is_fine, out: wrote.out, err: wrote.err, hosts: vec![host] });
+                self.0.push(Group { command, end, is_fine, out: wrote.out, err: wrote.err, hosts: vec![host] });
             }
         }
     }
@@ -55,8 +60,14 @@ impl Folded {
 
     /// Prints the groups.
     pub(super) fn print(self) -> io::Result<()> {
-        let mut out = io::stdout().lock();
+        self.write(&mut io::stdout().lock())
+    }
+
+    fn write(self, out: &mut impl Write) -> io::Result<()> {
+        // What undoes a rollout is another command than what it undoes.
+        let several = self.0.windows(2).any(|pair| pair[0].command != pair[1].command);
         for group in self.sorted() {
+            let command = if several { format!("{} on ", group.command) } else { String::new() };
             let named = group.hosts.iter().take(NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
             let more = match group.hosts.len().saturating_sub(NAMED) {
                 0 => String::new(),
@@ -64,7 +75,7 @@ impl Folded {
             };
             let count = group.hosts.len();
             let hosts = if count == 1 { "host" } else { "hosts" };
-            writeln!(out, "== {count} {hosts}: {named}{more}")?;
+            writeln!(out, "== {command}{count} {hosts}: {named}{more}")?;
             writeln!(out, "   {}", screen::line(&group.end))?;
             for (label, bytes) in [("", &group.out), ("! ", &group.err)] {
                 for line in screen::lines(&String::from_utf8_lossy(bytes)).lines() {

@@ -1,10 +1,10 @@
 //! Following jobs of a running engine: what they write as it comes, and their end.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use crate::client::Client;
-use crate::model::{Job, JobId, JobRow, JobState, OutputChunk};
+use crate::model::{Job, JobFilter, JobId, JobRow, JobState, OutputChunk, RolloutPhase, RolloutRow};
 use crate::protocol::{BridgeNotice, BridgeReply, BridgeRequest, Link, Notice, Reply, Request, RequestId, Update};
 
 use super::exit::{Exit, Failure};
@@ -12,6 +12,8 @@ use super::session::unexpected;
 
 /// How often it is asked though nothing was heard: a hint may be missed.
 const ANYHOW: Duration = Duration::from_secs(1);
+/// Jobs of a rollout in one answer.
+const JOBS: usize = 500;
 /// How often a line that broke is tried again before a command gives up: for about half a minute.
 const TRIES: u32 = 12;
 
@@ -22,6 +24,8 @@ pub(super) enum Heard {
     Wrote(JobId, Vec<OutputChunk>),
     /// A job waits for this, and has for a second at least.
     Waits(JobId, String),
+    /// A rollout goes on.
+    Stage(Box<RolloutRow>),
     /// A job is over, and everything it wrote was told.
     Ended(Box<Job>),
     /// All of them are over.
@@ -41,6 +45,12 @@ struct Told {
 }
 
 impl Told {
+    fn new(row: &JobRow) -> Self {
+        let mut told = Self { next: 0, stale: true, is_over: row.state.outcome().is_some(), waits: None };
+        told.waits_for(&row.state);
+        told
+    }
+
     /// Takes what it waits for by now.
     fn waits_for(&mut self, state: &JobState) {
         match (state, &self.waits) {
@@ -51,10 +61,43 @@ impl Told {
     }
 }
 
+/// A rollout whose jobs are followed, those that undo it too.
+#[derive(Debug)]
+struct Course {
+    id: JobId,
+    /// How it was when that was last told.
+    told: Option<RolloutRow>,
+    /// How it is, and was not told.
+    news: Option<Box<RolloutRow>>,
+    /// The question about it that waits for its answer.
+    asked: Option<RequestId>,
+    /// The question about its jobs that waits for its answer. It is asked once the end is known.
+    jobs: Option<RequestId>,
+    /// The oldest of its jobs that was answered.
+    before: Option<JobId>,
+    /// Whether all its jobs are known: none comes after the end.
+    is_whole: bool,
+}
+
+impl Course {
+    fn is_over(&self) -> bool {
+        self.told.as_ref().is_some_and(|row| row.phase == RolloutPhase::Over)
+    }
+
+    fn take(&mut self, row: Box<RolloutRow>) {
+        if self.told.as_ref() != Some(&*row) && !self.is_over() {
+            self.news = Some(row);
+        }
+    }
+}
+
 /// Jobs that are followed. With `live` what they write is asked for as it comes, otherwise at their end.
 pub(super) struct Follow<'a> {
     client: &'a mut Client,
     jobs: BTreeMap<JobId, Told>,
+    /// Those that were told to their end.
+    over: BTreeSet<JobId>,
+    course: Option<Course>,
     asked: BTreeMap<RequestId, JobId>,
     live: bool,
     since: Instant,
@@ -62,13 +105,19 @@ pub(super) struct Follow<'a> {
 
 impl<'a> Follow<'a> {
     /// Follows `rows` from their beginning on.
-    pub(super) fn new(client: &'a mut Client, rows: &[JobRow], live: bool) -> Self {
-        let told = |row: &JobRow| {
-            let is_over = row.state.outcome().is_some();
-            Told { next: 0, stale: true, is_over, waits: None }
-        };
-        let jobs = rows.iter().map(|row| (row.id, told(row))).collect();
-        Self { client, jobs, asked: BTreeMap::new(), live, since: Instant::now() }
+    /// With a rollout it ends when that has.
+    pub(super) fn new(client: &'a mut Client, rows: &[JobRow], rollout: Option<JobId>, live: bool) -> Self {
+        let jobs = rows.iter().map(|row| (row.id, Told::new(row))).collect();
+        let course = |id| Course { id, told: None, news: None, asked: None, jobs: None, before: None, is_whole: false };
+        Self {
+            client,
+            jobs,
+            over: BTreeSet::new(),
+            course: rollout.map(course),
+            asked: BTreeMap::new(),
+            live,
+            since: Instant::now(),
+        }
     }
 
     /// Asks for something and does not wait for the answer.
@@ -84,7 +133,13 @@ impl<'a> Follow<'a> {
     /// What is heard next. It may be dropped and called again.
     pub(super) async fn next(&mut self) -> Result<Heard, Failure> {
         loop {
-            if self.jobs.is_empty() {
+            if let Some(row) = self.course.as_mut().and_then(|course| course.news.take()) {
+                if let Some(course) = &mut self.course {
+                    course.told = Some((*row).clone());
+                }
+                return Ok(Heard::Stage(row));
+            }
+            if self.jobs.is_empty() && self.course.as_ref().is_none_or(|course| course.is_whole) {
                 return Ok(Heard::AllEnded);
             }
             self.ask_for_more();
@@ -98,6 +153,7 @@ impl<'a> Follow<'a> {
             match update
                 .ok_or_else(|| Failure::new(Exit::Down, "the engine has ended; the jobs go on where they run"))?
             {
+                Update::Reply { id, reply } if self.is_about_course(id) => self.answered_course(reply?)?,
                 Update::Reply { id, reply } => {
                     let Some(job) = self.asked.remove(&id) else { continue };
                     if let Some(heard) = self.answered(job, reply?)? {
@@ -128,6 +184,16 @@ impl<'a> Follow<'a> {
 
     fn ask_for_more(&mut self) {
         let (client, asked, live) = (&self.client, &mut self.asked, self.live);
+        if let Some(course) = &mut self.course {
+            if course.told.is_none() && course.asked.is_none() {
+                course.asked = Some(client.ask(Request::Bridge(BridgeRequest::Rollout(course.id))));
+            }
+            if course.is_over() && !course.is_whole && course.jobs.is_none() {
+                let filter = JobFilter { rollout: Some(course.id), ..JobFilter::default() };
+                let request = BridgeRequest::Jobs { filter, before: course.before, limit: JOBS };
+                course.jobs = Some(client.ask(Request::Bridge(request)));
+            }
+        }
         for (id, told) in self.jobs.iter_mut().filter(|(_, told)| told.stale && (live || told.is_over)) {
             if !asked.values().any(|job| job == id) {
                 told.stale = false;
@@ -139,6 +205,9 @@ impl<'a> Follow<'a> {
 
     /// Everything is asked for again, and whether it is over.
     fn doubt(&mut self) {
+        if let Some(course) = self.course.as_mut().filter(|course| !course.is_over()) {
+            course.asked = Some(self.client.ask(Request::Bridge(BridgeRequest::Rollout(course.id))));
+        }
         for (id, told) in &mut self.jobs {
             told.stale = true;
             if !told.is_over && !self.asked.values().any(|job| job == id) {
@@ -150,6 +219,7 @@ impl<'a> Follow<'a> {
     fn noticed(&mut self, notice: &BridgeNotice) {
         match notice {
             BridgeNotice::Jobs(rows) => {
+                self.know(rows);
                 for row in rows {
                     if let Some(told) = self.jobs.get_mut(&row.id) {
                         told.is_over |= row.state.outcome().is_some();
@@ -163,8 +233,46 @@ impl<'a> Follow<'a> {
                     told.stale = true;
                 }
             }
+            BridgeNotice::Rollout(row) => {
+                if let Some(course) = self.course.as_mut().filter(|course| course.id == row.id) {
+                    course.take(row.clone());
+                }
+            }
             BridgeNotice::Hosts(_) | BridgeNotice::Approval(_) | BridgeNotice::Audited(_) => {}
         }
+    }
+
+    /// Takes in jobs of the rollout that were not followed: they undo it.
+    fn know(&mut self, rows: &[JobRow]) {
+        let Some(course) = &self.course else { return };
+        for row in rows.iter().filter(|row| row.rollout == Some(course.id) && !self.over.contains(&row.id)) {
+            self.jobs.entry(row.id).or_insert_with(|| Told::new(row));
+        }
+    }
+
+    fn is_about_course(&self, id: RequestId) -> bool {
+        let about = |course: &Course| course.asked == Some(id) || course.jobs == Some(id);
+        self.course.as_ref().is_some_and(about)
+    }
+
+    fn answered_course(&mut self, reply: Reply) -> Result<(), Failure> {
+        let Some(course) = &mut self.course else { return Ok(()) };
+        match reply {
+            Reply::Bridge(BridgeReply::Rollout(Some(row))) => {
+                course.asked = None;
+                course.take(row);
+            }
+            // It was never one, or was forgotten.
+            Reply::Bridge(BridgeReply::Rollout(None)) => self.course = None,
+            Reply::Bridge(BridgeReply::Jobs(rows)) => {
+                course.jobs = None;
+                course.is_whole = rows.len() < JOBS;
+                course.before = rows.last().map(|row| row.id);
+                self.know(&rows);
+            }
+            reply => return Err(unexpected(&reply)),
+        }
+        Ok(())
     }
 
     fn answered(&mut self, id: JobId, reply: Reply) -> Result<Option<Heard>, Failure> {
@@ -188,6 +296,7 @@ impl<'a> Follow<'a> {
             // Over, and the pieces up to its end were told: it is asked for after them.
             Reply::Bridge(BridgeReply::Job(Some(job))) if told.is_over && !told.stale => {
                 self.jobs.remove(&id);
+                self.over.insert(id);
                 Ok(Some(Heard::Ended(job)))
             }
             Reply::Bridge(BridgeReply::Job(Some(_))) => {

@@ -111,7 +111,7 @@ async fn show(config: &Config, global: &Global, id: JobId, follow: bool, json: b
     let mut session = Session::open_following(config, global).await?;
     let outcome = match session.ask(Request::Bridge(BridgeRequest::Job(id))).await? {
         Reply::Bridge(BridgeReply::Job(Some(job))) if follow && job.state.outcome().is_none() => {
-            watch(&mut session, &[job.row()], true, json).await
+            watch(&mut session, &[job.row()], None, true, json).await
         }
         Reply::Bridge(BridgeReply::Job(Some(job))) => print(&mut session, &job, json).await,
         Reply::Bridge(BridgeReply::Job(None)) => {

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::IsTerminal;
+use std::time::Duration;
 
 use serde::Serialize;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -10,9 +11,9 @@ use crate::client::job_id;
 use crate::config::Config;
 use crate::model::{
     End, HostName, HostPanel, HostSelector, Job, JobId, JobRow, JobState, LayerKind, LayerState, Outcome as JobOutcome,
-    OutputChunk, Stream, escaped,
+    OutputChunk, Pace, RolloutPhase, RolloutRow, Stream, escaped, short_duration,
 };
-use crate::protocol::{BridgeReply, BridgeRequest, Draft, Preview, Reply, Request};
+use crate::protocol::{BridgeReply, BridgeRequest, Draft, Preview, Reply, Request, StagesPreview};
 
 use crate::screen;
 
@@ -79,6 +80,11 @@ pub(super) async fn run(args: RunArgs, config: &Config, global: &Global) -> Outc
         lane: args.priority,
         confirm: args.confirm,
         seen: None,
+        pace: Pace {
+            all_at_once: args.all_at_once,
+            settle_ms: u64::try_from(args.settle.as_millis()).unwrap_or(u64::MAX),
+            failures_max: args.max_failures,
+        },
     };
     let mut session = Session::open_following(config, global).await?;
     let outcome = if args.dry_run {
@@ -149,6 +155,9 @@ fn show(preview: &Preview, unheard: &BTreeSet<HostName>) -> Result<(), Failure> 
         output::line(&format!("hash     {}", plan.hash()))?;
         output::line("")?;
     }
+    if let Some(rollout) = &preview.rollout {
+        show_stages(rollout)?;
+    }
     if preview.plans.len() != 1 {
         output::line(&format!("hosts    {}", preview.plans.len()))?;
         output::line(&format!("hash     {} over all", preview.hash))?;
@@ -160,6 +169,23 @@ fn show(preview: &Preview, unheard: &BTreeSet<HostName>) -> Result<(), Failure> 
     if let Some(word) = &preview.confirm {
         output::line(&format!("needs    --confirm {word}"))?;
     }
+    Ok(())
+}
+
+/// Prints the stages in which it would go over its hosts.
+fn show_stages(rollout: &StagesPreview) -> Result<(), Failure> {
+    for (number, hosts) in (1..).zip(&rollout.stages) {
+        let hosts: Vec<&str> = hosts.iter().map(HostName::as_str).collect();
+        output::line(&format!("stage {number:<2} {}", hosts.join(", ")))?;
+    }
+    let settle = short_duration(Duration::from_millis(rollout.pace.settle_ms));
+    let checks: Vec<String> = rollout.checks.iter().map(|check| format!(", and {check} is well")).collect();
+    output::line(&format!("between  {settle} pass, the hosts that have it are reached{}", checks.concat()))?;
+    output::line(&format!("stops    when it went wrong on {}", rollout.pace.failures_max))?;
+    if let Some(command) = &rollout.rollback {
+        output::line(&format!("rollback {command}, where it ran, when it stops for what went wrong"))?;
+    }
+    output::line("")?;
     Ok(())
 }
 
@@ -213,13 +239,21 @@ async fn start(session: &mut Session, draft: Draft, detach: bool, json: bool) ->
             }
         }
     }
-    watch(session, &jobs, is_one, json).await
+    let rollout = jobs.first().and_then(|row| row.rollout).filter(|_| !draft.pace.all_at_once && !by_hand);
+    watch(session, &jobs, rollout, is_one, json).await
 }
 
-/// Waits for the end of `rows`. What one job writes is printed as it comes; of several, equal ends are told together.
-pub(super) async fn watch(session: &mut Session, rows: &[JobRow], is_one: bool, json: bool) -> Outcome {
+/// Waits for the end of `rows`, and of `rollout` with whatever undoes it. What one job writes is printed as it comes; of
+/// several, equal ends are told together.
+pub(super) async fn watch(
+    session: &mut Session,
+    rows: &[JobRow],
+    rollout: Option<JobId>,
+    is_one: bool,
+    json: bool,
+) -> Outcome {
     let mut interrupts = Interrupts::new()?;
-    let mut follow = Follow::new(session.client(), rows, is_one && !json);
+    let mut follow = Follow::new(session.client(), rows, rollout, is_one && !json);
     let (mut raw, mut written, mut folded) = (RawOutput::new(), BTreeMap::<JobId, Written>::new(), Folded::default());
     let mut worst = Exit::Fine;
     loop {
@@ -249,6 +283,15 @@ pub(super) async fn watch(session: &mut Session, rows: &[JobRow], is_one: bool, 
                     raw.say(&format!("{id} waits: {why}"))?;
                 }
             }
+            Heard::Stage(row) => {
+                if !json {
+                    raw.say(&stage_line(&row))?;
+                }
+                // An engine that was stopped by a person or by what went wrong ends no better than its worst host.
+                if row.phase == RolloutPhase::Over && row.stopped.is_some() {
+                    worst = worse(worst, Exit::Failed);
+                }
+            }
             Heard::Wrote(id, chunks) => written.entry(id).or_default().add(&chunks),
             Heard::Ended(job) => {
                 worst = worse(worst, exit_of(&job));
@@ -268,6 +311,11 @@ pub(super) async fn watch(session: &mut Session, rows: &[JobRow], is_one: bool, 
             }
         }
     }
+}
+
+/// How a rollout goes on, in one line.
+fn stage_line(row: &RolloutRow) -> String {
+    format!("{}: {}", row.title, screen::line(&row.told()))
 }
 
 /// The worst of two ends: what is not known is worse than what failed.
@@ -330,6 +378,7 @@ pub(super) fn end_text(job: &Job) -> String {
 /// How far a job is that is not over, with its place in the queue and what it waits for.
 pub(super) fn state_text(state: &JobState) -> String {
     match state {
+        JobState::Staged { why } => format!("staged: {why}"),
         JobState::Queued { position, why } if !why.is_empty() => format!("queued {position}: {why}"),
         state => state.word().to_owned(),
     }

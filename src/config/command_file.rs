@@ -47,6 +47,9 @@ pub struct CommandFile {
     /// The command that undoes it, when a rollout goes wrong.
     #[schemars(with = "Option<String>")]
     pub rollback: Option<Spanned<String>>,
+    /// The ids of checks that have to be well before a rollout of it goes on to its next stage.
+    #[schemars(with = "Vec<String>")]
+    pub checks: Vec<Spanned<String>>,
 }
 
 /// `args.<name>`: one of `one_of`, `int`, `pattern` and `path_below`.

@@ -7,8 +7,8 @@ use std::time::Duration;
 use toml::Spanned;
 
 use crate::model::{
-    Argument, ArgumentKind, Class, CommandName, CommandTemplate, HostName, HostSelector, LayerKind, Piece, Risk,
-    argv_pieces, compile_pattern, is_argument_name, is_plain_path, is_unseen, nearest,
+    Argument, ArgumentKind, CheckId, Class, CommandName, CommandTemplate, HostName, HostSelector, LayerKind, Piece,
+    Risk, argv_pieces, compile_pattern, is_argument_name, is_plain_path, is_unseen, nearest,
 };
 
 use super::checks::place;
@@ -83,6 +83,7 @@ pub(super) fn harmless(host: &HostName) -> Commands {
             weakest_layer: None,
             at_once: None,
             rollback: None,
+            checks: Vec::new(),
         };
         Some((name, template))
     };
@@ -127,6 +128,7 @@ impl Reader<'_> {
             weakest_layer: typed.weakest_layer.as_ref().map(layer).transpose()?,
             at_once: typed.at_once.as_ref().map(at_once).transpose()?,
             rollback: typed.rollback.as_ref().map(command_name).transpose()?,
+            checks: typed.checks.iter().map(check_id).collect::<Result<_, _>>()?,
             name,
         })
     }
@@ -303,6 +305,28 @@ fn at_once(typed: &Spanned<u32>) -> Result<u32, Mistake> {
 
 fn command_name(typed: &Spanned<String>) -> Result<CommandName, Mistake> {
     typed.get_ref().parse().map_err(|error| Mistake::at(typed, format!("{error}")))
+}
+
+fn check_id(typed: &Spanned<String>) -> Result<CheckId, Mistake> {
+    typed.get_ref().parse().map_err(|error| Mistake::at(typed, format!("{error}")))
+}
+
+/// Commands that wait for the health of checks name checks that there are. An agent has none and does not ask.
+pub(super) fn name_checks<'a>(
+    typed: &BTreeMap<Spanned<String>, CommandFile>,
+    known: impl Iterator<Item = &'a CheckId> + Clone,
+) -> Result<(), Mistake> {
+    let wanted = typed.values().flat_map(|command| &command.checks);
+    for check in wanted {
+        if !known.clone().any(|id| id.as_str() == check.get_ref()) {
+            let mistake = Mistake::at(check, format!("there is no check `{}`", check.get_ref()));
+            return Err(match nearest(check.get_ref(), known.map(CheckId::as_str)) {
+                Some(id) => mistake.help(format!("did you mean `{id}`?")),
+                None => mistake.help("[[checks]] with this `id` would be one"),
+            });
+        }
+    }
+    Ok(())
 }
 
 /// A rollback runs by itself, with the values of what it undoes: it has to be there, to take no other values, and to

@@ -27,6 +27,9 @@ fn shown(command: &CommandTemplate) -> Value {
     if !command.env.is_empty() {
         shown["env"] = json!(command.env);
     }
+    if !command.checks.is_empty() {
+        shown["checks"] = json!(command.checks);
+    }
     let others = [
         ("about", json!(command.about)),
         ("cwd", json!(command.cwd)),

@@ -72,6 +72,7 @@ pub use key_notes::KeyNote;
 pub use listeners::{Exposure, TlsFiles};
 pub use load::{EXAMPLE, default_config_path, load, parse, state_dir};
 pub use operators::{OperatorConfig, Operators};
+pub use period::period;
 pub use policy::PolicyConfig;
 pub use resolved::{ChannelConfig, Config, ConfiguredSecret, Limits};
 pub use secret::{SecretError, SecretRef, read_private_file};

@@ -7,7 +7,10 @@ const UNITS: [(&str, f64); 5] = [("ms", 0.001), ("s", 1.0), ("m", 60.0), ("h", 3
 const LONGEST: f64 = 366.0 * 86_400.0;
 
 /// Reads a length of time: a number with `ms`, `s`, `m`, `h` or `d`.
-pub(super) fn period(text: &str) -> Result<Duration, String> {
+///
+/// # Errors
+/// What a length of time looks like.
+pub fn period(text: &str) -> Result<Duration, String> {
     let bad = || format!("{text:?} is not a length of time; expected a number with ms, s, m, h or d, as 30s");
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
     let (_, factor) = UNITS.iter().find(|(unit, _)| *unit == &text[digits.len()..]).ok_or_else(bad)?;

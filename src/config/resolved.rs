@@ -10,7 +10,7 @@ use toml::Spanned;
 
 use crate::model::{Assurance, ChannelId, ProviderKind, Secret};
 
-use super::commands::{commands, harmless};
+use super::commands::{commands, harmless, name_checks};
 use super::file::{self, ChannelFile, ConfigFile, SecretFile};
 use super::hosts::hosts;
 use super::listeners::{self, Exposure, TlsFiles};
@@ -178,6 +178,7 @@ impl Config {
         } else {
             commands(&file.commands, false, &source)?
         };
+        name_checks(&file.commands, health.checks.iter().map(|check| &check.id))?;
         Ok(Self {
             node,
             state_dir,

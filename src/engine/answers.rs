@@ -273,7 +273,8 @@ mod tests {
         let checks = CheckSet::new(&config).expect("no checks");
         let checks = Arc::new(Checks::new(checks, Arc::clone(&store), inputs.clone()));
         let set = BridgeSet::new(config);
-        let bridges = Arc::new(Bridges::new(set, Arc::clone(&store), inputs.clone(), bridge::every_layer(), true));
+        let opens = bridge::every_layer();
+        let bridges = Arc::new(Bridges::new(set, Arc::clone(&store), inputs.clone(), Arc::clone(&checks), opens, true));
         (dir, Driver::new(store, projector, supervisor, None, checks, bridges, inputs), received)
     }
 

@@ -168,8 +168,8 @@ pub(super) async fn begin(
     };
     let mut engine = Engine::new(received, beginning(&config, &store, shown.clone(), now, scenery.as_ref())?);
     let set = BridgeSet::new(config.clone());
-    let bridges =
-        Arc::new(Bridges::new(set, Arc::clone(&store), inputs.clone(), bridge::every_layer(), doors == Doors::Closed));
+    let (opens, lazy) = (bridge::every_layer(), doors == Doors::Closed);
+    let bridges = Arc::new(Bridges::new(set, Arc::clone(&store), inputs.clone(), Arc::clone(&checks), opens, lazy));
     let supervisor = Arc::new(Supervisor::new(inputs.clone(), stop.clone()));
     let handle = Handle {
         inputs: inputs.clone(),

@@ -141,6 +141,8 @@ pub struct CommandTemplate {
     pub at_once: Option<u32>,
     /// The command that undoes it, for a rollout that goes wrong.
     pub rollback: Option<CommandName>,
+    /// The checks of this engine that have to be well before a rollout goes on to its next stage.
+    pub checks: Vec<super::CheckId>,
 }
 
 /// Exactly what would run, where. Its hash is what is approved, sent, and compared by the agent.

@@ -4,7 +4,10 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
-use uuid::Uuid;
+use sha2::{Digest, Sha256};
+use uuid::{Uuid, Variant, Version};
+
+use super::HostName;
 
 /// Text that is not an id of the expected type.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -118,6 +121,32 @@ id_type!(
     SpoolId, "spl_", "a spool id"
 );
 
+impl JobId {
+    /// The name of the job on `host`, of several that are called so: the same each time it is asked for.
+    #[must_use]
+    pub fn on(self, host: &HostName) -> Self {
+        self.made_of("aurora job 1\n", host)
+    }
+
+    /// The name of the job that undoes it on `host`.
+    #[must_use]
+    pub fn undoing_on(self, host: &HostName) -> Self {
+        self.made_of("aurora undoing 1\n", host)
+    }
+
+    /// The first 48 bits are the time, as before: hosts refuse names that are too old.
+    fn made_of(self, what: &str, host: &HostName) -> Self {
+        let mut hash = Sha256::new();
+        hash.update(what);
+        hash.update(self.0.as_bytes());
+        hash.update(host.as_str());
+        let mut bytes = *self.0.as_bytes();
+        bytes[6..].copy_from_slice(&hash.finalize()[..10]);
+        let name = uuid::Builder::from_bytes(bytes).with_version(Version::SortRand).with_variant(Variant::RFC4122);
+        Self(name.into_uuid())
+    }
+}
+
 impl From<EventId> for MessageId {
     fn from(id: EventId) -> Self {
         Self(id.0)
@@ -141,5 +170,17 @@ mod tests {
         assert_eq!(id.to_string().parse(), Ok(id));
         let error = "msg_01900000000070008000000000000001".parse::<EventId>().expect_err("prefix");
         assert!(error.to_string().contains("is not an event id"), "{error}");
+    }
+
+    #[test]
+    fn jobs_of_one_name_have_names_of_their_own_that_are_always_the_same() {
+        let id = JobId::from_uuid(Uuid::from_u128(0x0190_0000_0000_7000_8000_0000_0000_0001));
+        let hosts = ["web-1", "web-2"].map(|name| name.parse::<HostName>().expect("a name"));
+        let names = [id, id.on(&hosts[0]), id.on(&hosts[1]), id.undoing_on(&hosts[0]), id.undoing_on(&hosts[1])];
+        assert_eq!(names.iter().collect::<std::collections::BTreeSet<_>>().len(), 5);
+        assert_eq!(id.on(&hosts[0]), names[1]);
+        for name in names {
+            assert_eq!((name.0.get_version_num(), name.0.as_bytes()[..6] == id.0.as_bytes()[..6]), (7, true));
+        }
     }
 }

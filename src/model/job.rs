@@ -67,6 +67,11 @@ impl Outcome {
 pub enum JobState {
     /// It waits for other people's yes.
     AwaitingApproval(ApprovalId),
+    /// It waits for its stage of a rollout, and until then for nothing else.
+    Staged {
+        /// Which stage, and after what it goes, in words.
+        why: String,
+    },
     /// It waits for its turn.
     Queued {
         /// How many are before it.
@@ -103,6 +108,7 @@ impl JobState {
     pub fn word(&self) -> &'static str {
         match self {
             Self::AwaitingApproval(_) => "approval",
+            Self::Staged { .. } => "staged",
             Self::Queued { .. } => "queued",
             Self::Sending => "sending",
             Self::Unsure => "unsure",

@@ -88,6 +88,7 @@ mod tests {
             weakest_layer: None,
             at_once: None,
             rollback: None,
+            checks: Vec::new(),
         }
     }
 
@@ -102,6 +103,7 @@ mod tests {
             lane: Lane::Normal,
             confirm: confirm.map(str::to_owned),
             seen,
+            pace: crate::model::Pace::default(),
         }
     }
 

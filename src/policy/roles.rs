@@ -54,6 +54,7 @@ fn needed_for_bridge(request: &BridgeRequest) -> Role {
         | BridgeRequest::Jobs { .. }
         | BridgeRequest::Job(_)
         | BridgeRequest::JobOutput { .. }
+        | BridgeRequest::Rollout(_)
         | BridgeRequest::Approvals { .. }
         | BridgeRequest::Approval(_)
         | BridgeRequest::Audit { .. }
@@ -268,6 +269,8 @@ mod tests {
         }), Viewer, Opens::Unlimited;
         Request::Bridge(BridgeRequest::Job(_)) => Request::Bridge(BridgeRequest::Job(id(JobId::from_uuid))),
             Viewer, Opens::Unlimited;
+        Request::Bridge(BridgeRequest::Rollout(_)) => Request::Bridge(BridgeRequest::Rollout(id(JobId::from_uuid))),
+            Viewer, Opens::Unlimited;
         Request::Bridge(BridgeRequest::JobOutput { .. }) => Request::Bridge(BridgeRequest::JobOutput {
             id: id(JobId::from_uuid), from: 0,
         }), Viewer, Opens::Unlimited;
@@ -342,6 +345,7 @@ mod tests {
             lane: Lane::Normal,
             confirm: None,
             seen: None,
+            pace: crate::model::Pace::default(),
         })
     }
 

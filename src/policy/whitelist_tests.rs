@@ -30,6 +30,7 @@ fn template(argv: &[&str], args: Vec<Argument>) -> CommandTemplate {
         weakest_layer: None,
         at_once: None,
         rollback: None,
+        checks: Vec::new(),
     }
 }
 

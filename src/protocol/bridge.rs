@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{
     Approval, ApprovalId, AuditEntry, CommandTemplate, HostName, HostPanel, Job, JobFilter, JobId, JobOutput, JobRow,
-    PlanHash,
+    PlanHash, RolloutRow,
 };
 
 use super::run::{Draft, Preview};
@@ -41,7 +41,9 @@ pub enum BridgeRequest {
         /// The number of the first piece wanted.
         from: u64,
     },
-    /// Take a job back if it waits, stop its processes if it runs.
+    /// How a rollout is: the one of this name.
+    Rollout(JobId),
+    /// Take a job back if it waits, stop its processes if it runs. No other stage of its rollout comes then.
     Cancel(JobId),
     /// Say what became of a job whose end is unknown, or that a person ran by hand.
     Resolve {
@@ -98,6 +100,7 @@ impl BridgeRequest {
             | Self::Jobs { .. }
             | Self::Job(_)
             | Self::JobOutput { .. }
+            | Self::Rollout(_)
             | Self::Manual(_)
             | Self::Approvals { .. }
             | Self::Approval(_)
@@ -133,6 +136,8 @@ pub enum BridgeReply {
     Job(Option<Box<Job>>),
     /// What a job wrote.
     Output(JobOutput),
+    /// A rollout, when it is known.
+    Rollout(Option<Box<RolloutRow>>),
     /// Lines to paste.
     Manual(Vec<String>),
     /// Approvals.
@@ -161,6 +166,9 @@ pub struct BridgePanel {
     pub commands: Vec<CommandTemplate>,
     /// Jobs that are not over, and the newest that are, newest first.
     pub jobs: Vec<JobRow>,
+    /// Rollouts that are not over, and the newest that are, newest first.
+    #[serde(default)]
+    pub rollouts: Vec<RolloutRow>,
     /// Approvals that are open, and the newest that are not, newest first.
     pub approvals: Vec<Approval>,
     /// The newest entries of the audit log, newest first.
@@ -175,6 +183,8 @@ pub enum BridgeNotice {
     Hosts(Vec<HostPanel>),
     /// These jobs are new or have changed, oldest first.
     Jobs(Vec<JobRow>),
+    /// A rollout is new or has changed.
+    Rollout(Box<RolloutRow>),
     /// A job wrote something; there are pieces up to this number.
     Wrote {
         /// Which.
@@ -211,6 +221,13 @@ impl BridgePanel {
                     }
                 }
                 drop_old(&mut self.jobs, |row| row.state.outcome().is_some());
+            }
+            BridgeNotice::Rollout(row) => {
+                match self.rollouts.iter_mut().find(|known| known.id == row.id) {
+                    Some(known) => known.clone_from(row),
+                    None => self.rollouts.insert(0, (**row).clone()),
+                }
+                drop_old(&mut self.rollouts, |row| row.ended.is_some());
             }
             BridgeNotice::Approval(approval) => {
                 match self.approvals.iter_mut().find(|known| known.id == approval.id) {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::{JobId, Lane};
+use crate::model::{JobId, Lane, Pace};
 
 use super::verbs::{Asking, BadLine, Told, Word, joined, only};
 use super::{BridgeReply, BridgeRequest, Draft, Reply, Request};
@@ -68,6 +68,7 @@ pub(super) fn run(words: &[Word<'_>], asking: &Asking) -> Result<Request, BadLin
         lane: Lane::Urgent,
         confirm: None,
         seen: None,
+        pace: Pace::default(),
     }))))
 }
 

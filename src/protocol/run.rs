@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{CommandName, HostName, HostSelector, JobId, Lane, LayerKind, Plan, PlanHash, Risk};
+use crate::model::{CheckId, CommandName, HostName, HostSelector, JobId, Lane, LayerKind, Pace, Plan, PlanHash, Risk};
 
 /// What somebody wants run. Nothing in it is believed: the whitelist makes a plan of it or refuses.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,6 +28,22 @@ pub struct Draft {
     pub confirm: Option<String>,
     /// The plan hash the person has seen; another plan is then refused.
     pub seen: Option<PlanHash>,
+    /// How it goes over several hosts.
+    #[serde(default)]
+    pub pace: Pace,
+}
+
+/// The stages in which something would go over several hosts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StagesPreview {
+    /// The hosts of each, in order.
+    pub stages: Vec<Vec<HostName>>,
+    /// How it goes from one to the next.
+    pub pace: Pace,
+    /// The checks that have to be well before the next one.
+    pub checks: Vec<CheckId>,
+    /// The command that undoes it when it goes wrong.
+    pub rollback: Option<CommandName>,
 }
 
 /// What would run, and what it needs: the answer to a dry run.
@@ -47,4 +63,7 @@ pub struct Preview {
     pub confirm: Option<String>,
     /// Why it would be refused, if it would: the rule and a sentence.
     pub refused: Option<(String, String)>,
+    /// How it would go over several hosts; `None` for one, and to all at once.
+    #[serde(default)]
+    pub rollout: Option<StagesPreview>,
 }

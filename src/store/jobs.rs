@@ -5,11 +5,11 @@ use rusqlite::{Connection, ErrorCode, OptionalExtension, Row, ToSql, params, par
 
 use crate::model::{
     Approval, AuditEntry, AuditKind, AuditNote, EngineId, Job, JobFilter, JobId, JobOutput, JobRow, JobState,
-    LayerKind, Outcome, OutputChunk, OutputTotals, PlanHash, SpoolId, Stream,
+    LayerKind, Outcome, OutputChunk, OutputTotals, PlanHash, Rollout, SpoolId, Stream,
 };
 
 use super::events::{corrupt, timestamp, uuid};
-use super::{Store, StoreError, approvals, audit};
+use super::{Store, StoreError, approvals, audit, rollouts};
 
 /// Bytes kept of the beginning of what a job writes, and of its end. Agents keep as much.
 const HEAD: i64 = 1 << 20;
@@ -32,6 +32,8 @@ pub struct JobBatch {
     pub jobs: Vec<Job>,
     /// Approvals as they stand now.
     pub approvals: Vec<Approval>,
+    /// Rollouts as they stand now; of several of one name the last counts.
+    pub rollouts: Vec<Rollout>,
     /// What the audit log says of all this.
     pub notes: Vec<AuditNote>,
 }
@@ -40,7 +42,11 @@ impl JobBatch {
     /// Whether there is nothing to write.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.output.is_empty() && self.jobs.is_empty() && self.approvals.is_empty() && self.notes.is_empty()
+        self.output.is_empty()
+            && self.jobs.is_empty()
+            && self.approvals.is_empty()
+            && self.rollouts.is_empty()
+            && self.notes.is_empty()
     }
 }
 
@@ -155,12 +161,7 @@ impl Store {
     /// # Errors
     /// When the store cannot read.
     pub fn jobs_of(&self, id: JobId) -> Result<Vec<Job>, StoreError> {
-        self.read(|connection| {
-            connection
-                .prepare_cached(&format!("SELECT {COLUMNS} FROM job WHERE id = ?1 OR rollout = ?1 ORDER BY host"))?
-                .query_map([blob(id)], job)?
-                .collect()
-        })
+        self.read(|connection| jobs_of(connection, id))
     }
 
     /// One job, when it is known.
@@ -227,13 +228,22 @@ impl Store {
                 connection.prepare_cached("DELETE FROM job_output WHERE job = ?1")?.execute([number])?;
                 connection.prepare_cached("DELETE FROM job WHERE n = ?1")?.execute([number])?;
             }
+            connection.prepare_cached("DELETE FROM rollout WHERE asked < ?1 AND NOT open")?.execute([before])?;
             Ok(old.len() == slice)
         })
         .await
     }
 }
 
-fn blob(id: JobId) -> Vec<u8> {
+/// The job called `id`, and those of the rollout of that name; by their hosts.
+pub(super) fn jobs_of(connection: &Connection, id: JobId) -> rusqlite::Result<Vec<Job>> {
+    connection
+        .prepare_cached(&format!("SELECT {COLUMNS} FROM job WHERE id = ?1 OR rollout = ?1 ORDER BY host, id"))?
+        .query_map([blob(id)], job)?
+        .collect()
+}
+
+pub(super) fn blob(id: JobId) -> Vec<u8> {
     id.as_uuid().as_bytes().to_vec()
 }
 
@@ -247,6 +257,9 @@ fn keep(connection: &Connection, batch: JobBatch) -> rusqlite::Result<Vec<AuditE
     }
     for approval in &batch.approvals {
         approvals::keep(connection, approval)?;
+    }
+    for rollout in &batch.rollouts {
+        rollouts::keep(connection, rollout)?;
     }
     audit::append_all(connection, batch.notes)
 }
@@ -271,6 +284,9 @@ fn keep_each(connection: &Connection, batch: JobBatch) -> rusqlite::Result<(Vec<
     }
     for approval in &batch.approvals {
         approvals::keep(connection, approval)?;
+    }
+    for rollout in &batch.rollouts {
+        rollouts::keep(connection, rollout)?;
     }
     Ok((audit::append_all(connection, notes)?, jobs))
 }

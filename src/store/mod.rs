@@ -46,6 +46,7 @@ mod record;
 mod rejections;
 mod repeats;
 mod reports;
+mod rollouts;
 mod search;
 mod search_index;
 mod stats;

@@ -27,8 +27,14 @@ pub enum BridgePurpose {
     Order(Box<BridgeRequest>),
 }
 
-static NOTHING: BridgePanel =
-    BridgePanel { hosts: Vec::new(), commands: Vec::new(), jobs: Vec::new(), approvals: Vec::new(), audit: Vec::new() };
+static NOTHING: BridgePanel = BridgePanel {
+    hosts: Vec::new(),
+    commands: Vec::new(),
+    jobs: Vec::new(),
+    rollouts: Vec::new(),
+    approvals: Vec::new(),
+    audit: Vec::new(),
+};
 
 fn ask(purpose: BridgePurpose, request: BridgeRequest) -> Cmd {
     Cmd::Ask(Purpose::Bridge(purpose), Request::Bridge(request))

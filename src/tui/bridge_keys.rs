@@ -327,6 +327,7 @@ pub(super) fn not_resolved(state: Option<&JobState>) -> Option<&'static str> {
     match state {
         Some(JobState::Ended(Outcome::Done(_) | Outcome::NotRun { .. })) => Some("how the job ended is known"),
         Some(JobState::AwaitingApproval(_)) => Some("it waits for approval and has not run"),
+        Some(JobState::Staged { .. }) => Some("it waits for its stage and has not run"),
         Some(JobState::Accepted | JobState::Running | JobState::Cancelling) => {
             Some("its host has it and says how it ends")
         }

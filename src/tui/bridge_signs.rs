@@ -44,6 +44,7 @@ impl Sign for JobState {
     fn sign(&self) -> (&'static str, &'static str) {
         match self {
             Self::AwaitingApproval(_) => WAITS,
+            Self::Staged { .. } => ("≡", "="),
             Self::Queued { .. } => BEGINS,
             Self::Sending => ("→", ">"),
             Self::Unsure => ("~", "~"),
@@ -111,7 +112,7 @@ impl Look {
             JobState::Ended(Outcome::Done(End::Exit(0))) => self.ok,
             JobState::Ended(Outcome::Done(_) | Outcome::Unknown { .. }) => self.crit,
             JobState::Unsure | JobState::Cancelling | JobState::AwaitingApproval(_) => self.warn,
-            JobState::Ended(Outcome::NotRun { .. }) | JobState::Queued { .. } => self.muted,
+            JobState::Ended(Outcome::NotRun { .. }) | JobState::Queued { .. } | JobState::Staged { .. } => self.muted,
             JobState::Sending | JobState::Accepted | JobState::Running => self.key,
         }
     }
@@ -164,6 +165,7 @@ mod tests {
         let text = String::new;
         let jobs = [
             JobState::AwaitingApproval(super::super::sample::approval_id(1)),
+            JobState::Staged { why: text() },
             JobState::Queued { position: 0, why: text() },
             JobState::Sending,
             JobState::Unsure,

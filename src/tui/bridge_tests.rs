@@ -124,6 +124,7 @@ fn a_command_of_high_risk_runs_when_the_hosts_name_is_typed() {
         need: 0,
         confirm: Some("web-2".into()),
         refused: None,
+        rollout: None,
     };
     let hash = preview.hash.clone();
     answer(&mut app, BridgePurpose::DryRun(*id), BridgeReply::Preview(Box::new(preview)));

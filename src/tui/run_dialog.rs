@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use tui_textarea::{CursorMove, TextArea};
 
 use crate::client;
-use crate::model::{Argument, ArgumentKind, CommandName, CommandTemplate, HostSelector, JobId, Lane};
+use crate::model::{Argument, ArgumentKind, CommandName, CommandTemplate, HostSelector, JobId, Lane, Pace};
 use crate::protocol::{BridgeRequest, Draft, Preview, Request, Severity};
 
 use super::app::{App, Cmd, Overlay, Purpose, type_into};
@@ -182,6 +182,7 @@ impl RunDialog {
             lane: Lane::Urgent,
             confirm,
             seen,
+            pace: Pace::default(),
         })
     }
 

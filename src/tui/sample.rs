@@ -195,6 +195,7 @@ pub(super) fn command(name: &str, on: &str, risk: Risk) -> CommandTemplate {
         weakest_layer: None,
         at_once: None,
         rollback: None,
+        checks: Vec::new(),
     }
 }
 
@@ -287,6 +288,7 @@ pub(super) fn bridge() -> BridgePanel {
             command("uptime", "web", Risk::Low),
         ],
         jobs: jobs.iter().map(Job::row).collect(),
+        rollouts: Vec::new(),
         approvals: vec![approval(2, ApprovalState::Granted), approval(1, ApprovalState::Open)],
         audit: vec![
             entry(3, AuditKind::Held, approval_id(1).to_string()),

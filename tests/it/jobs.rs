@@ -210,7 +210,7 @@ fn a_dry_run_shows_every_byte_and_runs_nothing() {
     assert!(shown.contains("argv 1   \"you there\"") && shown.contains("risk     low"), "{shown}");
     let preview = site.json(&["run", "here", "hello", "name=a", "--dry-run"]);
     let keys: Vec<&str> = preview.as_object().expect("an object").keys().map(String::as_str).collect();
-    assert_eq!(keys, ["plans", "hash", "layers", "risk", "need", "confirm", "refused"]);
+    assert_eq!(keys, ["plans", "hash", "layers", "risk", "need", "confirm", "refused", "rollout"]);
     let refused = site.aurora(&["run", "here", "hello", "name=a", "--dry-run", "--layer", "socket"]);
     assert_eq!(refused.status.code(), Some(5));
     assert!(stderr(&refused).contains("only `socket` was asked for"), "{}", stderr(&refused));

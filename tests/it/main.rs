@@ -49,6 +49,7 @@ mod pty;
 mod reload;
 mod resume;
 mod roads;
+mod rollouts;
 mod schemathesis;
 mod seeds;
 mod signers;

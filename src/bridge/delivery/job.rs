@@ -63,7 +63,8 @@ pub(in crate::bridge) struct Delivery {
 impl Delivery {
     /// A job that has not left this machine.
     pub(in crate::bridge) fn new(job: Job) -> Self {
-        let stage = if matches!(job.state, JobState::AwaitingApproval(_)) { Stage::Held } else { Stage::Waiting };
+        let is_held = matches!(job.state, JobState::AwaitingApproval(_) | JobState::Staged { .. });
+        let stage = if is_held { Stage::Held } else { Stage::Waiting };
         Self {
             deadline: job.not_after,
             job,
@@ -89,7 +90,7 @@ impl Delivery {
     pub(in crate::bridge) fn known(job: Job, now: Timestamp) -> Self {
         let mut known = Self::new(job);
         known.stage = match known.job.state {
-            JobState::AwaitingApproval(_) | JobState::Queued { .. } => return known,
+            JobState::AwaitingApproval(_) | JobState::Staged { .. } | JobState::Queued { .. } => return known,
             JobState::Sending | JobState::Unsure | JobState::Accepted | JobState::Running | JobState::Cancelling => {
                 Stage::Resting(now)
             }
@@ -207,7 +208,15 @@ impl Delivery {
         scene.out.effects.push(BridgeEffect::Tell(self.job.row()));
     }
 
-    /// Lets it wait for its turn; its approval came, and its time to start counts from now.
+    /// Lets it wait for its stage of a rollout; its approval came.
+    pub(in crate::bridge) fn stage(&mut self, state: JobState, scene: &mut Scene<'_>) {
+        if matches!(self.job.state, JobState::AwaitingApproval(_)) {
+            self.job.state = state;
+            self.keep(scene);
+        }
+    }
+
+    /// Lets it wait for its turn; its approval or its stage came, and its time to start counts from now.
     pub(in crate::bridge) fn release(&mut self, scene: &mut Scene<'_>) {
         self.job.not_after = scene.now + apart(self.job.asked, self.job.not_after);
         self.deadline = self.job.not_after;

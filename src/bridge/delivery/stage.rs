@@ -28,7 +28,7 @@ pub(super) struct Question {
 /// What it waits for.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Stage {
-    /// Other people's yes.
+    /// Other people's yes, or its stage of a rollout.
     Held,
     /// Its turn.
     Waiting,

@@ -111,6 +111,7 @@ pub(in super::super) fn beginning(config: &Config, store: &Store, now: Timestamp
         hosts: unheard(config, now),
         commands: config.commands.values().cloned().collect(),
         jobs,
+        rollouts: store.rollouts(OVER)?,
         approvals: store.approvals(true, OVER)?,
         audit: store.audited(None, None, OVER)?,
     })

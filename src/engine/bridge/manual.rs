@@ -26,6 +26,9 @@ impl Bridges {
         if let JobState::AwaitingApproval(approval) = job.state {
             return Err(Refusal::Denied(format!("approval.open: {id} waits for {approval}")));
         }
+        if let JobState::Staged { why } = &job.state {
+            return Err(Refusal::Denied(format!("rollout: {id} waits for its stage: {why}")));
+        }
         self.order(BridgeInput::Shown(id)).await;
         let shown = async {
             while !self.job(id).await?.is_some_and(|job| is_shown(&job)) {

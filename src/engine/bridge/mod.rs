@@ -2,6 +2,7 @@
 
 mod approvals;
 mod audit;
+mod gate;
 mod layers;
 mod live;
 mod manual;

@@ -52,6 +52,11 @@ impl Bridges {
                 let output = read(move || this.store.job_output(id, from)).await?;
                 output.map(BridgeReply::Output).ok_or_else(|| no_job(id))
             }
+            BridgeRequest::Rollout(id) => {
+                let this = Arc::clone(&self);
+                let rollout = read(move || this.store.rollout(id)).await?;
+                Ok(BridgeReply::Rollout(rollout.map(|rollout| Box::new(rollout.row))))
+            }
             BridgeRequest::Cancel(id) => {
                 let job = self.job(id).await?.ok_or_else(|| no_job(id))?;
                 if job.state.outcome().is_some() {
@@ -136,6 +141,9 @@ fn may_be_resolved(state: &JobState, is_shown: bool, ran: bool) -> Result<(), St
         JobState::Ended(outcome) if is_told(outcome, ran) => Ok(()),
         JobState::Ended(_) => Err(format!("is over, and how is known: {}", state.word())),
         JobState::Queued { .. } => Err("waits and has not run; `aurora job cancel` takes it back".to_owned()),
+        JobState::Staged { .. } => {
+            Err("waits for its stage and has not run; `aurora job cancel` takes it back".to_owned())
+        }
         JobState::AwaitingApproval(approval) => Err(format!("waits for {approval} and has not run")),
         JobState::Accepted | JobState::Running | JobState::Cancelling => {
             Err(format!("is {}: its host has it and says how it ends", state.word()))
@@ -180,7 +188,8 @@ mod tests {
         assert!(may(&queued, true, true) && !may(&queued, false, true), "only once lines were shown");
         let held = JobState::AwaitingApproval(ApprovalId::from_uuid(uuid::Uuid::nil()));
         let done = JobState::Ended(Outcome::Done(End::Exit(0)));
-        for state in [&held, &done, &JobState::Accepted, &JobState::Running, &JobState::Cancelling] {
+        let staged = JobState::Staged { why: String::new() };
+        for state in [&held, &staged, &done, &JobState::Accepted, &JobState::Running, &JobState::Cancelling] {
             assert!(!may(state, true, true) && !may(state, true, false), "{state:?}");
         }
         let told = JobState::Ended(Outcome::Done(End::Told));

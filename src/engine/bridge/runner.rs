@@ -1,8 +1,10 @@
 //! The loop of the bridge: what happens and what is asked goes into its core, and what the core wants is done in order.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use jiff::Timestamp;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
@@ -10,10 +12,11 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::bridge::{Bridge, BridgeEffect, BridgeInput, LayerNews, Term};
-use crate::model::{AuditEntry, EngineId};
-use crate::store::StoreError;
+use crate::model::{AuditEntry, CheckId, EngineId, JobId};
+use crate::store::{JobBatch, Store, StoreError};
 
 use super::super::Input;
+use super::gate;
 use super::road::Handed;
 use super::roads::Roads;
 use super::service::Bridges;
@@ -36,12 +39,14 @@ const LAST_WRITE: Duration = Duration::from_secs(4);
 enum Done {
     /// A group was written.
     Kept(Box<Group>, Vec<AuditEntry>),
-    /// It was not, and is tried again after a pause.
-    Failed(Box<Group>, StoreError),
+    /// It was not, and is tried again after a pause: why.
+    Failed(Box<Group>, String),
     /// The term was raised, or could not be.
-    Raised(u64, Result<(), StoreError>),
+    Raised(u64, Result<(), String>),
     /// Approvals were settled, or could not be.
-    Settled(Result<(), StoreError>),
+    Settled(Result<(), String>),
+    /// The checks of a rollout were looked at.
+    Looked(JobId, Result<(), String>),
     /// Old jobs were forgotten.
     Forgotten,
 }
@@ -68,7 +73,8 @@ impl Runner {
     pub(super) async fn new(service: Arc<Bridges>) -> Result<Self, StoreError> {
         let (engine, epoch) = service.store.begin_term(EngineId::from_uuid(Uuid::now_v7())).await?;
         let store = Arc::clone(&service.store);
-        let known = super::super::projector::blocking(move || store.unsettled_jobs()).await?;
+        let read = move || Ok::<_, StoreError>((store.unsettled_jobs()?, store.open_rollouts()?));
+        let (known, rollouts) = super::super::projector::blocking(read).await?;
         let first = Term { engine, epoch };
         service.begin(first);
         let (term, terms) = watch::channel(first);
@@ -93,6 +99,7 @@ impl Runner {
             service,
         };
         runner.replace();
+        runner.apply(BridgeInput::Rollouts(rollouts));
         runner.apply(BridgeInput::Known(known));
         Ok(runner)
     }
@@ -136,17 +143,9 @@ impl Runner {
         let store = Arc::clone(&self.service.store);
         self.work.spawn(async move {
             tokio::time::sleep(pause).await;
-            match store.keep_jobs(group.batch.clone()).await {
-                Ok(entries) => Done::Kept(group, entries),
-                // Not the disk: a part of it is none the database takes, and must not stand in the way of the others.
-                Err(StoreError::Database(why)) => {
-                    tracing::error!(why, "jobs are written down one by one");
-                    match store.keep_each(group.batch.clone()).await {
-                        Ok((entries, lost)) => Done::Kept(Box::new(group.without(&lost)), entries),
-                        Err(error) => Done::Failed(group, error),
-                    }
-                }
-                Err(error) => Done::Failed(group, error),
+            match caught(keep(&store, &group.batch)).await {
+                Ok((entries, lost)) => Done::Kept(Box::new(group.without(&lost)), entries),
+                Err(why) => Done::Failed(group, why),
             }
         });
     }
@@ -162,9 +161,14 @@ impl Runner {
                 self.service.live.host(panel.clone());
                 self.telling.host(panel);
             }
+            BridgeEffect::TellRollout(row) => self.telling.rollout(*row),
+            BridgeEffect::Look { rollout, checks } => self.look(rollout, checks),
             BridgeEffect::Nudge { host, kind } => self.roads.nudge(host, kind),
             BridgeEffect::Raise(epoch) => self.raise(epoch, Duration::ZERO),
-            BridgeEffect::Keep(_) | BridgeEffect::Output { .. } | BridgeEffect::Note(_) => {
+            BridgeEffect::Keep(_)
+            | BridgeEffect::KeepRollout(_)
+            | BridgeEffect::Output { .. }
+            | BridgeEffect::Note(_) => {
                 unreachable!("they are written in groups")
             }
         }
@@ -174,8 +178,13 @@ impl Runner {
         let store = Arc::clone(&self.service.store);
         self.work.spawn(async move {
             tokio::time::sleep(pause).await;
-            Done::Raised(epoch, store.raise_term(epoch).await)
+            Done::Raised(epoch, caught(store.raise_term(epoch)).await)
         });
+    }
+
+    fn look(&mut self, rollout: JobId, ids: Vec<CheckId>) {
+        let checks = Arc::clone(&self.service.checks);
+        self.work.spawn(async move { Done::Looked(rollout, caught(gate::look(&checks, &ids)).await) });
     }
 
     /// Whether more may be taken in. While nothing can be written, what hosts say waits on the roads, and time brings
@@ -234,6 +243,7 @@ impl Runner {
                     tracing::warn!(%error, "approvals could not be settled; it is tried again");
                 }
             }
+            Done::Looked(rollout, health) => self.apply(BridgeInput::Health { rollout, health }),
             Done::Forgotten => {}
         }
     }
@@ -262,7 +272,7 @@ impl Runner {
             self.settle = now + TURN;
             self.settling = true;
             let service = Arc::clone(&self.service);
-            self.work.spawn(async move { Done::Settled(service.settle().await) });
+            self.work.spawn(async move { Done::Settled(caught(service.settle()).await) });
         }
         if now >= self.forget {
             self.forget = now + FORGET_EVERY;
@@ -293,5 +303,26 @@ impl Runner {
         for notice in self.telling.take(Instant::now() + TURN) {
             let _ = self.service.inputs.send(Input::Bridge(notice)).await;
         }
+    }
+}
+
+/// Waits for `work`, in which a panic is a failure like any other: whoever waits for the end of it would wait for ever.
+async fn caught<T, E: std::fmt::Display>(work: impl Future<Output = Result<T, E>>) -> Result<T, String> {
+    match AssertUnwindSafe(work).catch_unwind().await {
+        Ok(result) => result.map_err(|error| error.to_string()),
+        Err(_) => Err("it ended in a panic: a defect, its log line says more".to_owned()),
+    }
+}
+
+/// Writes `batch`. Answers what was added to the audit log, and the jobs that could not be written.
+async fn keep(store: &Store, batch: &JobBatch) -> Result<(Vec<AuditEntry>, Vec<JobId>), StoreError> {
+    match store.keep_jobs(batch.clone()).await {
+        Ok(entries) => Ok((entries, Vec::new())),
+        // Not the disk: a part of it is none the database takes, and must not stand in the way of the others.
+        Err(StoreError::Database(why)) => {
+            tracing::error!(why, "jobs are written down one by one");
+            store.keep_each(batch.clone()).await
+        }
+        Err(error) => Err(error),
     }
 }

@@ -11,6 +11,7 @@ use crate::config::Config;
 use crate::store::Store;
 
 use super::super::Input;
+use super::super::checks::Checks;
 use super::super::supervisor::{TaskContext, TaskSpec};
 use super::live::Live;
 use super::roads::OpenRoad;
@@ -56,6 +57,8 @@ impl BridgeSet {
 pub struct Bridges {
     pub(super) store: Arc<Store>,
     pub(super) inputs: mpsc::Sender<Input>,
+    /// Who looks whether hosts are well before a rollout goes on.
+    pub(super) checks: Arc<Checks>,
     pub(super) open: OpenRoad,
     pub(super) live: Live,
     set: Mutex<Arc<BridgeSet>>,
@@ -86,13 +89,21 @@ impl Bridges {
     /// The bridge to the hosts of `set`, by roads that `open` opens. A `lazy` one opens them when the first who needs
     /// a host asks.
     #[must_use]
-    pub fn new(set: BridgeSet, store: Arc<Store>, inputs: mpsc::Sender<Input>, open: OpenRoad, lazy: bool) -> Self {
+    pub fn new(
+        set: BridgeSet,
+        store: Arc<Store>,
+        inputs: mpsc::Sender<Input>,
+        checks: Arc<Checks>,
+        open: OpenRoad,
+        lazy: bool,
+    ) -> Self {
         let (orders, received) = mpsc::channel(ORDERS);
         let live = Live::default();
         live.take(&set.config, Timestamp::now());
         Self {
             store,
             inputs,
+            checks,
             open,
             live,
             set: Mutex::new(Arc::new(set)),

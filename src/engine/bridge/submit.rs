@@ -5,17 +5,14 @@ use std::sync::atomic::Ordering;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::bridge::BridgeInput;
-use sha2::{Digest, Sha256};
-use uuid::{Variant, Version};
-
+use crate::bridge::{BridgeInput, waits_for};
 use crate::config::HostConfig;
 use crate::model::{
-    AuditKind, CommandTemplate, HostName, HostPanel, HostSelector, Identity, Job, JobId, JobState, Lane, LayerKind,
-    LayerPanel, LayerState, OutputTotals, Plan, Risk,
+    AuditKind, CommandTemplate, HostName, HostPanel, HostSelector, Identity, Job, JobState, Lane, LayerKind,
+    LayerPanel, LayerState, OutputTotals, Pace, Plan, Risk, Rollout, RolloutPhase, RolloutRow, Undoing, stages,
 };
 use crate::policy::{CommandLine, Denied, Verdict, judge, whitelist};
-use crate::protocol::{BridgeNotice, BridgeReply, Draft, Preview, Refusal};
+use crate::protocol::{BridgeNotice, BridgeReply, Draft, Preview, Refusal, StagesPreview};
 use crate::store::JobBatch;
 
 use super::super::answers::failed;
@@ -33,11 +30,19 @@ pub(super) struct Meant {
     pub template: CommandTemplate,
     /// One line a host, by host.
     pub lines: Vec<CommandLine>,
+    /// What undoes it, where it goes in stages and is undone when that goes wrong.
+    pub undoing: Option<Undoing>,
 }
 
 impl Meant {
     pub(super) fn plans(&self) -> Vec<Plan> {
         self.lines.iter().map(|line| line.plan().clone()).collect()
+    }
+
+    /// The stages in which it goes, if it goes in any.
+    fn stages(&self, draft: &Draft, set: &BridgeSet) -> Option<Vec<Vec<HostName>>> {
+        let hosts: Vec<HostName> = self.lines.iter().map(|line| line.plan().host.clone()).collect();
+        (goes_in_stages(draft) && hosts.len() > 1).then(|| stages(&hosts, set.config.policy.canary_percent))
     }
 }
 
@@ -64,6 +69,12 @@ impl Bridges {
             need,
             confirm: (meant.template.risk == Risk::High).then(|| draft.on.to_string()),
             refused,
+            rollout: meant.stages(draft, &set).map(|stages| StagesPreview {
+                stages,
+                pace: draft.pace,
+                checks: meant.template.checks.clone(),
+                rollback: meant.undoing.as_ref().and(meant.template.rollback.clone()),
+            }),
         }))
     }
 
@@ -72,7 +83,8 @@ impl Bridges {
     pub(super) async fn run_draft(self: &Arc<Self>, identity: Identity, draft: Draft) -> Result<BridgeReply, Refusal> {
         let _alone = self.drafting.lock().await;
         let (this, id) = (Arc::clone(self), draft.id);
-        let known = read(move || this.store.jobs_of(id)).await?;
+        let mut known = read(move || this.store.jobs_of(id)).await?;
+        known.retain(|job| job.id != id.undoing_on(&job.plan.host));
         if !known.is_empty() {
             return again(&self.set(), &known, &draft);
         }
@@ -80,6 +92,12 @@ impl Bridges {
         let judged = meant(&set, &self.live.hosts(), &draft).and_then(|meant| {
             let hash = Plan::hash_of_all(&meant.plans());
             let verdict = judge(&meant.template, &hash, &identity, &draft, set.config.policy.quorum);
+            if meant.stages(&draft, &set).is_some() && !meant.template.checks.is_empty() && !self.checks.are_looked_at()
+            {
+                return Err(Refusal::Failed(
+                    "between two stages checks are looked at, and nobody looks here; start `aurora serve`".to_owned(),
+                ));
+            }
             match (&verdict, verdict.reason(&meant.template)) {
                 (Verdict::Hold { need }, _) => Ok((meant, Some(*need))),
                 (_, None) => Ok((meant, None)),
@@ -111,7 +129,14 @@ impl Bridges {
             Some(approval) => JobState::AwaitingApproval(approval.id),
             None => JobState::Queued { position: 0, why: String::new() },
         };
-        let jobs = jobs(meant, identity, draft, &state, now);
+        let mut jobs = jobs(meant, identity, draft, &state, now);
+        let rollout = meant.stages(draft, &self.set()).map(|stages| rollout(meant, stages, &jobs[0], draft));
+        if let Some(rollout) = rollout.as_ref().filter(|_| need.is_none()) {
+            for job in &mut jobs {
+                let stage = rollout.stages.iter().position(|hosts| hosts.contains(&job.plan.host));
+                job.state = waits_for(rollout, stage.unwrap_or_default());
+            }
+        }
         let by = Some(&identity.operator);
         let title = jobs.first().map(Job::title).unwrap_or_default();
         let hash = Plan::hash_of_all(&meant.plans());
@@ -123,8 +148,13 @@ impl Bridges {
             notes.push(note(by, AuditKind::Held, approval.id, what));
             self.holds.store(true, Ordering::Relaxed);
         }
+        if let Some(rollout) = &rollout {
+            let what = format!("rollout of {title} in stages of {:?} hosts{}", rollout.row.sizes, undone_by(rollout));
+            notes.push(note(by, AuditKind::Requested, draft.id, what));
+        }
         let approvals = approval.iter().cloned().collect();
-        let batch = JobBatch { jobs: jobs.clone(), approvals, notes, ..JobBatch::default() };
+        let rollouts = rollout.iter().cloned().collect();
+        let batch = JobBatch { jobs: jobs.clone(), approvals, rollouts, notes, ..JobBatch::default() };
         let entries = self.store.keep_jobs(batch).await.map_err(failed)?;
         self.tell_all(BridgeNotice::Audited(entries)).await;
         let held_by = approval.as_ref().map(|approval| approval.id);
@@ -132,8 +162,13 @@ impl Bridges {
             self.tell_all(BridgeNotice::Approval(Box::new(approval))).await;
         }
         let rows = jobs.iter().map(Job::row).collect();
-        for job in jobs {
-            self.order(BridgeInput::Submit(Box::new(job))).await;
+        match rollout {
+            Some(rollout) => self.order(BridgeInput::RollOut { rollout: Box::new(rollout), jobs }).await,
+            None => {
+                for job in jobs {
+                    self.order(BridgeInput::Submit(Box::new(job))).await;
+                }
+            }
         }
         Ok(BridgeReply::Running { jobs: rows, approval: held_by })
     }
@@ -156,8 +191,63 @@ fn meant(set: &BridgeSet, panels: &[HostPanel], draft: &Draft) -> Result<Meant, 
         hosts = least_loaded(hosts, panels).into_iter().collect();
     }
     let line = |host: &&HostConfig| whitelist::plan(template, &draft.args, &host.name);
-    let lines = hosts.iter().map(line).collect::<Result<_, _>>().map_err(denied)?;
-    Ok(Meant { template: template.clone(), lines })
+    let lines: Vec<CommandLine> = hosts.iter().map(line).collect::<Result<_, _>>().map_err(denied)?;
+    let undoing = if goes_in_stages(draft) && lines.len() > 1 { undoing(set, template, &lines)? } else { None };
+    Ok(Meant { template: template.clone(), lines, undoing })
+}
+
+/// Whether it goes in stages where it has several hosts. What a person pastes by hand has their own pace.
+fn goes_in_stages(draft: &Draft) -> bool {
+    !draft.pace.all_at_once && draft.layer != Some(LayerKind::Manual)
+}
+
+/// What undoes `lines`, where it is undone: by the whitelist, with the same values, as far as it takes them.
+fn undoing(set: &BridgeSet, template: &CommandTemplate, lines: &[CommandLine]) -> Result<Option<Undoing>, Refusal> {
+    let undoing = template.rollback.as_ref().filter(|_| set.config.policy.auto_rollback);
+    let Some(undoing) = undoing.and_then(|name| set.config.commands.get(name)) else { return Ok(None) };
+    let plan = |line: &CommandLine| {
+        let plan = line.plan();
+        let host = set.config.hosts.get(&plan.host);
+        whitelist::may_run_on(undoing, &plan.host, host.map_or(&[], |host| &host.labels))?;
+        let takes = |name: &String| undoing.args.iter().any(|argument| argument.name == *name);
+        let values = plan.args.iter().filter(|(name, _)| takes(name));
+        let values = values.map(|(name, value)| (name.clone(), value.clone())).collect();
+        whitelist::plan(undoing, &values, &plan.host).map(|line| line.plan().clone())
+    };
+    let plans = lines.iter().map(plan).collect::<Result<_, Denied>>().map_err(|denied| {
+        Refusal::Denied(format!("{} could not be undone by its rollback {}: {denied}", template.name, undoing.name))
+    })?;
+    Ok(Some(Undoing { plans, risk: undoing.risk }))
+}
+
+/// A rollout that has not begun.
+fn rollout(meant: &Meant, stages: Vec<Vec<HostName>>, first: &Job, draft: &Draft) -> Rollout {
+    let size = |stage: &Vec<HostName>| u32::try_from(stage.len()).unwrap_or(u32::MAX);
+    Rollout {
+        row: RolloutRow {
+            id: draft.id,
+            title: first.title(),
+            by: first.by.clone(),
+            asked: first.asked,
+            phase: RolloutPhase::Held,
+            stage: 0,
+            sizes: stages.iter().map(size).collect(),
+            stopped: None,
+            undone: 0,
+            ended: None,
+        },
+        stages,
+        pace: Pace { settle_ms: draft.pace.settle_ms.min(Pace::SETTLE_MAX_MS), ..draft.pace },
+        checks: meant.template.checks.clone(),
+        undoing: meant.undoing.clone(),
+        only: draft.layer,
+    }
+}
+
+/// What undoes it, in words.
+fn undone_by(rollout: &Rollout) -> String {
+    let undoing = rollout.undoing.as_ref().and_then(|undoing| undoing.plans.first());
+    undoing.map(|plan| format!(", undone by {}", plan.command)).unwrap_or_default()
 }
 
 /// The hosts `draft` names, by name.
@@ -239,7 +329,7 @@ fn jobs(meant: &Meant, identity: &Identity, draft: &Draft, state: &JobState, now
     let job = |(place, line): (usize, &CommandLine)| {
         let (plan, hash) = line.clone().into_parts();
         Job {
-            id: if place == 0 { draft.id } else { job_of(draft.id, &plan.host) },
+            id: if place == 0 { draft.id } else { draft.id.on(&plan.host) },
             hash,
             plan,
             risk: meant.template.risk,
@@ -260,19 +350,6 @@ fn jobs(meant: &Meant, identity: &Identity, draft: &Draft, state: &JobState, now
         }
     };
     meant.lines.iter().enumerate().map(job).collect()
-}
-
-/// The name of one of several jobs: the time of the draft's name, and what only this host has.
-fn job_of(draft: JobId, host: &HostName) -> JobId {
-    let mut hash = Sha256::new();
-    hash.update(b"aurora job 1\n");
-    hash.update(draft.as_uuid().as_bytes());
-    hash.update(host.as_str());
-    let mut bytes = *draft.as_uuid().as_bytes();
-    // The first 48 bits are the time: hosts refuse names that are too old.
-    bytes[6..].copy_from_slice(&hash.finalize()[..10]);
-    let name = uuid::Builder::from_bytes(bytes).with_version(Version::SortRand).with_variant(Variant::RFC4122);
-    JobId::from_uuid(name.into_uuid())
 }
 
 /// Whether `draft` means exactly these jobs by the configuration of now; `None` when that does not say any more.
@@ -308,6 +385,7 @@ mod tests {
     use uuid::Uuid;
 
     use crate::config;
+    use crate::model::JobId;
 
     use super::*;
 
@@ -341,6 +419,7 @@ args.action = { one_of = ["list", "next"] }
             lane: Lane::Normal,
             confirm: None,
             seen: None,
+            pace: Pace::default(),
         }
     }
 

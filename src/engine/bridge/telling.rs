@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::model::{AuditEntry, HostName, HostPanel, JobId, JobRow};
+use crate::model::{AuditEntry, HostName, HostPanel, JobId, JobRow, RolloutRow};
 use crate::protocol::BridgeNotice;
 
 /// Between two notices about jobs.
@@ -39,6 +39,7 @@ struct Wrote {
 #[derive(Debug)]
 pub(super) struct Telling {
     jobs: BTreeMap<JobId, JobRow>,
+    rollouts: BTreeMap<JobId, RolloutRow>,
     jobs_told: Instant,
     hosts: BTreeMap<HostName, Host>,
     hosts_told: Instant,
@@ -50,6 +51,7 @@ impl Telling {
     pub(super) fn new(now: Instant) -> Self {
         Self {
             jobs: BTreeMap::new(),
+            rollouts: BTreeMap::new(),
             jobs_told: now,
             hosts: BTreeMap::new(),
             hosts_told: now,
@@ -61,6 +63,11 @@ impl Telling {
     /// A job has changed.
     pub(super) fn job(&mut self, row: JobRow) {
         self.jobs.insert(row.id, row);
+    }
+
+    /// A rollout has changed.
+    pub(super) fn rollout(&mut self, row: RolloutRow) {
+        self.rollouts.insert(row.id, row);
     }
 
     /// Entries were added to the audit log.
@@ -91,7 +98,8 @@ impl Telling {
 
     /// When there is something to tell at the latest.
     pub(super) fn due(&self) -> Option<Instant> {
-        let jobs = (!self.jobs.is_empty() || !self.audited.is_empty()).then(|| self.jobs_told + JOBS);
+        let is_nothing = self.jobs.is_empty() && self.audited.is_empty() && self.rollouts.is_empty();
+        let jobs = (!is_nothing).then(|| self.jobs_told + JOBS);
         let hosts = self
             .hosts
             .values()
@@ -109,6 +117,7 @@ impl Telling {
         if !self.audited.is_empty() && now >= self.jobs_told + JOBS {
             notices.push(BridgeNotice::Audited(std::mem::take(&mut self.audited)));
         }
+        let rollouts = if now >= self.jobs_told + JOBS { std::mem::take(&mut self.rollouts) } else { BTreeMap::new() };
         if !self.jobs.is_empty() && now >= self.jobs_told + JOBS {
             self.jobs_told = now;
             let rows: Vec<JobRow> = std::mem::take(&mut self.jobs).into_values().collect();
@@ -117,6 +126,8 @@ impl Telling {
             }
             notices.push(BridgeNotice::Jobs(rows));
         }
+        // After their jobs: who follows a rollout knows what undoes it before they hear that it is over.
+        notices.extend(rollouts.into_values().map(|row| BridgeNotice::Rollout(Box::new(row))));
         if now >= self.hosts_told + HOSTS {
             let before = self.hosts_told;
             let is_due = |host: &Host| host.due(before).is_some_and(|due| due <= now);

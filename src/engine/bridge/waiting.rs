@@ -57,7 +57,13 @@ impl Waiting {
     /// The next effect that waits for nothing.
     pub(super) fn free(&mut self) -> Option<BridgeEffect> {
         let waits = |effect: &BridgeEffect| {
-            matches!(effect, BridgeEffect::Keep(_) | BridgeEffect::Output { .. } | BridgeEffect::Note(_))
+            matches!(
+                effect,
+                BridgeEffect::Keep(_)
+                    | BridgeEffect::KeepRollout(_)
+                    | BridgeEffect::Output { .. }
+                    | BridgeEffect::Note(_)
+            )
         };
         if waits(self.effects.front()?) { None } else { self.effects.pop_front() }
     }
@@ -73,6 +79,7 @@ impl Waiting {
         for effect in self.effects.drain(..) {
             match effect {
                 BridgeEffect::Keep(job) => keep(&mut group.batch.jobs, &mut places, *job),
+                BridgeEffect::KeepRollout(rollout) => group.batch.rollouts.push(*rollout),
                 BridgeEffect::Output { id, chunk } => group.batch.output.push((id, chunk)),
                 BridgeEffect::Note(note) => group.batch.notes.push(note),
                 other => group.then.push(other),

@@ -102,6 +102,12 @@ impl Checks {
         self.replaced.notify_one();
     }
 
+    /// Whether the task that looks is running.
+    #[must_use]
+    pub fn are_looked_at(&self) -> bool {
+        self.received.try_lock().is_err()
+    }
+
     /// Looks at `id` now. The result counts like any other.
     ///
     /// # Errors
@@ -111,7 +117,7 @@ impl Checks {
             return Err(Refusal::Unknown(format!("no check is called {id}; `aurora check list` names them")));
         }
         let gone = || Refusal::Failed("the task that looks is not running; `aurora task list` says why".to_owned());
-        if self.received.try_lock().is_ok() {
+        if !self.are_looked_at() {
             return Err(gone());
         }
         let (answer, found) = oneshot::channel();

@@ -5,7 +5,7 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Paragraph;
 
-use crate::model::{HostPanel, JobRow, age};
+use crate::model::{HostPanel, JobRow, JobState, age};
 use crate::screen;
 
 use super::super::app::App;
@@ -169,7 +169,10 @@ fn job_row(app: &App, row: &JobRow, width: usize) -> Row {
         told = format!(" {} {:>4} {layer:7} {tries:>3}", fit(look, row.by.as_str(), by), age(row.asked, app.now));
     }
     let room = width.saturating_sub(13 + host + 1 + screen::width(&told));
-    let rest =
-        vec![Span::styled(fit(look, &screen::line(&row.title), room), look.text), Span::styled(told, look.muted)];
+    let title = match &row.state {
+        JobState::Staged { why } => format!("{}: {why}", row.title),
+        _ => row.title.clone(),
+    };
+    let rest = vec![Span::styled(fit(look, &screen::line(&title), room), look.text), Span::styled(told, look.muted)];
     Row { line, rest }
 }

@@ -127,6 +127,10 @@ pub(super) fn summary(app: &App, row: &JobRow, job: Option<&Job>, width: usize) 
             ]));
         }
     }
+    let rollout = app.bridge_panel().rollouts.iter().find(|rollout| Some(rollout.id) == row.rollout);
+    if let Some(rollout) = rollout {
+        lines.extend(labelled(look, "rollout", &screen::line(&rollout.told()), room));
+    }
     let tries = match row.attempts {
         0 => "no try yet".to_owned(),
         1 => "1 try".to_owned(),
@@ -152,6 +156,7 @@ fn state(app: &App, row: &JobRow) -> String {
     let over = row.layer.map(|layer| format!(" over {layer}")).unwrap_or_default();
     match &row.state {
         JobState::AwaitingApproval(id) => format!("waits for approval {id}"),
+        JobState::Staged { why } => format!("waits for its stage: {why}"),
         JobState::Queued { position: 0, why } => format!("queued, the next one: {why}"),
         JobState::Queued { position, why } => format!("queued, {position} before it: {why}"),
         JobState::Sending => format!("on its way{over}"),

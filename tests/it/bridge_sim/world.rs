@@ -311,8 +311,13 @@ impl World {
                 }
                 BridgeEffect::Output { id, chunk } => self.output.entry((id, self.life)).or_default().push(chunk.seq),
                 BridgeEffect::Raise(to) => self.epoch = self.epoch.max(to),
-                BridgeEffect::Tell(_) | BridgeEffect::Panel(_) | BridgeEffect::Nudge { .. } | BridgeEffect::Note(_) => {
-                }
+                BridgeEffect::Tell(_)
+                | BridgeEffect::Panel(_)
+                | BridgeEffect::Nudge { .. }
+                | BridgeEffect::Note(_)
+                | BridgeEffect::KeepRollout(_)
+                | BridgeEffect::TellRollout(_)
+                | BridgeEffect::Look { .. } => {}
             }
         }
     }
