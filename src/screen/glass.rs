@@ -1,5 +1,6 @@
 //! One pane as it is kept: its screen, and what has scrolled out of it.
 
+use std::cell::Cell as Flag;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use regex::{Regex, RegexBuilder};
@@ -273,12 +274,29 @@ pub fn pattern(text: &str) -> Result<Regex, BadPattern> {
         .map_err(|error| BadPattern::Syntax(super::line(&error.to_string())))
 }
 
+thread_local! {
+    static IN_PARSER: Flag<bool> = const { Flag::new(false) };
+}
+
+/// Does `work`, and says whether it came to its end.
+fn caught(work: impl FnOnce()) -> bool {
+    IN_PARSER.set(true);
+    let done = catch_unwind(AssertUnwindSafe(work)).is_ok();
+    IN_PARSER.set(false);
+    done
+}
+
+/// Whether this thread is feeding a screen: a panic now is caught, and nobody's end. For whoever is told of panics.
+#[must_use]
+pub fn panics_are_caught() -> bool {
+    IN_PARSER.get()
+}
+
 /// Feeds a screen and says whether it can be believed afterwards. A failure of the parser is caught here.
 fn guarded(screen: &mut Emulator, bytes: &[u8], mut scrolled: impl FnMut(Scrolled)) -> bool {
     for piece in bytes.chunks(PIECE) {
         // A screen that failed is not looked into again: it is replaced by the next seed.
-        let fed = catch_unwind(AssertUnwindSafe(|| screen.feed(piece)));
-        if fed.is_err() {
+        if !caught(|| screen.feed(piece)) {
             let (columns, rows) = screen.size();
             *screen = Emulator::new(columns, rows);
             return false;
@@ -311,4 +329,20 @@ fn left_behind(old: &[Scrolled], new: &[Scrolled]) -> Vec<Scrolled> {
         same * 2 > pairs.len()
     });
     old[..moved.unwrap_or(used)].to_vec()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_of_the_parser_is_caught_and_whoever_hears_of_it_knows() {
+        let mut inside = false;
+        let done = caught(|| {
+            inside = panics_are_caught();
+            panic!("this is what a parser that fails does");
+        });
+        assert!(inside && !done && !panics_are_caught());
+        assert!(caught(|| {}));
+    }
 }

@@ -21,7 +21,7 @@ mod wrap;
 pub use cell::Cell;
 pub use emulator::Emulator;
 pub use exact::{chop, exact, lookalikes};
-pub use glass::{BadPattern, Glass, Line, Lines, Missing, pattern};
+pub use glass::{BadPattern, Glass, Line, Lines, Missing, panics_are_caught, pattern};
 pub use history::{MAX_BYTES, MAX_LINES};
 pub use pane_screen::{PaneScreen, Scrolled};
 pub use style::{Attributes, Color, Style, plain, styled};

@@ -27,6 +27,7 @@ mod error;
 mod events;
 #[cfg(test)]
 mod find_tests;
+mod guards;
 mod health;
 mod inbox;
 mod jobs;

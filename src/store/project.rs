@@ -130,13 +130,14 @@ impl Store {
     /// When the store cannot write; nothing of the batch is kept then.
     pub async fn project(&self, batch: Vec<Projection>, advance: bool) -> Result<Projected, StoreError> {
         let passages = self.passages().clone();
-        self.write_guarded(move |connection, guard| {
+        self.write_guarded(move |connection, guards| {
+            let mut filed = 0;
             if advance {
                 // What is filed is forgotten one batch later, when its commit is known to have succeeded.
-                let filed = connection
+                filed = connection
                     .prepare_cached("SELECT seq FROM watermark WHERE name = 'messages'")?
                     .query_row([], |row| row.get(0))?;
-                guard.forget(filed);
+                guards.forget(filed);
             }
             let mut projected = Projected::default();
             let mut touched = Vec::new();
@@ -164,6 +165,7 @@ impl Store {
                     .map(|projection| (projection.event.seq, projection.event.body_hash.clone()))
                     .collect();
                 BodyGuard::file(connection, &bodies)?;
+                guards.tokens.file(connection, filed, projected.up_to)?;
                 if let Some(last) = batch.last() {
                     once::forget(connection, last.event.received)?;
                 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
-use super::body_guard::BodyGuard;
+use super::guards::Guards;
 use super::{NewEvent, Recorded, StoreError};
 
 /// A delivery that waits for its commit.
@@ -17,7 +17,7 @@ pub(super) struct Delivery {
 }
 
 /// Any other write. It runs in a transaction of its own and answers through what it captured.
-pub(super) type Work = Box<dyn FnOnce(&mut Connection, &mut BodyGuard) + Send>;
+pub(super) type Work = Box<dyn FnOnce(&mut Connection, &mut Guards) + Send>;
 
 /// What the writer does next.
 pub(super) enum Next {

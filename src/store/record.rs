@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::model::{Assurance, EventId};
 
-use super::body_guard::BodyGuard;
+use super::guards::Guards;
 use super::once;
 
 /// An event on its way into the store.
@@ -88,19 +88,36 @@ impl Recorded {
 }
 
 const INSERT: &str = "INSERT INTO event
-    (id, channel, kind, time, received, dedupe_key, body_hash, assurance, guarded, dead, head, body)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
+    (id, channel, kind, time, received, dedupe_key, body_hash, assurance, guarded, dead, signed, token, head, body)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)
     ON CONFLICT (channel, dedupe_key) DO NOTHING";
 
 /// Records one event inside the open transaction.
-pub(super) fn record(connection: &Connection, guard: &mut BodyGuard, event: &NewEvent) -> rusqlite::Result<Verdict> {
-    if let Some(once) = &event.once
-        && !once::spend(connection, once, &event.body_hash)?
-    {
-        return Ok(Verdict::Conflicting);
+pub(super) fn record(connection: &Connection, guards: &mut Guards, event: &NewEvent) -> rusqlite::Result<Verdict> {
+    let Some(name) = event.once.as_ref().map(once::Name::of) else { return keyed(connection, guards, event, None) };
+    match guards.tokens.fits(connection, name, &event.body_hash)? {
+        Some(false) => Ok(Verdict::Conflicting),
+        Some(true) => keyed(connection, guards, event, Some(name)),
+        None => {
+            let verdict = keyed(connection, guards, event, Some(name))?;
+            if verdict != Verdict::Fresh {
+                // No event has it in its row.
+                once::file(connection, name, &event.body_hash)?;
+            }
+            Ok(verdict)
+        }
     }
+}
+
+/// Records one event by its key and its body. Its token, if it came with one, is free for it.
+fn keyed(
+    connection: &Connection,
+    guards: &mut Guards,
+    event: &NewEvent,
+    name: Option<once::Name>,
+) -> rusqlite::Result<Verdict> {
     if let Some(window) = event.body_window
-        && let Some(seen_key) = guard.find(connection, event, window)?
+        && let Some(seen_key) = guards.bodies.find(connection, event, window)?
     {
         let same_key = event.key.as_ref().is_none_or(|key| *key == seen_key);
         if same_key {
@@ -117,24 +134,36 @@ pub(super) fn record(connection: &Connection, guard: &mut BodyGuard, event: &New
             &own_key
         }
     };
-    if insert(connection, guard, event, key)? {
+    if insert(connection, guards, event, key, name)? {
         return Ok(Verdict::Fresh);
     }
     match stored_under(connection, event)? {
-        Some(Verdict::Conflicting) if event.once.is_some() => another(connection, guard, event, key),
+        Some(Verdict::Conflicting) if name.is_some() => another(connection, guards, event, key, name),
         verdict => Ok(verdict.unwrap_or(Verdict::Repeated)),
     }
 }
 
 /// Records an event whose key belongs to another body, under its key and the beginning of its hash.
-fn another(connection: &Connection, guard: &mut BodyGuard, event: &NewEvent, key: &str) -> rusqlite::Result<Verdict> {
+fn another(
+    connection: &Connection,
+    guards: &mut Guards,
+    event: &NewEvent,
+    key: &str,
+    name: Option<once::Name>,
+) -> rusqlite::Result<Verdict> {
     let key = format!("{key} {}", hex::encode(&event.body_hash[..8]));
-    let inserted = insert(connection, guard, event, &key)?;
+    let inserted = insert(connection, guards, event, &key, name)?;
     Ok(if inserted { Verdict::Fresh } else { Verdict::Repeated })
 }
 
 /// Stores `event` under `key`; answers whether the key was free.
-fn insert(connection: &Connection, guard: &mut BodyGuard, event: &NewEvent, key: &str) -> rusqlite::Result<bool> {
+fn insert(
+    connection: &Connection,
+    guards: &mut Guards,
+    event: &NewEvent,
+    key: &str,
+    name: Option<once::Name>,
+) -> rusqlite::Result<bool> {
     let id = event.id.as_uuid().as_bytes();
     let inserted = connection.prepare_cached(INSERT)?.execute(params![
         &id[..],
@@ -147,11 +176,19 @@ fn insert(connection: &Connection, guard: &mut BodyGuard, event: &NewEvent, key:
         event.assurance.rank(),
         event.body_window.is_some(),
         event.dead,
+        name.map(|name| name.signed),
+        name.as_ref().map(|name| &name.token[..]),
         &event.head[..],
         &event.body[..],
     ])?;
-    if inserted == 1 && event.body_window.is_some() {
-        guard.remember(connection.last_insert_rowid(), event.channel, &event.body_hash);
+    if inserted == 1 {
+        let seq = connection.last_insert_rowid();
+        if event.body_window.is_some() {
+            guards.bodies.remember(seq, event.channel, &event.body_hash);
+        }
+        if let Some(name) = name {
+            guards.tokens.remember(seq, name, &event.body_hash);
+        }
     }
     Ok(inserted == 1)
 }

@@ -138,6 +138,32 @@ async fn a_token_is_spent_with_its_event_and_remembered_for_a_week() {
 }
 
 #[tokio::test]
+async fn a_token_that_is_not_filed_yet_is_spent_after_a_crash_and_after_another_was_rolled_back() {
+    let dir = tempfile::tempdir().expect("temp dir");
+    let with = |channel, token: &str, key, body| NewEvent {
+        once: Some(OneTime { signed: at(0), token: token.to_owned() }),
+        ..event(channel, Some(key), body, 0)
+    };
+    let store = open(&dir);
+    let (a, b) = channels(&store).await;
+    assert!(!store.is_spent(&with(a, "t1", "k1", "x")).expect("reads"));
+    assert_eq!(record(&store, with(a, "t1", "k1", "x")).await.fresh, 1);
+    assert!(store.is_spent(&with(a, "t1", "k2", "y")).expect("reads"), "before it is filed");
+    let again = with(b, "t1", "k1", "x");
+    let clash = NewEvent { id: again.id, ..with(b, "t2", "k2", "y") };
+    assert!(store.record(vec![again, clash]).await.is_err(), "two events cannot have one id");
+    assert_eq!(record(&store, with(b, "t1", "k3", "z")).await.conflicting, 1, "the first event holds");
+    drop(store);
+    let store = open(&dir);
+    assert_eq!(record(&store, with(a, "t1", "k4", "y")).await.conflicting, 1, "nothing was filed");
+    project(&store).await;
+    drop(store);
+    let store = open(&dir);
+    assert_eq!(record(&store, with(a, "t1", "k5", "y")).await.conflicting, 1, "filed");
+    assert!(store.is_spent(&with(a, "t1", "k1", "x")).expect("reads"));
+}
+
+#[tokio::test]
 async fn nobody_takes_a_key_from_another_event_under_a_token() {
     let dir = tempfile::tempdir().expect("temp dir");
     let store = open(&dir);

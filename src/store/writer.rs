@@ -12,7 +12,7 @@ use tokio::sync::Notify;
 
 use crate::model::StoreFault;
 
-use super::body_guard::BodyGuard;
+use super::guards::Guards;
 use super::health::{Health, PROBE};
 use super::passages::{Passages, Point};
 use super::queue::{Delivery, Next, Queue};
@@ -35,7 +35,7 @@ pub(super) struct Writer {
     pub recorded: Arc<AtomicU64>,
     pub commit_times: Arc<CommitTimes>,
     pub passages: Passages,
-    pub guard: BodyGuard,
+    pub guards: Guards,
     /// Whether the disk takes what is written.
     pub health: Arc<Health>,
     /// Rung when there is enough to checkpoint.
@@ -63,7 +63,7 @@ impl Writer {
             if std::panic::catch_unwind(AssertUnwindSafe(|| self.perform(next))).is_err() {
                 tracing::error!("the store's writer panicked; what it was doing is rolled back");
                 self.roll_back(i64::MAX);
-                self.guard.roll_back(last_seq(&self.connection).unwrap_or(0));
+                self.guards.roll_back(last_seq(&self.connection).unwrap_or(0));
             }
         }
     }
@@ -72,7 +72,7 @@ impl Writer {
         match next {
             Next::Deliveries(deliveries) => self.commit(deliveries),
             Next::Work(work) => {
-                work(&mut self.connection, &mut self.guard);
+                work(&mut self.connection, &mut self.guards);
                 self.wrote(WORK_BYTES);
             }
             Next::Nothing | Next::Closed => {}
@@ -85,7 +85,7 @@ impl Writer {
             // Should even this fail, the next BEGIN does too, and senders hear 503 until it succeeds.
             let _ = self.connection.execute_batch("ROLLBACK");
         }
-        self.guard.roll_back(before);
+        self.guards.roll_back(before);
     }
 
     fn wrote(&mut self, bytes: u64) {
@@ -167,7 +167,7 @@ impl Writer {
         for delivery in deliveries {
             let mut recorded = Recorded::default();
             for event in &delivery.events {
-                recorded.count(record::record(&self.connection, &mut self.guard, event)?);
+                recorded.count(record::record(&self.connection, &mut self.guards, event)?);
             }
             all.push(recorded);
         }

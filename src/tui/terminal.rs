@@ -93,12 +93,14 @@ pub(super) fn mouse(on: bool) -> &'static [u8] {
 }
 
 /// A panic of the thread that draws gives the terminal back and is printed. A panic of any other thread ends
-/// that thread's task alone: while the terminal is ours it is logged, and the screen stays.
+/// that thread's task alone: while the terminal is ours it is logged, and the screen stays. So it does where the screen of
+/// a pane is fed: that is caught.
 fn hook_panics() {
     let default = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
         let drawing = *TAKEN.lock().unwrap_or_else(PoisonError::into_inner);
         match drawing {
+            _ if screen::panics_are_caught() => tracing::error!("{}", screen::line(&panic.to_string())),
             None => default(panic),
             Some(thread) if thread == std::thread::current().id() => {
                 give_back();

@@ -19,6 +19,8 @@ CREATE TABLE event (
     assurance   INTEGER NOT NULL,
     guarded     INTEGER NOT NULL,   -- 1: an equal body counts as a repeat
     dead        TEXT,               -- why it could not be identified
+    signed      INTEGER,            -- when the one-time token it came with was signed, in seconds
+    token       BLOB,               -- the first 16 bytes of that token's SHA-256
     head        BLOB    NOT NULL,   -- headers, without secrets: "name: value\n"
     body        BLOB    NOT NULL
 );

@@ -1,4 +1,4 @@
--- One-time tokens that were signed instead of a body; kept for a week.
+-- One-time tokens that were signed instead of a body, filed after the acknowledgement; kept for a week.
 CREATE TABLE token_seen (
     signed    INTEGER NOT NULL,     -- when, in seconds
     token     BLOB    NOT NULL,     -- the first 16 bytes of its SHA-256
