@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use rustix::fs::{Mode, OFlags};
 use serde_json::{Map, Value, json};
 
-use crate::model::{EngineId, JobId};
+use crate::model::{EngineId, JobId, PaneDriver, PaneId};
 use crate::protocol::{JobOrder, Journal};
 
 use super::Spool;
@@ -28,8 +28,11 @@ pub(super) struct Noted(Value);
 
 impl Noted {
     fn new(at: Timestamp, what: &str, id: JobId, more: Value) -> Self {
-        let mut line =
-            Map::from_iter([("at".into(), json!(at)), ("what".into(), json!(what)), ("job".into(), json!(id))]);
+        Self::about(at, what, ("job", json!(id)), more)
+    }
+
+    fn about(at: Timestamp, what: &str, (kind, which): (&str, Value), more: Value) -> Self {
+        let mut line = Map::from_iter([("at".into(), json!(at)), ("what".into(), json!(what)), (kind.into(), which)]);
         if let Value::Object(more) = more {
             line.extend(more);
         }
@@ -54,6 +57,18 @@ impl Noted {
 
     pub(super) fn cancelled(id: JobId, engine: EngineId, epoch: u64, at: Timestamp) -> Self {
         Self::new(at, "cancelled", id, json!({ "engine": engine, "epoch": epoch }))
+    }
+
+    /// Somebody begins to type into a pane.
+    pub(super) fn taken(pane: PaneId, name: &str, driver: &PaneDriver, engine: EngineId, at: Timestamp) -> Self {
+        let more = json!({ "name": short(name), "who": driver.who, "engine": engine });
+        Self::about(at, "pane-taken", ("pane", json!(pane)), more)
+    }
+
+    /// Somebody types into a pane no longer.
+    pub(super) fn released(pane: PaneId, driver: &PaneDriver, why: &str, at: Timestamp) -> Self {
+        let more = json!({ "who": driver.who, "since": driver.since, "reason": short(why) });
+        Self::about(at, "pane-released", ("pane", json!(pane)), more)
     }
 
     pub(super) fn ended(id: JobId, result: &Journal, at: Timestamp) -> Self {

@@ -8,12 +8,12 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use jiff::Timestamp;
 use tokio::sync::mpsc;
 
-use crate::config::{AgentConfig, AgentPanes};
+use crate::config::AgentConfig;
 use crate::model::{EngineId, HostName, JobId};
 use crate::protocol::{AGENT_VERSION, FromAgent, ToAgent};
 
 use super::journal::dir_name;
-use super::panes::refusal;
+use super::panes::Owners;
 use super::runners::Runners;
 use super::session::Greeted;
 use super::watcher::{Changes, Watcher};
@@ -65,6 +65,8 @@ pub(super) struct Inner {
     /// Jobs this process has handed to a runner and that are not over.
     running: Mutex<HashSet<JobId>>,
     watcher: OnceLock<Option<Watcher>>,
+    /// The tmux servers of this host.
+    pub panes: Owners,
 }
 
 impl Desk {
@@ -86,8 +88,8 @@ impl Desk {
         let boot = machine.boot_id().map_err(AgentError::Boot)?;
         let spool = Spool::with_faults(&config.spool, machine, faults)?;
         let runners = Runners::new(program);
-        let (running, watcher) = (Mutex::default(), OnceLock::new());
-        let inner = Arc::new(Inner { config, spool, boot, runners, running, watcher });
+        let (running, watcher, panes) = (Mutex::default(), OnceLock::new(), Owners::default());
+        let inner = Arc::new(Inner { config, spool, boot, runners, running, watcher, panes });
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
             runtime.spawn(super::keeping::keep(Arc::downgrade(&inner)));
         }
@@ -161,10 +163,9 @@ impl Desk {
                 let reason = "panes are watched and driven over a connection, not by letters".into();
                 Some(FromAgent::Trouble { id: None, reason })
             }
-            (question @ (ToAgent::Watch(_) | ToAgent::Drive(_)), _) => match inner.config.panes {
-                AgentPanes::Off => refusal(&question, "policy", "`panes` in [agent] of this host is off"),
-                AgentPanes::Watch | AgentPanes::Drive => refusal(&question, "tmux", "this agent does not look at tmux"),
-            },
+            (question @ (ToAgent::Watch(_) | ToAgent::Drive(_)), Some(by)) => {
+                session.panes.hear(inner, by.engine, question, answers).await
+            }
             (ToAgent::Run(_) | ToAgent::Query { .. } | ToAgent::Cancel { .. }, _) => {
                 Some(FromAgent::Trouble { id: None, reason: "too many jobs are followed over this connection".into() })
             }

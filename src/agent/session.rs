@@ -6,6 +6,8 @@ use tokio::task::{AbortHandle, JoinSet};
 
 use crate::model::{EngineId, JobId};
 
+use super::panes::Visit;
+
 /// Who speaks, since the hello. Dropping it ends what is told over it; jobs go on.
 #[derive(Debug, Default)]
 pub struct Session {
@@ -15,6 +17,8 @@ pub struct Session {
     followed: HashMap<JobId, AbortHandle>,
     /// Whether it is a letter: answered, and over.
     is_letter: bool,
+    /// What is asked about panes.
+    pub(super) panes: Visit,
 }
 
 /// An engine that has said hello.

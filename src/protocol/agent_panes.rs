@@ -28,7 +28,7 @@ pub enum WatchAsk {
         /// Lines of its history to begin with.
         history: u32,
         /// The place up to which everything was taken before the connection broke. Where the agent still has what came
-        /// after it, the first word is a [`PaneSaid::Chunk`] from there and nothing is lost; otherwise a
+        /// after it, the first word is a [`PaneSaid::Chunk`] from there, perhaps an empty one, and nothing is lost; otherwise a
         /// [`PaneSaid::Seed`], whose `missed` is 0 where the agent does not know how much that is.
         from: Option<u64>,
     },
@@ -137,7 +137,8 @@ pub enum PaneSaid {
     Refused {
         /// Which.
         pane: PaneId,
-        /// The rule: `unknown`, `taken`, `not-taken`, `policy`, `mode`, `dead`, `too-long`, `tmux`.
+        /// The rule: `unknown`, `taken`, `not-taken`, `policy`, `mode` (it is in copy-mode, for instance, which would take
+        /// keys for orders; a person at the host has to leave it), `dead`, `too-long`, `too-many`, `tmux`.
         rule: String,
         /// In words.
         reason: String,

@@ -10,6 +10,7 @@ mod support;
 mod access;
 mod agent;
 mod agent_doors;
+mod agent_tmux;
 mod api;
 mod approvals;
 mod architecture;

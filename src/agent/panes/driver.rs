@@ -1,0 +1,177 @@
+//! What one connection types: one thing after the other, into what it has taken over.
+//!
+//! In a mode of tmux, as copy-mode, keys would be orders to tmux. They are refused then, and the mode is left alone: somebody
+//! at the host reads there.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use crate::agent::audit::{self, Noted};
+use crate::agent::desk::Inner;
+use crate::model::{EngineId, PaneDriver, PaneFacts, PaneId};
+use crate::protocol::{DRIVER_IDLE_S, DriveAsk, FromAgent, PaneSaid};
+use crate::tmux::TmuxError;
+
+use super::leases::Held;
+use super::owner::{Owner, Visiting};
+use super::sight::Hand;
+
+/// Bytes that are typed with one word.
+const KEYS_MAX: usize = 64 << 10;
+
+/// One connection that may drive.
+pub(super) struct Driver {
+    pub(super) visiting: Arc<Visiting>,
+    pub(super) hand: Hand,
+    /// Where take and release are noted.
+    pub(super) desk: Arc<Inner>,
+    pub(super) engine: EngineId,
+    pub(super) answers: mpsc::Sender<FromAgent>,
+}
+
+/// Gives everything back when the connection ends.
+struct Holding<'a>(&'a Driver);
+
+impl Drop for Holding<'_> {
+    fn drop(&mut self) {
+        let Driver { visiting, desk, .. } = self.0;
+        for (pane, held) in visiting.owner.lease(|leases| leases.release_all(visiting.by)) {
+            note(desk, Noted::released(pane, &held.driver, "the connection ended", Timestamp::now()));
+        }
+    }
+}
+
+impl Driver {
+    /// Does what is asked until nobody asks any more.
+    pub(super) async fn run(self, mut asks: mpsc::Receiver<DriveAsk>) {
+        let _holding = Holding(&self);
+        loop {
+            let idle = self.owner().lease_idle_at(self.visiting.by);
+            let said = tokio::select! {
+                ask = asks.recv() => match ask {
+                    Some(ask) => vec![self.answer(ask).await],
+                    None => return,
+                },
+                () = until(idle) => self.rest(),
+            };
+            for said in said.into_iter().flatten() {
+                if self.answers.send(FromAgent::Pane(said)).await.is_err() {
+                    return;
+                }
+            }
+        }
+    }
+
+    fn owner(&self) -> &Arc<Owner> {
+        &self.visiting.owner
+    }
+
+    async fn answer(&self, ask: DriveAsk) -> Option<PaneSaid> {
+        let refused = |pane, seq, (rule, reason): (&str, String)| {
+            Some(PaneSaid::Refused { pane, rule: rule.to_owned(), reason, seq })
+        };
+        match ask {
+            DriveAsk::Take { pane, who } => match self.take(pane, who) {
+                Ok(driver) => Some(PaneSaid::Taken { pane, driver }),
+                Err(why) => refused(pane, None, why),
+            },
+            DriveAsk::Keys { pane, seq, bytes } => match self.keys(pane, &bytes).await {
+                Ok(()) => Some(PaneSaid::Typed { pane, seq }),
+                Err(why) => refused(pane, Some(seq), why),
+            },
+            DriveAsk::Release { pane } => {
+                let held = self.owner().lease(|leases| leases.release(pane, self.visiting.by))?;
+                let why = format!("{} has given it back", held.driver.who);
+                note(&self.desk, Noted::released(pane, &held.driver, &why, Timestamp::now()));
+                Some(PaneSaid::Released { pane, why })
+            }
+        }
+    }
+
+    fn take(&self, pane: PaneId, who: crate::model::OperatorName) -> Result<PaneDriver, (&'static str, String)> {
+        let facts = self.there(pane)?;
+        if facts.dead.is_some() {
+            return Err(("dead", "its program has ended".to_owned()));
+        }
+        let now = Timestamp::now();
+        let (idle, taken) = self.owner().lease(|leases| {
+            // Whoever has it may be stuck on a line that does not read.
+            let idle = leases.idle(Instant::now());
+            (idle, leases.take(pane, self.visiting.by, who, (now, Instant::now())))
+        });
+        self.rested(&idle);
+        let (driver, fresh) = taken.map_err(|driver| {
+            let since = driver.since;
+            ("taken", format!("{} drives it since {since:.0}", driver.who))
+        })?;
+        if fresh {
+            let name = format!("{}:{}.{}", facts.session, facts.window, facts.index);
+            note(&self.desk, Noted::taken(pane, &name, &driver, self.engine, now));
+        }
+        Ok(driver)
+    }
+
+    async fn keys(&self, pane: PaneId, bytes: &[u8]) -> Result<(), (&'static str, String)> {
+        if bytes.len() > KEYS_MAX {
+            return Err(("too-long", format!("at most {KEYS_MAX} bytes are typed at once")));
+        }
+        if !self.owner().typing(pane, self.visiting.by) {
+            let why = format!("it is not taken over; whoever types nothing for {DRIVER_IDLE_S} s gives it back");
+            return Err(("not-taken", why));
+        }
+        // Numbers begin anew with another server: there it would be another pane.
+        self.there(pane)?;
+        self.hand.type_bytes(pane.number, bytes).await.map_err(|error| {
+            let rule = match &error {
+                TmuxError::TakesNoKeys { why, .. } if why == "mode" => "mode",
+                TmuxError::TakesNoKeys { why, .. } if why == "dead" => "dead",
+                TmuxError::NoPane(_) | TmuxError::NoServer | TmuxError::NoSession => "unknown",
+                _ => "tmux",
+            };
+            (rule, error.to_string())
+        })
+    }
+
+    fn there(&self, pane: PaneId) -> Result<PaneFacts, (&'static str, String)> {
+        let told = self.owner().told().borrow().clone();
+        let facts = told.and_then(|told| told.pane(pane).cloned());
+        facts.ok_or_else(|| ("unknown", "there is no such pane, or not any more".to_owned()))
+    }
+
+    /// Gives back what nobody has typed into for long, and says what of it was this connection's.
+    fn rest(&self) -> Vec<Option<PaneSaid>> {
+        let idle = self.owner().lease(|leases| leases.idle(Instant::now()));
+        self.rested(&idle);
+        let own = idle.into_iter().filter(|(_, held)| held.by == self.visiting.by);
+        own.map(|(pane, _)| Some(PaneSaid::Released { pane, why: idle_words() })).collect()
+    }
+
+    fn rested(&self, idle: &[(PaneId, Held)]) {
+        for (pane, held) in idle {
+            note(&self.desk, Noted::released(*pane, &held.driver, &idle_words(), Timestamp::now()));
+        }
+    }
+}
+
+fn idle_words() -> String {
+    format!("nothing was typed for {DRIVER_IDLE_S} s")
+}
+
+/// Notes it where that holds up nobody.
+fn note(desk: &Arc<Inner>, noted: Noted) {
+    let desk = Arc::clone(desk);
+    match tokio::runtime::Handle::try_current() {
+        Ok(runtime) => drop(runtime.spawn_blocking(move || audit::note(&desk.spool, &noted))),
+        Err(_) => audit::note(&desk.spool, &noted),
+    }
+}
+
+async fn until(at: Option<Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,152 @@
+//! What one connection asks about panes, and the tasks that tell it. They end with it.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use tokio::sync::{Notify, mpsc, watch};
+use tokio::task::{AbortHandle, JoinSet};
+
+use crate::agent::desk::Inner;
+use crate::config::AgentPanes;
+use crate::model::{EngineId, PaneId};
+use crate::protocol::{DriveAsk, FromAgent, ToAgent, WatchAsk};
+
+use super::driver::Driver;
+use super::listing::tell;
+use super::owner::Visiting;
+use super::refusal::refusal;
+use super::sight::Hand;
+use super::watcher::Watcher;
+
+/// Panes one connection watches at once.
+const WATCHED_MAX: usize = 64;
+/// Words of a driver that wait for those before them. Then its connection waits.
+const TYPED_AHEAD: usize = 64;
+
+/// One connection. Dropping it ends what is told over it, and gives back what was taken over.
+#[derive(Debug, Default)]
+pub(in crate::agent) struct Visit {
+    server: Option<Arc<Visiting>>,
+    /// Lists, and who types.
+    tasks: JoinSet<()>,
+    watches: HashMap<PaneId, Watched>,
+    watching: JoinSet<()>,
+    drive: Option<mpsc::Sender<DriveAsk>>,
+}
+
+#[derive(Debug)]
+struct Watched {
+    task: AbortHandle,
+    taken: watch::Sender<u64>,
+    capture: Arc<Notify>,
+}
+
+impl Visit {
+    /// Hears a question about panes. What has an answer of its own is refused here; the rest is told by tasks.
+    pub(in crate::agent) async fn hear(
+        &mut self,
+        desk: &Arc<Inner>,
+        engine: EngineId,
+        question: ToAgent,
+        answers: &mpsc::Sender<FromAgent>,
+    ) -> Option<FromAgent> {
+        if desk.config.panes == AgentPanes::Off {
+            return refusal(&question, "policy", "`panes` in [agent] of this host is off");
+        }
+        match question {
+            ToAgent::Watch(WatchAsk::List { ref socket, ref session }) => {
+                let begun = self.list(desk, engine, (socket.clone(), session.clone()), answers);
+                begun.err().and_then(|why| refusal(&question, "tmux", &why))
+            }
+            ToAgent::Watch(WatchAsk::Watch { pane, history, from }) => match self.watch(pane, history, from, answers) {
+                Ok(()) => None,
+                Err((rule, why)) => refusal(&question, rule, why),
+            },
+            ToAgent::Watch(WatchAsk::Seen { pane, offset }) => {
+                if let Some(watched) = self.watches.get(&pane) {
+                    watched.taken.send_replace(offset);
+                }
+                None
+            }
+            ToAgent::Watch(WatchAsk::Capture { pane }) => {
+                if let Some(watched) = self.watches.get(&pane) {
+                    watched.capture.notify_one();
+                }
+                None
+            }
+            ToAgent::Watch(WatchAsk::Unwatch { pane }) => {
+                if let Some(watched) = self.watches.remove(&pane) {
+                    watched.task.abort();
+                }
+                None
+            }
+            ToAgent::Drive(_) if desk.config.panes != AgentPanes::Drive => {
+                let why = "panes of this host are watched only; `panes = \"drive\"` in [agent] there would allow it";
+                refusal(&question, "policy", why)
+            }
+            ToAgent::Drive(ref ask) => match &self.drive {
+                Some(drive) if drive.send(ask.clone()).await.is_ok() => None,
+                _ => refusal(&question, "unknown", "a list of panes comes before everything else about them"),
+            },
+            _ => None,
+        }
+    }
+
+    fn list(
+        &mut self,
+        desk: &Arc<Inner>,
+        engine: EngineId,
+        (socket, session): (Option<String>, Option<String>),
+        answers: &mpsc::Sender<FromAgent>,
+    ) -> Result<(), String> {
+        // Whatever was told before ends.
+        *self = Self::default();
+        let socket = socket.as_deref();
+        let visiting = Arc::new(desk.panes.visit(socket)?);
+        let may_drive = desk.config.panes == AgentPanes::Drive;
+        self.tasks.spawn(tell(Arc::clone(&visiting), session, may_drive, answers.clone()));
+        if may_drive {
+            let hand = Hand::new(socket).map_err(|error| error.to_string())?;
+            let (desk, answers, visiting) = (Arc::clone(desk), answers.clone(), Arc::clone(&visiting));
+            let (drive, asks) = mpsc::channel(TYPED_AHEAD);
+            self.tasks.spawn(Driver { visiting, hand, desk, engine, answers }.run(asks));
+            self.drive = Some(drive);
+        }
+        self.server = Some(visiting);
+        Ok(())
+    }
+
+    fn watch(
+        &mut self,
+        pane: PaneId,
+        history: u32,
+        from: Option<u64>,
+        answers: &mpsc::Sender<FromAgent>,
+    ) -> Result<(), (&'static str, &'static str)> {
+        let Some(visiting) = &self.server else {
+            return Err(("unknown", "a list of panes comes before everything else about them"));
+        };
+        while self.watching.try_join_next().is_some() {}
+        self.watches.retain(|_, watched| !watched.task.is_finished());
+        if self.watches.len() >= WATCHED_MAX && !self.watches.contains_key(&pane) {
+            return Err(("too-many", "64 panes are watched over this connection, and that is the most"));
+        }
+        let (taken, heard) = watch::channel(0);
+        let capture = Arc::new(Notify::new());
+        let watcher = Watcher {
+            owner: Arc::clone(&visiting.owner),
+            pane,
+            history,
+            from,
+            taken: heard,
+            capture: Arc::clone(&capture),
+            answers: answers.clone(),
+        };
+        let task = self.watching.spawn(watcher.run());
+        // Who asks again wants it from the begin.
+        if let Some(before) = self.watches.insert(pane, Watched { task, taken, capture }) {
+            before.task.abort();
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,311 @@
+//! One watch of one pane over one connection: a whole screen first, then what is printed.
+//!
+//! It waits for its own engine and holds up nobody else: what is printed goes into the ring of the pane in any case, and
+//! who falls out of that begins anew with a whole screen.
+//!
+//! A control client captures a pane at one exact place of its stream, so a screen and what follows it fit together under
+//! any load: what is in the ring up to that place is sent first, then the screen, then the rest.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{Notify, mpsc, watch};
+
+use crate::model::{PaneChunk, PaneId, PaneSeed};
+use crate::protocol::{FromAgent, PaneSaid};
+use crate::tmux::Shot;
+
+use super::credit::Credit;
+use super::feed::{Feed, Still};
+use super::owner::{Owner, Told};
+use super::ring::{Next, Ring};
+
+/// Bytes of one piece.
+const PIECE: u64 = 64 << 10;
+/// Bytes of a screen: base64 makes a third more of them, and a frame has a MiB.
+const SCREEN_MAX: usize = 700 << 10;
+/// Lines of history at most, at the begin.
+const HISTORY_MAX: u32 = 10_000;
+/// By how much less history is asked for where it does not fit.
+const LESS: u32 = 4;
+/// Until a capture that failed is tried again.
+const AGAIN: Duration = Duration::from_millis(300);
+
+/// What a watch works with.
+#[derive(Debug)]
+pub(super) struct Watcher {
+    pub(super) owner: Arc<Owner>,
+    pub(super) pane: PaneId,
+    /// Lines of history to begin with.
+    pub(super) history: u32,
+    /// The place up to which the engine has everything of a watch before.
+    pub(super) from: Option<u64>,
+    /// The place up to which it has taken what came.
+    pub(super) taken: watch::Receiver<u64>,
+    /// It wants to compare.
+    pub(super) capture: Arc<Notify>,
+    pub(super) answers: mpsc::Sender<FromAgent>,
+}
+
+/// Why a stream is followed no longer.
+enum Left {
+    /// The pane is in another session now.
+    Moved,
+    /// It is not watched any more, because of this.
+    Over(String),
+    /// Nobody listens.
+    Unheard,
+}
+
+impl From<Unheard> for Left {
+    fn from(_: Unheard) -> Self {
+        Self::Unheard
+    }
+}
+
+/// Nobody listens any more.
+struct Unheard;
+
+/// What a screen is wanted for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum For {
+    /// To begin, or to begin anew.
+    Seed,
+    /// For the engine to compare with.
+    Capture,
+}
+
+type Shooting = Pin<Box<dyn Future<Output = Result<Still, String>> + Send>>;
+
+/// How far a watch is in a stream.
+struct Stream {
+    feed: Arc<Feed>,
+    ring: Arc<Ring>,
+    /// `None` until the first screen is sent.
+    credit: Option<Credit>,
+    life: u32,
+    /// Whether only a whole screen helps, and the bytes before it are lost if it is because there are none.
+    anew: bool,
+    shooting: Option<(For, Shooting)>,
+    still: Option<(For, Still)>,
+}
+
+impl Watcher {
+    /// Tells of the pane until it is gone or nobody listens.
+    pub(super) async fn run(mut self) {
+        let mut told = self.owner.told();
+        let found = told.wait_for(Option::is_some).await.is_ok();
+        let is_there = found && here(&told, self.pane).is_some();
+        let pane = self.pane;
+        let last = if is_there {
+            match self.watch(&mut told).await {
+                Some(why) => PaneSaid::Ended { pane, why },
+                None => return,
+            }
+        } else {
+            let (rule, reason) = ("unknown".to_owned(), "there is no such pane, or not any more".to_owned());
+            PaneSaid::Refused { pane, rule, reason, seq: None }
+        };
+        // Whoever watched may have gone.
+        let _ = self.answers.send(FromAgent::Pane(last)).await;
+    }
+
+    /// Watches it in whichever session it is, and says why that ended.
+    async fn watch(&mut self, told: &mut watch::Receiver<Option<Arc<Told>>>) -> Option<String> {
+        loop {
+            let Some((session, _)) = here(told, self.pane) else { return Some("the pane is gone".to_owned()) };
+            let (feed, ring) = self.owner.ring(&session, self.pane.number);
+            let resumed = self.from.and_then(|from| ring.resumed(from).map(|life| (from, life)));
+            let mut stream = Stream {
+                feed,
+                ring,
+                credit: resumed.map(|(from, _)| Credit::at(from)),
+                life: resumed.map_or(0, |(_, life)| life),
+                anew: resumed.is_none(),
+                shooting: None,
+                still: None,
+            };
+            match self.follow(&mut stream, &session, told).await {
+                Left::Moved => self.from = None,
+                Left::Over(why) => return Some(why),
+                Left::Unheard => return None,
+            }
+        }
+    }
+
+    async fn follow(
+        &mut self,
+        stream: &mut Stream,
+        session: &str,
+        told: &mut watch::Receiver<Option<Arc<Told>>>,
+    ) -> Left {
+        let mut news = stream.ring.news();
+        if let Some(credit) = &stream.credit {
+            // It goes on where it was, and the engine hears that before anything is printed.
+            let nothing = PaneChunk { pane: self.pane, offset: credit.sent(), bytes: Vec::new() };
+            if self.say(PaneSaid::Chunk(nothing)).await.is_err() {
+                return Left::Unheard;
+            }
+        }
+        loop {
+            // Before it is looked at what there is, so that nothing that comes meanwhile is slept over.
+            news.mark_unchanged();
+            if let Err(left) = self.send(stream).await {
+                return left;
+            }
+            if stream.anew && stream.still.is_none() && stream.shooting.is_none() && stream.may_begin_anew() {
+                let history = if stream.credit.is_none() { self.history.min(HISTORY_MAX) } else { 0 };
+                stream.shoot(For::Seed, self.pane.number, history);
+            }
+            tokio::select! {
+                changed = news.changed() => if changed.is_err() { return Left::Over("it is not heard".to_owned()) },
+                changed = self.taken.changed() => {
+                    if changed.is_err() { return Left::Unheard }
+                    let taken = *self.taken.borrow_and_update();
+                    if let Some(credit) = &mut stream.credit {
+                        credit.taken(taken);
+                    }
+                }
+                () = self.capture.notified() => {
+                    // It begins anew all the same, or has been asked already.
+                    if !stream.anew && stream.shooting.is_none() && stream.still.is_none() {
+                        stream.shoot(For::Capture, self.pane.number, 0);
+                    }
+                }
+                (what, still) = shot(&mut stream.shooting) => {
+                    stream.shooting = None;
+                    match still {
+                        Ok(still) => {
+                            stream.ring.sized((still.shot.cols, still.shot.rows));
+                            stream.still = Some((what, still));
+                        }
+                        Err(why) => {
+                            tracing::debug!(pane = self.pane.number, why, "a capture failed");
+                            tokio::time::sleep(AGAIN).await;
+                        }
+                    }
+                }
+                changed = told.changed() => {
+                    if changed.is_err() { return Left::Over("nobody looks any more".to_owned()) }
+                    match here(told, self.pane) {
+                        None => return Left::Over("the pane is gone".to_owned()),
+                        Some((now, _)) if now != session => return Left::Moved,
+                        Some((_, size)) => stream.ring.sized(size),
+                    }
+                }
+            }
+        }
+    }
+
+    /// Sends everything that can be sent now.
+    async fn send(&self, stream: &mut Stream) -> Result<(), Left> {
+        loop {
+            let Some(credit) = &mut stream.credit else {
+                return match stream.still.take() {
+                    Some((_, still)) => self.begin(stream, still).await,
+                    None => Ok(()),
+                };
+            };
+            let place = credit.sent();
+            let until = stream.still.as_ref().map(|(_, still)| still.place.max(place));
+            if until == Some(place) {
+                if !self.show(stream, 0).await? {
+                    return Ok(());
+                }
+                continue;
+            }
+            let most = until.map_or(PIECE, |until| PIECE.min(until - place)).min(credit.room());
+            match stream.ring.read(place, stream.life, most) {
+                Next::Bytes(bytes) => {
+                    credit.piece(bytes.len());
+                    self.say(PaneSaid::Chunk(PaneChunk { pane: self.pane, offset: place, bytes })).await?;
+                }
+                Next::Nothing => return Ok(()),
+                Next::Whole { lost } => {
+                    stream.anew = true;
+                    // One to compare with says nothing any more; one that was taken before the stream broke off has to
+                    // be taken again.
+                    let left_out = until.map_or(0, |until| if lost { until - place } else { 0 });
+                    if stream.still.is_none() || !self.show(stream, left_out).await? {
+                        return Ok(());
+                    }
+                }
+            }
+        }
+    }
+
+    /// The first screen of a watch.
+    async fn begin(&self, stream: &mut Stream, still: Still) -> Result<(), Left> {
+        let Still { place, life, shot } = still;
+        if shot.bytes.len() > SCREEN_MAX && shot.history > 0 {
+            stream.shoot(For::Seed, self.pane.number, shot.history / LESS);
+            return Ok(());
+        }
+        let missed = self.from.map_or(0, |from| stream.ring.lost(from, place));
+        let mut credit = Credit::at(place);
+        credit.anew(place);
+        (stream.credit, stream.life, stream.anew) = (Some(credit), life, false);
+        Ok(self.say(PaneSaid::Seed(self.seed(place, missed, shot)?)).await?)
+    }
+
+    /// Shows the screen there is; `left_out` bytes before it were lost. Says whether it is done with.
+    async fn show(&self, stream: &mut Stream, left_out: u64) -> Result<bool, Left> {
+        let (Some(credit), Some((what, _))) = (&mut stream.credit, &stream.still) else { return Ok(true) };
+        if *what == For::Seed && !credit.may_begin_anew() {
+            return Ok(false);
+        }
+        let Some((what, Still { place, life, shot })) = stream.still.take() else { return Ok(true) };
+        let said = match what {
+            For::Seed if place < credit.sent() => return Ok(true),
+            For::Seed => {
+                credit.anew(place);
+                (stream.life, stream.anew) = (life, false);
+                PaneSaid::Seed(self.seed(place, left_out, shot)?)
+            }
+            // Exactly what was sent is in it, and nothing else.
+            For::Capture if !stream.anew && place == credit.sent() && life == stream.life => {
+                PaneSaid::Captured(self.seed(place, 0, shot)?)
+            }
+            For::Capture => return Ok(true),
+        };
+        self.say(said).await?;
+        Ok(true)
+    }
+
+    fn seed(&self, offset: u64, missed: u64, shot: Shot) -> Result<PaneSeed, Left> {
+        let Shot { cols, rows, history, bytes } = shot;
+        if bytes.len() > SCREEN_MAX {
+            return Err(Left::Over(format!("its screen has {} KiB, more than can be told", bytes.len() >> 10)));
+        }
+        Ok(PaneSeed { pane: self.pane, offset, missed, cols, rows, history, bytes })
+    }
+
+    async fn say(&self, said: PaneSaid) -> Result<(), Unheard> {
+        self.answers.send(FromAgent::Pane(said)).await.map_err(|_| Unheard)
+    }
+}
+
+impl Stream {
+    fn may_begin_anew(&self) -> bool {
+        self.credit.as_ref().is_none_or(Credit::may_begin_anew)
+    }
+
+    fn shoot(&mut self, what: For, pane: u32, history: u32) {
+        let feed = Arc::clone(&self.feed);
+        self.shooting = Some((what, Box::pin(async move { feed.still(pane, history).await })));
+    }
+}
+
+/// The session of a pane and its size, while it is there.
+fn here(told: &watch::Receiver<Option<Arc<Told>>>, pane: PaneId) -> Option<(String, (u16, u16))> {
+    told.borrow().as_ref()?.pane(pane).map(|pane| (pane.session.clone(), (pane.cols, pane.rows)))
+}
+
+/// Waits for the capture that is being made; for ever where none is.
+async fn shot(shooting: &mut Option<(For, Shooting)>) -> (For, Result<Still, String>) {
+    match shooting {
+        Some((what, shooting)) => (*what, shooting.await),
+        None => std::future::pending().await,
+    }
+}

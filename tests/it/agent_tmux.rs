@@ -1,0 +1,311 @@
+//! Panes of a real tmux through a real agent: listed, watched, driven, and never held up by whoever watches.
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use aurora::model::{EngineId, PaneFacts, PaneId, PaneSeed};
+use aurora::net::{FrameReader, FrameWriter};
+use aurora::protocol::{AGENT_VERSION, DriveAsk, FromAgent, PANE_WINDOW, PaneSaid, ToAgent, WatchAsk};
+use tempfile::TempDir;
+use tokio::process::{Child, ChildStdin, ChildStdout, Command};
+use uuid::Uuid;
+
+use crate::support::{AURORA, PATIENCE, eventually, write_private};
+use crate::tmux::Tmux;
+
+/// A host with an agent's configuration that lets panes be driven.
+struct Host {
+    dir: TempDir,
+}
+
+impl Host {
+    fn new(panes: &str) -> Self {
+        let host = Self { dir: tempfile::tempdir().expect("a directory") };
+        let spool = host.path("spool").display().to_string();
+        let text = format!("[agent]\nname = \"web-1\"\nspool = \"{spool}\"\npanes = \"{panes}\"\n");
+        write_private(&host.path("agent.toml"), &text);
+        host
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(AURORA);
+        command.arg("--config").arg(self.path("agent.toml")).arg("agent").args(args).env_remove("AURORA_STATE_DIR");
+        command.kill_on_drop(true);
+        command
+    }
+
+    /// A connection that has greeted.
+    async fn connect(&self) -> Line {
+        let mut command = self.command(&["stdio"]);
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("an agent");
+        let writer = FrameWriter::new(child.stdin.take().expect("a pipe"));
+        let reader = FrameReader::new(child.stdout.take().expect("a pipe"));
+        let mut line = Line { child, reader, writer, seq: 0 };
+        let (engine, host) = (EngineId::from_uuid(Uuid::from_u128(1)), "web-1".parse().expect("a name"));
+        line.say(&ToAgent::Hello { version: AGENT_VERSION, engine, epoch: 1, host }).await;
+        assert!(matches!(line.hear().await, FromAgent::Welcome { .. }));
+        line
+    }
+
+    /// A connection that is told of the panes of `tmux`, with the first list that holds any.
+    async fn looks(&self, tmux: &Tmux) -> (Line, Vec<PaneFacts>) {
+        let mut line = self.connect().await;
+        line.list(&tmux.socket).await;
+        let panes = line.panes(|panes| !panes.is_empty()).await;
+        (line, panes)
+    }
+
+    fn audit(&self) -> String {
+        std::fs::read_to_string(self.path("spool/audit.jsonl")).unwrap_or_default()
+    }
+}
+
+/// One connection to an agent, which nobody reads but a test that waits for something.
+struct Line {
+    child: Child,
+    reader: FrameReader<ChildStdout>,
+    writer: FrameWriter<ChildStdin>,
+    seq: u64,
+}
+
+impl Line {
+    async fn say(&mut self, question: &ToAgent) {
+        self.writer.write(question).await.expect("writes");
+    }
+
+    async fn watch_ask(&mut self, ask: WatchAsk) {
+        self.say(&ToAgent::Watch(ask)).await;
+    }
+
+    async fn drive(&mut self, ask: DriveAsk) {
+        self.say(&ToAgent::Drive(ask)).await;
+    }
+
+    async fn hear(&mut self) -> FromAgent {
+        let said = tokio::time::timeout(PATIENCE, self.reader.read()).await.expect("in time");
+        said.expect("a frame").expect("a word")
+    }
+
+    /// What is said next of panes that `wanted` makes something of.
+    async fn until<T>(&mut self, what: &str, mut wanted: impl FnMut(PaneSaid) -> Option<T>) -> T {
+        let began = Instant::now();
+        loop {
+            assert!(began.elapsed() < PATIENCE, "{what} was not heard");
+            if let FromAgent::Pane(said) = self.hear().await
+                && let Some(found) = wanted(said)
+            {
+                return found;
+            }
+        }
+    }
+
+    async fn list(&mut self, socket: &str) {
+        self.watch_ask(WatchAsk::List { socket: Some(socket.to_owned()), session: None }).await;
+    }
+
+    async fn panes(&mut self, holds: impl Fn(&[PaneFacts]) -> bool) -> Vec<PaneFacts> {
+        let wanted = |said| match said {
+            PaneSaid::Panes { panes, .. } if holds(&panes) => Some(panes),
+            _ => None,
+        };
+        self.until("a list", wanted).await
+    }
+
+    /// Begins to watch, and gives the first screen.
+    async fn watch(&mut self, pane: PaneId, from: Option<u64>) -> PaneSeed {
+        self.watch_ask(WatchAsk::Watch { pane, history: 100, from }).await;
+        let seed = self.until("a screen", |said| if let PaneSaid::Seed(seed) = said { Some(seed) } else { None }).await;
+        self.watch_ask(WatchAsk::Seen { pane, offset: seed.offset }).await;
+        seed
+    }
+
+    async fn take(&mut self, pane: PaneId, who: &str) -> PaneSaid {
+        self.drive(DriveAsk::Take { pane, who: who.parse().expect("a name") }).await;
+        self.until("an answer", |said| match said {
+            said @ (PaneSaid::Taken { .. } | PaneSaid::Refused { .. }) => Some(said),
+            _ => None,
+        })
+        .await
+    }
+
+    /// Types, and gives why not.
+    async fn keys(&mut self, pane: PaneId, keys: &str) -> Result<(), String> {
+        self.seq += 1;
+        let expected = self.seq;
+        self.drive(DriveAsk::Keys { pane, seq: expected, bytes: keys.as_bytes().to_vec() }).await;
+        self.until("an answer", |said| match said {
+            PaneSaid::Typed { seq, .. } if seq == expected => Some(Ok(())),
+            PaneSaid::Refused { rule, seq: Some(seq), .. } if seq == expected => Some(Err(rule)),
+            _ => None,
+        })
+        .await
+    }
+
+    /// Everything printed from `place` on until `wanted` is in it; every piece follows the one before.
+    async fn printed(&mut self, pane: PaneId, mut place: u64, wanted: &str) -> (String, u64) {
+        let mut text = Vec::new();
+        loop {
+            let chunk = self
+                .until(wanted, |said| match said {
+                    PaneSaid::Chunk(chunk) if chunk.pane == pane => Some(chunk),
+                    PaneSaid::Seed(seed) => panic!("a screen at {} though nothing was lost", seed.offset),
+                    _ => None,
+                })
+                .await;
+            assert_eq!(chunk.offset, place, "no hole and nothing twice");
+            place += chunk.bytes.len() as u64;
+            text.extend(chunk.bytes);
+            self.watch_ask(WatchAsk::Seen { pane, offset: place }).await;
+            let text = String::from_utf8_lossy(&text);
+            if text.contains(wanted) {
+                return (text.into_owned(), place);
+            }
+        }
+    }
+}
+
+/// What a screen shows of a seed.
+fn shown(seed: &PaneSeed) -> String {
+    let mut terminal = avt::Terminal::with_scrollback(seed.cols.into(), seed.rows.into(), None).expect("a size");
+    terminal.feed(String::from_utf8_lossy(&seed.bytes).as_ref());
+    terminal.view().map(|line| line.text().trim_end().to_owned()).collect::<Vec<_>>().join("\n")
+}
+
+const SHELL: &str = "env PS1='prompt> ' LANG=C.UTF-8 bash --norc --noprofile -i";
+
+#[tokio::test]
+#[ignore = "needs tmux"]
+async fn a_pane_is_listed_watched_and_driven() {
+    let (host, tmux) = (Host::new("drive"), Tmux::start());
+    tmux.shows("prompt>");
+    let (mut line, panes) = host.looks(&tmux).await;
+    let [facts] = &panes[..] else { panic!("{panes:?}") };
+    assert_eq!((facts.session.as_str(), facts.cols, facts.rows, facts.generation), ("main", 80, 24, 1));
+    assert_eq!((facts.feed, &facts.driver), (None, &None), "nobody watches yet");
+    let pane = facts.id;
+    let seed = line.watch(pane, None).await;
+    assert_eq!((seed.cols, seed.rows, seed.missed), (80, 24, 0));
+    assert!(shown(&seed).starts_with("prompt>"), "{}", shown(&seed));
+    line.panes(|panes| panes[0].feed.is_some()).await;
+
+    assert_eq!(line.keys(pane, "id\r").await, Err("not-taken".to_owned()));
+    assert!(matches!(line.take(pane, "anna").await, PaneSaid::Taken { .. }));
+    assert_eq!(line.keys(pane, "echo is$((40+2))here\r").await, Ok(()));
+    line.panes(|panes| panes[0].driver.as_ref().is_some_and(|driver| driver.who.as_str() == "anna")).await;
+    tmux.shows("is42here");
+
+    // Somebody at the host reads its history: keys would be orders to tmux, and nobody is thrown out of it.
+    tmux.run(&["copy-mode"]);
+    assert_eq!(line.keys(pane, "q").await, Err("mode".to_owned()));
+    line.panes(|panes| panes[0].mode.as_deref() == Some("copy-mode")).await;
+    tmux.run(&["send-keys", "-X", "cancel"]);
+    assert_eq!(line.keys(pane, "\u{3}").await, Ok(()));
+    line.drive(DriveAsk::Release { pane }).await;
+    line.until("a release", |said| matches!(said, PaneSaid::Released { .. }).then_some(())).await;
+    assert_eq!(line.keys(pane, "id\r").await, Err("not-taken".to_owned()));
+    eventually("an audit", || host.audit().contains("pane-released"));
+    assert!(host.audit().contains("pane-taken") && host.audit().contains("main:0.0"), "{}", host.audit());
+
+    // Resized at the host: a whole screen of the new size.
+    tmux.run(&["resize-window", "-x", "60", "-y", "20"]);
+    let seed = line.until("a screen", |said| if let PaneSaid::Seed(seed) = said { Some(seed) } else { None }).await;
+    assert_eq!((seed.cols, seed.rows, seed.missed), (60, 20, 0));
+    line.watch_ask(WatchAsk::Seen { pane, offset: seed.offset }).await;
+
+    // A capture shows what was sent and nothing else.
+    line.watch_ask(WatchAsk::Capture { pane }).await;
+    let captured =
+        line.until("a capture", |said| if let PaneSaid::Captured(seed) = said { Some(seed) } else { None }).await;
+    assert_eq!(captured.cols, 60);
+    assert!(shown(&captured).contains("is42here"), "{}", shown(&captured));
+
+    tmux.session("other", (80, 24), "cat");
+    tmux.run(&["kill-session", "-t", "=main"]);
+    line.until("its end", |said| matches!(said, PaneSaid::Ended { pane: ended, .. } if ended == pane).then_some(()))
+        .await;
+    tmux.session("main", (80, 24), SHELL);
+    let panes = line.panes(|panes| panes.iter().any(|facts| facts.session == "main")).await;
+    let again = panes.iter().find(|facts| facts.session == "main").expect("it is there");
+    assert!(again.id != pane && again.generation == 2, "{again:?}");
+}
+
+#[tokio::test]
+#[ignore = "needs tmux"]
+async fn where_panes_are_watched_only_nothing_is_typed() {
+    let (host, tmux) = (Host::new("watch"), Tmux::start());
+    tmux.shows("prompt>");
+    let (mut line, panes) = host.looks(&tmux).await;
+    let pane = panes[0].id;
+    line.watch(pane, None).await;
+    let refused = line.take(pane, "anna").await;
+    assert!(matches!(&refused, PaneSaid::Refused { rule, .. } if rule == "policy"), "{refused:?}");
+    assert_eq!(line.keys(pane, "touch x\r").await, Err("policy".to_owned()));
+    assert!(!tmux.screen().contains("touch"));
+}
+
+/// Prints 8 MB and says how long it took to hand all of it to the terminal.
+const FLOOD: &str = "bash -c 'read; exec python3 -c \"
+import sys, time
+line = b\\\"x\\\" * 99 + b\\\"\\\\n\\\"
+began = time.time()
+for _ in range(800):
+    sys.stdout.buffer.write(line * 100)
+sys.stdout.buffer.flush()
+took = time.time() - began
+print(\\\"took\\\", round(took * 1000), \\\"ms\\\")
+sys.stdin.read()
+\"'";
+
+fn took(tmux: &Tmux) -> Duration {
+    tmux.run(&["send-keys", "Enter"]);
+    let mut took = None;
+    eventually("8 MB", || {
+        let screen = tmux.screen();
+        let line = screen.lines().rev().find_map(|line| line.strip_prefix("took ")?.strip_suffix(" ms"));
+        took = line.and_then(|line| line.parse().ok()).map(Duration::from_millis);
+        took.is_some()
+    });
+    took.expect("a time")
+}
+
+#[tokio::test]
+#[ignore = "needs tmux"]
+async fn an_engine_that_does_not_read_holds_up_no_program() {
+    let alone = {
+        let tmux = Tmux::with("main", (100, 30), FLOOD);
+        took(&tmux)
+    };
+    let (host, tmux) = (Host::new("watch"), Tmux::with("main", (100, 30), FLOOD));
+    let (mut line, panes) = host.looks(&tmux).await;
+    let pane = panes[0].id;
+    let seed = line.watch(pane, None).await;
+    // From here on nobody reads. The agent's own control client is the only one of the session.
+    let watched = tokio::task::spawn_blocking(move || (took(&tmux), tmux));
+    let (watched, tmux) = watched.await.expect("ends");
+    let most = alone.mul_f64(1.5) + Duration::from_millis(500);
+    assert!(watched <= most, "8 MB took {watched:?} with an engine that does not read, {alone:?} without");
+
+    // It reads again: what was left out is counted, and the screen is the one tmux has.
+    let mut place = seed.offset;
+    let anew = line
+        .until("a screen", |said| match said {
+            PaneSaid::Chunk(chunk) => {
+                assert_eq!(chunk.offset, place);
+                place += chunk.bytes.len() as u64;
+                None
+            }
+            PaneSaid::Seed(seed) => Some(seed),
+            _ => None,
+        })
+        .await;
+    assert!(place - seed.offset <= PANE_WINDOW, "no more than the window was on its way");
+    assert_eq!(anew.missed, anew.offset - place);
+    assert!(anew.missed > 4 << 20, "{}", anew.missed);
+    assert!(shown(&anew).contains("took "), "{}", shown(&anew));
+    assert_eq!(tmux.run(&["display-message", "-p", "#{window_width}x#{window_height}"]).trim(), "100x30");
+}
