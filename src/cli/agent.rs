@@ -15,7 +15,7 @@ pub(super) fn run(args: AgentArgs, global: &Global) -> Outcome {
         return on_runtime(async { agent_doors::serve(desk(global)?, args.doors, global).await });
     };
     match command {
-        AgentCommand::Stdio => on_runtime(async { agent_doors::stdio(&desk(global)?).await }),
+        AgentCommand::Stdio => on_runtime(agent_doors::stdio(global)),
         AgentCommand::Fingerprint => agent_doors::fingerprint(&desk(global)?),
         AgentCommand::Exec(args) => on_runtime(exec(args, global)),
         AgentCommand::Runner => {
@@ -51,7 +51,12 @@ async fn exec(args: ExecArgs, global: &Global) -> Outcome {
 
 /// The desk of this host.
 fn desk(global: &Global) -> Result<Desk, Failure> {
-    Ok(Desk::open(AgentConfig::load(global.config.as_deref(), global.state_dir.as_deref())?)?)
+    Ok(Desk::open(config(global)?)?)
+}
+
+/// What the agent of this host was told.
+pub(super) fn config(global: &Global) -> Result<AgentConfig, Failure> {
+    Ok(AgentConfig::load(global.config.as_deref(), global.state_dir.as_deref())?)
 }
 
 impl From<AgentError> for Failure {

@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::agent::Desk;
-use crate::agent::doors::{self, SocketDoor, TriggerDoor};
+use crate::agent::doors::{self, SideDoor, SocketDoor, TriggerDoor};
 use crate::engine::{Tell, tell};
 
 use super::args::{AgentDoor, DoorArgs, Global};
@@ -27,6 +27,7 @@ pub(super) async fn serve(desk: Desk, args: DoorArgs, global: &Global) -> Outcom
     let has_trigger = desk.config().trigger.is_some();
     let (stop, serving) = (CancellationToken::new(), TaskTracker::new());
     let mut open = Vec::new();
+    let side = SideDoor::open(desk.clone());
     // Without `--only` a host that has no key and a trigger directory has one door, and that is no mistake.
     if wants(AgentDoor::Socket)
         && (only.is_some() || desk.config().key.is_some() || !has_trigger)
@@ -43,6 +44,13 @@ pub(super) async fn serve(desk: Desk, args: DoorArgs, global: &Global) -> Outcom
     if open.is_empty() {
         return Err(Failure::usage("no door is open: `listen` in [agent] is off and there is no `trigger`"));
     }
+    let passed_on = TaskTracker::new();
+    match side {
+        Ok(Some(door)) => drop(passed_on.spawn(door.serve(stop.clone()))),
+        Ok(None) => tracing::info!("another agent here serves `aurora agent stdio`"),
+        Err(error) => tracing::warn!(%error, "`aurora agent stdio` has to serve itself"),
+    }
+    passed_on.close();
     let open = open.join("; ");
     tracing::info!("open: {open}");
     tell(Tell::Ready(open)).await;
@@ -55,15 +63,21 @@ pub(super) async fn serve(desk: Desk, args: DoorArgs, global: &Global) -> Outcom
     tell(Tell::Stopping).await;
     stop.cancel();
     serving.wait().await;
+    passed_on.wait().await;
     Ok(Exit::Fine)
 }
 
-/// Serves the one engine at the other end of the pipes.
-pub(super) async fn stdio(desk: &Desk) -> Outcome {
+/// Serves the one engine at the other end of the pipes, or passes it on to the agent that runs here.
+pub(super) async fn stdio(global: &Global) -> Outcome {
     if std::io::stdin().is_terminal() || std::io::stdout().is_terminal() {
         return Err(Failure::usage("this end speaks frames, not to a person; an engine starts it"));
     }
-    doors::stdio(desk, tokio::io::stdin(), tokio::io::stdout()).await.map_err(failed)?;
+    let config = super::agent::config(global)?;
+    let (input, output) = (tokio::io::stdin(), tokio::io::stdout());
+    match doors::running(&config).await {
+        Some(agent) => doors::pass(agent, input, output).await.map_err(failed)?,
+        None => doors::stdio(&Desk::open(config)?, input, output).await.map_err(failed)?,
+    }
     Ok(Exit::Fine)
 }
 

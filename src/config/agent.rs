@@ -1,11 +1,13 @@
 //! `[agent]`: what a managed host is called, where it is reached, where its journal is, and its own whitelist.
 
 use std::net::SocketAddr;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use toml::Spanned;
 
 use crate::model::HostName;
@@ -88,6 +90,9 @@ pub struct AgentConfig {
     pub commands: Commands,
     /// Relative secret files are looked for here.
     pub file_dir: Option<PathBuf>,
+    /// SHA-256 of where it came from and what it says, and of the version of this program: two agents with the same one
+    /// serve alike.
+    pub digest: [u8; 32],
 }
 
 /// Where agents listen by default.
@@ -125,6 +130,7 @@ impl AgentConfig {
             panes: AgentPanes::of(typed, path.is_some()),
             commands,
             file_dir: path.and_then(Path::parent).map(Path::to_owned),
+            digest: digest(path, ""),
         })
     }
 
@@ -169,8 +175,21 @@ impl AgentConfig {
         let config = own_commands(&file, &source)
             .and_then(|commands| Self::new(&file.agent, commands, path, state_dir))
             .map_err(|mistake| source.error(mistake))?;
-        Ok(config)
+        Ok(Self { digest: digest(path, text), ..config })
     }
+}
+
+/// What an agent with the file at `path`, which says `text`, is known by.
+fn digest(path: Option<&Path>, text: &str) -> [u8; 32] {
+    let path = path.map(|path| path.canonicalize().unwrap_or_else(|_| path.to_owned()));
+    let mut hash = Sha256::new();
+    for part in [env!("CARGO_PKG_VERSION").as_bytes(), path.as_ref().map_or(&[], |path| path.as_os_str().as_bytes())] {
+        hash.update(part);
+        // In no path and no version.
+        hash.update([0]);
+    }
+    hash.update(text);
+    hash.finalize().into()
 }
 
 /// The mistakes in `[agent]`, for an engine's file that holds one.

@@ -30,9 +30,10 @@ impl Credit {
         PANE_WINDOW.saturating_sub(self.sent - self.seen - left_out)
     }
 
-    /// Whether a whole screen may be sent: one at a time is on its way, so that they cannot pile up.
+    /// Whether a whole screen may be sent. One at a time is on its way, so that they cannot pile up, and half of what may be
+    /// on its way was taken: to an engine that stands still it would be old when that looks at it.
     pub(super) fn may_begin_anew(&self) -> bool {
-        self.whole.is_none()
+        self.whole.is_none() && self.room() >= PANE_WINDOW / 2
     }
 
     /// A piece was sent.
@@ -83,6 +84,8 @@ mod tests {
         assert_eq!((credit.room(), credit.may_begin_anew()), (PANE_WINDOW - 1_000, true));
         credit.taken(9_000_000);
         assert_eq!(credit.room(), PANE_WINDOW - 1_000, "that was never sent");
+        credit.piece(200_000);
+        assert!(!credit.may_begin_anew(), "it stands still");
     }
 
     proptest! {

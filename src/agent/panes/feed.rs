@@ -205,11 +205,6 @@ async fn drain(
                         ring.push(&bytes);
                     }
                 }
-                Heard::Lost { pane } => {
-                    if let Some(ring) = feed.of(pane) {
-                        ring.breaks();
-                    }
-                }
                 Heard::Captured { number, taken } => {
                     if let Some(ask) = taking.remove(&number) {
                         captured(feed, ask, taken);
@@ -241,7 +236,8 @@ async fn drain(
 /// in buffers of the user's tmux.
 fn captured(feed: &Arc<Feed>, ask: Ask, taken: Option<Taken>) {
     let (Some(taken), Some(ring)) = (taken, feed.of(ask.pane)) else {
-        return ask.answer(Err(format!("there is no pane %{}", ask.pane)));
+        let why = format!("there is no pane %{}", ask.pane);
+        return ask.answer(Err(why));
     };
     let (place, life) = ring.end();
     let sight = feed.sight.clone();
