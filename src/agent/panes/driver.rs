@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use crate::agent::audit::{self, Noted};
 use crate::agent::desk::Inner;
-use crate::model::{EngineId, PaneDriver, PaneFacts, PaneId};
+use crate::model::{EngineId, OperatorName, PaneDriver, PaneFacts, PaneId};
 use crate::protocol::{DRIVER_IDLE_S, DriveAsk, FromAgent, PaneSaid};
 use crate::tmux::TmuxError;
 
@@ -24,12 +24,11 @@ const KEYS_MAX: usize = 64 << 10;
 
 /// One connection that may drive.
 pub(super) struct Driver {
-    pub(super) visiting: Arc<Visiting>,
-    pub(super) hand: Hand,
-    /// Where take and release are noted.
-    pub(super) desk: Arc<Inner>,
-    pub(super) engine: EngineId,
-    pub(super) answers: mpsc::Sender<FromAgent>,
+    visiting: Arc<Visiting>,
+    hand: Hand,
+    desk: Arc<Inner>,
+    engine: EngineId,
+    answers: mpsc::Sender<FromAgent>,
 }
 
 /// Gives everything back when the connection ends.
@@ -45,6 +44,16 @@ impl Drop for Holding<'_> {
 }
 
 impl Driver {
+    /// Of the engine that visits the server at `socket`. What it takes and gives back is noted at `desk`.
+    pub(super) fn new(
+        visiting: Arc<Visiting>,
+        socket: Option<&str>,
+        (desk, engine): (Arc<Inner>, EngineId),
+        answers: mpsc::Sender<FromAgent>,
+    ) -> Result<Self, TmuxError> {
+        Ok(Self { visiting, hand: Hand::new(socket)?, desk, engine, answers })
+    }
+
     /// Does what is asked until nobody asks any more.
     pub(super) async fn run(self, mut asks: mpsc::Receiver<DriveAsk>) {
         let _holding = Holding(&self);
@@ -91,7 +100,7 @@ impl Driver {
         }
     }
 
-    fn take(&self, pane: PaneId, who: crate::model::OperatorName) -> Result<PaneDriver, (&'static str, String)> {
+    fn take(&self, pane: PaneId, who: OperatorName) -> Result<PaneDriver, (&'static str, String)> {
         let facts = self.there(pane)?;
         if facts.dead.is_some() {
             return Err(("dead", "its program has ended".to_owned()));

@@ -15,7 +15,6 @@ use super::driver::Driver;
 use super::listing::tell;
 use super::owner::Visiting;
 use super::refusal::refusal;
-use super::sight::Hand;
 use super::watcher::Watcher;
 
 /// Panes one connection watches at once.
@@ -106,10 +105,9 @@ impl Visit {
         let may_drive = desk.config.panes == AgentPanes::Drive;
         self.tasks.spawn(tell(Arc::clone(&visiting), session, may_drive, answers.clone()));
         if may_drive {
-            let hand = Hand::new(socket).map_err(|error| error.to_string())?;
-            let (desk, answers, visiting) = (Arc::clone(desk), answers.clone(), Arc::clone(&visiting));
+            let driver = Driver::new(Arc::clone(&visiting), socket, (Arc::clone(desk), engine), answers.clone());
             let (drive, asks) = mpsc::channel(TYPED_AHEAD);
-            self.tasks.spawn(Driver { visiting, hand, desk, engine, answers }.run(asks));
+            self.tasks.spawn(driver.map_err(|error| error.to_string())?.run(asks));
             self.drive = Some(drive);
         }
         self.server = Some(visiting);
