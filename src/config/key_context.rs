@@ -23,6 +23,14 @@ pub enum Context {
     Check,
     /// Among hosts and jobs.
     Bridge,
+    /// In the list of panes.
+    Panes,
+    /// In a pane.
+    Pane,
+    /// In a pane that is searched.
+    PaneMatches,
+    /// Among live pictures of panes.
+    Tiles,
     /// Among approvals.
     Approvals,
     /// Under Activity.
@@ -49,7 +57,7 @@ impl FromStr for Context {
 
 impl Context {
     /// Every context; an outer one comes before those within it.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 17] = [
         Self::Global,
         Self::List,
         Self::Inbox,
@@ -58,6 +66,10 @@ impl Context {
         Self::Health,
         Self::Check,
         Self::Bridge,
+        Self::Panes,
+        Self::Pane,
+        Self::PaneMatches,
+        Self::Tiles,
         Self::Approvals,
         Self::Activity,
         Self::Lines,
@@ -77,6 +89,10 @@ impl Context {
             Self::Health => "health",
             Self::Check => "check",
             Self::Bridge => "bridge",
+            Self::Panes => "panes",
+            Self::Pane => "pane",
+            Self::PaneMatches => "pane_matches",
+            Self::Tiles => "tiles",
             Self::Approvals => "approvals",
             Self::Activity => "activity",
             Self::Lines => "lines",
@@ -99,12 +115,16 @@ impl Context {
             Self::List => Some(Self::Global),
             Self::Tasks | Self::Lines => Some(Self::Activity),
             Self::Matches => Some(Self::Lines),
+            Self::Panes => Some(Self::Bridge),
+            Self::PaneMatches => Some(Self::Pane),
             Self::Inbox
             | Self::Message
             | Self::Channels
             | Self::Health
             | Self::Check
             | Self::Bridge
+            | Self::Pane
+            | Self::Tiles
             | Self::Approvals
             | Self::Activity => Some(Self::List),
         }

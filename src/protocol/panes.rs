@@ -200,6 +200,14 @@ pub struct HostPanes {
     pub panes: Vec<PaneRow>,
 }
 
+impl HostPanes {
+    /// The address of one of its panes.
+    #[must_use]
+    pub fn address(&self, row: &PaneRow) -> PaneAddress {
+        PaneAddress { host: self.host.clone(), pane: row.facts.id }
+    }
+}
+
 /// A pane, as lists show it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PaneRow {

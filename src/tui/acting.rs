@@ -50,6 +50,9 @@ impl App {
             self.going = false;
             self.inbox.awaited = None;
         }
+        if let Some(commands) = self.act_on_panes(action) {
+            return commands;
+        }
         if let Some(commands) = self.act_on_desk(action) {
             return commands;
         }
@@ -115,16 +118,6 @@ impl App {
                 }
                 Vec::new()
             }
-            Action::Ack
-            | Action::ToggleRead
-            | Action::Snooze
-            | Action::Label
-            | Action::Assign
-            | Action::Note
-            | Action::Undo
-            | Action::Pick
-            | Action::PickRange
-            | Action::PickAll => Vec::new(),
             Action::RunCommand
             | Action::CancelJob
             | Action::ResolveJob
@@ -139,6 +132,8 @@ impl App {
             Action::Down | Action::Up | Action::PageDown | Action::PageUp | Action::First | Action::Last => {
                 self.scroll(action)
             }
+            // What is about conversations and panes was done before.
+            _ => Vec::new(),
         }
     }
 

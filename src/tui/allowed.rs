@@ -1,5 +1,7 @@
 //! Why an action cannot be done now: the one answer for keys, palette, help and footer.
 
+use std::ops::ControlFlow;
+
 use crate::policy;
 use crate::protocol::Request;
 
@@ -12,6 +14,9 @@ impl App {
     /// Why `action` cannot be done now; `None` when it can. [`App::act`] asks here before it does anything, so what
     /// is greyed out in a list is exactly what a key would refuse.
     pub(super) fn why_not(&self, action: Action) -> Option<String> {
+        if let ControlFlow::Break(answer) = self.pane_missing(action) {
+            return answer;
+        }
         let missing = match action {
             Action::Go(view) => view
                 .missing()
@@ -92,19 +97,8 @@ impl App {
             Action::Zoom => self.no_zoom(),
             Action::Unzoom => self.no_unzoom(),
             Action::PreviousUrgent => (!self.was_urgent()).then(|| "nothing came before in this round".to_owned()),
-            Action::Next
-            | Action::Search
-            | Action::Palette
-            | Action::Help
-            | Action::Problems
-            | Action::Quit
-            | Action::Suspend
-            | Action::Redraw
-            | Action::Themes
-            | Action::ToggleMouse
-            | Action::ToggleLite
-            | Action::ToggleFigures
-            | Action::Reload => None,
+            // These can be done anywhere, or, being about panes, were answered before.
+            _ => None,
         };
         missing.or_else(|| self.denied(&self.order(action)?.1))
     }
@@ -232,7 +226,7 @@ mod tests {
         /// Every action in every state that keys lead to: a reason is all that is said and done, or something is done.
         #[test]
         fn what_is_allowed_does_something_and_what_is_not_says_why(
-            keys in proptest::collection::vec(prop::sample::select("12345678jkG\n\t!aqrxCRPhd".chars().collect::<Vec<_>>()), 0..7),
+            keys in proptest::collection::vec(prop::sample::select("12345678jkG\n\t!aqrxCRPhdti *ml".chars().collect::<Vec<_>>()), 0..7),
             full: bool,
             role in prop::sample::select(Role::ALL.to_vec()),
             read_only: bool,

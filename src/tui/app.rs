@@ -17,7 +17,7 @@ use super::action::{Action, View};
 use super::activity::Activity;
 use super::approvals::Approvals;
 use super::background::Background;
-use super::bridge::Bridge;
+use super::bridge::{Bridge, Opened};
 use super::bridge_asks::BridgePurpose;
 use super::bulk::Bulk;
 use super::confirm::Confirm;
@@ -35,6 +35,9 @@ use super::mouse::Regions;
 use super::note::Note;
 use super::opened::OpenMessage;
 use super::palette::Palette;
+use super::pane_asks::PanePurpose;
+use super::pane_mark::MarkDialog;
+use super::panes::Panes;
 use super::place::Place;
 use super::pressing::Pending;
 use super::recent::Recent;
@@ -66,6 +69,10 @@ pub enum Msg {
     PasteTooLong(usize),
     /// The mouse did something; columns and rows count from 0.
     Mouse(MouseEvent),
+    /// While somebody types into a pane: bytes, exactly as the terminal sent them.
+    Typed(Vec<u8>),
+    /// The key that gives a pane back.
+    GiveBack,
     /// The terminal answers what it was asked.
     Terminal(Answer),
     /// The terminal has another size: columns and rows.
@@ -119,6 +126,8 @@ pub enum Purpose {
     Desk(DeskPurpose),
     /// Something about hosts, jobs and approvals.
     Bridge(BridgePurpose),
+    /// Something about panes.
+    Pane(PanePurpose),
     /// This line of the palette was ordered.
     Order(String),
 }
@@ -138,6 +147,15 @@ pub enum Cmd {
     Theme(ThemeStep),
     /// Take the mouse, or leave it to the terminal.
     Mouse(bool),
+    /// What is typed from now on goes to a pane as it is, or is keys again.
+    Drive(bool),
+    /// The terminal is to send cursor keys and pastes as the program in a pane asked for.
+    Mirror {
+        /// Cursor keys as `ESC O` (DECCKM).
+        cursor_keys: bool,
+        /// Pastes between marks (mode 2004).
+        paste: bool,
+    },
     /// Do with less where that is not done, and the other way round.
     ToggleLite,
     /// Write a file that came with a message.
@@ -173,6 +191,7 @@ pub(super) enum Overlay {
     Views(Box<ViewPicker>),
     Run(Box<RunDialog>),
     Confirm(Box<Confirm>),
+    Mark(Box<MarkDialog>),
 }
 
 /// A sentence at the bottom until the next key.
@@ -209,6 +228,7 @@ pub struct App {
     pub(super) channel: usize,
     pub(super) health: Health,
     pub(super) bridge: Bridge,
+    pub(super) panes: Panes,
     pub(super) approvals: Approvals,
     pub(super) overlay: Option<Overlay>,
     pub(super) toast: Option<Toast>,
@@ -260,6 +280,7 @@ impl App {
             channel: 0,
             health: Health::default(),
             bridge: Bridge::default(),
+            panes: Panes::default(),
             approvals: Approvals::default(),
             overlay: None,
             toast: None,
@@ -318,6 +339,7 @@ impl App {
             open.output.fit(self.size.0.saturating_sub(view::job::MARGIN).into());
         }
         commands.extend(self.preview());
+        commands.extend(self.look_at_panes());
         if let Some(shown) = &mut self.inbox.preview.shown {
             shown.wrap((body.width, body.height), &zone);
         }
@@ -342,7 +364,10 @@ impl App {
                 Vec::new()
             }
             Msg::Update(update) => self.hear(update),
+            Msg::Typed(bytes) => self.typed(&bytes),
+            Msg::GiveBack => self.give_back(),
             Msg::Reply(Purpose::Bridge(purpose), reply) => self.bridge_replied(purpose, reply),
+            Msg::Reply(Purpose::Pane(purpose), reply) => self.pane_replied(purpose, reply),
             Msg::Reply(Purpose::Preview, reply) => {
                 self.take_preview(reply.ok());
                 Vec::new()
@@ -382,7 +407,15 @@ impl App {
             View::Channels => &[Context::Channels, Context::List],
             View::Health if self.health.open.is_some() => &[Context::Check, Context::List],
             View::Health => &[Context::Health, Context::List],
-            View::Bridge => &[Context::Bridge, Context::List],
+            View::Bridge => match &self.bridge.open {
+                Some(Opened::Pane(open)) if open.find.is_some() => {
+                    &[Context::PaneMatches, Context::Pane, Context::List]
+                }
+                Some(Opened::Pane(_)) => &[Context::Pane, Context::List],
+                Some(Opened::Tiles(_)) => &[Context::Tiles, Context::List],
+                _ if self.on_panes() => &[Context::Panes, Context::Bridge, Context::List],
+                _ => &[Context::Bridge, Context::List],
+            },
             View::Approvals => &[Context::Approvals, Context::List],
             View::Activity if self.activity.find.is_some() => {
                 &[Context::Matches, Context::Lines, Context::Activity, Context::List]
@@ -417,6 +450,9 @@ impl App {
         match update {
             Update::Link(link) => {
                 self.link = link;
+                if self.stale_since().is_some() {
+                    self.panes_after_break();
+                }
                 Vec::new()
             }
             Update::Snapshot(snapshot) => {
@@ -424,6 +460,7 @@ impl App {
                 self.take_keys(&snapshot.config.keys);
                 let request = self.inbox.refresh();
                 self.activity.refreshed(&snapshot);
+                self.panes.keep_hosts(&snapshot.bridge.hosts);
                 self.snapshot = Some(snapshot);
                 // A snapshot follows every greeting and every reload; either may have changed it.
                 let mut commands = vec![Cmd::Ask(Purpose::Who, Request::WhoAmI)];
@@ -439,8 +476,9 @@ impl App {
                 self.heard = self.now;
                 self.notice(&notice)
             }
+            Update::Pane(update) => self.pane_heard(update),
             // The driver of the screen turns these into `Msg::Reply`, as it knows their purpose.
-            Update::Reply { .. } | Update::Pane(_) => Vec::new(),
+            Update::Reply { .. } => Vec::new(),
         }
     }
 
@@ -671,6 +709,7 @@ impl App {
             Some(Overlay::Views(picker)) => self.key_in_views(key, picker),
             Some(Overlay::Run(dialog)) => self.key_in_run(key, dialog),
             Some(Overlay::Confirm(confirm)) => self.key_in_confirm(key, confirm),
+            Some(Overlay::Mark(dialog)) => self.key_in_mark(key, dialog),
             None => {
                 if self.view == View::Inbox
                     && self.inbox.search.as_ref().is_some_and(|search| search.typing)

@@ -1,4 +1,4 @@
-//! The bridge as the screen holds it: hosts, the worst first, jobs, and one of either in full.
+//! The bridge as the screen holds it: hosts, the worst first, jobs, panes, and one of any in full.
 
 use tui_textarea::{CursorMove, TextArea};
 
@@ -7,6 +7,9 @@ use crate::protocol::BridgePanel;
 use crate::screen;
 
 use super::job::OpenJob;
+use super::pane_open::OpenPane;
+use super::pane_tail::PaneTail;
+use super::tiles::Tiles;
 
 /// The lists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -16,11 +19,13 @@ pub enum BridgeTab {
     Hosts,
     /// Commands that ran, run or wait.
     Jobs,
+    /// The panes of all hosts.
+    Panes,
 }
 
 impl BridgeTab {
     /// Every list, in the order of the tabs.
-    pub const ALL: [Self; 2] = [Self::Hosts, Self::Jobs];
+    pub const ALL: [Self; 3] = [Self::Hosts, Self::Jobs, Self::Panes];
 
     /// The name on its tab.
     #[must_use]
@@ -28,11 +33,12 @@ impl BridgeTab {
         match self {
             Self::Hosts => "Hosts",
             Self::Jobs => "Jobs",
+            Self::Panes => "Panes",
         }
     }
 }
 
-/// Which hosts or jobs are listed.
+/// Which hosts, jobs or panes are listed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct BridgeShown {
     /// Which of the lists.
@@ -105,6 +111,9 @@ pub(super) struct Bridge {
 pub(super) enum Opened {
     Host(OpenHost),
     Job(Box<OpenJob>),
+    Pane(Box<OpenPane>),
+    Tiles(Tiles),
+    Tail(Box<PaneTail>),
 }
 
 /// A host shown in full.
@@ -163,16 +172,22 @@ impl Bridge {
     }
 
     /// Whether keys go into the filter now.
-    pub(super) fn is_typing(&self) -> bool {
+    pub(super) fn is_filtering(&self) -> bool {
         self.typing && self.open.is_none()
     }
 
-    /// Turns to the other list; what was filtered in the one is not in the other.
-    pub(super) fn turn(&mut self) {
-        self.tab = match self.tab {
-            BridgeTab::Hosts => BridgeTab::Jobs,
-            BridgeTab::Jobs => BridgeTab::Hosts,
-        };
+    /// Whether keys go into a field now: the filter, or the search of a pane.
+    pub(super) fn is_typing(&self) -> bool {
+        match &self.open {
+            Some(Opened::Pane(open)) => open.is_typing(),
+            _ => self.is_filtering(),
+        }
+    }
+
+    /// Turns to another list; what was filtered in the one is not in the other.
+    pub(super) fn turn(&mut self, forward: bool) {
+        let (at, len) = (self.tab as usize, BridgeTab::ALL.len());
+        self.tab = BridgeTab::ALL[if forward { at + 1 } else { at + len - 1 } % len];
         self.unfilter();
     }
 
@@ -203,6 +218,8 @@ impl Bridge {
                 let shown = self.jobs(panel);
                 (shown.iter().position(|row| Some(row.id) == self.job).unwrap_or(0), shown.len())
             }
+            // Who holds the panes knows.
+            BridgeTab::Panes => (0, 0),
         }
     }
 
@@ -211,6 +228,7 @@ impl Bridge {
         match self.tab {
             BridgeTab::Hosts => self.host = self.hosts(panel).get(index).map(|host| host.name.clone()),
             BridgeTab::Jobs => self.job = self.jobs(panel).get(index).map(|row| row.id),
+            BridgeTab::Panes => {}
         }
     }
 
@@ -227,7 +245,7 @@ impl Bridge {
         match &self.open {
             Some(Opened::Job(job)) => Some(job.id),
             None if self.tab == BridgeTab::Jobs => self.jobs(panel).get(self.index(panel).0).map(|row| row.id),
-            Some(Opened::Host(_)) | None => None,
+            Some(_) | None => None,
         }
     }
 
@@ -305,7 +323,7 @@ mod tests {
         bridge.filter.insert_str("@WEB");
         assert_eq!(names(&bridge.hosts(&panel)), ["web-1", "web-2"]);
         assert_eq!(bridge.index(&panel), (1, 2));
-        bridge.turn();
+        bridge.turn(true);
         assert!(bridge.text().is_empty() && bridge.tab == BridgeTab::Jobs);
     }
 

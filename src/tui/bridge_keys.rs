@@ -48,7 +48,7 @@ impl App {
             }
             Action::FilterBridge => {
                 return (!self.on_bridge() || self.bridge.open.is_some())
-                    .then(|| "this filters the lists of hosts and jobs; go to Bridge".to_owned());
+                    .then(|| "this filters the lists of hosts, jobs and panes; go to Bridge".to_owned());
             }
             Action::Grant | Action::Deny => {
                 let Some(approval) = self.on_approval() else { return Some("no approval is selected".to_owned()) };
@@ -141,7 +141,7 @@ impl App {
     pub(super) fn nothing_on_bridge(&self) -> Option<String> {
         match &self.bridge.open {
             Some(Opened::Job(_)) => Some("the job is open already".to_owned()),
-            Some(Opened::Host(_)) => None,
+            Some(_) => None,
             None => (self.bridge.index(self.bridge_panel()).1 == 0).then(|| "nothing is listed".to_owned()),
         }
     }
@@ -177,7 +177,7 @@ impl App {
     /// Turns to another list, or to another part of the open job.
     pub(super) fn turn_bridge(&mut self, forward: bool) -> Vec<Cmd> {
         let Some(open) = self.bridge.open_job_mut() else {
-            self.bridge.turn();
+            self.bridge.turn(forward);
             return Vec::new();
         };
         open.turn(forward);
@@ -188,6 +188,9 @@ impl App {
 
     /// Moves through what the bridge shows.
     pub(super) fn scroll_bridge(&mut self, action: Action) {
+        if self.on_panes() {
+            return self.scroll_panes(action);
+        }
         let height = self.list_height();
         let lines = view::bridge::lines(self);
         let body = view::job::body(self);
@@ -202,6 +205,7 @@ impl App {
                 let last = (lines + 2).saturating_sub(height.max(1)).max(1);
                 open.scroll = moved(action, open.scroll, last, height).unwrap_or(open.scroll);
             }
+            Some(Opened::Pane(_) | Opened::Tiles(_) | Opened::Tail(_)) => {}
             None => {
                 let (index, len) = self.bridge.index(self.bridge_panel());
                 if let (Some(to), Some(snapshot)) =
@@ -235,10 +239,13 @@ impl App {
         match &self.bridge.open {
             Some(Opened::Host(host)) => (Place::Host(host.name.clone()), Selected::Nothing),
             Some(Opened::Job(job)) => (Place::Job(job.id), Selected::Nothing),
+            Some(Opened::Pane(open)) => (Place::Pane(open.name.clone()), Selected::Nothing),
+            Some(Opened::Tiles(_) | Opened::Tail(_)) => (Place::Bridge(self.bridge.listed()), Selected::Nothing),
             None => {
                 let selected = match self.bridge.tab {
                     BridgeTab::Hosts => self.bridge.host(panel).map(Selected::Host),
                     BridgeTab::Jobs => self.bridge.job(panel).map(Selected::Job),
+                    BridgeTab::Panes => self.on_pane().map(Selected::Pane),
                 };
                 (Place::Bridge(self.bridge.listed()), selected.unwrap_or(Selected::Nothing))
             }
@@ -261,6 +268,7 @@ impl App {
         match place {
             Place::Host(name) => return self.open_host(name),
             Place::Job(id) => return self.open_job(id),
+            Place::Pane(name) => return self.seek_pane(name),
             Place::Bridge(shown) => {
                 self.go(View::Bridge);
                 self.bridge.list(&shown);
@@ -278,6 +286,7 @@ impl App {
         match selected {
             Selected::Host(name) => self.bridge.select_host(name),
             Selected::Job(id) => self.bridge.select_job(id),
+            Selected::Pane(pane) => self.panes.select_pane(pane),
             Selected::Approval(id) => self.approvals.select_approval(id),
             _ => {}
         }
@@ -299,6 +308,9 @@ impl App {
 
     /// Selects a row of a list by its number; answers whether another one was selected before.
     pub(super) fn select_on_bridge(&mut self, index: usize) -> bool {
+        if self.on_panes() {
+            return self.select_among_panes(index);
+        }
         let Some(snapshot) = &self.snapshot else { return false };
         let panel = &snapshot.bridge;
         if self.view == View::Approvals {

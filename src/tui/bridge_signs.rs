@@ -5,6 +5,7 @@ use ratatui::style::Style;
 use crate::model::{ApprovalState, AuditKind, End, JobState, LayerState, Outcome, Risk};
 
 use super::bridge::Reach;
+use super::panes::PaneState;
 use super::signs::Sign;
 use super::styles::Look;
 
@@ -59,6 +60,22 @@ impl Sign for JobState {
     }
 }
 
+impl Sign for PaneState {
+    fn sign(&self) -> (&'static str, &'static str) {
+        match self {
+            Self::Calls => ("!", "!"),
+            Self::Asks => UNKNOWN,
+            Self::Stale => ("◌", "~"),
+            Self::Dead => BAD,
+            Self::Mode => ("‖", "="),
+            Self::Driven => ("»", ")"),
+            Self::Working => ("●", "*"),
+            Self::Idle => BEGINS,
+            Self::Live => GOOD,
+        }
+    }
+}
+
 impl Sign for ApprovalState {
     fn sign(&self) -> (&'static str, &'static str) {
         match self {
@@ -104,6 +121,17 @@ impl Look {
             LayerState::Proving => self.warn,
             LayerState::Down | LayerState::Barred => self.crit,
             LayerState::Unknown | LayerState::Connecting => self.unknown,
+        }
+    }
+
+    pub(super) fn pane_state(&self, state: PaneState) -> Style {
+        match state {
+            PaneState::Calls | PaneState::Asks => self.warn,
+            PaneState::Dead => self.crit,
+            PaneState::Stale => self.stale,
+            PaneState::Mode | PaneState::Driven | PaneState::Working => self.key,
+            PaneState::Idle => self.muted,
+            PaneState::Live => self.ok,
         }
     }
 

@@ -1,14 +1,15 @@
 //! Two frames to the bytes that make the second of the first, as few as it takes.
 //!
-//! Only what every terminal knows is used: cursor moves, SGR, and erasing to the end of a line where what is
-//! erased has the default background.
+//! Only what every terminal knows is used: cursor moves, SGR, erasing to the end of a line where what is erased has the
+//! default background, and rows that scroll between two margins (DECSTBM, line feed, reverse index), as a VT100 does.
 
 use std::io::Write;
 
 use ratatui::buffer::{Buffer, Cell};
-use ratatui::layout::Rect;
 use ratatui::style::{Color, Modifier};
 use unicode_width::UnicodeWidthStr;
+
+use super::shift::{self, Shift};
 
 /// What shows on an empty cell.
 const VISIBLE_WHEN_BLANK: Modifier = Modifier::UNDERLINED
@@ -121,15 +122,43 @@ impl Encoder {
                 Buffer::empty(next.area)
             }
         };
-        let Rect { width, .. } = next.area;
-        let rows = shown.content.chunks(usize::from(width).max(1)).zip(next.content.chunks(usize::from(width).max(1)));
+        let mut shown = shown;
+        let width = usize::from(next.area.width).max(1);
+        self.scroll(&mut shown, next, width, &mut out);
+        let rows = shown.content.chunks(width).zip(next.content.chunks(width));
         for (y, (before, after)) in rows.enumerate().filter(|(_, (before, after))| before != after) {
             self.row(y, &glyphs(before), &glyphs(after), &mut out);
         }
-        let mut shown = shown;
         shown.clone_from(next);
         self.shown = Some(shown);
         out
+    }
+
+    /// Lets the terminal move rows that are on the next frame a little higher or lower.
+    fn scroll(&mut self, shown: &mut Buffer, next: &Buffer, width: usize, out: &mut Vec<u8>) {
+        let found = {
+            let (before, after) = (shown.content.chunks(width), next.content.chunks(width));
+            shift::find(&before.collect::<Vec<_>>(), &after.collect::<Vec<_>>())
+        };
+        let Some(Shift { top, bottom, by, up }) = found else { return };
+        // Some terminals fill what comes in with the background of the pen.
+        if !self.pen.blank_as(Pen::PLAIN) {
+            self.draw_with(Pen::PLAIN, out);
+        }
+        let (from, step) = if up { (bottom, "\n") } else { (top + 1, "\x1bM") };
+        // Writing to a vector cannot fail.
+        let _ = write!(out, "\x1b[{};{bottom}r\x1b[{from}H{}\x1b[r", top + 1, step.repeat(by));
+        // Setting margins moves the cursor to the upper left.
+        self.cursor = Some((Some(0), 0));
+        let region = &mut shown.content[top * width..bottom * width];
+        let blank = if up {
+            region.rotate_left(by * width);
+            region.len() - by * width..region.len()
+        } else {
+            region.rotate_right(by * width);
+            0..by * width
+        };
+        region[blank].fill(Cell::EMPTY);
     }
 
     /// Whether the terminal shows `frame`.

@@ -1,4 +1,5 @@
 use proptest::prelude::*;
+use ratatui::layout::Rect;
 use ratatui::style::Style;
 
 use super::*;
@@ -102,6 +103,50 @@ proptest! {
             terminal.feed(bytes.as_str());
             compare(&terminal, &now);
             prop_assert!(encoder.encode(&now).is_empty(), "nothing has changed");
+        }
+    }
+}
+
+/// A frame of a title, a pane of `rows` rows whose first line is the one with this number, and a line below.
+fn pane(first: usize, rows: usize, style: Style) -> Buffer {
+    let line = |n: usize| format!("{:120}", format!("[{n:5}] compiling part {} of the whole, as builds do", n * 7919));
+    let lines = (0..rows).map(|y| line(first + y));
+    let lines = [format!("{:120}", "web-1:0.1 make")].into_iter().chain(lines).chain([format!("{:120}", "live")]);
+    let mut buffer = Buffer::with_lines(lines);
+    buffer.set_style(Rect::new(0, 1, 20, u16::try_from(rows).expect("small")), style);
+    buffer
+}
+
+#[test]
+fn a_pane_that_scrolls_costs_its_new_lines() {
+    let mut encoder = Encoder::new();
+    let mut terminal = terminal(Rect::new(0, 0, 120, 40));
+    let mut show = |first| {
+        let frame = pane(first, 38, Style::new().fg(Color::Green).bg(Color::Blue));
+        let bytes = encoder.encode(&frame);
+        terminal.feed(std::str::from_utf8(&bytes).expect("text"));
+        compare(&terminal, &frame);
+        bytes.len()
+    };
+    assert!(show(0) > 2_000);
+    let four: usize = (1..5).map(&mut show).sum();
+    assert!(four <= 4 * 120, "{four} bytes for four lines, one at a time");
+    assert!(show(9) <= 460, "five at once");
+    assert!(show(5) <= 360, "and back");
+}
+
+proptest! {
+    #[test]
+    fn rows_that_move_are_where_they_belong(
+        moves in prop::collection::vec((0..30_usize, 0..3_u16, prop::collection::vec(piece(), 0..3)), 1..8),
+    ) {
+        let mut encoder = Encoder::new();
+        let mut terminal = terminal(Rect::new(0, 0, 120, 14));
+        for (first, y, pieces) in moves {
+            let pieces: Vec<_> = pieces.into_iter().map(|(x, row, text, style)| (x, row + y, text, style)).collect();
+            let frame = frame(&pane(first, 12, Style::new().add_modifier(Modifier::REVERSED)), &pieces);
+            terminal.feed(std::str::from_utf8(&encoder.encode(&frame)).expect("text"));
+            compare(&terminal, &frame);
         }
     }
 }

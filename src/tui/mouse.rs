@@ -135,7 +135,12 @@ impl App {
                 Overlay::Run(dialog) => select(&mut dialog.selected),
                 Overlay::Problems(drawer) => drawer.select(&troubles, index),
                 Overlay::Views(picker) => select(&mut picker.selected),
-                Overlay::Themes(_) | Overlay::Quit | Overlay::Bulk(_) | Overlay::Note(_) | Overlay::Confirm(_) => false,
+                Overlay::Themes(_)
+                | Overlay::Quit
+                | Overlay::Bulk(_)
+                | Overlay::Note(_)
+                | Overlay::Mark(_)
+                | Overlay::Confirm(_) => false,
             };
         }
         match self.view {

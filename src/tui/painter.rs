@@ -18,6 +18,9 @@ use super::{terminal, title};
 const ASK_ATTRIBUTES: &[u8] = b"\x1b[c";
 /// Asks for the background, and to be told when light and dark change (OSC 11, mode 2031).
 const ASK_BACKGROUND: &[u8] = b"\x1b]11;?\x1b\\\x1b[?2031h";
+/// Light and dark are not told, or are again.
+const QUIET_BACKGROUND: &[u8] = b"\x1b[?2031l";
+const TELL_BACKGROUND: &[u8] = b"\x1b[?2031h";
 /// How often the way to a terminal that is far away is measured again.
 const MEASURE_EVERY: Duration = Duration::from_secs(30);
 /// Without a message for so long, what comes next is the clock's.
@@ -62,6 +65,8 @@ pub(super) struct Painter {
     /// It was asked for its background.
     background: bool,
     awaits: bool,
+    /// Somebody types into a pane: the terminal is asked nothing, as no answer may be among what is typed.
+    driven: bool,
     terminal: Option<Duration>,
     engine: Option<Duration>,
 }
@@ -82,6 +87,7 @@ impl Painter {
             asked: None,
             background: false,
             awaits: false,
+            driven: false,
             terminal: None,
             engine: None,
         };
@@ -118,7 +124,7 @@ impl Painter {
             }
         }
         let first = self.settings.asks && self.asked.is_none();
-        let background = self.settings.asks && background && !self.background;
+        let background = self.settings.asks && background && !self.background && !self.driven;
         if background {
             bytes.extend_from_slice(ASK_BACKGROUND);
             self.background = true;
@@ -142,7 +148,7 @@ impl Painter {
     /// Whether the screen is lite because of its terminal, and it is time to look whether it still has to be.
     fn terminal_is_far(&self, now: Instant) -> bool {
         let due = self.asked.is_some_and(|asked| now.saturating_duration_since(asked) >= MEASURE_EVERY);
-        due && self.pace.lite && !self.awaits && self.terminal > self.engine
+        due && self.pace.lite && !self.driven && !self.awaits && self.terminal > self.engine
     }
 
     /// The terminal has answered everything it was asked.
@@ -183,6 +189,28 @@ impl Painter {
     /// Takes the mouse, or leaves it to the terminal.
     pub(super) fn take_mouse(&mut self, on: bool) {
         self.aside.extend_from_slice(terminal::mouse(on));
+    }
+
+    /// Keys go to a pane from now on, or no longer. Meanwhile the mouse is the terminal's, which says nothing by itself.
+    pub(super) fn drive(&mut self, on: bool, mouse: bool) {
+        if std::mem::replace(&mut self.driven, on) == on {
+            return;
+        }
+        self.take_mouse(mouse && !on);
+        if self.background {
+            self.aside.extend_from_slice(if on { QUIET_BACKGROUND } else { TELL_BACKGROUND });
+        }
+        if !on {
+            self.mirror(false, true);
+        }
+        self.want(Urgency::Key);
+    }
+
+    /// The terminal sends cursor keys and pastes so.
+    pub(super) fn mirror(&mut self, cursor_keys: bool, paste: bool) {
+        self.aside.extend_from_slice(terminal::cursor_keys(cursor_keys));
+        self.aside.extend_from_slice(if paste { b"\x1b[?2004h" } else { b"\x1b[?2004l" });
+        self.want(Urgency::Key);
     }
 
     /// Another size of the terminal. What it shows is not known then: it may have been smaller in between, and cut.

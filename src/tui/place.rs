@@ -1,12 +1,14 @@
 //! Places of the screen as text: what the palette, `aurora open` and the history go to. Pure.
 //!
 //! `overview`, `channels`, `inbox QUERY`, `inbox view NAME`, `inbox message ID`, `health`, `health CHECK`, `health /TEXT`, `health !`,
-//! `bridge`, `bridge jobs`, `bridge HOST`, `bridge job ID`, `bridge /TEXT`, `approvals`, `approvals ID`,
+//! `bridge`, `bridge jobs`, `bridge panes`, `bridge HOST`, `bridge job ID`, `bridge /TEXT`, `pane NAME`, `approvals`, `approvals ID`,
 //! `activity events|refusals|tasks|logs|audit`. `@NODE` anywhere narrows a place to that node.
 
 use std::fmt;
 
-use crate::model::{ApprovalId, BadViewName, CheckId, HostName, InboxFilter, JobId, MessageId, nearest, view_name};
+use crate::model::{
+    ApprovalId, BadViewName, CheckId, HostName, InboxFilter, JobId, MessageId, PaneName, nearest, view_name,
+};
 use crate::protocol::{BadLine, Snapshot};
 
 use super::action::View;
@@ -33,12 +35,14 @@ pub enum Place {
     Health(ChecksShown),
     /// A check in full.
     Check(CheckId),
-    /// Hosts or jobs that match.
+    /// Hosts, jobs or panes that match.
     Bridge(BridgeShown),
     /// A host in full.
     Host(HostName),
     /// A job in full.
     Job(JobId),
+    /// A pane in full.
+    Pane(PaneName),
     /// What waits for a yes.
     Approvals,
     /// An approval in full.
@@ -79,7 +83,7 @@ impl Place {
     /// Whether `line` begins as places do.
     #[must_use]
     pub fn is_begun(line: &str) -> bool {
-        line.split_whitespace().next().is_some_and(|word| view(word).is_some())
+        line.split_whitespace().next().is_some_and(|word| view(word).is_some() || word == PANE)
     }
 
     /// Reads a place; every name in it must be known.
@@ -94,8 +98,11 @@ impl Place {
         let Some(((column, first), rest)) = words.split_first() else {
             return Err(BadLine::new(1, format!("the places are {}", names().join(", "))));
         };
+        if *first == PANE {
+            return pane(*column, rest, known);
+        }
         let Some(view) = view(first) else {
-            let meant = nearest(first, View::ALL.map(word)).map_or_else(
+            let meant = nearest(first, names()).map_or_else(
                 || format!("the places are {}", names().join(", ")),
                 |near| format!("did you mean `{near}`?"),
             );
@@ -148,13 +155,18 @@ impl fmt::Display for Place {
             }
             Self::Check(id) => write!(f, "health {id}"),
             Self::Bridge(shown) => {
-                f.write_str(if shown.tab == BridgeTab::Jobs { "bridge jobs" } else { "bridge" })?;
+                f.write_str(match shown.tab {
+                    BridgeTab::Hosts => "bridge",
+                    BridgeTab::Jobs => "bridge jobs",
+                    BridgeTab::Panes => "bridge panes",
+                })?;
                 if shown.text.is_empty() { Ok(()) } else { write!(f, " /{}", shown.text) }
             }
             // A host may be called as one of the words is.
             Self::Host(name) if WORDS.contains(&name.as_str()) => write!(f, "bridge host {name}"),
             Self::Host(name) => write!(f, "bridge {name}"),
             Self::Job(id) => write!(f, "bridge job {id}"),
+            Self::Pane(name) => write!(f, "{PANE} {name}"),
             Self::Approvals => f.write_str("approvals"),
             Self::Approval(id) => write!(f, "approvals {id}"),
             Self::Activity(tab) => write!(f, "activity {}", tab.name().to_lowercase()),
@@ -187,7 +199,7 @@ fn view(typed: &str) -> Option<View> {
 }
 
 fn names() -> Vec<&'static str> {
-    View::ALL.into_iter().filter(|view| view.missing().is_none()).map(word).collect()
+    View::ALL.into_iter().filter(|view| view.missing().is_none()).map(word).chain([PANE]).collect()
 }
 
 fn is_known(node: &str, column: usize, known: &Known) -> Result<(), BadLine> {
@@ -272,7 +284,9 @@ fn joined(text: &str, more: &[(usize, &str)]) -> String {
 }
 
 /// What stands where the name of a host may stand.
-const WORDS: [&str; 3] = ["jobs", "job", "host"];
+const WORDS: [&str; 4] = ["jobs", "job", "panes", "host"];
+/// The word before the name of a pane.
+const PANE: &str = "pane";
 
 fn bridge(rest: &[(usize, &str)], known: &Known) -> Result<Place, BadLine> {
     let shown = |tab, text| Ok(Place::Bridge(BridgeShown { tab, text }));
@@ -286,6 +300,11 @@ fn bridge(rest: &[(usize, &str)], known: &Known) -> Result<Place, BadLine> {
         [(_, "jobs"), (column, word), more @ ..] => match word.strip_prefix('/') {
             Some(text) => shown(BridgeTab::Jobs, joined(text, more)),
             None => Err(BadLine::new(*column, "`/TEXT` lists jobs that match; `bridge job ID` shows one")),
+        },
+        [(_, "panes")] => shown(BridgeTab::Panes, String::new()),
+        [(_, "panes"), (column, word), more @ ..] => match word.strip_prefix('/') {
+            Some(text) => shown(BridgeTab::Panes, joined(text, more)),
+            None => Err(BadLine::new(*column, "`/TEXT` lists panes that match; `pane NAME` shows one")),
         },
         [(_, "job"), (column, id), more @ ..] => {
             let id = id.parse().map_err(|error| BadLine::new(*column, error))?;
@@ -304,6 +323,17 @@ fn bridge(rest: &[(usize, &str)], known: &Known) -> Result<Place, BadLine> {
             }
         },
     }
+}
+
+/// A pane. Which there are is the engine's to say; the name of a session may hold blanks.
+fn pane(column: usize, rest: &[(usize, &str)], known: &Known) -> Result<Place, BadLine> {
+    let Some((at, _)) = rest.first() else {
+        return Err(BadLine::new(column, "`pane` needs the name of one, as web-1:0.1; `bridge panes` lists them"));
+    };
+    let words: Vec<&str> = rest.iter().map(|(_, word)| *word).collect();
+    let name: PaneName = words.join(" ").parse().map_err(|error| BadLine::new(*at, error))?;
+    host(*at, name.host.as_str(), known)?;
+    Ok(Place::Pane(name))
 }
 
 fn host(column: usize, word: &str, known: &Known) -> Result<Place, BadLine> {
@@ -347,7 +377,7 @@ mod tests {
         Known {
             node: "hub-1".into(),
             checks: ["api", "web"].map(|id| id.parse().expect("an id")).to_vec(),
-            hosts: ["web-1", "jobs"].map(|name| name.parse().expect("a name")).to_vec(),
+            hosts: ["web-1", "jobs", "panes"].map(|name| name.parse().expect("a name")).to_vec(),
         }
     }
 
@@ -386,6 +416,11 @@ mod tests {
             ("bridge host jobs", "bridge host jobs"),
             ("bridge /no  road", "bridge /no road"),
             ("bridge jobs /web-1", "bridge jobs /web-1"),
+            ("bridge panes", "bridge panes"),
+            ("bridge panes /@web make", "bridge panes /@web make"),
+            ("bridge host panes", "bridge host panes"),
+            ("pane web-1:0.1", "pane web-1:0.1"),
+            ("pane  web-1:my  work:12.0", "pane web-1:my work:12.0"),
             ("bridge job job_01a1fbc1535071810000000000000001", "bridge job job_01a1fbc1535071810000000000000001"),
             ("approvals", "approvals"),
             ("approvals apr_01a1fbc1535071810000000000000001", "approvals apr_01a1fbc1535071810000000000000001"),
@@ -400,7 +435,7 @@ mod tests {
     #[test]
     fn mistakes_have_a_column_and_a_suggestion() {
         for (typed, said) in [
-            ("", "column 1: the places are overview, channels, inbox, health, bridge, approvals, activity"),
+            ("", "column 1: the places are overview, channels, inbox, health, bridge, approvals, activity, pane"),
             ("  helth", "column 3: no place is called `helth`; did you mean `health`?"),
             ("health /tls @hub-2", "column 13: no node is called `hub-2`; the only one known here is `@hub-1`"),
             ("inbox vip @hub-2", "column 11: no node is called `hub-2`; the only one known here is `@hub-1`"),
@@ -416,6 +451,11 @@ mod tests {
                 "bridge wbe-1",
                 "column 8: no host is called `wbe-1`; did you mean `web-1`? `bridge /wbe-1` lists those that match",
             ),
+            ("pane", "column 1: `pane` needs the name of one, as web-1:0.1; `bridge panes` lists them"),
+            (
+                "pane wbe-1:0.1",
+                "column 6: no host is called `wbe-1`; did you mean `web-1`? `bridge /wbe-1` lists those that match",
+            ),
             ("bridge job", "column 8: `bridge job` needs the id of a job"),
             ("bridge web-1 now", "column 14: nothing follows the name of a host"),
             ("bridge jobs now", "column 13: `/TEXT` lists jobs that match; `bridge job ID` shows one"),
@@ -429,7 +469,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_written_reads_as_the_same_place(line in "(inbox|health|bridge|approvals|activity|overview|channels)( (vip|unread|view|!|/[a-z]{1,4}|web|web-1|jobs|@hub-1|from:[a-z]{1,5}|[a-z é]{1,6}|tasks)){0,4}") {
+        fn what_is_written_reads_as_the_same_place(line in "(inbox|health|bridge|approvals|activity|overview|channels|pane)( (vip|web-1:0.1|panes|unread|view|!|/[a-z]{1,4}|web|web-1|jobs|@hub-1|from:[a-z]{1,5}|[a-z é]{1,6}|tasks)){0,4}") {
             if let Ok(place) = Place::parse(&line, &known()) {
                 prop_assert_eq!(Place::parse(&place.to_string(), &known()), Ok(place));
             }

@@ -122,7 +122,7 @@ pub async fn run(
                 resize(&mut painter)?
             }
             _ = resized.recv(), if guard.is_some() => resize(&mut painter)?,
-            input = next_input(&mut reader) => {
+            input = next_input(&mut reader, painter.awaits()) => {
                 let Some(input) = input else { break Ended::Hangup };
                 if input == Input::Answer(Answer::Attributes) {
                     painter.answered(&mut app, Instant::now());
@@ -176,6 +176,8 @@ pub async fn run(
                 Cmd::Remember(who, kept) => beginning.remember(&who, &kept),
                 Cmd::Redraw => painter.forget(),
                 Cmd::Mouse(on) => painter.take_mouse(on),
+                Cmd::Drive(on) => drive(&mut reader, &mut painter, on, app.status.mouse),
+                Cmd::Mirror { cursor_keys, paste } => painter.mirror(cursor_keys, paste),
                 Cmd::ToggleLite => painter.toggle_lite(Instant::now()),
                 Cmd::Theme(step) => commands.extend(hear(&mut app, themes.take(step))),
                 Cmd::Suspend => {
@@ -228,6 +230,8 @@ fn message(input: Input) -> Option<Msg> {
         Input::Mouse(mouse) => Msg::Mouse(mouse),
         Input::Answer(Answer::Attributes) | Input::Focus(_) => return None,
         Input::Answer(answer) => Msg::Terminal(answer),
+        Input::Typed(bytes) => Msg::Typed(bytes),
+        Input::GiveBack => Msg::GiveBack,
     })
 }
 
@@ -322,9 +326,20 @@ async fn wake_at(moment: Option<Timestamp>) {
     }
 }
 
-async fn next_input(reader: &mut Option<Reader>) -> Option<Input> {
+/// What is typed goes to a pane as it is from now on, or is keys again.
+fn drive(reader: &mut Option<Reader>, painter: &mut Painter, on: bool, mouse: bool) {
+    if let Some(reader) = reader {
+        reader.drive(on);
+    }
+    painter.drive(on, mouse);
+}
+
+async fn next_input(reader: &mut Option<Reader>, awaits: bool) -> Option<Input> {
     match reader {
-        Some(reader) => reader.next().await,
+        Some(reader) => {
+            reader.awaits(awaits);
+            reader.next().await
+        }
         None => std::future::pending().await,
     }
 }

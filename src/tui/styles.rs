@@ -40,6 +40,8 @@ pub struct Look {
     pub acked: Style,
     /// VIPs.
     pub vip: Style,
+    /// How many colours there are, for what comes with colours of its own.
+    pub colours: ColourMode,
     /// Whether only ASCII is drawn.
     pub ascii: bool,
     /// Whether text from outside is ASCII too, as the terminal reads nothing else.
@@ -80,6 +82,7 @@ impl Look {
             stale: with(Role::Stale),
             acked: with(Role::Acked),
             vip: with(Role::Vip).add_modifier(Modifier::BOLD),
+            colours: mode,
             ascii,
             only_ascii: false,
         }

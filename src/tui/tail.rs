@@ -219,7 +219,7 @@ impl<T: Told> Tail<T> {
 
 /// What is searched for in lines.
 #[derive(Debug, Clone)]
-pub(super) struct Pattern(Regex);
+pub(super) struct Pattern(Regex, String);
 
 impl Pattern {
     /// The pattern of what was typed: a regular expression where it is one, else the words as they are. Capitals
@@ -229,12 +229,25 @@ impl Pattern {
             return None;
         }
         let smart = !typed.chars().any(char::is_uppercase);
-        let build = |text: &str| RegexBuilder::new(text).case_insensitive(smart).size_limit(PATTERN_SIZE).build().ok();
-        build(typed).or_else(|| build(&regex::escape(typed))).map(Self)
+        let build = |text: &str| {
+            let regex = RegexBuilder::new(text).case_insensitive(smart).size_limit(PATTERN_SIZE).build().ok()?;
+            Some(Self(regex, if smart { format!("(?i){text}") } else { text.to_owned() }))
+        };
+        build(typed).or_else(|| build(&regex::escape(typed)))
     }
 
     pub(super) fn is_in(&self, text: &str) -> bool {
         self.0.is_match(text)
+    }
+
+    /// Where it is in `text`, in bytes.
+    pub(super) fn places(&self, text: &str) -> Vec<std::ops::Range<usize>> {
+        self.0.find_iter(text).map(|found| found.range()).filter(|range| !range.is_empty()).collect()
+    }
+
+    /// The regular expression, as another process is to read it.
+    pub(super) fn written(&self) -> String {
+        self.1.clone()
     }
 }
 

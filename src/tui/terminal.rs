@@ -18,6 +18,8 @@ static TAKEN: Mutex<Option<ThreadId>> = Mutex::new(None);
 static TITLED: AtomicBool = AtomicBool::new(false);
 /// Whether the mouse may have sent something nobody has read.
 static MOUSE: AtomicBool = AtomicBool::new(false);
+/// Whether it sends cursor keys for applications.
+static CURSOR_KEYS: AtomicBool = AtomicBool::new(false);
 static HOOK: Once = Once::new();
 /// Where this process logs.
 static LOGS: OnceLock<String> = OnceLock::new();
@@ -92,6 +94,18 @@ pub(super) fn mouse(on: bool) -> &'static [u8] {
     }
 }
 
+/// The bytes that make the terminal send cursor keys for applications (DECCKM), or as ever.
+pub(super) fn cursor_keys(on: bool) -> &'static [u8] {
+    if on {
+        CURSOR_KEYS.store(true, Ordering::Relaxed);
+        b"\x1b[?1h"
+    } else if CURSOR_KEYS.swap(false, Ordering::Relaxed) {
+        b"\x1b[?1l"
+    } else {
+        b""
+    }
+}
+
 /// A panic of the thread that draws gives the terminal back and is printed. A panic of any other thread ends
 /// that thread's task alone: while the terminal is ours it is logged, and the screen stays. So it does where the screen of
 /// a pane is fed: that is caught.
@@ -120,7 +134,7 @@ fn give_back() {
     }
     let title: &[u8] = if TITLED.swap(false, Ordering::Relaxed) { OLD_TITLE } else { b"" };
     let mouse = MOUSE.swap(false, Ordering::Relaxed);
-    let bytes = [if mouse { MOUSE_OFF } else { b"" }, title, GIVE_BACK].concat();
+    let bytes = [if mouse { MOUSE_OFF } else { b"" }, cursor_keys(false), title, GIVE_BACK].concat();
     let (done, written) = std::sync::mpsc::channel();
     let restore = move || {
         let mut out = io::stdout();

@@ -1,6 +1,6 @@
 //! Going from place to place: up, back and forward, and to the place before.
 
-use crate::model::{ApprovalId, CheckId, HostName, InboxFilter, JobId, MessageId};
+use crate::model::{ApprovalId, CheckId, HostName, InboxFilter, JobId, MessageId, PaneAddress};
 use crate::protocol::Severity;
 
 use super::action::View;
@@ -21,6 +21,7 @@ pub(super) enum Selected {
     Check(CheckId),
     Host(HostName),
     Job(JobId),
+    Pane(PaneAddress),
     Approval(ApprovalId),
     Row(usize),
 }
@@ -203,7 +204,12 @@ impl App {
                 self.health.open = Some(OpenCheck::new(id));
                 return self.past();
             }
-            Place::Bridge(_) | Place::Host(_) | Place::Job(_) | Place::Approvals | Place::Approval(_) => {
+            Place::Bridge(_)
+            | Place::Host(_)
+            | Place::Job(_)
+            | Place::Pane(_)
+            | Place::Approvals
+            | Place::Approval(_) => {
                 return self.go_to_bridge(place, selected);
             }
             Place::Activity(tab) => {
@@ -285,6 +291,9 @@ impl App {
 
     /// One level up: from what is open to its list, from a part of a list to all of it, from a view to the overview.
     pub(super) fn up(&mut self) -> Vec<Cmd> {
+        if self.view == View::Bridge && (self.leave_pane() || self.bridge.unfilter()) {
+            return Vec::new();
+        }
         match self.view {
             View::Inbox => {
                 if self.inbox.open.take().is_some() {
@@ -303,7 +312,6 @@ impl App {
                 }
             }
             View::Health if self.health.open.take().is_some() || self.health.unfilter() => return Vec::new(),
-            View::Bridge if self.bridge.open.take().is_some() || self.bridge.unfilter() => return Vec::new(),
             View::Approvals if self.approvals.open.take().is_some() => return Vec::new(),
             View::Activity if self.activity.find.take().is_some() => return Vec::new(),
             _ => {}

@@ -4,6 +4,7 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use super::action::View;
 use super::app::{App, Cmd, Overlay, type_into};
+use super::bridge::Opened;
 
 impl App {
     /// Whether a field of the view is typed into, the search of the inbox aside.
@@ -21,6 +22,7 @@ impl App {
         match self.view {
             _ if !self.is_field() => None,
             View::Activity => self.key_in_find(key),
+            View::Bridge if !self.bridge.is_filtering() => self.key_in_pane_find(key),
             _ => self.key_in_filter(key),
         }
     }
@@ -29,12 +31,18 @@ impl App {
     pub(super) fn paste_into_field(&mut self, text: String) {
         let field = match &mut self.overlay {
             Some(Overlay::Run(dialog)) => dialog.typing(),
+            Some(Overlay::Mark(dialog)) => dialog.typing(),
             Some(Overlay::Confirm(confirm)) if confirm.has_note() => Some(&mut confirm.note),
             // Nothing is typed there.
             Some(_) => None,
             None => match self.view {
                 View::Health => Some(&mut self.health.filter),
-                View::Bridge => Some(&mut self.bridge.filter),
+                View::Bridge => match &mut self.bridge.open {
+                    Some(Opened::Pane(open)) => {
+                        open.find.as_mut().filter(|find| find.typing).map(|find| &mut find.field)
+                    }
+                    _ => Some(&mut self.bridge.filter),
+                },
                 _ => self.activity.find.as_mut().map(|find| &mut find.field),
             },
         };
@@ -59,6 +67,18 @@ impl App {
             }
             KeyCode::Char('c' | 'z' | 'l') if control => return None,
             _ => drop(type_into(field, key)),
+        }
+        Some(Vec::new())
+    }
+
+    fn key_in_pane_find(&mut self, key: KeyEvent) -> Option<Vec<Cmd>> {
+        let Some(Opened::Pane(open)) = &mut self.bridge.open else { return None };
+        let find = open.find.as_mut()?;
+        match key.code {
+            KeyCode::Esc => open.find = None,
+            KeyCode::Enter => return Some(self.pane_find()),
+            KeyCode::Char('c' | 'z' | 'l') if key.modifiers.contains(KeyModifiers::CONTROL) => return None,
+            _ => drop(type_into(&mut find.field, key)),
         }
         Some(Vec::new())
     }

@@ -15,6 +15,8 @@ impl App {
                 Notice::Channels(_) | Notice::Log(_) | Notice::Clients(_) => Urgency::Figures,
                 _ => Urgency::News,
             },
+            // What is typed is seen where it is printed.
+            Msg::Update(Update::Pane(_)) if self.panes.drive.is_some() => Urgency::Key,
             Msg::Update(_) => Urgency::News,
             Msg::Tick => Urgency::Figures,
             _ => Urgency::Key,

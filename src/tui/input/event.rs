@@ -18,6 +18,10 @@ pub enum Input {
     Focus(bool),
     /// An answer to a query.
     Answer(Answer),
+    /// While somebody types into a pane: bytes, exactly as the terminal sent them.
+    Typed(Vec<u8>),
+    /// The key that ends that.
+    GiveBack,
 }
 
 /// What a terminal answers.

@@ -6,6 +6,7 @@
 //! long enough to be the key.
 
 mod answer;
+mod driven;
 mod event;
 mod keys;
 mod mouse;

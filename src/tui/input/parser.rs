@@ -65,13 +65,28 @@ impl Parser {
     /// Takes bytes. An escape and a character are one key with Alt only when they come together; a person who
     /// presses one after the other means two keys.
     pub fn feed(&mut self, bytes: &[u8]) -> Vec<Input> {
-        let mut out = Vec::new();
-        let mut apart = self.state == State::Escape;
-        for byte in bytes {
-            self.take(*byte, apart, &mut out);
-            apart = false;
+        let (mut out, mut at) = (Vec::new(), 0);
+        while at < bytes.len() {
+            let (taken, inputs) = self.step(&bytes[at..], at == 0);
+            out.extend(inputs);
+            at += taken;
         }
         out
+    }
+
+    /// Takes bytes until something comes of them; answers how many. `begins` says that they did not come together with
+    /// what was taken before.
+    pub fn step(&mut self, bytes: &[u8], begins: bool) -> (usize, Vec<Input>) {
+        let mut out = Vec::new();
+        let mut apart = begins && self.state == State::Escape;
+        for (at, byte) in bytes.iter().enumerate() {
+            self.take(*byte, apart, &mut out);
+            apart = false;
+            if !out.is_empty() {
+                return (at + 1, out);
+            }
+        }
+        (bytes.len(), out)
     }
 
     /// What is waited for.

@@ -9,12 +9,15 @@ use rustix::io::Errno;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
+use super::driven::Driven;
 use super::event::Input;
 use super::parser::{Parser, Pending};
 use super::patience::{Patience, SEQUENCE};
 
 /// Bytes read at once.
 const CHUNK: usize = 4096;
+/// After this rest a paste that has no end is over while somebody types into a pane.
+const CALM: Duration = Duration::from_secs(1);
 
 /// The terminal as it is read. Dropping it leaves what is not read yet to whoever reads next.
 #[derive(Debug)]
@@ -23,6 +26,13 @@ pub(in crate::tui) struct Reader {
     parser: Parser,
     patience: Patience,
     ready: VecDeque<Input>,
+    /// What was read and not taken yet, and whether some of the same reading was.
+    rest: Vec<u8>,
+    begun: bool,
+    /// Somebody types into a pane.
+    driven: Option<Driven>,
+    /// The terminal has been asked something that it has not answered.
+    awaits: bool,
     /// When something last came.
     heard: Instant,
 }
@@ -43,6 +53,10 @@ impl Reader {
             parser: Parser::default(),
             patience: Patience::default(),
             ready: VecDeque::new(),
+            rest: Vec::new(),
+            begun: false,
+            driven: None,
+            awaits: false,
             heard: Instant::now(),
         })
     }
@@ -53,6 +67,10 @@ impl Reader {
             if let Some(input) = self.ready.pop_front() {
                 return Some(input);
             }
+            if !self.rest.is_empty() {
+                self.step();
+                continue;
+            }
             let mut chunk = [0; CHUNK];
             let count = match self.waits() {
                 None => more(&self.terminal, &mut chunk).await,
@@ -61,7 +79,10 @@ impl Reader {
                     match tokio::time::timeout(left, more(&self.terminal, &mut chunk)).await {
                         Ok(count) => count,
                         Err(_) => {
-                            self.ready.extend(self.parser.pause());
+                            self.ready.extend(match &mut self.driven {
+                                Some(driven) => driven.pause(),
+                                None => self.parser.pause(),
+                            });
                             continue;
                         }
                     }
@@ -72,13 +93,47 @@ impl Reader {
             if self.parser.pending() != Pending::Nothing {
                 self.patience.torn(now.duration_since(self.heard), now);
             }
+            if let Some(driven) = self.driven.as_mut().filter(|_| now.duration_since(self.heard) >= CALM) {
+                driven.calm();
+            }
             self.heard = now;
-            self.ready.extend(self.parser.feed(&chunk[..count]));
+            self.rest.extend_from_slice(&chunk[..count]);
+            self.begun = false;
         }
+    }
+
+    /// Takes what was read until something comes of it: the next may be taken otherwise.
+    fn step(&mut self) {
+        let (taken, inputs) = match &mut self.driven {
+            Some(driven) => driven.feed(&self.rest, self.awaits),
+            None => self.parser.step(&self.rest, !self.begun),
+        };
+        self.begun = true;
+        self.rest.drain(..taken);
+        if inputs.contains(&Input::GiveBack) {
+            self.driven = None;
+        }
+        self.ready.extend(inputs);
+    }
+
+    /// From now on bytes are typed into a pane, or are keys again. What was read already and not taken counts.
+    pub(in crate::tui) fn drive(&mut self, on: bool) {
+        if on != self.driven.is_some() {
+            self.driven = on.then(Driven::default);
+            self.begun = false;
+        }
+    }
+
+    /// Whether the terminal has been asked something that it has not answered.
+    pub(in crate::tui) fn awaits(&mut self, awaits: bool) {
+        self.awaits = awaits;
     }
 
     /// How long what is pending may wait, counted from when something last came.
     fn waits(&self) -> Option<Duration> {
+        if let Some(driven) = &self.driven {
+            return driven.is_holding().then_some(SEQUENCE);
+        }
         match self.parser.pending() {
             Pending::Nothing => None,
             Pending::Escape => Some(self.patience.escape(self.heard)),
@@ -136,5 +191,22 @@ mod tests {
         drop(far);
         assert_eq!(key(reader.next().await), "z");
         assert_eq!(reader.next().await, None);
+    }
+
+    #[tokio::test]
+    async fn what_was_typed_ahead_goes_where_it_was_meant_to_go() {
+        use std::io::Write;
+        let (near, mut far) = std::os::unix::net::UnixStream::pair().expect("a pair");
+        let mut reader = Reader::of(near.into()).expect("can be waited for");
+        far.write_all(b"ils\r\x1b[A\x1djk\x1b[200~i\x1b[201~").expect("writes");
+        let key = |c| Some(Input::Key(crossterm::event::KeyEvent::from(crossterm::event::KeyCode::Char(c))));
+        assert_eq!(reader.next().await, key('i'));
+        reader.drive(true);
+        assert_eq!(reader.next().await, Some(Input::Typed(b"ls\r\x1b[A".to_vec())));
+        assert_eq!(reader.next().await, Some(Input::GiveBack));
+        reader.drive(false);
+        assert_eq!(reader.next().await, key('j'));
+        assert_eq!(reader.next().await, key('k'));
+        assert_eq!(reader.next().await, Some(Input::Paste("i".into())));
     }
 }

@@ -1,4 +1,4 @@
-//! The bridge: hosts and the roads to them, the worst first, and jobs.
+//! The bridge: hosts and the roads to them, the worst first, jobs, and panes.
 
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
@@ -12,7 +12,7 @@ use super::super::app::App;
 use super::super::bridge::{BridgeTab, Opened, Reach, state_word, why};
 use super::super::status::coarse;
 use super::parts::{Row, fit, heading, list, tab_regions};
-use super::{host, job};
+use super::{host, job, pane, pane_tail, panes, tiles};
 
 /// Rows of the selected one below the list.
 const DETAIL: u16 = 7;
@@ -38,17 +38,30 @@ pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
     match &app.bridge.open {
         Some(Opened::Host(open)) => return host::draw(app, open, frame, area),
         Some(Opened::Job(open)) => return job::draw(app, open, frame, area),
+        Some(Opened::Pane(open)) => return pane::draw(app, open, frame, area),
+        Some(Opened::Tiles(tiles)) => return tiles::draw(app, tiles, frame, area),
+        Some(Opened::Tail(tail)) => return pane_tail::draw(app, tail, frame, area),
         None => {}
     }
     let tabs = Rect { x: area.x.saturating_add(8), height: 1, ..area }.intersection(area);
     tab_regions(app, BridgeTab::ALL.map(BridgeTab::name), tabs);
     let panel = app.bridge_panel();
-    let (index, len) = app.bridge.index(panel);
+    let listed = if app.bridge.tab == BridgeTab::Panes { app.listed_panes() } else { Vec::new() };
+    let (index, len) = match app.bridge.tab {
+        BridgeTab::Panes => (app.panes.index(&listed), listed.len()),
+        _ => app.bridge.index(panel),
+    };
+    let line = Rect { height: area.height.min(1), ..area };
     let area = heading(title(app, len), frame, area);
+    if let Some((place, hint)) = panes::sought(app, line) {
+        frame.render_widget(hint, place);
+    }
     if len == 0 {
         let text = match (app.bridge.text().trim(), app.bridge.tab) {
             ("", BridgeTab::Hosts) => "no host is configured".to_owned(),
             ("", BridgeTab::Jobs) => "no command was run yet".to_owned(),
+            ("", BridgeTab::Panes) => panes::nothing(app).to_owned(),
+            (_, BridgeTab::Panes) if app.panes.hosts.is_none() => panes::nothing(app).to_owned(),
             (text, _) => format!("nothing here has {text:?}"),
         };
         let text = Span::styled(format!("  {}", screen::line(&text)), app.look.muted);
@@ -66,6 +79,10 @@ pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
             let shown = app.bridge.jobs(panel);
             list(app, &shown, index, frame, above, |row, width| job_row(app, row, width));
             shown.get(index).map(|row| job::summary(app, row, None, width)).unwrap_or_default()
+        }
+        BridgeTab::Panes => {
+            list(app, &listed, index, frame, above, |row, width| panes::row(app, row, width));
+            listed.get(index).map(|row| panes::summary(app, row, width)).unwrap_or_default()
         }
     };
     lines.truncate(usize::from(told.height));
@@ -90,6 +107,10 @@ fn title(app: &App, shown: usize) -> Line<'static> {
     let all = match app.bridge.tab {
         BridgeTab::Hosts => panel.hosts.len(),
         BridgeTab::Jobs => panel.jobs.len(),
+        BridgeTab::Panes => {
+            let hosts = app.panes.hosts.as_deref().unwrap_or_default();
+            hosts.iter().map(|host| host.panes.len().max(1)).sum()
+        }
     };
     if all > shown {
         spans.push(Span::styled(format!("   {} hidden", all - shown), look.muted));
@@ -111,6 +132,7 @@ fn title(app: &App, shown: usize) -> Line<'static> {
             }
             spans.push(Span::styled(format!("   {open} not over"), look.muted));
         }
+        BridgeTab::Panes => spans.extend(panes::counts(app)),
     }
     Line::from(spans)
 }

@@ -104,6 +104,14 @@ fn inner_hints(app: &App) -> Option<Vec<(String, &'static str)>> {
         Some(Overlay::Dialog(_)) => {
             return Some(named(&[("enter", "take it"), ("up down", "choose"), ("esc", "close")]));
         }
+        Some(Overlay::Mark(_)) => {
+            return Some(named(&[
+                ("enter", "keep it"),
+                ("up down", "choose"),
+                ("space", "yes or no"),
+                ("esc", "as before"),
+            ]));
+        }
         Some(Overlay::Run(_)) => return Some(named(&[("enter", "go on"), ("up down", "choose"), ("esc", "back")])),
         Some(Overlay::Confirm(confirm)) => {
             let does = if confirm.has_note() { "enter" } else { "y" };
@@ -123,6 +131,12 @@ fn inner_hints(app: &App) -> Option<Vec<(String, &'static str)>> {
     }
     if app.view == View::Health && app.health.is_typing() {
         return Some(named(&[("enter", "to the checks"), ("esc", "all checks")]));
+    }
+    if app.panes.drive.is_some() {
+        return Some(named(&[("ctrl-]", "gives the pane back; every other key is the pane's")]));
+    }
+    if app.view == View::Bridge && app.bridge.is_typing() && !app.bridge.is_filtering() {
+        return Some(named(&[("enter", "search"), ("esc", "leave the search")]));
     }
     if app.view == View::Bridge && app.bridge.is_typing() {
         return Some(named(&[("enter", "to the list"), ("esc", "all of it")]));

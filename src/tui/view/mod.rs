@@ -20,12 +20,18 @@ pub(super) mod job;
 pub(super) mod message;
 mod overview;
 mod palette;
+pub(super) mod pane;
+mod pane_cells;
+mod pane_mark;
+mod pane_tail;
+mod panes;
 mod parts;
 mod plan;
 mod quit;
 mod run_dialog;
 mod stale;
 mod themes;
+pub(super) mod tiles;
 mod views;
 mod which;
 
@@ -69,6 +75,7 @@ pub(super) fn draw(app: &App, frame: &mut Frame<'_>) {
         Some(Overlay::Views(picker)) => views::draw(app, picker, frame, body),
         Some(Overlay::Run(dialog)) => run_dialog::draw(app, dialog, frame, body),
         Some(Overlay::Confirm(confirm)) => confirm::draw(app, confirm, frame, body),
+        Some(Overlay::Mark(dialog)) => pane_mark::draw(app, dialog, frame, body),
         Some(Overlay::Quit) => quit::draw(app, frame, body),
     }
     if let Some(pending) = app.hesitates() {

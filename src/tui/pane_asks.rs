@@ -1,0 +1,88 @@
+//! What the screen asks of the engine about panes, and what becomes of the answers and of what it is told.
+
+use crate::model::PaneAddress;
+use crate::protocol::{PaneReply, PaneRequest, PaneUpdate, Refusal, Reply, Request, Severity};
+
+use super::app::{App, Cmd, Purpose};
+
+/// Why something was asked about panes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PanePurpose {
+    /// To be told of them.
+    Follow,
+    /// Something of the watch with this number.
+    Watch(u64),
+    /// Lines that have scrolled out, to show them.
+    History(PaneAddress),
+    /// Lines that match, of the search with this number.
+    Search(u64),
+    /// To type there.
+    Take(PaneAddress),
+    /// This was typed there.
+    Keys(PaneAddress),
+    /// Nothing is typed there any more.
+    Release,
+    /// What it shows is to be recorded, or no longer.
+    Record,
+    /// When it calls.
+    Mark,
+}
+
+/// Asks about panes.
+pub(super) fn ask(purpose: PanePurpose, request: PaneRequest) -> Cmd {
+    Cmd::Ask(Purpose::Pane(purpose), Request::Pane(request))
+}
+
+impl App {
+    /// Takes what is told of panes.
+    pub(super) fn pane_heard(&mut self, update: PaneUpdate) -> Vec<Cmd> {
+        self.heard = self.now;
+        match update {
+            PaneUpdate::Panes(hosts) => {
+                self.panes.take(&hosts);
+                self.open_sought()
+            }
+            PaneUpdate::Driver { pane, driver, why } => {
+                self.driver_changed(&pane, driver.as_ref(), &why);
+                Vec::new()
+            }
+            update => {
+                let (pane, command) = self.panes.watches.hear(&update);
+                if let Some(pane) = pane {
+                    self.pane_fed(&pane);
+                }
+                command.into_iter().collect()
+            }
+        }
+    }
+
+    /// Takes an answer about panes, or a refusal.
+    pub(super) fn pane_replied(&mut self, purpose: PanePurpose, reply: Result<Reply, Refusal>) -> Vec<Cmd> {
+        let reply = match reply {
+            Ok(Reply::Pane(reply)) => Ok(reply),
+            Ok(_) => return Vec::new(),
+            Err(refusal) => Err(refusal.to_string()),
+        };
+        match (purpose, reply) {
+            (PanePurpose::Take(pane), reply) => return self.taken(&pane, reply.err()),
+            (PanePurpose::Keys(pane), reply) => return self.keys_told(&pane, reply.err()),
+            (PanePurpose::Watch(number), Err(why)) => self.panes.watches.refused(number, why),
+            (PanePurpose::History(pane), Ok(PaneReply::Lines(lines))) => self.take_history(&pane, &lines),
+            (PanePurpose::History(pane), Err(why)) => self.no_history(&pane, why),
+            (PanePurpose::Search(number), Ok(PaneReply::Lines(lines))) => return self.take_found(number, &lines),
+            (PanePurpose::Search(number), Err(why)) => self.not_found(number, why),
+            (PanePurpose::Record, Ok(PaneReply::Recording(file))) => {
+                self.toast(Severity::Info, format!("what it shows is recorded to {file}"));
+            }
+            (PanePurpose::Record, Ok(_)) => self.toast(Severity::Info, "it is not recorded any more"),
+            (PanePurpose::Record, Err(why)) => self.toast(Severity::Warn, format!("not recorded: {why}")),
+            (PanePurpose::Mark, Ok(_)) => {
+                self.toast(Severity::Info, "the mark is set: when it calls, it is among what needs somebody");
+            }
+            (PanePurpose::Mark, Err(why)) => self.toast(Severity::Warn, format!("not marked: {why}")),
+            (PanePurpose::Follow, Err(why)) => self.toast(Severity::Warn, format!("panes are not told: {why}")),
+            _ => {}
+        }
+        Vec::new()
+    }
+}

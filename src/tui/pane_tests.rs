@@ -1,0 +1,410 @@
+//! What keys and updates do with panes, from the key to the frame.
+
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use ratatui::Terminal;
+use ratatui::backend::TestBackend;
+
+use crate::config::Theme;
+use crate::model::{PaneDriver, Role};
+use crate::protocol::{
+    Link, PaneLine, PaneLines, PanePace, PaneReply, PaneRequest, PaneUpdate, Refusal, Reply, Request, Update,
+};
+
+use super::action::Action;
+use super::app::{App, Cmd, Msg, Purpose};
+use super::encode::Encoder;
+use super::ladder::ColourMode;
+use super::pane_asks::PanePurpose;
+use super::pane_sample::{address, chunk, panes, seed};
+use super::styles::Look;
+use super::{Place, sample};
+
+fn asked(commands: &[Cmd]) -> Vec<PaneRequest> {
+    let request = |command: &Cmd| match command {
+        Cmd::Ask(_, Request::Pane(request)) => Some(request.clone()),
+        _ => None,
+    };
+    commands.iter().filter_map(request).collect()
+}
+
+fn press(app: &mut App, keys: &str) -> Vec<Cmd> {
+    let mut commands = Vec::new();
+    for key in keys.chars() {
+        let code = match key {
+            '\n' => KeyCode::Enter,
+            '\t' => KeyCode::Tab,
+            '\u{1b}' => KeyCode::Esc,
+            '^' => KeyCode::PageUp,
+            '$' => KeyCode::End,
+            key => KeyCode::Char(key),
+        };
+        commands.extend(app.update(Msg::Key(KeyEvent::new(code, KeyModifiers::NONE)), sample::at(0)));
+    }
+    commands
+}
+
+fn told(app: &mut App, update: PaneUpdate) -> Vec<Cmd> {
+    app.update(Msg::Update(Update::Pane(update)), sample::at(0))
+}
+
+fn replied(app: &mut App, purpose: PanePurpose, reply: Result<PaneReply, &str>) -> Vec<Cmd> {
+    let reply = reply.map(Reply::Pane).map_err(|why| Refusal::Failed(why.to_owned()));
+    app.update(Msg::Reply(Purpose::Pane(purpose), reply), sample::at(0))
+}
+
+fn draw(app: &App) -> Terminal<TestBackend> {
+    let mut terminal = Terminal::new(TestBackend::new(app.size.0, app.size.1)).expect("a terminal");
+    terminal.draw(|frame| app.draw(frame)).expect("draws");
+    terminal
+}
+
+fn screen(app: &App) -> String {
+    draw(app).backend().to_string()
+}
+
+fn said(app: &App) -> &str {
+    app.toast.as_ref().map_or("", |toast| &toast.text)
+}
+
+/// A screen on the list of panes, with the panes known.
+fn listed(role: Role) -> App {
+    let mut app = sample::app(sample::with_bridge(), role, false);
+    let commands = press(&mut app, "6\t\t");
+    assert_eq!(asked(&commands), [PaneRequest::Follow(true)]);
+    told(&mut app, PaneUpdate::Panes(panes()));
+    app
+}
+
+/// The same in the first pane of web-1, whose first watch is answered.
+fn zoomed(size: (u16, u16)) -> App {
+    let mut app = listed(Role::Operator);
+    let commands = press(&mut app, "j\n");
+    let watch = PaneRequest::Watch { watch: 1, pane: address("web-1", 0), pace: PanePace::LIVE };
+    assert_eq!(asked(&commands), [watch]);
+    told(&mut app, seed(1, 1_000, size, 0, 0));
+    app
+}
+
+#[test]
+fn the_list_tells_how_every_pane_is() {
+    let mut app = listed(Role::Viewer);
+    let shown = screen(&app);
+    for text in [
+        "! calls   web-1:0.0",
+        "? asks    web-2:claude:0.0",
+        "claude asks <1m: Do you",
+        "ben types",
+        "1 calls   1 asks",
+        "no tmux server runs there",
+    ] {
+        assert!(shown.contains(text), "{text}\n{shown}");
+    }
+    press(&mut app, "/@web-2 vim\n");
+    let shown = screen(&app);
+    assert!(shown.contains("web-2:work:0.0") && !shown.contains("web-1:0.0") && shown.contains("4 hidden"), "{shown}");
+    assert_eq!(asked(&press(&mut app, "1")), [PaneRequest::Follow(false)], "nobody looks");
+}
+
+#[test]
+fn a_pane_is_drawn_one_for_one_and_follows_its_cursor() {
+    let mut app = zoomed((200, 50));
+    let shown = screen(&app);
+    assert!(shown.contains("line 1049") && shown.contains("line 1030") && !shown.contains("line 1029"), "{shown}");
+    assert!(shown.contains("200x50, 1-80 by 31-50 shown"), "{shown}");
+    press(&mut app, "KKKK");
+    assert!(screen(&app).contains("line 1000"));
+    press(&mut app, "l");
+    assert!(screen(&app).contains("41-120 by 1-20 shown"), "{}", screen(&app));
+    press(&mut app, "c");
+    assert!(screen(&app).contains("line 1049"));
+}
+
+#[test]
+fn looking_back_stays_where_it_is_and_the_end_is_live() {
+    let mut app = zoomed((80, 20));
+    let commands = press(&mut app, "^");
+    let ask = PaneRequest::History { pane: address("web-1", 0), before: Some(1_000), limit: 500 };
+    assert_eq!(asked(&commands), [ask]);
+    let line = |number| PaneLine { number, text: format!("\x1b[31mold {number}\x1b[0m") };
+    let lines = PaneLines {
+        pane: address("web-1", 0).pane,
+        first: 600,
+        next: 1_000,
+        lines: (600..1_000).map(line).collect(),
+        more: false,
+    };
+    replied(&mut app, PanePurpose::History(address("web-1", 0)), Ok(PaneReply::Lines(lines)));
+    assert!(screen(&app).contains("old 981") && screen(&app).contains("paused, 0 new"), "{}", screen(&app));
+    told(&mut app, chunk(1, 1_312, 0, "\r\nmore"));
+    let shown = screen(&app);
+    assert!(shown.contains("old 981") && shown.contains("paused, 312 new"), "{shown}");
+    press(&mut app, "g");
+    assert!(screen(&app).contains("old 600"));
+    press(&mut app, "$");
+    assert!(screen(&app).contains("more") && !screen(&app).contains("paused"), "{}", screen(&app));
+}
+
+#[test]
+fn what_is_searched_is_shown_line_by_line() {
+    let mut app = zoomed((80, 20));
+    let commands = press(&mut app, "/line 1\n");
+    let ask = PaneRequest::Search { pane: address("web-1", 0), pattern: "(?i)line 1".into(), before: None, limit: 200 };
+    assert_eq!(asked(&commands), [ask]);
+    let line = |number| PaneLine { number, text: format!("line {number}") };
+    let lines = |numbers: &[u64], more| PaneLines {
+        pane: address("web-1", 0).pane,
+        first: 0,
+        next: 1_000,
+        lines: numbers.iter().copied().map(line).collect(),
+        more,
+    };
+    replied(&mut app, PanePurpose::Search(1), Ok(PaneReply::Lines(lines(&[1_010, 500, 400], true))));
+    assert!(screen(&app).contains("match 1 of 3+"), "{}", screen(&app));
+    press(&mut app, "N");
+    assert!(screen(&app).contains("match 2 of 3+") && screen(&app).contains("paused"), "{}", screen(&app));
+    let commands = press(&mut app, "NN");
+    let older =
+        PaneRequest::Search { pane: address("web-1", 0), pattern: "(?i)line 1".into(), before: Some(400), limit: 200 };
+    assert!(asked(&commands).contains(&older), "{commands:?}");
+    press(&mut app, "\u{1b}\u{1b}");
+    assert!(!screen(&app).contains("match 2"), "{}", screen(&app));
+    replied(&mut app, PanePurpose::Search(1), Err("late"));
+}
+
+#[test]
+fn what_is_wrong_with_a_pane_is_said_in_words() {
+    let mut app = zoomed((80, 20));
+    told(&mut app, seed(1, 1_100, (80, 20), 90_000, 12_288));
+    assert!(screen(&app).contains("12 KiB missed in 1 gap"), "{}", screen(&app));
+    told(&mut app, PaneUpdate::Stale { watch: 1, since: Some((sample::at(-120), "the road broke".into())) });
+    assert!(screen(&app).contains("STALE for 2m: the road broke"), "{}", screen(&app));
+    told(&mut app, PaneUpdate::Stale { watch: 1, since: None });
+    let mut hosts = panes();
+    hosts[1].panes[0].facts.mode = Some("copy-mode".into());
+    hosts[1].panes[0].facts.dead = Some(Some(2));
+    hosts[1].panes[0].facts.generation = 3;
+    told(&mut app, PaneUpdate::Panes(hosts));
+    let shown = screen(&app);
+    assert!(shown.contains("DEAD, exit 2   in copy-mode") && shown.contains("generation 3"), "{shown}");
+    told(&mut app, PaneUpdate::Ended { watch: 1, why: "it was closed".into() });
+    assert!(screen(&app).contains("gone: it was closed"), "{}", screen(&app));
+    assert_eq!(app.why_not(Action::Drive).as_deref(), Some("its program has ended; nothing reads what is typed"));
+}
+
+#[test]
+fn a_pane_is_watched_again_on_the_next_line() {
+    let mut app = zoomed((80, 20));
+    let broken = Link::Reconnecting { since: sample::at(0), tries: 1, why: String::new() };
+    assert_eq!(app.update(Msg::Update(Update::Link(broken)), sample::at(0)), []);
+    assert!(screen(&app).contains("line 1005"), "what was shown stays");
+    let commands = app.update(Msg::Update(Update::Link(Link::Connected { rtt: None })), sample::at(0));
+    let watch = PaneRequest::Watch { watch: 2, pane: address("web-1", 0), pace: PanePace::LIVE };
+    assert_eq!(asked(&commands), [PaneRequest::Follow(true), watch]);
+}
+
+#[test]
+fn what_is_typed_arrives_in_order_and_ctrl_bracket_gives_back() {
+    let mut app = zoomed((80, 20));
+    let pane = address("web-1", 0);
+    let commands = press(&mut app, "i");
+    assert_eq!(commands[0], Cmd::Drive(true));
+    assert_eq!(asked(&commands), [PaneRequest::Take { pane: pane.clone() }]);
+    assert_eq!(app.update(Msg::Typed(b"ls\r".to_vec()), sample::at(0)), [], "it waits");
+    let keys = |bytes: &[u8]| PaneRequest::Keys { pane: pane.clone(), bytes: bytes.to_vec() };
+    let commands = replied(&mut app, PanePurpose::Take(pane.clone()), Ok(PaneReply::Done));
+    assert_eq!(asked(&commands), [keys(b"ls\r")]);
+    assert!(screen(&app).contains("YOU TYPE HERE, ctrl-] gives back"), "{}", screen(&app));
+    for n in 0..7_u8 {
+        assert_eq!(asked(&app.update(Msg::Typed(vec![n]), sample::at(0))), [keys(&[n])]);
+    }
+    assert_eq!(app.update(Msg::Typed(b"a".to_vec()), sample::at(0)), [], "eight are on their way");
+    assert_eq!(app.update(Msg::Typed(vec![b'x'; 100_000]), sample::at(0)), []);
+    let more = replied(&mut app, PanePurpose::Keys(pane.clone()), Ok(PaneReply::Done));
+    let [PaneRequest::Keys { bytes, .. }] = &asked(&more)[..] else { panic!("{more:?}") };
+    assert!(bytes.len() == 65_536 && bytes.starts_with(b"ax"));
+    let commands = app.update(Msg::GiveBack, sample::at(0));
+    assert_eq!(
+        commands,
+        [
+            Cmd::Drive(false),
+            Cmd::Ask(Purpose::Pane(PanePurpose::Release), Request::Pane(PaneRequest::Release { pane: pane.clone() })),
+        ]
+    );
+    assert!(said(&app).contains("34465 bytes were not typed"), "{}", said(&app));
+}
+
+#[test]
+fn whoever_loses_a_pane_types_nowhere_until_they_have_seen_it() {
+    let mut app = zoomed((80, 20));
+    let pane = address("web-1", 0);
+    press(&mut app, "i");
+    replied(&mut app, PanePurpose::Take(pane.clone()), Ok(PaneReply::Done));
+    let driver = Some(PaneDriver { who: "ben".parse().expect("a name"), since: sample::at(0) });
+    told(&mut app, PaneUpdate::Driver { pane: pane.clone(), driver, why: "taken over".into() });
+    assert!(screen(&app).contains("YOU DO NOT TYPE HERE ANY MORE"), "{}", screen(&app));
+    assert_eq!(app.update(Msg::Typed(b"rm x\r".to_vec()), sample::at(0)), []);
+    assert_eq!(app.update(Msg::GiveBack, sample::at(0)), [Cmd::Drive(false)], "there is nothing to give back");
+    press(&mut app, "i");
+    replied(&mut app, PanePurpose::Take(pane.clone()), Err("ben types there"));
+    assert!(screen(&app).contains("ben types there"), "{}", screen(&app));
+    app.update(Msg::GiveBack, sample::at(0));
+    // A line that breaks gives back as well.
+    press(&mut app, "i");
+    replied(&mut app, PanePurpose::Take(pane.clone()), Ok(PaneReply::Done));
+    let broken = Link::Reconnecting { since: sample::at(0), tries: 1, why: String::new() };
+    app.update(Msg::Update(Update::Link(broken)), sample::at(0));
+    assert!(screen(&app).contains("the line to the engine broke"), "{}", screen(&app));
+}
+
+#[test]
+fn a_pane_that_is_left_is_given_back() {
+    let mut app = zoomed((80, 20));
+    press(&mut app, "i");
+    replied(&mut app, PanePurpose::Take(address("web-1", 0)), Ok(PaneReply::Done));
+    // By the keys of the palette, say: ctrl-] alone is a key now.
+    let commands = app.act(Action::Back);
+    assert_eq!(commands, []);
+    let commands = app.update(Msg::Tick, sample::at(0));
+    assert!(asked(&commands).contains(&PaneRequest::Release { pane: address("web-1", 0) }), "{commands:?}");
+    assert!(commands.contains(&Cmd::Drive(false)));
+    let late = press(&mut app, "\ni");
+    assert!(asked(&late).contains(&PaneRequest::Take { pane: address("web-1", 0) }));
+    app.update(Msg::GiveBack, sample::at(0));
+    let granted = replied(&mut app, PanePurpose::Take(address("web-1", 0)), Ok(PaneReply::Done));
+    assert_eq!(asked(&granted), [PaneRequest::Release { pane: address("web-1", 0) }], "it is not kept by accident");
+}
+
+#[test]
+fn viewers_watch_and_read_only_agents_say_so() {
+    let viewer = listed(Role::Viewer);
+    let mut app = listed(Role::Viewer);
+    press(&mut app, "j");
+    assert!(app.why_not(Action::Drive).is_some_and(|why| why.contains("needs the role operator")));
+    assert!(viewer.why_not(Action::Tiles).is_none(), "looking is open to everybody");
+    let mut app = listed(Role::Operator);
+    let mut hosts = panes();
+    hosts[1].may_drive = false;
+    told(&mut app, PaneUpdate::Panes(hosts));
+    press(&mut app, "j");
+    assert!(app.why_not(Action::Drive).is_some_and(|why| why.contains("only to be watched")));
+}
+
+#[test]
+fn tiles_are_live_and_lead_into_one_and_back() {
+    let mut app = listed(Role::Operator);
+    app.update(Msg::Resize(120, 40), sample::at(0));
+    let watched =
+        |commands: &[Cmd]| asked(commands).iter().filter(|ask| matches!(ask, PaneRequest::Watch { .. })).count();
+    let commands = press(&mut app, "t");
+    assert_eq!(watched(&commands), 4);
+    told(&mut app, seed(1, 1_000, (80, 24), 0, 0));
+    let shown = screen(&app);
+    assert!(shown.contains("line 1023") && shown.contains("> web-1:0.0") | shown.contains("▶ web-1:0.0"), "{shown}");
+    let commands = press(&mut app, "\n");
+    let mut unwatched = asked(&commands);
+    unwatched.sort_by_key(|ask| format!("{ask:?}"));
+    assert_eq!(unwatched.len(), 4, "three are let go, one has another pace: {unwatched:?}");
+    press(&mut app, "\u{1b}");
+    assert!(screen(&app).contains("4 panes"), "{}", screen(&app));
+    press(&mut app, "\u{1b}");
+    // Only the picked ones.
+    press(&mut app, "j  t");
+    assert!(screen(&app).contains("2 panes"), "{}", screen(&app));
+}
+
+#[test]
+fn last_lines_of_picked_panes_stand_together() {
+    let mut app = listed(Role::Operator);
+    assert!(app.why_not(Action::TailPicked).is_some_and(|why| why.contains("no pane is picked")));
+    press(&mut app, "j  l");
+    told(&mut app, seed(1, 1_000, (80, 5), 0, 0));
+    told(&mut app, chunk(1, 1_001, 0, "\r\nnew"));
+    let shown = screen(&app);
+    assert!(shown.contains("web-1:0.0") && shown.contains("line 1003") && shown.contains("line 1004"), "{shown}");
+    assert!(!shown.contains("new "), "a line is told when it is done: {shown}");
+}
+
+#[test]
+fn a_pane_is_a_place() {
+    let mut app = sample::app(sample::with_bridge(), Role::Operator, false);
+    app.go_to_place(Place::Pane("web-1:0.1".parse().expect("a name")));
+    let commands = app.update(Msg::Tick, sample::at(0));
+    assert_eq!(asked(&commands), [PaneRequest::Follow(true)]);
+    assert!(screen(&app).contains("looking for web-1:0.1"), "{}", screen(&app));
+    let commands = told(&mut app, PaneUpdate::Panes(panes()));
+    assert!(matches!(&asked(&commands)[..], [PaneRequest::Watch { pane, .. }] if *pane == address("web-1", 1)));
+    assert_eq!(app.here().place.to_string(), "pane web-1:0.1");
+    app.go_to_place(Place::Pane("web-1:5.0".parse().expect("a name")));
+    assert_eq!(said(&app), "no pane is called web-1:5.0");
+}
+
+#[test]
+fn a_mark_is_filled_in() {
+    let mut app = zoomed((80, 20));
+    let commands = press(&mut app, "m \t5m\terror\n");
+    let [PaneRequest::Mark { mark, .. }] = &asked(&commands)[..] else { panic!("{commands:?}") };
+    assert!(mark.activity && mark.pattern.as_deref() == Some("error"), "{mark:?}");
+    assert_eq!(mark.silence.map(|silence| silence.as_secs()), Some(300));
+}
+
+#[test]
+fn a_scrolling_pane_costs_little() {
+    let mut app = zoomed((120, 40));
+    let look = Look::new(&Theme::built_in("dark").expect("a theme"), ColourMode::True, false);
+    app.update(Msg::Look(Ok(look)), sample::at(0));
+    app.update(Msg::Resize(120, 40), sample::at(0));
+    told(&mut app, seed(1, 0, (120, 40), 0, 0));
+    let mut encoder = Encoder::new();
+    let mut frame = |app: &App| encoder.encode(draw(app).backend().buffer()).len();
+    frame(&app);
+    let (mut offset, mut bytes) = (0, 0);
+    // Ten seconds at four lines a second, each as long as lines of a build are, and in colours.
+    for n in 0..40_u64 {
+        let text = format!(
+            "\r\n\x1b[32m[{n:4}/400]\x1b[0m Compiling part-{:05} v0.{}.{} (/srv/build/\x1b[1mpart\x1b[0m)",
+            n * 7_919 % 99_991,
+            n % 9,
+            n % 7
+        );
+        told(&mut app, chunk(1, n + 1, offset, &text));
+        offset += text.len() as u64;
+        bytes += frame(&app);
+    }
+    assert!(bytes / 10 <= 4_200, "{} bytes a second", bytes / 10);
+    assert!(
+        bytes / 10 <= 1_000,
+        "{} bytes a second: lite has to be below this with a quarter of the frames",
+        bytes / 10
+    );
+}
+
+#[test]
+fn no_size_and_no_cell_is_too_much() {
+    let hostile = "日本語👩‍👩‍👧‍👦e\u{301}\u{301}\u{202e}\x1b]0;x\x07\x1b[9999;9999H\x1b[38;2;1;2;3;48;5;200m\u{200b}\u{feff}\x1b[?1049h█";
+    for pane in [(2, 2), (80, 24), (220, 90)] {
+        let mut app = zoomed(pane);
+        told(
+            &mut app,
+            PaneUpdate::Seed {
+                watch: 1,
+                first_row: 1_000,
+                seed: crate::model::PaneSeed {
+                    pane: address("web-1", 0).pane,
+                    offset: 1,
+                    missed: 0,
+                    cols: pane.0,
+                    rows: pane.1,
+                    history: 0,
+                    bytes: hostile.repeat(5).into_bytes(),
+                },
+            },
+        );
+        for size in [(1, 1), (2, 5), (5, 2), (40, 10), (80, 24), (300, 100)] {
+            app.update(Msg::Resize(size.0, size.1), sample::at(0));
+            for keys in ["", "lJ", "^g", "/x", "\u{1b}\u{1b}c", "t", "\n"] {
+                press(&mut app, keys);
+                screen(&app);
+            }
+        }
+    }
+}
