@@ -108,7 +108,9 @@ impl Emulator {
             'd' => self.go(Some(count), None),
             'Z' => self.run(Function::Cbt(count)),
             'b' => self.repeat(count),
-            '@' if !hangs => self.erase(Function::Ich(count), columns),
+            // tmux moves nothing where everything would leave the row.
+            '@' if hangs || (column + 1 < columns && usize::from(count) >= columns - column) => {}
+            '@' => self.erase(Function::Ich(count), columns),
             'P' if !hangs => {
                 let most = number(columns - column);
                 self.erase(Function::Dch(count.min(most)), columns);

@@ -205,9 +205,9 @@ fn a_stream_that_asks_for_too_much_is_not_believed_until_it_is_seeded() {
     assert!(glass.is_sound(), "ordinary floods are no attack");
 }
 
-/// What a program that means harm would print, 64 KiB of each.
+/// What a program that means harm would print, 12 KiB of each.
 fn hostile() -> Vec<(&'static str, Vec<u8>)> {
-    const LENGTH: usize = 64 << 10;
+    const LENGTH: usize = 12 << 10;
     let repeated = |text: &str| text.as_bytes().iter().copied().cycle().take(LENGTH).collect::<Vec<u8>>();
     let mut random = 0x2545_f491_4f6c_dd1d_u64;
     let noise = |mask: u8| {

@@ -1,5 +1,6 @@
 //! Text from outside on its way to a terminal: lines, and the screens of panes. Pure.
 
+mod cast;
 mod cell;
 mod controls;
 mod decode;
@@ -13,17 +14,20 @@ mod glyph;
 mod history;
 mod pane_screen;
 mod pen;
+mod redact;
 mod sequence;
 mod style;
 mod text;
 mod wrap;
 
+pub use cast::Cast;
 pub use cell::Cell;
 pub use emulator::Emulator;
 pub use exact::{chop, exact, lookalikes};
 pub use glass::{BadPattern, Glass, Line, Lines, Missing, panics_are_caught, pattern};
 pub use history::{MAX_BYTES, MAX_LINES};
 pub use pane_screen::{PaneScreen, Scrolled};
+pub use redact::Redactor;
 pub use style::{Attributes, Color, Style, plain, styled};
 pub use text::{json, line, lines, width};
 pub use wrap::wrap;

@@ -59,6 +59,14 @@ impl<'a> Params<'a> {
         }
     }
 
+    /// The whole sequence again, unless a terminal answers what is marked like this.
+    pub(super) fn written(self, marker: &str, last: char) -> Option<String> {
+        let private = marker.starts_with(['<', '=', '>', '?']);
+        let (before, after) = marker.split_at(usize::from(private));
+        let asks = after.contains('$') || (before == ">" && last == 'q') || (before == "?" && last == 'u');
+        (!asks).then(|| format!("\x1b[{before}{}{after}{last}", self.0))
+    }
+
     fn is_readable(self) -> bool {
         let most = u32::try_from(i32::MAX).unwrap_or(u32::MAX);
         self.list().all(|param| !matches!(param, Param::Number(number) if number > most))

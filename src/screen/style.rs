@@ -101,34 +101,36 @@ impl Style {
 
     /// Does what the parameters of one SGR say, as tmux reads them.
     pub(super) fn apply(&mut self, params: Params<'_>) {
-        let mut list = params.list().peekable();
-        if list.peek().is_none() {
+        let list: Vec<Param<'_>> = params.list().collect();
+        if list.is_empty() {
             *self = Self::default();
         }
-        while let Some(param) = list.next() {
+        let number = |index: usize| match list.get(index) {
+            Some(Param::Number(number)) => Some(*number),
+            _ => None,
+        };
+        let mut index = 0;
+        while let Some(param) = list.get(index) {
             match param {
                 Param::Text(text) => self.apply_colons(text),
                 Param::Missing => *self = Self::default(),
-                Param::Number(which @ (38 | 48 | 58)) => match list.next() {
-                    Some(Param::Number(2)) => {
-                        let mut next = || match list.next() {
-                            Some(Param::Number(number)) => Some(number),
-                            _ => None,
-                        };
-                        let (red, green, blue) = (next(), next(), next());
-                        self.set_rgb(which, red, green, blue);
+                Param::Number(which @ (38 | 48 | 58)) => {
+                    index += 1;
+                    match number(index) {
+                        // What is no colour is read as further attributes.
+                        Some(2) if self.set_rgb(*which, number(index + 1), number(index + 2), number(index + 3)) => {
+                            index += 3;
+                        }
+                        Some(5) => {
+                            index += 1;
+                            self.set_indexed(*which, number(index));
+                        }
+                        _ => {}
                     }
-                    Some(Param::Number(5)) => {
-                        let index = match list.next() {
-                            Some(Param::Number(number)) => Some(number),
-                            _ => None,
-                        };
-                        self.set_indexed(which, index);
-                    }
-                    _ => {}
-                },
-                Param::Number(number) => self.apply_one(number),
+                }
+                Param::Number(number) => self.apply_one(*number),
             }
+            index += 1;
         }
     }
 
@@ -184,11 +186,12 @@ impl Style {
         self.set_color(which, index.and_then(|index| u8::try_from(index).ok()).map(Color::Indexed));
     }
 
-    fn set_rgb(&mut self, which: u32, red: Option<u32>, green: Option<u32>, blue: Option<u32>) {
+    /// Whether that is a colour.
+    fn set_rgb(&mut self, which: u32, red: Option<u32>, green: Option<u32>, blue: Option<u32>) -> bool {
         let part = |part: Option<u32>| part.and_then(|part| u8::try_from(part).ok());
-        if let (Some(red), Some(green), Some(blue)) = (part(red), part(green), part(blue)) {
-            self.set_color(which, Some(Color::Rgb(red, green, blue)));
-        }
+        let (Some(red), Some(green), Some(blue)) = (part(red), part(green), part(blue)) else { return false };
+        self.set_color(which, Some(Color::Rgb(red, green, blue)));
+        true
     }
 }
 
@@ -272,7 +275,7 @@ mod tests {
             (&["58;2;1;4;7;3"], with(&[A::ITALIC], None, None)),
             (&["1;2;3;4;7;9", "22;23;24;27;29"], Style::default()),
             (&["31;38;5;999"], Style::default()),
-            (&["31;38;2;1;2"], with(&[], red, None)),
+            (&["31;38;2;1;4"], with(&[A::BOLD, A::UNDERLINE], red, None)),
         ] {
             assert_eq!(after(sequences), style, "{sequences:?}");
         }
