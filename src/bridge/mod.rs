@@ -12,6 +12,7 @@ mod layer;
 pub mod layers;
 mod orders;
 mod pieces;
+pub mod program;
 mod queue;
 mod road;
 mod roads;
