@@ -11,6 +11,7 @@ mod input;
 mod layer;
 pub mod layers;
 mod orders;
+pub mod panes;
 mod pieces;
 pub mod program;
 mod queue;

@@ -17,6 +17,7 @@ use crate::model::{
 
 use super::exit::Failure;
 use super::moment;
+use super::pane_args::PaneCommand;
 
 /// A control centre in a terminal: one durable inbox for every channel.
 ///
@@ -161,6 +162,9 @@ pub(super) enum Command {
     /// The machines commands run on, and the roads to them
     #[command(subcommand)]
     Host(HostCommand),
+    /// The terminals of hosts
+    #[command(subcommand)]
+    Pane(PaneCommand),
     /// Sign a sample as the provider would and post it through the real socket
     SendTest {
         /// Which channel

@@ -250,8 +250,10 @@ mod tests {
 
     use super::super::bridge::{self, BridgeSet, Bridges};
     use super::super::checks::{CheckSet, Checks};
+    use super::super::panes::Panes;
     use super::super::projector::{Projector, Reading};
     use super::super::reading_mark::ReadingMark;
+    use super::super::reload::Followers;
     use super::super::supervisor::Supervisor;
     use super::*;
 
@@ -274,8 +276,11 @@ mod tests {
         let checks = Arc::new(Checks::new(checks, Arc::clone(&store), inputs.clone()));
         let set = BridgeSet::new(config);
         let opens = bridge::every_layer();
-        let bridges = Arc::new(Bridges::new(set, Arc::clone(&store), inputs.clone(), Arc::clone(&checks), opens, true));
-        (dir, Driver::new(store, projector, supervisor, None, checks, bridges, inputs), received)
+        let bridges = Bridges::new(set, Arc::clone(&store), inputs.clone(), Arc::clone(&checks), opens, true);
+        let (bridges, state_dir) = (Arc::new(bridges), dir.path().to_owned());
+        let panes = Panes::new(Arc::clone(&bridges), inputs.clone(), bridge::every_layer(), state_dir);
+        let followers = Followers { checks, bridges, panes: Arc::new(panes) };
+        (dir, Driver::new(store, projector, supervisor, None, followers, inputs), received)
     }
 
     #[tokio::test]

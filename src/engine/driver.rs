@@ -7,15 +7,18 @@ use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::model::Identity;
-use crate::protocol::{ClientId, Notice, Refusal, Reply, StoreFigures, Update};
+use crate::protocol::{
+    BridgeRequest, ClientId, Notice, PaneRequest, PaneUpdate, Reply, RequestId, StoreFigures, Update,
+};
 use crate::store::{Patience, Point, Store};
 
 use super::answers::failed;
 use super::bridge::Bridges;
 use super::checks::Checks;
 use super::in_turn::InTurn;
+use super::panes::Panes;
 use super::projector::Projector;
-use super::reload::Reloader;
+use super::reload::{Followers, Reloader};
 use super::supervisor::Supervisor;
 use super::views::Counted;
 use super::watchdog::Turns;
@@ -23,6 +26,8 @@ use super::{Effect, Engine, Input, TurnedAway};
 
 struct Outbox {
     sender: mpsc::Sender<Update>,
+    /// Where the client hears of panes.
+    panes: mpsc::Sender<PaneUpdate>,
     /// Where the client waits to hear whether it is in.
     admission: Option<oneshot::Sender<Result<Identity, TurnedAway>>>,
     follow: bool,
@@ -38,6 +43,7 @@ pub(super) struct Driver {
     pub(super) reloader: Option<Arc<Reloader>>,
     checks: Arc<Checks>,
     pub(super) bridges: Arc<Bridges>,
+    panes: Arc<Panes>,
     pub inputs: mpsc::Sender<Input>,
     /// What is written, one after the other.
     pub(super) in_turn: InTurn,
@@ -54,10 +60,10 @@ impl Driver {
         projector: Arc<Projector>,
         supervisor: Arc<Supervisor>,
         reloader: Option<Arc<Reloader>>,
-        checks: Arc<Checks>,
-        bridges: Arc<Bridges>,
+        followers: Followers,
         inputs: mpsc::Sender<Input>,
     ) -> Self {
+        let Followers { checks, bridges, panes } = followers;
         let in_turn = InTurn::begin(Arc::clone(&projector), inputs.clone());
         Self {
             store,
@@ -66,6 +72,7 @@ impl Driver {
             reloader,
             checks,
             bridges,
+            panes,
             inputs,
             in_turn,
             counted: Counted::default(),
@@ -79,9 +86,14 @@ impl Driver {
         while !engine.is_done() {
             turns.another();
             let mut input = engine.select().await;
-            if let Input::Joined { client, outbox, admission, follow, .. } = &mut input {
-                let outbox =
-                    Outbox { sender: outbox.clone(), admission: admission.take(), follow: *follow, lagging: false };
+            if let Input::Joined { client, outbox, panes, admission, follow, .. } = &mut input {
+                let outbox = Outbox {
+                    sender: outbox.clone(),
+                    panes: panes.clone(),
+                    admission: admission.take(),
+                    follow: *follow,
+                    lagging: false,
+                };
                 self.clients.insert(*client, outbox);
             }
             let mut pending = vec![input];
@@ -104,6 +116,7 @@ impl Driver {
             }
             Effect::Drop(client) => {
                 self.clients.remove(&client);
+                self.panes.left(client);
                 if let Some(search) = self.searches.remove(&client) {
                     search.end();
                 }
@@ -141,6 +154,9 @@ impl Driver {
                 )
             }
             Effect::Bridge { client, id, identity, request } => {
+                if let BridgeRequest::Probe(host) = &request {
+                    self.panes.nudge(host.clone());
+                }
                 let bridges = Arc::clone(&self.bridges);
                 self.answer(
                     client,
@@ -148,10 +164,7 @@ impl Driver {
                     async move { Ok((Reply::Bridge(bridges.answer(identity, request).await?), None)) },
                 )
             }
-            Effect::Pane { client, id, .. } => {
-                let reply = Err(Refusal::Failed("this engine looks at no panes".to_owned()));
-                vec![Input::Answered { client, id, reply, aftermath: None }]
-            }
+            Effect::Pane { client, id, identity, request } => self.pane(client, id, identity, request),
             Effect::Audit(note) => {
                 let bridges = Arc::clone(&self.bridges);
                 tokio::spawn(async move { bridges.audit(vec![note]).await });
@@ -165,6 +178,14 @@ impl Driver {
             Effect::Reload(occasion) => self.reload(occasion),
             Effect::KeepRejections(rejections) => self.keep(rejections),
         }
+    }
+
+    /// Hands a request about panes to their task.
+    fn pane(&self, client: ClientId, id: RequestId, identity: Identity, request: PaneRequest) -> Vec<Input> {
+        let Some(outbox) = self.clients.get(&client) else { return Vec::new() };
+        let asked = self.panes.ask(client, id, identity, outbox.panes.clone(), request);
+        let refused = |refusal| Input::Answered { client, id, reply: Err(refusal), aftermath: None };
+        asked.err().map(refused).into_iter().collect()
     }
 
     /// Tells a client whether it is in, and forgets one that is not.

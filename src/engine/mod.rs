@@ -27,6 +27,7 @@ mod log_sink;
 mod mint;
 mod pace;
 mod panels;
+mod panes;
 mod projector;
 mod reading_mark;
 mod recent;

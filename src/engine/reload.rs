@@ -20,6 +20,7 @@ use crate::store::StoreError;
 use super::bridge::{BridgeSet, Bridges};
 use super::checks::{CheckSet, Checks};
 use super::doors::{self, Channels, Ingress, certificates, listener_task};
+use super::panes::Panes;
 use super::projector::{Projector, Reading, blocking};
 use super::start::{StartError, number, prepare};
 use super::state::INBOX;
@@ -53,9 +54,11 @@ struct Run {
 }
 
 /// What has a configuration of its own beside the doors.
+#[derive(Clone)]
 pub(super) struct Followers {
     pub checks: Arc<Checks>,
     pub bridges: Arc<Bridges>,
+    pub panes: Arc<Panes>,
 }
 
 /// Puts configurations in force, one after the other.
@@ -179,6 +182,7 @@ impl Reloader {
         self.projector.reading.set(Reading { channels: channels.clone(), vip: config.vip.clone() });
         self.followers.checks.replace(watched);
         self.followers.bridges.replace(BridgeSet::new(config.clone()));
+        self.followers.panes.replaced();
         for address in after.difference(&before) {
             self.handle.supervise(self.ingress.listener(*address, config.limits));
         }

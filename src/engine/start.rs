@@ -25,6 +25,7 @@ use super::doors::{Channels, Ingress, certificates};
 use super::driver::Driver;
 use super::lifetime::see_through;
 use super::panels::Panels;
+use super::panes::Panes;
 use super::projector::{Projector, Reading};
 use super::reading_mark::ReadingMark;
 use super::reload::{Followers, Origin, Reloader};
@@ -167,9 +168,7 @@ pub(super) async fn begin(
         None => checks.panels().await?,
     };
     let mut engine = Engine::new(received, beginning(&config, &store, shown.clone(), now, scenery.as_ref())?);
-    let set = BridgeSet::new(config.clone());
-    let (opens, lazy) = (bridge::every_layer(), doors == Doors::Closed);
-    let bridges = Arc::new(Bridges::new(set, Arc::clone(&store), inputs.clone(), Arc::clone(&checks), opens, lazy));
+    let followers = followers(&config, doors, &store, checks, &inputs);
     let supervisor = Arc::new(Supervisor::new(inputs.clone(), stop.clone()));
     let handle = Handle {
         inputs: inputs.clone(),
@@ -180,13 +179,14 @@ pub(super) async fn begin(
     if matches!(doors, Doors::Open | Doors::Staged) {
         follow(&handle, &projector);
         let looking = match &scenery {
-            Some(scenery) => scenery.looking(&checks, shown, inputs.clone()),
-            None => Checks::task(&checks),
+            Some(scenery) => scenery.looking(&followers.checks, shown, inputs.clone()),
+            None => Checks::task(&followers.checks),
         };
         handle.supervise(looking);
     }
     if matches!(doors, Doors::Open | Doors::Closed) {
-        handle.supervise(Bridges::task(&bridges));
+        handle.supervise(Bridges::task(&followers.bridges));
+        handle.supervise(Panes::task(&followers.panes));
     }
     if doors == Doors::Staged {
         engine.checks.send_figures(FIGURES_A_SECOND);
@@ -200,15 +200,8 @@ pub(super) async fn begin(
                 handle.supervise(watch_task(path, config.text().map(str::to_owned), inputs.clone()));
             }
             let (handle, projector) = (handle.clone(), Arc::clone(&projector));
-            reloader = Some(Arc::new(Reloader::new(
-                origin,
-                handle,
-                projector,
-                ingress,
-                Followers { checks: Arc::clone(&checks), bridges: Arc::clone(&bridges) },
-                config,
-                channels,
-            )));
+            reloader =
+                Some(Arc::new(Reloader::new(origin, handle, projector, ingress, followers.clone(), config, channels)));
         }
     }
     handle.supervise(trouble_task(&store, inputs.clone()));
@@ -217,7 +210,7 @@ pub(super) async fn begin(
     }
     let pulse = store.pulse();
     let driver =
-        Driver::new(store, Arc::clone(&projector), Arc::clone(&supervisor), reloader, checks, bridges, inputs.clone());
+        Driver::new(store, Arc::clone(&projector), Arc::clone(&supervisor), reloader, followers, inputs.clone());
     let ended = tokio::spawn(async move {
         let ended = see_through(|turns| driver.run(engine, turns), &supervisor, inputs, stop).await;
         // The store closes as its last owner goes.
@@ -226,6 +219,22 @@ pub(super) async fn begin(
         ended
     });
     Ok(Begun { running: Running { handle, pulse, ended }, store: begun_store, channels: begun_channels })
+}
+
+/// What looks at services, at hosts and at their panes.
+fn followers(
+    config: &Config,
+    doors: Doors,
+    store: &Arc<Store>,
+    checks: Arc<Checks>,
+    inputs: &mpsc::Sender<Input>,
+) -> Followers {
+    let (set, lazy) = (BridgeSet::new(config.clone()), doors == Doors::Closed);
+    let opens = bridge::every_layer();
+    let bridges = Bridges::new(set, Arc::clone(store), inputs.clone(), Arc::clone(&checks), opens, lazy);
+    let bridges = Arc::new(bridges);
+    let panes = Panes::new(Arc::clone(&bridges), inputs.clone(), bridge::every_layer(), config.state_dir.clone());
+    Followers { checks, bridges, panes: Arc::new(panes) }
 }
 
 /// Brings who is a VIP by `vip` up to date, unless that was done by the same list. It looks at every contact.

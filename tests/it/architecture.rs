@@ -19,7 +19,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("bridge", &["model", "config", "protocol", "net", "policy", "screen"]),
     ("tmux", &["model"]),
     ("agent", &["model", "config", "protocol", "net", "policy", "tmux"]),
-    ("engine", &["model", "config", "protocol", "net", "store", "provider", "ingress", "health", "policy", "bridge"]),
+    (
+        "engine",
+        &["model", "config", "protocol", "net", "store", "provider", "ingress", "health", "policy", "bridge", "screen"],
+    ),
     ("demo", &["model", "config", "provider", "engine"]),
     ("server", &["model", "config", "protocol", "net", "engine"]),
     ("client", &["model", "config", "protocol", "net", "engine"]),

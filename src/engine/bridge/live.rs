@@ -59,6 +59,13 @@ impl Live {
         self.lock().hosts.values().cloned().collect()
     }
 
+    /// What was seen on a road of `host` that must not be used until a person has looked.
+    pub(super) fn barred(&self, host: &HostName) -> Option<String> {
+        let known = self.lock();
+        let layers = known.hosts.get(host)?.layers.iter();
+        layers.into_iter().find(|layer| layer.state == LayerState::Barred).map(|layer| layer.why.clone())
+    }
+
     /// Shows `rows`, which were read from the store, as they are this moment: a place in the queue is not written down.
     pub(super) fn overlay(&self, rows: &mut [JobRow]) {
         let known = self.lock();

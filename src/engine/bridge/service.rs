@@ -4,10 +4,11 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, mpsc, watch};
 
 use crate::bridge::{BridgeInput, Caps, CommandRule, HostSpec, Term};
 use crate::config::Config;
+use crate::model::HostName;
 use crate::store::Store;
 
 use super::super::Input;
@@ -31,6 +32,11 @@ impl BridgeSet {
     #[must_use]
     pub fn new(config: Config) -> Self {
         Self { config }
+    }
+
+    /// The configuration they are of.
+    pub(in super::super) fn config(&self) -> &Config {
+        &self.config
     }
 
     pub(super) fn hosts(&self) -> Vec<HostSpec> {
@@ -63,7 +69,7 @@ pub struct Bridges {
     pub(super) live: Live,
     set: Mutex<Arc<BridgeSet>>,
     /// The term orders are given in, once the task has begun it.
-    term: Mutex<Option<Term>>,
+    term: watch::Sender<Option<Term>>,
     /// Rung when there is another set.
     pub(super) replaced: Notify,
     /// Rung by the first who needs a host: until then no road is opened.
@@ -107,7 +113,7 @@ impl Bridges {
             open,
             live,
             set: Mutex::new(Arc::new(set)),
-            term: Mutex::default(),
+            term: watch::Sender::new(None),
             replaced: Notify::new(),
             needed: lazy.then(Notify::new),
             orders,
@@ -127,23 +133,39 @@ impl Bridges {
 
     /// The term orders are given in; `None` while the task has not begun one.
     pub(super) fn term(&self) -> Option<Term> {
-        *self.term.lock().unwrap_or_else(PoisonError::into_inner)
+        *self.term.borrow()
+    }
+
+    /// The same, and every term after it.
+    pub(in super::super) fn terms(&self) -> watch::Receiver<Option<Term>> {
+        self.term.subscribe()
     }
 
     /// Orders are given in `term` from now on.
-    pub(super) fn begin(&self, term: Term) {
-        *self.term.lock().unwrap_or_else(PoisonError::into_inner) = Some(term);
+    pub(in super::super) fn begin(&self, term: Term) {
+        self.term.send_replace(Some(term));
     }
 
-    pub(super) fn set(&self) -> Arc<BridgeSet> {
+    /// The hosts and commands there are.
+    pub(in super::super) fn set(&self) -> Arc<BridgeSet> {
         Arc::clone(&self.set.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Why nothing may go to `host` until a person has looked, if so.
+    pub(in super::super) fn barred(&self, host: &HostName) -> Option<String> {
+        self.live.barred(host)
+    }
+
+    /// Has the task begin, if it waits for somebody who needs a host.
+    pub(in super::super) fn wake(&self) {
+        if let Some(needed) = &self.needed {
+            needed.notify_one();
+        }
     }
 
     /// Lets the task know of something; it opens the roads, if they are not.
     pub(super) async fn order(&self, input: BridgeInput) {
-        if let Some(needed) = &self.needed {
-            needed.notify_one();
-        }
+        self.wake();
         // The other end is held here.
         let _ = self.orders.send(input).await;
     }

@@ -1,0 +1,237 @@
+//! `aurora pane watch`: the lines of a pane as they come to be, as plain text.
+//!
+//! A line is printed once it is complete: when the cursor stands below it, or it has scrolled out. Of a program that draws
+//! the whole screen nothing is a line; that is said once.
+
+use std::collections::VecDeque;
+use std::io::Write;
+
+use serde::Serialize;
+
+use crate::client::Client;
+use crate::model::{PaneAddress, PaneDriver};
+use crate::protocol::{Link, PanePace, PaneReply, PaneRequest, PaneUpdate, Reply, Request, RequestId, Update};
+use crate::screen::{Glass, PaneScreen, plain};
+
+use super::exit::{Exit, Failure, Outcome};
+use super::output;
+
+/// Lines of history asked for at once.
+const PAGE: usize = 1_000;
+/// How often a broken line is tried again before it is given up.
+const TRIES: u32 = 20;
+
+/// One piece, for programs.
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case", tag = "kind")]
+enum Piece<'a> {
+    /// A whole screen, without its colours.
+    Screen {
+        missed: u64,
+        rows: Vec<String>,
+    },
+    /// What was printed, with its escapes escaped.
+    Output {
+        text: String,
+    },
+    Stale {
+        since: Option<jiff::Timestamp>,
+        why: Option<&'a str>,
+    },
+    Driver {
+        driver: Option<&'a PaneDriver>,
+        why: &'a str,
+    },
+    Ended {
+        why: &'a str,
+    },
+}
+
+struct Watching<'a> {
+    client: &'a mut Client,
+    pane: &'a PaneAddress,
+    json: bool,
+    watch: u64,
+    glass: Glass,
+    /// The number of the screen's first row, as the engine counts.
+    first_row: u64,
+    /// The number of the next line to print.
+    next: Option<u64>,
+    is_full_screen: bool,
+    /// What came while something else was waited for.
+    waiting: VecDeque<PaneUpdate>,
+}
+
+/// Says something beside the lines.
+pub(super) fn aside(words: &str) -> std::io::Result<()> {
+    writeln!(std::io::stderr(), "-- {}", crate::screen::line(words))
+}
+
+/// Prints what `pane` shows until it ends or the person has seen enough.
+pub(super) async fn follow(client: &mut Client, pane: &PaneAddress, json: bool) -> Outcome {
+    let mut watching = Watching {
+        client,
+        pane,
+        json,
+        watch: 0,
+        glass: Glass::new(80, 24),
+        first_row: 0,
+        next: None,
+        is_full_screen: false,
+        waiting: VecDeque::new(),
+    };
+    let mut asked = watching.begin();
+    loop {
+        if let Some(update) = watching.waiting.pop_front() {
+            if watching.take(update).await? {
+                return Ok(Exit::Fine);
+            }
+            continue;
+        }
+        let update = tokio::select! {
+            update = watching.client.next() => update,
+            _ = tokio::signal::ctrl_c() => return Ok(Exit::Fine),
+        };
+        match update.ok_or_else(|| Failure::new(Exit::Down, "the engine has ended"))? {
+            Update::Pane(update) => watching.waiting.push_back(update),
+            Update::Reply { id, reply: Err(refusal) } if id == asked => return Err(refusal.into()),
+            Update::Link(Link::Reconnecting { tries, why, .. }) if tries >= TRIES => {
+                return Err(Failure::new(Exit::Down, why));
+            }
+            // The watch has ended with the line.
+            Update::Link(Link::Reconnecting { .. }) => watching.watch = 0,
+            Update::Link(Link::Connected { .. }) if watching.watch == 0 => asked = watching.begin(),
+            _ => {}
+        }
+    }
+}
+
+impl Watching<'_> {
+    fn begin(&mut self) -> RequestId {
+        self.watch += 1;
+        let (watch, pane, pace) = (self.watch, self.pane.clone(), PanePace::LIVE);
+        self.client.ask(Request::Pane(PaneRequest::Watch { watch, pane, pace }))
+    }
+
+    /// Takes an update; answers whether it was the last.
+    async fn take(&mut self, update: PaneUpdate) -> Result<bool, Failure> {
+        match &update {
+            PaneUpdate::Seed { watch, first_row, seed } if *watch == self.watch => {
+                // A fresh one: its rows are numbered by the engine alone.
+                self.glass = Glass::new(seed.cols, seed.rows);
+                self.glass.seed(seed);
+                self.first_row = *first_row;
+                self.seen(seed.offset);
+                if self.json {
+                    output::json_line(&Piece::Screen { missed: seed.missed, rows: self.glass.text() })?;
+                } else {
+                    self.print().await?;
+                }
+            }
+            PaneUpdate::Chunk { watch, first_row, chunk } if *watch == self.watch => {
+                if self.glass.feed(chunk).is_err() {
+                    return Err(Failure::new(Exit::Failed, "a piece of the pane is missing; this is a defect"));
+                }
+                self.first_row = *first_row;
+                self.seen(chunk.offset + chunk.bytes.len() as u64);
+                if self.json {
+                    output::json_line(&Piece::Output { text: String::from_utf8_lossy(&chunk.bytes).into_owned() })?;
+                } else {
+                    self.print().await?;
+                }
+            }
+            PaneUpdate::Stale { since, .. } => {
+                let why = since.as_ref().map(|(_, why)| why.as_str());
+                let words = match why {
+                    Some(why) => format!("what is shown is old: {why}"),
+                    None => "it is shown as it is again".to_owned(),
+                };
+                self.note(&Piece::Stale { since: since.as_ref().map(|(at, _)| *at), why }, &words)?;
+            }
+            PaneUpdate::Driver { driver, why, .. } => {
+                self.note(&Piece::Driver { driver: driver.as_ref(), why }, why)?;
+            }
+            PaneUpdate::Ended { why, .. } => {
+                self.note(&Piece::Ended { why }, why)?;
+                return Ok(true);
+            }
+            _ => {}
+        }
+        Ok(false)
+    }
+
+    fn seen(&mut self, offset: u64) {
+        self.client.ask(Request::Pane(PaneRequest::Seen { watch: self.watch, offset }));
+    }
+
+    /// Something about the pane: in words on standard error, so that standard output holds its lines alone.
+    fn note(&self, piece: &Piece<'_>, words: &str) -> std::io::Result<()> {
+        if self.json { output::json_line(piece) } else { aside(words) }
+    }
+
+    /// Prints the lines that are complete now and were not before.
+    async fn print(&mut self) -> Result<(), Failure> {
+        let was_full = std::mem::replace(&mut self.is_full_screen, self.glass.screen().is_alternate());
+        if self.is_full_screen {
+            if !was_full {
+                aside("a program draws the whole screen; its lines come when it is over")?;
+            }
+            return Ok(());
+        }
+        let rows = self.glass.text();
+        let used = rows.iter().rposition(|row| !row.trim().is_empty()).map_or(0, |last| last as u64);
+        let below = self.glass.screen().cursor().map_or(used, |(_, row)| u64::from(row));
+        let end = self.first_row + below;
+        let from = self.next.unwrap_or(self.first_row);
+        // A program that went up writes those lines anew.
+        let from = from.min(end);
+        self.next = Some(end);
+        if from < self.first_row {
+            self.scrolled(from).await?;
+        }
+        let begin = usize::try_from(from.saturating_sub(self.first_row)).unwrap_or(rows.len());
+        let count = usize::try_from(below).unwrap_or(rows.len());
+        for row in rows.iter().take(count).skip(begin) {
+            output::line(row.trim_end())?;
+        }
+        Ok(())
+    }
+
+    /// Prints the lines from `from` on that have scrolled out.
+    async fn scrolled(&mut self, mut from: u64) -> Result<(), Failure> {
+        let end = self.first_row;
+        while from < end {
+            let before = (from + PAGE as u64).min(end);
+            let limit = usize::try_from(before - from).unwrap_or(PAGE);
+            let request = PaneRequest::History { pane: self.pane.clone(), before: Some(before), limit };
+            let PaneReply::Lines(lines) = self.answer(request).await? else { return Ok(()) };
+            if lines.first > from {
+                let lost = lines.first.min(end) - from;
+                aside(&format!("{lost} lines are not kept any more"))?;
+            }
+            for line in lines.lines.iter().filter(|line| line.number >= from) {
+                output::line(plain(&line.text).trim_end())?;
+            }
+            from = before.max(lines.first);
+        }
+        Ok(())
+    }
+
+    /// Asks, and keeps what comes of panes meanwhile.
+    async fn answer(&mut self, request: PaneRequest) -> Result<PaneReply, Failure> {
+        let asked = self.client.ask(Request::Pane(request));
+        loop {
+            match self.client.next().await.ok_or_else(|| Failure::new(Exit::Down, "the engine has ended"))? {
+                Update::Pane(update) => self.waiting.push_back(update),
+                Update::Reply { id, reply } if id == asked => {
+                    return match reply? {
+                        Reply::Pane(reply) => Ok(reply),
+                        reply => Err(super::session::unexpected(&reply)),
+                    };
+                }
+                Update::Link(Link::Reconnecting { why, .. }) => return Err(Failure::new(Exit::Down, why)),
+                _ => {}
+            }
+        }
+    }
+}

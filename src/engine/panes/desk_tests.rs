@@ -1,0 +1,417 @@
+//! The task of panes with an agent of a few lines in place of a host's.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use crate::bridge::{Asked, Layer, LayerEvent, LayerNews, Term};
+use crate::config;
+use crate::model::{
+    EngineId, HostName, Identity, LayerKind, PaneAddress, PaneChunk, PaneDriver, PaneFacts, PaneId, PaneSeed,
+    RecognisedBy, Role, SpoolId,
+};
+use crate::protocol::{
+    AGENT_VERSION, ClientId, DriveAsk, FromAgent, HostPanes, PaneLines, PaneMark, PanePace, PaneReply, PaneRequest,
+    PaneSaid, PaneUpdate, Refusal, Reply, RequestId, ToAgent, WatchAsk,
+};
+use crate::store::{Options, Store};
+
+use super::super::bridge::{BridgeSet, Bridges};
+use super::super::checks::{CheckSet, Checks};
+use super::super::supervisor::Supervisor;
+use super::super::{Input, OpenRoad};
+use super::Panes;
+
+const PANE: PaneId = PaneId { server: 7, number: 3 };
+
+/// An agent that has one pane. What it is asked is kept, and it says what the test lets it say.
+#[derive(Clone, Default)]
+struct Agent(Arc<Mutex<Lines>>);
+
+#[derive(Default)]
+struct Lines {
+    asked: Vec<ToAgent>,
+    news: Option<mpsc::Sender<LayerNews>>,
+    opened: u32,
+}
+
+struct Road(Agent);
+
+impl Layer for Road {
+    fn kind(&self) -> LayerKind {
+        LayerKind::Local
+    }
+
+    fn ask(&self, question: ToAgent) -> Asked<'_> {
+        Box::pin(async move {
+            let answer = match &question {
+                ToAgent::Watch(WatchAsk::List { .. }) => {
+                    Some(PaneSaid::Panes { panes: vec![facts()], why: None, may_drive: true })
+                }
+                ToAgent::Watch(WatchAsk::Watch { from: None, .. }) => Some(PaneSaid::Seed(seed(100, "$ "))),
+                ToAgent::Drive(DriveAsk::Take { pane, who }) => Some(PaneSaid::Taken {
+                    pane: *pane,
+                    driver: PaneDriver { who: who.clone(), since: Timestamp::UNIX_EPOCH },
+                }),
+                ToAgent::Drive(DriveAsk::Keys { pane, seq, .. }) => Some(PaneSaid::Typed { pane: *pane, seq: *seq }),
+                ToAgent::Drive(DriveAsk::Release { pane }) => {
+                    Some(PaneSaid::Released { pane: *pane, why: "given back".to_owned() })
+                }
+                _ => None,
+            };
+            self.0.0.lock().expect("a lock").asked.push(question);
+            if let Some(answer) = answer {
+                self.0.says(answer).await;
+            }
+            Ok(())
+        })
+    }
+
+    fn nudge(&self) {}
+}
+
+impl Agent {
+    fn road(&self) -> OpenRoad {
+        let agent = self.clone();
+        Arc::new(move |_, _, _, _, news| {
+            let mut lines = agent.0.lock().expect("a lock");
+            (lines.news, lines.opened) = (Some(news), lines.opened + 1);
+            let welcome = FromAgent::Welcome {
+                version: AGENT_VERSION,
+                aurora: "1".to_owned(),
+                spool: SpoolId::from_uuid(Uuid::nil()),
+                boot: "b".to_owned(),
+                clock: Timestamp::UNIX_EPOCH,
+                epoch: 1,
+                lost: Vec::new(),
+            };
+            let agent = agent.clone();
+            let road = Arc::new(Road(agent.clone()));
+            tokio::spawn(async move { agent.event(LayerEvent::Heard(Box::new(welcome))).await });
+            Ok(road)
+        })
+    }
+
+    async fn event(&self, event: LayerEvent) {
+        let news = self.0.lock().expect("a lock").news.clone().expect("a road");
+        // A road that was closed is told nothing.
+        let _ = news.send(LayerNews { host: host(), kind: LayerKind::Local, event }).await;
+    }
+
+    async fn says(&self, said: PaneSaid) {
+        self.event(LayerEvent::Heard(Box::new(FromAgent::Pane(said)))).await;
+    }
+
+    async fn prints(&self, offset: u64, text: &str) {
+        self.says(PaneSaid::Chunk(PaneChunk { pane: PANE, offset, bytes: text.into() })).await;
+    }
+
+    fn asked(&self, which: impl Fn(&ToAgent) -> bool) -> usize {
+        self.0.lock().expect("a lock").asked.iter().filter(|asked| which(asked)).count()
+    }
+
+    fn opened(&self) -> u32 {
+        self.0.lock().expect("a lock").opened
+    }
+}
+
+fn host() -> HostName {
+    "here".parse().expect("a name")
+}
+
+fn pane() -> PaneAddress {
+    PaneAddress { host: host(), pane: PANE }
+}
+
+fn facts() -> PaneFacts {
+    PaneFacts {
+        id: PANE,
+        session: "main".to_owned(),
+        window: 0,
+        window_name: "sh".to_owned(),
+        index: 1,
+        generation: 1,
+        command: "sh".to_owned(),
+        title: "t".to_owned(),
+        pid: 1_000,
+        cols: 40,
+        rows: 5,
+        dead: None,
+        mode: None,
+        alternate: false,
+        active: true,
+        attached: 0,
+        feed: None,
+        driver: None,
+    }
+}
+
+fn seed(offset: u64, text: &str) -> PaneSeed {
+    PaneSeed { pane: PANE, offset, missed: 0, cols: 40, rows: 5, history: 0, bytes: text.into() }
+}
+
+/// An engine's task of panes, and whoever asks it.
+struct Scene {
+    agent: Agent,
+    panes: Arc<Panes>,
+    bridges: Arc<Bridges>,
+    inputs: mpsc::Receiver<Input>,
+    supervisor: Arc<Supervisor>,
+    dir: tempfile::TempDir,
+    asked: u64,
+}
+
+/// A client, and what it hears.
+struct Client(ClientId, mpsc::Sender<PaneUpdate>, mpsc::Receiver<PaneUpdate>);
+
+impl Client {
+    fn new(number: u64) -> Self {
+        let (sender, heard) = mpsc::channel(64);
+        Self(ClientId(number), sender, heard)
+    }
+
+    async fn hear(&mut self) -> PaneUpdate {
+        tokio::time::timeout(Duration::from_secs(30), self.2.recv()).await.expect("in time").expect("an update")
+    }
+
+    /// The first row of the list it is told next.
+    async fn list(&mut self) -> HostPanes {
+        loop {
+            if let PaneUpdate::Panes(mut hosts) = self.hear().await {
+                return hosts.remove(0);
+            }
+        }
+    }
+}
+
+impl Scene {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().expect("a directory");
+        let store = Arc::new(Store::open(dir.path(), Options::default()).expect("a store"));
+        let (sender, inputs) = mpsc::channel(1_024);
+        let agent = Agent::default();
+        let set = BridgeSet::new(config::parse("", None).expect("defaults"));
+        let checks = CheckSet::new(&config::parse("", None).expect("defaults")).expect("no checks");
+        let checks = Arc::new(Checks::new(checks, Arc::clone(&store), sender.clone()));
+        let bridges = Arc::new(Bridges::new(set, store, sender.clone(), checks, agent.road(), true));
+        bridges.begin(Term { engine: EngineId::from_uuid(Uuid::nil()), epoch: 1 });
+        let supervisor = Arc::new(Supervisor::new(sender.clone(), CancellationToken::new()));
+        let panes = Arc::new(Panes::new(Arc::clone(&bridges), sender, agent.road(), dir.path().to_owned()));
+        Supervisor::run(&supervisor, Panes::task(&panes));
+        Self { agent, panes, bridges, inputs, supervisor, dir, asked: 0 }
+    }
+
+    /// Lets a client ask; answers the number of the request.
+    fn asks(&mut self, client: &Client, request: PaneRequest) -> RequestId {
+        self.asked += 1;
+        let identity = Identity {
+            operator: if client.0.0 == 1 { "anna" } else { "otto" }.parse().expect("a name"),
+            role: Role::Operator,
+            scopes: None,
+            by: RecognisedBy::Nobody,
+        };
+        let id = RequestId(self.asked);
+        self.panes.ask(client.0, id, identity, client.1.clone(), request).expect("taken");
+        id
+    }
+
+    async fn answered(&mut self, wanted: RequestId) -> Result<PaneReply, Refusal> {
+        loop {
+            let input = tokio::time::timeout(Duration::from_secs(30), self.inputs.recv()).await.expect("in time");
+            if let Some(Input::Answered { id, reply, .. }) = input
+                && id == wanted
+            {
+                return reply.map(|reply| match reply {
+                    Reply::Pane(reply) => reply,
+                    other => panic!("{other:?}"),
+                });
+            }
+        }
+    }
+
+    async fn ask(&mut self, client: &Client, request: PaneRequest) -> Result<PaneReply, Refusal> {
+        let id = self.asks(client, request);
+        self.answered(id).await
+    }
+
+    /// A client that watches the pane and has its first screen.
+    async fn watching(&mut self, number: u64) -> Client {
+        let mut client = Client::new(number);
+        let watch = PaneRequest::Watch { watch: 1, pane: pane(), pace: PanePace::LIVE };
+        assert_eq!(self.ask(&client, watch).await, Ok(PaneReply::Done));
+        let first = client.hear().await;
+        assert!(matches!(&first, PaneUpdate::Seed { seed, .. } if seed.missed == 0), "{first:?}");
+        client
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_list_waits_for_hosts_and_a_follower_hears_of_changes() {
+    let mut scene = Scene::new();
+    let mut anna = Client::new(1);
+    assert_eq!(scene.agent.opened(), 0, "nobody has asked");
+    let Ok(PaneReply::Panes(hosts)) = scene.ask(&anna, PaneRequest::List).await else { panic!("a list") };
+    assert_eq!((hosts.len(), hosts[0].layer, hosts[0].panes.len()), (1, Some(LayerKind::Local), 1));
+    scene.ask(&anna, PaneRequest::Follow(true)).await.expect("follows");
+    assert_eq!(anna.list().await.panes[0].facts.command, "sh");
+    let changed = PaneFacts { command: "vim".to_owned(), ..facts() };
+    scene.agent.says(PaneSaid::Panes { panes: vec![changed], why: None, may_drive: false }).await;
+    let list = anna.list().await;
+    assert_eq!((list.panes[0].facts.command.as_str(), list.may_drive), ("vim", false));
+    // Told at once after a rest, and before the link is there again.
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    scene.agent.event(LayerEvent::Down { why: "receive: silence".to_owned() }).await;
+    let old = anna.list().await;
+    assert_eq!((old.layer, old.why.as_deref(), old.panes.len()), (None, Some("receive: silence"), 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_printed_reaches_everybody_who_watches_and_the_pane_is_watched_once() {
+    let mut scene = Scene::new();
+    let (mut anna, mut otto) = (scene.watching(1).await, scene.watching(2).await);
+    scene.agent.prints(100, "make\r\n").await;
+    for client in [&mut anna, &mut otto] {
+        let PaneUpdate::Chunk { chunk, .. } = client.hear().await else { panic!("bytes") };
+        assert_eq!((chunk.offset, &chunk.bytes[..]), (100, &b"make\r\n"[..]));
+    }
+    assert_eq!(scene.agent.asked(|asked| matches!(asked, ToAgent::Watch(WatchAsk::Watch { .. }))), 1);
+    scene.ask(&otto, PaneRequest::Follow(true)).await.expect("follows");
+    let names: Vec<String> = otto.list().await.panes[0].watchers.iter().map(ToString::to_string).collect();
+    assert_eq!(names, ["anna", "otto"]);
+    let search = PaneRequest::Search { pane: pane(), pattern: "ma.e".to_owned(), before: None, limit: 9 };
+    let Ok(PaneReply::Lines(PaneLines { lines, .. })) = scene.ask(&anna, search).await else { panic!("lines") };
+    assert_eq!(lines.iter().map(|line| line.text.as_str()).collect::<Vec<_>>(), ["$ make"]);
+    let bad = PaneRequest::Search { pane: pane(), pattern: "(".to_owned(), before: None, limit: 9 };
+    assert!(matches!(scene.ask(&anna, bad).await, Err(Refusal::Failed(_))));
+    let again = PaneRequest::Watch { watch: 1, pane: pane(), pace: PanePace::LIVE };
+    assert!(scene.ask(&anna, again).await.is_err(), "the number is used");
+    let stranger = PaneAddress { pane: PaneId { server: 1, number: 1 }, ..pane() };
+    let unknown = PaneRequest::Watch { watch: 2, pane: stranger, pace: PanePace::LIVE };
+    assert!(matches!(scene.ask(&anna, unknown).await, Err(Refusal::Unknown(_))));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_does_not_read_holds_back_only_itself() {
+    let mut scene = Scene::new();
+    let slow = scene.watching(1).await;
+    let mut quick = scene.watching(2).await;
+    let line = "x".repeat(4_000);
+    for n in 0..200 {
+        scene.agent.prints(100 + n * 4_000, &line).await;
+        tokio::time::sleep(Duration::from_millis(70)).await;
+        let offset = match quick.hear().await {
+            PaneUpdate::Chunk { chunk, .. } => chunk.offset + chunk.bytes.len() as u64,
+            PaneUpdate::Seed { seed, .. } => seed.offset,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(offset, 100 + (n + 1) * 4_000);
+        scene.ask(&quick, PaneRequest::Seen { watch: 1, offset }).await.expect("seen");
+    }
+    let waiting = slow.2.len();
+    assert!((1..=64).contains(&waiting), "{waiting} pieces wait for who reads none");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_link_that_breaks_makes_it_stale_and_what_comes_after_is_joined() {
+    let mut scene = Scene::new();
+    let mut anna = scene.watching(1).await;
+    scene.agent.prints(100, "ls").await;
+    assert!(matches!(anna.hear().await, PaneUpdate::Chunk { .. }));
+    scene.agent.event(LayerEvent::Down { why: "cut".to_owned() }).await;
+    let stale = anna.hear().await;
+    assert!(matches!(&stale, PaneUpdate::Stale { since: Some((_, why)), .. } if why == "cut"), "{stale:?}");
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_eq!(scene.agent.asked(|asked| matches!(asked, ToAgent::Watch(WatchAsk::Watch { from: Some(102), .. }))), 1);
+    scene.agent.says(PaneSaid::Seed(PaneSeed { missed: 896, ..seed(1_000, "new") })).await;
+    let fresh = anna.hear().await;
+    assert!(matches!(&fresh, PaneUpdate::Seed { seed, .. } if seed.missed == 896), "{fresh:?}");
+    assert!(matches!(anna.hear().await, PaneUpdate::Stale { since: None, .. }));
+    let Ok(PaneReply::Panes(hosts)) = scene.ask(&anna, PaneRequest::List).await else { panic!("a list") };
+    assert_eq!((hosts[0].panes[0].lost.gaps, hosts[0].panes[0].lost.bytes), (1, 896));
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_client_drives_at_a_time_and_gives_back_when_it_goes() {
+    let mut scene = Scene::new();
+    let (anna, mut otto) = (scene.watching(1).await, scene.watching(2).await);
+    let keys = |text: &str| PaneRequest::Keys { pane: pane(), bytes: text.into() };
+    assert!(scene.ask(&anna, keys("x")).await.is_err(), "nothing is taken over");
+    assert_eq!(scene.ask(&anna, PaneRequest::Take { pane: pane() }).await, Ok(PaneReply::Done));
+    let seen = otto.hear().await;
+    assert!(matches!(&seen, PaneUpdate::Driver { driver: Some(by), .. } if by.who.as_str() == "anna"), "{seen:?}");
+    let taken = scene.ask(&otto, PaneRequest::Take { pane: pane() }).await;
+    assert_eq!(taken, Err(Refusal::Denied("anna drives it".to_owned())));
+    assert!(scene.ask(&otto, keys("rm")).await.is_err());
+    assert_eq!(scene.ask(&anna, keys("ls\r")).await, Ok(PaneReply::Done));
+    scene.panes.left(anna.0);
+    let freed = otto.hear().await;
+    assert!(matches!(&freed, PaneUpdate::Driver { driver: None, .. }), "{freed:?}");
+    let typed = |asked: &ToAgent| matches!(asked, ToAgent::Drive(DriveAsk::Keys { bytes, .. }) if bytes == b"ls\r");
+    assert_eq!(
+        (scene.agent.asked(typed), scene.agent.asked(|asked| matches!(asked, ToAgent::Drive(DriveAsk::Keys { .. })))),
+        (1, 1)
+    );
+    assert_eq!(scene.agent.asked(|asked| matches!(asked, ToAgent::Drive(DriveAsk::Release { .. }))), 1);
+    assert_eq!(scene.ask(&otto, PaneRequest::Take { pane: pane() }).await, Ok(PaneReply::Done));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_mark_calls_until_somebody_looks_and_stands_after_a_restart() {
+    let mut scene = Scene::new();
+    let mut anna = Client::new(1);
+    scene.ask(&anna, PaneRequest::Follow(true)).await.expect("follows");
+    while anna.list().await.panes.is_empty() {}
+    let mark = PaneMark { pattern: Some("error".to_owned()), ..PaneMark::default() };
+    let marked = scene.ask(&anna, PaneRequest::Mark { pane: pane(), mark: mark.clone() }).await;
+    assert_eq!(marked, Ok(PaneReply::Done));
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    scene.agent.prints(100, "error: no such file\r\n").await;
+    let calls = loop {
+        if let Some((_, why)) = anna.list().await.panes.remove(0).calls {
+            break why;
+        }
+    };
+    assert_eq!(calls, "it prints: $ error: no such file");
+    let kept = super::marks_file::read(scene.dir.path()).expect("a file");
+    assert_eq!((kept.len(), &kept[0].mark), (1, &mark));
+    scene.supervisor.restart("panes");
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    let mut again = Client::new(3);
+    scene.ask(&again, PaneRequest::Follow(true)).await.expect("follows");
+    let mut row = again.list().await.panes.remove(0);
+    assert_eq!((&row.mark, row.calls.take().map(|(_, why)| why)), (&mark, Some(calls)));
+    let watch = PaneRequest::Watch { watch: 9, pane: pane(), pace: PanePace::LIVE };
+    scene.ask(&again, watch).await.expect("watches");
+    while again.list().await.panes[0].calls.is_some() {}
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_ends_a_minute_after_the_last_who_wanted_it_and_with_its_host() {
+    let mut scene = Scene::new();
+    let mut anna = scene.watching(1).await;
+    tokio::time::sleep(Duration::from_mins(10)).await;
+    assert_eq!(scene.agent.opened(), 1);
+    scene.ask(&anna, PaneRequest::Unwatch { watch: 1 }).await.expect("watches no more");
+    tokio::time::sleep(Duration::from_secs(50)).await;
+    let watch = PaneRequest::Watch { watch: 2, pane: pane(), pace: PanePace::LIVE };
+    scene.ask(&anna, watch).await.expect("watches again");
+    assert!(matches!(anna.hear().await, PaneUpdate::Seed { watch: 2, .. }));
+    assert_eq!(scene.agent.asked(|asked| matches!(asked, ToAgent::Watch(WatchAsk::Watch { .. }))), 1, "it was kept");
+    scene.ask(&anna, PaneRequest::Unwatch { watch: 2 }).await.expect("watches no more");
+    tokio::time::sleep(Duration::from_secs(70)).await;
+    scene.ask(&anna, PaneRequest::List).await.expect("a list");
+    assert_eq!(scene.agent.opened(), 2, "it was closed, and opened for the list");
+
+    let watch = PaneRequest::Watch { watch: 3, pane: pane(), pace: PanePace::LIVE };
+    scene.ask(&anna, watch).await.expect("watches again");
+    while !matches!(anna.hear().await, PaneUpdate::Seed { watch: 3, .. }) {}
+    let other = "[hosts.there]\nssh = { target = \"a\" }\n";
+    scene.bridges.replace(BridgeSet::new(config::parse(other, None).expect("a configuration")));
+    scene.panes.replaced();
+    let ended = anna.hear().await;
+    assert!(matches!(&ended, PaneUpdate::Ended { watch: 3, why } if why.contains("not configured")), "{ended:?}");
+}
