@@ -15,10 +15,11 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::model::{EngineId, JobId};
-use crate::protocol::{JobOrder, Journal};
+use crate::protocol::{FromAgent, JobOrder, Journal};
 
 use super::Spool;
 use super::faults::FaultPoint;
+use super::lease::Fenced;
 use super::spool::{DIR_MODE, passing_name, read_file, write_new};
 
 /// How long a job is remembered in full. An id that is older is refused, so that forgetting never runs anything twice.
@@ -45,11 +46,21 @@ pub struct Refused {
     pub rule: String,
     /// In words.
     pub reason: String,
+    /// The highest term served, when that is why.
+    pub term: Option<u64>,
 }
 
 impl Refused {
     pub(super) fn new(rule: impl Into<String>, reason: impl Into<String>) -> Self {
-        Self { rule: rule.into(), reason: reason.into() }
+        Self { rule: rule.into(), reason: reason.into(), term: None }
+    }
+
+    pub(super) fn fenced(fenced: &Fenced) -> Self {
+        Self { term: Some(fenced.highest), ..Self::new("fenced", fenced.to_string()) }
+    }
+
+    pub(super) fn told(self, id: JobId) -> FromAgent {
+        FromAgent::Refused { id, rule: self.rule, reason: self.reason, term: self.term }
     }
 }
 

@@ -35,8 +35,8 @@ impl Inner {
         let taken = tokio::spawn(Arc::clone(&self).take(order)).await.map_err(io::Error::other);
         let starting = match taken.flatten() {
             Ok(Ok(starting)) => starting,
-            Ok(Err(Refused { rule, reason })) => {
-                let _ = answers.send(FromAgent::Refused { id, rule, reason }).await;
+            Ok(Err(refused)) => {
+                let _ = answers.send(refused.told(id)).await;
                 return;
             }
             Err(error) => {
@@ -92,7 +92,7 @@ impl Inner {
             return Ok(Err(refused));
         }
         if let Err(fenced) = Lease::take(&self.spool, order.engine, order.epoch, now)? {
-            return Ok(Err(Refused::new("fenced", fenced.to_string())));
+            return Ok(Err(Refused::fenced(&fenced)));
         }
         if self.running().len() >= AT_ONCE {
             return Ok(Err(Refused::new("full", format!("{AT_ONCE} jobs run here already"))));
@@ -166,7 +166,7 @@ impl Inner {
         let Some(job) = self.spool.job(id)?.filter(|_| drives) else { return Ok(false) };
         let Some(accepted) = job.accepted()? else { return Ok(false) };
         // The whitelist may be another one since.
-        let Err(Refused { rule, reason }) = self.allows(&accepted.order.plan) else { return Ok(true) };
+        let Err(Refused { rule, reason, .. }) = self.allows(&accepted.order.plan) else { return Ok(true) };
         self.spool.claim(&job, &Claim::never(&rule, reason))?;
         Ok(false)
     }
@@ -183,7 +183,7 @@ impl Inner {
         let stopped = tokio::spawn(blocking(move || inner.stop(id, grace_ms, by, Timestamp::now())));
         let answer = match stopped.await.map_err(io::Error::other).flatten() {
             Ok(Ok(())) => return self.follow(id, 0, None, answers).await,
-            Ok(Err(Refused { rule, reason })) => FromAgent::Refused { id, rule, reason },
+            Ok(Err(refused)) => refused.told(id),
             Err(error) => trouble(id, &error),
         };
         let _ = answers.send(answer).await;
@@ -191,7 +191,7 @@ impl Inner {
 
     fn stop(&self, id: JobId, grace_ms: u64, by: Greeted, now: Timestamp) -> io::Result<Result<(), Refused>> {
         if let Err(fenced) = Lease::take(&self.spool, by.engine, by.epoch, now)? {
-            return Ok(Err(Refused::new("fenced", fenced.to_string())));
+            return Ok(Err(Refused::fenced(&fenced)));
         }
         let never = Claim::never("cancelled", "it was taken back before it ran");
         let journal = self.look(id, now)?;

@@ -10,6 +10,10 @@ use super::scene::Scene;
 use super::state::Bridge;
 use super::term::{Standing, judge};
 
+/// A host that has taken no order of ours, and refuses each for its term, has the term raised so often. One that goes on
+/// is left to whoever drives it, or one host would use up the terms.
+const RAISES: u8 = 3;
+
 /// The largest number a job is kept with. Numbers beyond it are not meant: what is counted in bytes ends long before.
 const LARGEST: u64 = i64::MAX.unsigned_abs();
 
@@ -42,8 +46,10 @@ impl Bridge {
                 }
             }
             FromAgent::Received { id, .. } => self.about(name, kind, id, now, |job, scene| job.received(kind, scene)),
-            FromAgent::Refused { id, rule, reason } if rule == "fenced" => self.fenced(name, kind, id, reason, now),
-            FromAgent::Refused { id, rule, reason } => {
+            FromAgent::Refused { id, rule, reason, term } if rule == "fenced" => {
+                self.fenced(name, kind, id, (reason, term), now);
+            }
+            FromAgent::Refused { id, rule, reason, .. } => {
                 self.about(name, kind, id, now, |job, scene| job.refuse(Some(kind), rule, reason, scene));
             }
             FromAgent::State { id, mut journal } => {
@@ -51,7 +57,7 @@ impl Bridge {
                 if matches!(journal, Journal::Accepted | Journal::Started { .. })
                     && let Some(host) = self.hosts.get_mut(name)
                 {
-                    host.proved = true;
+                    (host.proved, host.raises) = (true, 0);
                 }
                 self.about(name, kind, id, now, |job, scene| job.told(kind, &journal, scene));
             }
@@ -108,14 +114,27 @@ impl Bridge {
     }
 
     /// An order was refused for its term: another engine had this term too, or has come since.
-    fn fenced(&mut self, name: &HostName, kind: LayerKind, id: JobId, reason: String, now: Timestamp) {
+    fn fenced(
+        &mut self,
+        name: &HostName,
+        kind: LayerKind,
+        id: JobId,
+        (reason, served): (String, Option<u64>),
+        now: Timestamp,
+    ) {
         let Some(host) = self.hosts.get_mut(name) else { return };
-        if host.proved || host.wrong_term.is_some() {
-            host.fenced = Some(format!("another engine drives it: {reason}; start this one again to take it back"));
-            self.about(name, kind, id, now, |job, scene| job.refuse(Some(kind), "fenced".to_owned(), reason, scene));
+        let served = served.unwrap_or(self.term.epoch).max(self.term.epoch);
+        if let Standing::Wrong(why) = judge(self.term, served, false) {
+            host.wrong_term = Some(why);
+        }
+        if host.proved || host.wrong_term.is_some() || host.raises == RAISES {
+            let why = format!("another engine drives it: {reason}; start this one again to take it back");
+            host.fenced = Some(why.clone());
+            self.about(name, kind, id, now, |job, scene| job.refuse(Some(kind), "fenced".to_owned(), why, scene));
             self.shut(name, now);
         } else {
-            self.raise(self.term.epoch.saturating_add(1));
+            host.raises += 1;
+            self.raise(served.saturating_add(1));
             self.about(name, kind, id, now, |job, scene| job.outranked(kind, scene));
         }
     }

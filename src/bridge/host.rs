@@ -8,6 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::model::{AgentCard, Class, HostName, HostPanel, LayerKind, LayerPanel, LayerState, SpoolId};
 
 use super::HostSpec;
+use super::clock::back;
 use super::road::{Road, apart};
 
 /// A clock that differs by more keeps commands that must not run twice off the trigger layer.
@@ -44,6 +45,8 @@ pub(super) struct Host {
     pub(super) drove: bool,
     /// It has taken an order of ours in this term.
     pub(super) proved: bool,
+    /// How often our term was raised for it since it took an order of ours.
+    pub(super) raises: u8,
     /// Another engine has taken it over, in words.
     pub(super) fenced: Option<String>,
     told: Option<(HostPanel, Timestamp)>,
@@ -66,6 +69,7 @@ impl Host {
             wrong_term: None,
             drove: false,
             proved: false,
+            raises: 0,
             fenced: None,
             told: None,
             probes: BTreeMap::new(),
@@ -75,6 +79,16 @@ impl Host {
     /// A host that is not in the configuration: there is no road to it.
     pub(super) fn stranger(name: HostName, now: Timestamp) -> Self {
         Self::new(HostSpec { name, labels: Vec::new(), layers: Vec::new(), at_once: 0 }, now)
+    }
+
+    /// Our clock was put back; its own was not.
+    pub(super) fn clock_back(&mut self, step: SignedDuration) {
+        self.roads.iter_mut().for_each(|road| road.clock_back(step));
+        self.probes.values_mut().for_each(|sent| back(sent, step));
+        self.skew = self.skew.map(|skew| skew.saturating_add(step));
+        if let Some((_, at)) = &mut self.told {
+            back(at, step);
+        }
     }
 
     /// Takes what the configuration says now; roads that stay keep their health.

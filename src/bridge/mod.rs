@@ -3,6 +3,7 @@
 //! [`Bridge`] decides and does nothing else: what it is told and the time go in, what it wants done comes out. A job
 //! waits in `queue`, is brought to its host by `delivery` as `table` says, over the roads of `host` and `road`.
 
+mod clock;
 mod delivery;
 mod effect;
 mod heard;

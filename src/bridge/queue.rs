@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::model::{CommandName, HostName, JobId, Lane};
 
 use super::Caps;
+use super::clock::back;
 use super::road::apart;
 
 /// Waiting this long lifts a job by one lane.
@@ -110,6 +111,11 @@ impl Queue {
 
     pub(super) fn remove(&mut self, id: &JobId) -> Option<Turn> {
         self.waiting.remove(id)
+    }
+
+    /// The clock was put back.
+    pub(super) fn clock_back(&mut self, step: SignedDuration) {
+        self.waiting.values_mut().for_each(|turn| back(&mut turn.since, step));
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &Turn> {

@@ -3,9 +3,11 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::model::{LayerKind, LayerPanel, LayerState, SpoolId};
+
+use super::clock::back;
 
 /// Answers a road that was down has to give before it carries first again.
 const GOOD: u32 = 3;
@@ -13,8 +15,8 @@ const GOOD: u32 = 3;
 const PROVE_EVERY: Duration = Duration::from_secs(1);
 /// How long flaps are remembered.
 const REMEMBERED: Duration = Duration::from_hours(1);
-/// Round trips the median is taken of.
-const TRIPS: usize = 64;
+/// Why a road is up. Figures change all the time and have fields of their own.
+const ANSWERS: &str = "the agent answers";
 /// Shortest silence that means anything, whatever the round trip is.
 const SILENCE: Duration = Duration::from_millis(500);
 
@@ -27,7 +29,6 @@ pub(super) struct Road {
     why: String,
     /// Smoothed as TCP does it (RFC 6298): a new one counts an eighth.
     rtt: Option<Duration>,
-    trips: VecDeque<Duration>,
     last_good: Option<Timestamp>,
     downs: VecDeque<Timestamp>,
     /// Whether it has been down since it was first opened: a road that never failed has nothing to prove.
@@ -59,7 +60,6 @@ impl Road {
             since: now,
             why: "not tried yet".to_owned(),
             rtt: None,
-            trips: VecDeque::new(),
             last_good: None,
             downs: VecDeque::new(),
             failed: false,
@@ -93,16 +93,11 @@ impl Road {
             return false;
         }
         self.rtt = Some(self.rtt.map_or(rtt, |known| (known * 7 + rtt) / 8));
-        self.trips.push_back(rtt);
-        if self.trips.len() > TRIPS {
-            self.trips.pop_front();
-        }
         self.last_good = Some(now);
         match self.state {
-            LayerState::Up => self.why = self.praise(),
-            LayerState::Proving => {}
+            LayerState::Up | LayerState::Proving => {}
             _ if self.failed => self.turn(LayerState::Proving, String::new(), now),
-            _ => self.turn(LayerState::Up, self.praise(), now),
+            _ => self.turn(LayerState::Up, ANSWERS.to_owned(), now),
         }
         if self.state != LayerState::Proving {
             return self.since == now;
@@ -117,7 +112,7 @@ impl Road {
         let (good, held, hold) = (proof.good, apart(proof.since, now), proof.hold);
         if good >= GOOD && held >= hold {
             self.proof = None;
-            self.turn(LayerState::Up, self.praise(), now);
+            self.turn(LayerState::Up, ANSWERS.to_owned(), now);
         } else {
             self.why = format!(
                 "answers again: {good} of {GOOD} good answers, held {} of {} s",
@@ -201,12 +196,16 @@ impl Road {
         self.rtt
     }
 
-    fn praise(&self) -> String {
-        let mut trips: Vec<Duration> = self.trips.iter().copied().collect();
-        trips.sort_unstable();
-        match trips.get(trips.len() / 2) {
-            Some(median) => format!("the agent answers, p50 {:.2} ms over {}", median.as_secs_f64() * 1e3, trips.len()),
-            None => "the agent answers".to_owned(),
+    /// The clock was put back.
+    pub(super) fn clock_back(&mut self, step: SignedDuration) {
+        back(&mut self.since, step);
+        self.downs.iter_mut().for_each(|down| back(down, step));
+        for at in [&mut self.last_good, &mut self.probed].into_iter().flatten() {
+            back(at, step);
+        }
+        if let Some(proof) = &mut self.proof {
+            back(&mut proof.since, step);
+            back(&mut proof.last, step);
         }
     }
 

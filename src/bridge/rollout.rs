@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::model::{End, HostName, Outcome, Rollout, RolloutPhase};
+
+use super::clock::back;
 
 /// The rule of a job whose stage never came.
 pub(super) const RULE: &str = "rollout";
@@ -104,6 +106,13 @@ impl Rolling {
     /// When it has to be told the time.
     pub(super) fn next_wake(&self) -> Option<Timestamp> {
         self.until.filter(|_| self.phase() == RolloutPhase::Settles)
+    }
+
+    /// The clock was put back.
+    pub(super) fn clock_back(&mut self, step: SignedDuration) {
+        if let Some(until) = &mut self.until {
+            back(until, step);
+        }
     }
 
     /// How each host is.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::model::{
     AuditKind, AuditNote, HostName, Job, JobId, JobState, Lane, LayerKind, OperatorName, Outcome, OutputTotals, Plan,
@@ -46,6 +46,11 @@ impl Rollouts {
     /// When one of them has to be told the time.
     pub(super) fn next_wake(&self) -> Option<Timestamp> {
         self.rolling.values().filter_map(Rolling::next_wake).min()
+    }
+
+    /// The clock was put back.
+    pub(super) fn clock_back(&mut self, step: SignedDuration) {
+        self.rolling.values_mut().for_each(|rolling| rolling.clock_back(step));
     }
 
     /// Whether they are still to be told something.

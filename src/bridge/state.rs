@@ -46,6 +46,8 @@ pub struct Bridge {
     pub(super) refused: u64,
     /// Jobs of before the start that are not run any more: the same may be on its way here as a new one.
     pub(super) dropped: BTreeSet<JobId>,
+    /// The latest moment it was told of.
+    pub(super) clock: Timestamp,
     /// When places were last told, and whether they may have changed since.
     pub(super) places: (Timestamp, bool),
 }
@@ -68,12 +70,14 @@ impl Bridge {
             rollouts: Rollouts::default(),
             refused: 0,
             dropped: BTreeSet::new(),
+            clock: Timestamp::MIN,
             places: (Timestamp::MIN, false),
         }
     }
 
     /// Takes in what happened, and says what is to be done for it, in this order.
     pub fn apply(&mut self, input: BridgeInput, now: Timestamp) -> Vec<BridgeEffect> {
+        self.notice_clock(now);
         match input {
             BridgeInput::Term(term) => self.set_term(term, now),
             BridgeInput::Hosts(specs) => self.set_hosts(specs, now),

@@ -99,9 +99,10 @@ pub(super) async fn run(args: RunArgs, config: &Config, global: &Global) -> Outc
 }
 
 async fn dry_run(session: &mut Session, draft: Draft, json: bool) -> Outcome {
-    let preview = match session.ask(Request::Bridge(BridgeRequest::DryRun(Box::new(draft)))).await? {
-        Reply::Bridge(BridgeReply::Preview(preview)) => preview,
-        reply => return Err(unexpected(&reply)),
+    let preview = match session.ask(Request::Bridge(BridgeRequest::DryRun(Box::new(draft.clone())))).await {
+        Ok(Reply::Bridge(BridgeReply::Preview(preview))) => preview,
+        Ok(reply) => return Err(unexpected(&reply)),
+        Err(failure) => return Err(told_refused(&draft, json, failure)?),
     };
     if json {
         output::json(&preview)?;
@@ -200,13 +201,7 @@ async fn start(session: &mut Session, draft: Draft, detach: bool, json: bool) ->
     let (jobs, approval) = match session.ask(Request::Bridge(BridgeRequest::Run(Box::new(draft.clone())))).await {
         Ok(Reply::Bridge(BridgeReply::Running { jobs, approval })) => (jobs, approval),
         Ok(reply) => return Err(unexpected(&reply)),
-        Err(failure) => {
-            // Without an answer nobody knows whether it runs.
-            if json && matches!(failure.exit, Exit::Denied | Exit::Failed) {
-                output::json_line(&refused(&draft, &draft.on.to_string(), &failure.text))?;
-            }
-            return Err(failure);
-        }
+        Err(failure) => return Err(told_refused(&draft, json, failure)?),
     };
     if let Some(approval) = approval {
         if json {
@@ -411,6 +406,14 @@ fn told<'a>(job: &'a Job, wrote: &Written) -> Told<'a> {
         stdout: String::from_utf8_lossy(&wrote.out).into_owned(),
         stderr: String::from_utf8_lossy(&wrote.err).into_owned(),
     }
+}
+
+/// Tells why `draft` was refused, in the place of what became of it. Without an answer nobody knows whether it runs.
+fn told_refused(draft: &Draft, json: bool, failure: Failure) -> Result<Failure, Failure> {
+    if json && matches!(failure.exit, Exit::Denied | Exit::Failed) {
+        output::json_line(&refused(draft, &draft.on.to_string(), &failure.text))?;
+    }
+    Ok(failure)
 }
 
 /// What was refused before there was a job.

@@ -185,6 +185,9 @@ pub enum FromAgent {
         rule: String,
         /// In words.
         reason: String,
+        /// The highest term served, when the rule is `fenced`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        term: Option<u64>,
     },
     /// How far a job is: the answer to a query, and each change of a job that was ordered or is followed here.
     State {

@@ -206,7 +206,7 @@ impl App {
             BridgeRequest::Run(draft) => return self.open_run(&draft.on, Some((&draft.command, &draft.args))),
             BridgeRequest::Cancel(id) => Confirm::cancel(id, self.about_job(id), self.now),
             BridgeRequest::Resolve { id, ran, note } => {
-                if let Some(why) = not_resolved(self.job_row(id).map(|row| &row.state)) {
+                if let Some(why) = not_resolved(self.job_row(id).map(|row| &row.state), self.host_is_gone(id)) {
                     self.toast(Severity::Warn, why);
                     return Vec::new();
                 }

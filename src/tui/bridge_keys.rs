@@ -6,7 +6,7 @@ use crate::protocol::{BridgeRequest, Order, Request};
 use super::action::{Action, View};
 use super::app::{App, Cmd, Overlay};
 use super::approvals::{Approvals, OpenApproval};
-use super::bridge::{BridgeShown, BridgeTab, Opened};
+use super::bridge::{BridgeShown, BridgeTab, Opened, Reach};
 use super::confirm::Confirm;
 use super::job::JobTab;
 use super::list::moved;
@@ -33,7 +33,10 @@ impl App {
             Action::CancelJob | Action::ResolveJob => {
                 let Some(id) = self.on_job() else { return Some("no job is selected; go to Bridge, jobs".to_owned()) };
                 let state = self.job_row(id).map(|row| &row.state);
-                let why = if action == Action::CancelJob { not_stopped(state) } else { not_resolved(state) };
+                let why = match action {
+                    Action::CancelJob => not_stopped(state),
+                    _ => not_resolved(state, self.host_is_gone(id)),
+                };
                 if let Some(why) = why {
                     return Some(why.to_owned());
                 }
@@ -306,6 +309,13 @@ impl App {
         host.map(|host| Place::Host(host.name.clone()))
     }
 
+    /// Whether no road leads to the host of a job.
+    pub(super) fn host_is_gone(&self, job: JobId) -> bool {
+        let Some(row) = self.job_row(job) else { return false };
+        let panel = self.bridge_panel().hosts.iter().find(|panel| panel.name == row.host);
+        panel.is_none_or(|panel| Reach::of(panel) == Reach::Gone)
+    }
+
     /// Selects a row of a list by its number; answers whether another one was selected before.
     pub(super) fn select_on_bridge(&mut self, index: usize) -> bool {
         if self.on_panes() {
@@ -334,17 +344,23 @@ fn not_stopped(state: Option<&JobState>) -> Option<&'static str> {
     }
 }
 
-/// Why nobody has to say what became of a job.
-pub(super) fn not_resolved(state: Option<&JobState>) -> Option<&'static str> {
+/// Why nobody has to say what became of a job. Whether its host is gone for good the engine says.
+pub(super) fn not_resolved(state: Option<&JobState>, gone: bool) -> Option<&'static str> {
     match state {
         Some(JobState::Ended(Outcome::Done(_) | Outcome::NotRun { .. })) => Some("how the job ended is known"),
         Some(JobState::AwaitingApproval(_)) => Some("it waits for approval and has not run"),
         Some(JobState::Staged { .. }) => Some("it waits for its stage and has not run"),
-        Some(JobState::Accepted | JobState::Running | JobState::Cancelling) => {
+        Some(JobState::Accepted | JobState::Running | JobState::Cancelling) if !gone => {
             Some("its host has it and says how it ends")
         }
         Some(
-            JobState::Ended(Outcome::Unknown { .. }) | JobState::Queued { .. } | JobState::Sending | JobState::Unsure,
+            JobState::Ended(Outcome::Unknown { .. })
+            | JobState::Queued { .. }
+            | JobState::Sending
+            | JobState::Unsure
+            | JobState::Accepted
+            | JobState::Running
+            | JobState::Cancelling,
         )
         | None => None,
     }

@@ -356,3 +356,34 @@ fn ctrl_c_explains_first_and_then_leaves_the_job_running() {
     screen.ends();
     assert!(site.json(&["job", "list", "--open"]).as_array().is_some_and(Vec::is_empty));
 }
+
+#[test]
+fn a_command_that_waits_for_a_road_says_for_what_and_a_dry_run_that_is_refused_is_told_as_json() {
+    let mut site = site(
+        "[hosts.dark]\nlayers = [\"socket\"]\nsocket = { addr = \"127.0.0.1:1\", key = \"file:key\" }\n\
+                         [commands.there]\nhosts = [\"dark\"]\nargv = [\"/bin/true\"]\n",
+    );
+    crate::support::write_private(&site.path().join("key"), &"k".repeat(40));
+    site.serve();
+    let mut command = Command::new(AURORA);
+    command.args(site.args()).args(["run", "dark", "there"]).stdin(Stdio::null()).stdout(Stdio::null());
+    let log = site.path().join("said");
+    let mut child = command.stderr(std::fs::File::create(&log).expect("a file")).spawn().expect("runs");
+    let said = || std::fs::read_to_string(&log).unwrap_or_default();
+    eventually("what it waits for", || said().contains("waits: no road to dark answers"));
+    child.kill().expect("kills");
+    child.wait().expect("ends");
+    let id = site.json(&["job", "list", "--host", "dark"])[0]["id"].as_str().expect("an id").to_owned();
+    site.ok(&["job", "cancel", &id]);
+
+    for args in [["run", "here", "rm", "--dry-run", "--json"], ["run", "nowhere", "hello", "--dry-run", "--json"]] {
+        let output = site.aurora(&args);
+        let refused = told(&output);
+        assert_eq!(
+            (refused["state"].as_str(), refused["host"].as_str()),
+            (Some("not-run"), Some(args[1])),
+            "{refused}"
+        );
+        assert!(!output.status.success() && refused["reason"].is_string(), "{refused}");
+    }
+}

@@ -53,7 +53,7 @@ fn ends(site: &Site, command: &str) -> Vec<String> {
         let text = match (&ended["done"]["exit"], &ended["not-run"]["rule"]) {
             (Value::Number(code), _) => code.to_string(),
             (_, Value::String(rule)) => rule.clone(),
-            _ => row["state"].as_object().and_then(|state| state.keys().next().cloned()).unwrap_or_default(),
+            _ => row["state"].as_str().unwrap_or("not over").to_owned(),
         };
         format!("{} {text}", row["host"].as_str().unwrap_or_default())
     };

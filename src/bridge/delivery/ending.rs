@@ -123,8 +123,11 @@ impl Delivery {
         if let Some(refused) = &self.refused {
             return refused.clone();
         }
-        let seconds = apart(self.job.asked, self.job.not_after).as_secs();
-        let mut reason = format!("it was not started within {seconds} s");
+        let mut reason = match apart(self.job.asked, self.job.not_after).as_secs() {
+            // The clock was put back since.
+            0 => "it was not started in time".to_owned(),
+            seconds => format!("it was not started within {seconds} s"),
+        };
         if !self.handed() {
             if let JobState::Queued { why, .. } = &self.job.state {
                 reason = format!("{reason}: {why}");

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::bridge::BridgeEffect;
+use crate::bridge::clock::back;
 use crate::bridge::host::Fare;
 use crate::bridge::pieces::Pieces;
 use crate::bridge::queue::{Place, Turn};
@@ -115,6 +116,24 @@ impl Delivery {
     pub(in crate::bridge) fn turn(&self, now: Timestamp) -> Turn {
         let Job { id, lane, .. } = self.job;
         Turn { id, host: self.job.plan.host.clone(), command: self.job.plan.command.clone(), lane, since: now }
+    }
+
+    /// The clock was put back: it waits as long as before, and has as much time to start.
+    pub(in crate::bridge) fn clock_back(&mut self, step: SignedDuration) {
+        match &mut self.stage {
+            Stage::Asking(Question { until, .. }) | Stage::Resting(until) | Stage::Following { ask: until, .. } => {
+                back(until, step);
+            }
+            Stage::Held | Stage::Waiting => {}
+            Stage::Over => return,
+        }
+        back(&mut self.job.not_after, step);
+        if let Some((_, until)) = &mut self.end {
+            back(until, step);
+        }
+        if let Some((at, _)) = &mut self.told {
+            back(at, step);
+        }
     }
 
     pub(in crate::bridge) fn waits(&self) -> bool {

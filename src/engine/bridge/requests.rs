@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::bridge::BridgeInput;
-use crate::model::{End, HostName, Identity, Job, JobId, JobState, Outcome};
+use jiff::{SignedDuration, Timestamp};
+
+use crate::model::{End, HostName, HostPanel, Identity, Job, JobId, JobState, LayerKind, LayerState, Outcome};
 use crate::protocol::{BridgeReply, BridgeRequest, Refusal};
 use crate::store::StoreError;
 
@@ -16,6 +18,8 @@ use super::service::Bridges;
 /// Time for a person's word to be written down, and how often that is looked at.
 const TO_RESOLVE: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_millis(10);
+/// A host that answered over no road for so long may be gone for good: then a person may say what became of a job it has.
+const GONE: SignedDuration = SignedDuration::from_mins(10);
 
 type Answer = Result<BridgeReply, Refusal>;
 
@@ -69,8 +73,17 @@ impl Bridges {
             BridgeRequest::Resolve { id, ran, note } => {
                 let mut job = self.job(id).await?.ok_or_else(|| no_job(id))?;
                 self.as_it_is(&mut job);
-                may_be_resolved(&job.state, is_shown(&job), ran)
+                let silent = self.silent(&job.plan.host, Timestamp::now());
+                may_be_resolved(&job.state, is_shown(&job), ran, silent)
                     .map_err(|why| Refusal::Failed(format!("{id} {why}")))?;
+                let note = match (&job.state, note) {
+                    (JobState::Accepted | JobState::Running | JobState::Cancelling, note) => {
+                        let host = &job.plan.host;
+                        let seen = format!("its host had it, and no road led to {host} for ten minutes");
+                        Some(note.map_or(seen.clone(), |note| format!("{note} ({seen})")))
+                    }
+                    (_, note) => note,
+                };
                 self.order(BridgeInput::Resolve { id, ran, by: identity.operator, note }).await;
                 self.resolved(id, ran).await
             }
@@ -99,6 +112,12 @@ impl Bridges {
             return Ok(());
         }
         Err(Refusal::Unknown(format!("no host is called {name}; `aurora host list` names them")))
+    }
+
+    /// For how long a host has not answered over any road; `None` while one answers.
+    fn silent(&self, name: &HostName, now: Timestamp) -> Option<SignedDuration> {
+        let panels = self.live.hosts();
+        silence(panels.iter().find(|panel| panel.name == *name), self.since, now)
     }
 
     /// Gives `job`, which was read from the store, the state it has this moment.
@@ -131,8 +150,20 @@ impl Bridges {
     }
 }
 
-/// Whether a person may say what became of a job: nobody knows it, or it may have run and the host has not said.
-fn may_be_resolved(state: &JobState, is_shown: bool, ran: bool) -> Result<(), String> {
+/// For how long a host has answered over no road; `None` while one answers. One that is not in the configuration has none.
+fn silence(panel: Option<&HostPanel>, since: Timestamp, now: Timestamp) -> Option<SignedDuration> {
+    let Some(panel) = panel else { return Some(SignedDuration::MAX) };
+    let roads = || panel.layers.iter().filter(|layer| layer.kind != LayerKind::Manual);
+    if roads().any(|layer| matches!(layer.state, LayerState::Up | LayerState::Proving)) {
+        return None;
+    }
+    let last = roads().filter_map(|layer| layer.last_good).max();
+    Some(now.duration_since(last.map_or(since, |last| last.max(since))))
+}
+
+/// Whether a person may say what became of a job: nobody knows it, or it may have run and the host has not said. A job
+/// the host has is the host's to tell, until that has been silent for long enough to be gone.
+fn may_be_resolved(state: &JobState, is_shown: bool, ran: bool, silent: Option<SignedDuration>) -> Result<(), String> {
     match state {
         JobState::Ended(Outcome::Unknown { .. }) | JobState::Sending | JobState::Unsure => Ok(()),
         // A person may have run it by hand.
@@ -146,7 +177,16 @@ fn may_be_resolved(state: &JobState, is_shown: bool, ran: bool) -> Result<(), St
         }
         JobState::AwaitingApproval(approval) => Err(format!("waits for {approval} and has not run")),
         JobState::Accepted | JobState::Running | JobState::Cancelling => {
-            Err(format!("is {}: its host has it and says how it ends", state.word()))
+            if silent.is_some_and(|silent| silent >= GONE) {
+                return Ok(());
+            }
+            let word = state.word();
+            Err(match silent {
+                None => format!("is {word}: its host has it and says how it ends"),
+                Some(_) => format!(
+                    "is {word}: its host has it and says how it ends; a person may when no road led there for ten minutes"
+                ),
+            })
         }
     }
 }
@@ -179,7 +219,7 @@ mod tests {
 
     #[test]
     fn a_person_says_what_became_of_a_job_only_where_nobody_else_does() {
-        let may = |state: &JobState, is_shown, ran| may_be_resolved(state, is_shown, ran).is_ok();
+        let may = |state: &JobState, is_shown, ran| may_be_resolved(state, is_shown, ran, None).is_ok();
         let unknown = JobState::Ended(Outcome::Unknown { reason: String::new() });
         for state in [&unknown, &JobState::Sending, &JobState::Unsure] {
             assert!(may(state, false, true) && may(state, false, false), "{state:?}");
@@ -198,5 +238,39 @@ mod tests {
         assert_eq!([may(&told, false, true), may(&told, false, false)], [true, false]);
         assert_eq!([may(&not, false, true), may(&not, false, false)], [false, true]);
         assert!(!may(&cancelled, false, false));
+    }
+
+    #[test]
+    fn a_job_its_host_has_is_a_persons_to_decide_when_that_is_gone() {
+        let at = |minute: i64| Timestamp::from_second(1_790_000_000 + minute * 60).expect("in range");
+        let layer = |state, last: Option<i64>| crate::model::LayerPanel {
+            kind: LayerKind::Socket,
+            state,
+            since: at(0),
+            rtt: None,
+            last_good: last.map(at),
+            why: String::new(),
+            flaps: 0,
+        };
+        let panel = |layers| HostPanel {
+            name: "web-1".parse().expect("a name"),
+            labels: Vec::new(),
+            layers,
+            active: None,
+            running: 1,
+            queued: 0,
+            agent: None,
+        };
+        let minutes = |layers, now| silence(Some(&panel(layers)), at(-60), at(now)).map(|silent| silent.as_mins());
+        let (up, down) = (LayerState::Up, LayerState::Down);
+        assert_eq!(minutes(vec![layer(down.clone(), Some(0)), layer(up, Some(0))], 30), None);
+        assert_eq!(minutes(vec![layer(down.clone(), Some(0)), layer(down.clone(), Some(5))], 9), Some(4));
+        assert_eq!(minutes(vec![layer(down, None)], 0), Some(60), "never since this engine is there");
+        assert!(silence(None, at(0), at(0)).is_some_and(|silent| silent >= GONE), "it left the configuration");
+        for state in [JobState::Accepted, JobState::Running, JobState::Cancelling] {
+            let may = |silent| may_be_resolved(&state, false, true, silent);
+            assert!(may(Some(GONE)).is_ok() && may(Some(GONE - SignedDuration::from_secs(1))).is_err());
+            assert!(may(None).is_err());
+        }
     }
 }

@@ -67,6 +67,8 @@ pub(super) struct Runner {
     settle: Instant,
     settling: bool,
     trouble: Option<String>,
+    /// What the clock showed at the last turn: one that was put back is told at once.
+    clock: Timestamp,
 }
 
 impl Runner {
@@ -96,6 +98,7 @@ impl Runner {
             settle: Instant::now(),
             settling: false,
             trouble: None,
+            clock: Timestamp::now(),
             service,
         };
         runner.replace();
@@ -260,7 +263,9 @@ impl Runner {
 
     /// What is due now.
     pub(super) async fn step(&mut self) {
-        if self.takes() && self.bridge.next_wake().is_some_and(|at| at <= Timestamp::now()) {
+        let clock = Timestamp::now();
+        let was_put_back = clock < std::mem::replace(&mut self.clock, clock);
+        if self.takes() && (was_put_back || self.bridge.next_wake().is_some_and(|at| at <= clock)) {
             self.apply(BridgeInput::Tick);
         }
         let now = Instant::now();
@@ -326,3 +331,7 @@ async fn keep(store: &Store, batch: &JobBatch) -> Result<(Vec<AuditEntry>, Vec<J
         Err(error) => Err(error),
     }
 }
+
+#[cfg(test)]
+#[path = "runner_tests.rs"]
+mod tests;

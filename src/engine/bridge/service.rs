@@ -67,6 +67,8 @@ pub struct Bridges {
     pub(super) checks: Arc<Checks>,
     pub(super) open: OpenRoad,
     pub(super) live: Live,
+    /// Since when it is there: what nobody has heard of since may only not have answered yet.
+    pub(super) since: Timestamp,
     set: Mutex<Arc<BridgeSet>>,
     /// The term orders are given in, once the task has begun it.
     term: watch::Sender<Option<Term>>,
@@ -112,6 +114,7 @@ impl Bridges {
             checks,
             open,
             live,
+            since: Timestamp::now(),
             set: Mutex::new(Arc::new(set)),
             term: watch::Sender::new(None),
             replaced: Notify::new(),

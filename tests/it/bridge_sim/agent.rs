@@ -66,7 +66,8 @@ impl World {
         self.reply(from, FromAgent::Received { id, nonce: order.nonce.clone() });
         if order.epoch < self.host.epoch {
             let reason = format!("the term is {}", self.host.epoch);
-            return self.reply(from, FromAgent::Refused { id, rule: "fenced".to_owned(), reason });
+            let term = Some(self.host.epoch);
+            return self.reply(from, FromAgent::Refused { id, rule: "fenced".to_owned(), reason, term });
         }
         if self.mutation == Mutation::NaiveFailover && self.host.journal.contains_key(&id) {
             let copy = JobId::from_uuid(Uuid::from_u128(u128::MAX - self.copies.len() as u128));
@@ -83,7 +84,8 @@ impl World {
             return self.trouble(from, id);
         }
         if self.host.refuses_early && page.is_none() && self.host.clock(self.now) > order.not_after {
-            return self.reply(from, FromAgent::Refused { id, rule: "expired".to_owned(), reason: "late".to_owned() });
+            let (rule, reason) = ("expired".to_owned(), "late".to_owned());
+            return self.reply(from, FromAgent::Refused { id, rule, reason, term: None });
         }
         let id = order.id;
         let entry = Entry { order, via: from.road, page: Page::Made, died: false, written: 0, listeners: vec![from] };
