@@ -29,6 +29,19 @@ pub fn descendants(pid: u32) -> Vec<u32> {
     found
 }
 
+/// Whether `pid` runs a job: it is a session of its own, which no connection takes along.
+fn is_runner(pid: u32) -> bool {
+    let words = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    words.split(|byte| *byte == 0).any(|word| word == b"runner")
+}
+
+/// A process and everything below it.
+fn family(pid: u32) -> Vec<u32> {
+    let mut family = descendants(pid);
+    family.push(pid);
+    family
+}
+
 /// A machine behind an sshd: a home of its own, and who may come in.
 pub struct Machine {
     dir: TempDir,
@@ -95,9 +108,10 @@ impl Machine {
     pub fn stop(&mut self) {
         let Some(mut sshd) = self.sshd.take() else { return };
         let below = descendants(sshd.id());
+        let spared: Vec<u32> = below.iter().filter(|pid| is_runner(**pid)).flat_map(|pid| family(*pid)).collect();
         let _ = sshd.kill();
         let _ = sshd.wait();
-        for pid in below {
+        for pid in below.into_iter().filter(|pid| !spared.contains(pid)) {
             let pid = rustix::process::Pid::from_raw(i32::try_from(pid).expect("a pid")).expect("a pid");
             // A parent may have taken its child along.
             let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
