@@ -86,3 +86,85 @@ impl Folded {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use crate::model::{Class, HostName, JobId, JobState, Lane, OutputTotals, Plan, Risk};
+
+    use super::*;
+
+    fn ended(host: &str, command: &str, outcome: Outcome) -> Job {
+        let host: HostName = host.parse().expect("a name");
+        let plan = Plan {
+            host,
+            command: command.parse().expect("a name"),
+            args: std::collections::BTreeMap::new(),
+            argv: vec!["/bin/true".into()],
+            cwd: None,
+            env: std::collections::BTreeMap::new(),
+            class: Class::AtMostOnce,
+            timeout_ms: 1_000,
+        };
+        Job {
+            id: JobId::from_uuid(uuid::Uuid::nil()).on(&plan.host),
+            hash: plan.hash(),
+            plan,
+            risk: Risk::Low,
+            by: "anna".parse().expect("a name"),
+            asked: Timestamp::UNIX_EPOCH,
+            not_after: Timestamp::UNIX_EPOCH,
+            lane: Lane::Bulk,
+            only: None,
+            rollout: None,
+            state: JobState::Ended(outcome),
+            layer: None,
+            spool: None,
+            attempts: Vec::new(),
+            started: None,
+            ended: None,
+            output: OutputTotals::default(),
+            left: None,
+        }
+    }
+
+    fn told(ends: Vec<(Job, &str)>) -> String {
+        let mut folded = Folded::default();
+        for (job, out) in ends {
+            folded.add(&job, Written { out: out.as_bytes().to_vec(), err: Vec::new() });
+        }
+        let mut text = Vec::new();
+        folded.write(&mut text).expect("writes");
+        String::from_utf8(text).expect("text")
+    }
+
+    #[test]
+    fn equal_ends_are_told_together_and_what_went_well_comes_last() {
+        let fine = || Outcome::Done(End::Exit(0));
+        let unknown = || Outcome::Unknown { reason: "the host restarted".into() };
+        let text = told(vec![
+            (ended("web-2", "deploy", fine()), "v2\n"),
+            (ended("web-4", "deploy", unknown()), ""),
+            (ended("web-1", "deploy", fine()), "v2\n"),
+            (ended("web-3", "deploy", fine()), "v1\u{1b}[2J\n"),
+            (ended("web-5", "deploy", unknown()), ""),
+        ]);
+        let groups = [
+            "== 2 hosts: web-4, web-5\n   unknown: the host restarted\n",
+            "== 2 hosts: web-1, web-2\n   done, exit 0\n   v2\n",
+            "== 1 host: web-3\n   done, exit 0\n   v1",
+        ];
+        let places = groups.map(|group| text.find(group).unwrap_or_else(|| panic!("{group}: {text}")));
+        assert!(places.is_sorted() && !text.contains('\u{1b}'), "{text}");
+    }
+
+    #[test]
+    fn what_undoes_it_is_told_apart_from_what_it_undoes_and_many_hosts_are_counted() {
+        let fine = || Outcome::Done(End::Exit(0));
+        let text = told(vec![(ended("web-1", "deploy", fine()), ""), (ended("web-1", "undeploy", fine()), "")]);
+        assert!(text.contains("== deploy on 1 host: web-1") && text.contains("== undeploy on 1 host: web-1"), "{text}");
+        let many = (10..30).map(|n| (ended(&format!("web-{n}"), "deploy", fine()), "")).collect();
+        assert!(told(many).starts_with("== 20 hosts: web-10, web-11, "), "sorted");
+    }
+}

@@ -14,7 +14,7 @@ use crate::support::{AURORA, Site, free_port, write_private};
 /// A road that is back carries again within 12 s. A machine that is busy with other tests is given twice that.
 const BACK: Duration = Duration::from_secs(24);
 /// All commands have their end within this time once every road is open.
-const DRAINED: Duration = Duration::from_secs(120);
+const DRAINED: Duration = Duration::from_mins(2);
 
 /// A process that is killed when it is dropped, as `kill -9` does.
 struct Door(Child);

@@ -139,7 +139,9 @@ pub(super) fn summary(app: &App, row: &JobRow, job: Option<&Job>, width: usize) 
     let mut asked = format!("by {} {}, {tries}", row.by, age(row.asked, app.now));
     if let Some(job) = job {
         let until = zone::clock(job.not_after, app.zone());
-        let over = if row.state.outcome().is_none() { format!(", starts until {until}") } else { String::new() };
+        // Of one that is held back the time to start counts from when it is let go.
+        let counts = !matches!(row.state, JobState::Ended(_) | JobState::Staged { .. } | JobState::AwaitingApproval(_));
+        let over = if counts { format!(", starts until {until}") } else { String::new() };
         asked = format!("{asked}, {} risk, {}{over}", job.risk, job.lane.as_str());
     }
     lines.push(Line::from(vec![
