@@ -34,8 +34,8 @@ impl Emulator {
             ("", 'H') => self.run(Function::Hts),
             ("", 'M') => {
                 if self.place().1 == self.region.0 {
-                    let cells = self.rows_below(self.region.0, 1);
-                    self.erase(Function::Ri, cells);
+                    let work = self.rows_work(self.region.0, 1);
+                    self.erase(Function::Ri, work);
                 } else {
                     self.run(Function::Ri);
                 }
@@ -92,9 +92,8 @@ impl Emulator {
 
     /// Sequences with one count or place.
     fn counted(&mut self, count: u16, last: char) {
-        let (columns, rows) = self.dimensions();
+        let columns = self.dimensions().0;
         let (column, row) = self.place();
-        let (top, bottom) = self.region;
         // Behind the last column there is nothing to insert, delete or erase.
         let hangs = column == columns;
         match last {
@@ -110,34 +109,34 @@ impl Emulator {
             'b' => self.repeat(count),
             // tmux moves nothing where everything would leave the row.
             '@' if hangs || (column + 1 < columns && usize::from(count) >= columns - column) => {}
-            '@' => self.erase(Function::Ich(count), columns),
+            '@' => self.erase(Function::Ich(count), self.shift_work()),
             'P' if !hangs => {
                 let most = number(columns - column);
-                self.erase(Function::Dch(count.min(most)), columns);
+                self.erase(Function::Dch(count.min(most)), self.shift_work());
             }
-            'X' if !hangs => self.erase(Function::Ech(count), columns),
+            'X' if !hangs => self.erase(Function::Ech(count), self.shift_work()),
             'L' => {
-                let cells = self.rows_below(row, count);
-                self.outside_region(|screen| screen.erase(Function::Il(count), cells));
+                let work = self.rows_work(row, count);
+                self.outside_region(|screen| screen.erase(Function::Il(count), work));
             }
             'M' => {
-                let cells = self.rows_below(row, count);
+                let work = self.rows_work(row, count);
                 self.outside_region(|screen| {
                     // Deleted rows are no history.
-                    screen.spend(cells);
+                    screen.spend(work);
                     screen.run_with(Function::Dl(count), screen.pen.erased(), false);
                 });
             }
-            'S' => self.erase(Function::Su(count), usize::from(count).min(bottom + 1 - top) * columns + rows),
-            'T' => self.erase(Function::Sd(count), usize::from(count).min(bottom + 1 - top) * columns + rows),
+            'S' => self.erase(Function::Su(count), self.rows_work(self.region.0, count)),
+            'T' => self.erase(Function::Sd(count), self.rows_work(self.region.0, count)),
             _ => {}
         }
     }
 
-    /// The cells that so many rows from `row` on take, and the rows that move.
-    fn rows_below(&self, row: usize, count: u16) -> usize {
-        let (columns, rows) = self.dimensions();
-        usize::from(count).min(rows - row.min(rows)) * columns + rows
+    /// What so many new rows from `row` on cost, and the rows that move.
+    fn rows_work(&self, row: usize, count: u16) -> usize {
+        let rows = self.dimensions().1;
+        usize::from(count).min(rows - row.min(rows)) * self.row_work() + rows
     }
 
     /// Does something with the rows from the cursor to the end: of the region, or of the screen where the cursor is outside.
@@ -156,9 +155,8 @@ impl Emulator {
     }
 
     fn line_feed(&mut self) {
-        let columns = self.dimensions().0;
-        let cells = if self.place().1 == self.region.1 { columns } else { 0 };
-        self.erase(Function::Lf, cells);
+        let work = if self.place().1 == self.region.1 { self.row_work() } else { 0 };
+        self.erase(Function::Lf, work);
     }
 
     fn backspace(&mut self) {
@@ -202,7 +200,6 @@ impl Emulator {
     }
 
     fn erase_some(&mut self, which: u16, last: char) {
-        let (columns, rows) = self.dimensions();
         let (column, row) = self.place();
         let scope = match (last, which) {
             // Erasing everything that way keeps it in the history too.
@@ -217,7 +214,13 @@ impl Emulator {
             ('g', 3) => return self.run(Function::Tbc(TbcScope::All)),
             _ => return,
         };
-        self.erase(scope, if last == 'J' { columns * rows } else { columns });
+        let work = match &scope {
+            Function::Ed(EdScope::All) => self.screen_work(),
+            // Nothing is looked through for the history.
+            Function::Ed(_) => self.screen_work() / 3,
+            _ => self.shift_work(),
+        };
+        self.erase(scope, work);
     }
 
     fn repeat(&mut self, count: u16) {
@@ -230,12 +233,11 @@ impl Emulator {
     }
 
     fn mode(&mut self, mode: u32, on: bool) {
-        let (columns, rows) = self.dimensions();
         match mode {
             1 => self.set_mode(DecMode::CursorKeys, on),
             3 => {
                 self.go(Some(1), Some(1));
-                self.erase(Function::Ed(EdScope::All), columns * rows);
+                self.erase(Function::Ed(EdScope::All), self.screen_work());
             }
             6 => {
                 self.modes.origin = on;
@@ -258,13 +260,12 @@ impl Emulator {
     }
 
     fn alternate(&mut self, on: bool, with_cursor: bool) {
-        let (columns, rows) = self.dimensions();
         let modes = DecModes::from(vec![DecMode::AltScreenBuffer]);
         if on && !self.is_alternate() {
             if with_cursor {
                 self.main = Some(self.here());
             }
-            self.spend(columns * rows);
+            self.spend(self.screen_work());
             // The new screen is without colour, whatever the program draws with.
             self.run_with(Function::Decset(modes), Style::default(), true);
         } else if !on {
@@ -319,7 +320,7 @@ impl Emulator {
     fn align(&mut self) {
         let (columns, rows) = self.dimensions();
         // Cell by cell is slower than erasing.
-        self.spend(8 * columns * rows);
+        self.spend(16 * columns * rows);
         self.run(Function::Decaln);
         self.region = (0, rows - 1);
         self.run(Function::Decstbm(1, number(rows)));
@@ -345,7 +346,7 @@ impl Emulator {
             self.run(Function::Cha(number(tab + 1)));
             self.run(Function::Hts);
         }
-        self.erase(Function::Ed(EdScope::All), columns * rows);
+        self.erase(Function::Ed(EdScope::All), self.screen_work());
         self.run(Function::Cup(1, 1));
     }
 }

@@ -10,14 +10,14 @@ use super::cell::{Cell, row_text};
 use super::decode::Utf8;
 use super::glyph::{Clusters, Glyph, glyph};
 use super::pane_screen::{PaneScreen, Scrolled};
-use super::pen::{cells, sgr, style_of};
+use super::pen::{cells, sgr, style_of, used_cells};
 use super::sequence::{Event, Sequences};
 use super::style::Style;
 
-/// Work a stream may ask for beyond its length, in cells that are touched.
+/// Work a stream may ask for beyond its length. A unit is about a nanosecond.
 const WORK_AHEAD: usize = 8 << 20;
-/// Cells a byte may touch on the average. A line feed at the bottom touches a row of them, clearing all of them.
-const WORK_PER_BYTE: usize = 100;
+/// Work a byte may ask for on the average: `yes` in 175 columns asks for as much.
+const WORK_PER_BYTE: usize = 150;
 
 /// A place to come back to.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -81,7 +81,7 @@ impl Observer for Leaving<'_> {
 
     fn evicted(&mut self, _: &mut Observation<'_>, line: &avt::Line) {
         if self.keep {
-            let text = row_text(cells(line, self.clusters)).into_boxed_str();
+            let text = row_text(used_cells(line, self.clusters)).into_boxed_str();
             self.scrolled.push(Scrolled { text, wrapped: line.is_wrapped() });
         }
     }
@@ -200,10 +200,26 @@ impl Emulator {
         (cursor.col, cursor.row)
     }
 
-    /// Counts cells that are going to be touched.
-    pub(super) fn spend(&mut self, cells: usize) {
-        self.work = self.work.saturating_sub(cells);
+    /// Counts work that is going to be done.
+    pub(super) fn spend(&mut self, work: usize) {
+        self.work = self.work.saturating_sub(work);
         self.exhausted |= self.work == 0;
+    }
+
+    /// What a new row costs, with the one that leaves for it.
+    pub(super) fn row_work(&self) -> usize {
+        100 + 2 * self.dimensions().0
+    }
+
+    /// What moving or erasing the cells of a row costs.
+    pub(super) fn shift_work(&self) -> usize {
+        2 * self.dimensions().0
+    }
+
+    /// What erasing the whole screen costs.
+    pub(super) fn screen_work(&self) -> usize {
+        let (columns, rows) = self.dimensions();
+        3 * columns * rows
     }
 
     /// Has `avt` do something, as the program draws.
@@ -212,8 +228,8 @@ impl Emulator {
     }
 
     /// Has `avt` erase, which leaves only the background behind.
-    pub(super) fn erase(&mut self, function: Function, cells: usize) {
-        self.spend(cells);
+    pub(super) fn erase(&mut self, function: Function, work: usize) {
+        self.spend(work);
         self.run_with(function, self.pen.erased(), true);
     }
 
@@ -295,11 +311,12 @@ impl Emulator {
         let (column, row) = self.place();
         if column + width <= columns {
             if self.modes.insert {
+                self.spend(self.shift_work());
                 self.run_with(Function::Ich(number(width)), Style::default(), true);
             }
             self.run(Function::Print(c));
         } else if self.modes.wraps {
-            self.spend(columns);
+            self.spend(self.row_work());
             if row == self.region.1 && self.pen != Style::default() {
                 // The row that comes in at the bottom has no colour: it is made first, and written over.
                 self.run_with(Function::Print(c), Style::default(), true);

@@ -195,7 +195,7 @@ fn a_stream_that_asks_for_too_much_is_not_believed_until_it_is_seeded() {
     let here = glass.offset();
     feed(&mut glass, "more");
     assert_eq!(glass.offset(), here + 4, "the stream is followed all the same");
-    glass.seed(&PaneSeed { offset: here + 4, ..seed(200, 100, b"fine") });
+    glass.seed(&PaneSeed { offset: here + 4, ..seed(80, 24, b"fine") });
     assert!(glass.is_sound());
     assert_eq!(glass.text()[0], "fine");
     for _ in 0..200 {

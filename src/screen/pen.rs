@@ -8,13 +8,28 @@ use super::glyph::Clusters;
 use super::style::{Attributes, Color, Style};
 
 pub(super) fn cells<'a>(line: &'a avt::Line, clusters: &'a Clusters) -> impl Iterator<Item = Cell<'a>> {
-    line.cells().iter().enumerate().filter(|(_, cell)| cell.width() > 0).map(|(column, cell)| {
+    converted(line.cells(), clusters)
+}
+
+/// The cells up to the last that shows something.
+pub(super) fn used_cells<'a>(line: &'a avt::Line, clusters: &'a Clusters) -> impl Iterator<Item = Cell<'a>> {
+    let used = line.cells().iter().rposition(|cell| cell.char() != ' ' || !cell.pen().is_default());
+    // The second half of a wide character is a blank.
+    let end = used.map_or(0, |last| (last + 2).min(line.len()));
+    converted(&line.cells()[..end], clusters)
+}
+
+fn converted<'a>(cells: &'a [avt::Cell], clusters: &'a Clusters) -> impl Iterator<Item = Cell<'a>> {
+    cells.iter().enumerate().filter(|(_, cell)| cell.width() > 0).map(|(column, cell)| {
         let (base, marks) = clusters.resolve(cell.char());
         Cell { column: number(column), base, marks, width: cell.width().into(), style: style_of(cell.pen()) }
     })
 }
 
 pub(super) fn style_of(pen: &avt::Pen) -> Style {
+    if pen.is_default() {
+        return Style::default();
+    }
     let color = |color: Option<avt::Color>| match color? {
         avt::Color::Indexed(index) => Some(Color::Indexed(index)),
         avt::Color::RGB(rgb) => Some(Color::Rgb(rgb.r, rgb.g, rgb.b)),
