@@ -24,6 +24,7 @@ const SOCKET_MAX: usize = 64;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Server {
     socket: Option<String>,
+    pub(super) only: Option<u32>,
 }
 
 impl Server {
@@ -39,8 +40,14 @@ impl Server {
         };
         match socket {
             Some(name) if !plain(name) => Err(TmuxError::BadSocket),
-            _ => Ok(Self { socket: socket.map(str::to_owned) }),
+            _ => Ok(Self { socket: socket.map(str::to_owned), only: None }),
         }
+    }
+
+    /// The same, as long as its process is `pid`: where another one answers by now nothing is typed.
+    #[must_use]
+    pub fn only(self, pid: u32) -> Self {
+        Self { only: Some(pid), ..self }
     }
 
     /// A tmux that is about to be started. It never starts a server (`-N`), and takes and gives UTF-8 whatever the

@@ -62,8 +62,12 @@ impl Server {
     /// Does `order` if the pane takes keys, in one go: between a question and the order somebody could scroll back.
     async fn if_it_takes_keys(&self, pane: u32, order: &str) -> Result<(), TmuxError> {
         let target = format!("%{pane}");
-        let say = format!("display-message -p -t {target} '{WHY_NOT}'");
-        let said = self.ask(&["if-shell", "-F", "-t", &target, WHY_NOT, &say, order]).await?;
+        let why_not = match self.only {
+            Some(pid) => format!("#{{?#{{==:#{{pid}},{pid}}},{WHY_NOT},other}}"),
+            None => WHY_NOT.to_owned(),
+        };
+        let say = format!("display-message -p -t {target} '{why_not}'");
+        let said = self.ask(&["if-shell", "-F", "-t", &target, &why_not, &say, order]).await?;
         match String::from_utf8_lossy(&said).trim() {
             "" => Ok(()),
             why => Err(TmuxError::TakesNoKeys { pane, why: why.to_owned() }),

@@ -1,14 +1,16 @@
 //! Panes of a real tmux through a real agent: listed, watched, driven, and never held up by whoever watches.
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use aurora::config::AgentConfig;
-use aurora::model::{EngineId, PaneFacts, PaneId, PaneSeed};
+use aurora::model::{EngineId, PaneFacts, PaneFeedKind, PaneId, PaneSeed};
 use aurora::net::{FrameReader, FrameWriter};
 use aurora::protocol::{AGENT_VERSION, DriveAsk, FromAgent, PANE_WINDOW, PaneSaid, ToAgent, WatchAsk};
 use aurora::screen::Glass;
+use aurora::tmux::{Server, TmuxError};
 use tempfile::TempDir;
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use uuid::Uuid;
@@ -19,11 +21,13 @@ use crate::tmux::Tmux;
 /// A host with an agent's configuration that lets panes be driven.
 struct Host {
     dir: TempDir,
+    /// Where its agents look for tmux.
+    path_variable: Option<String>,
 }
 
 impl Host {
     fn new(panes: &str) -> Self {
-        let host = Self { dir: tempfile::tempdir().expect("a directory") };
+        let host = Self { dir: tempfile::tempdir().expect("a directory"), path_variable: None };
         let [spool, listen] = ["spool", "listen"].map(|name| host.path(name).display().to_string());
         let text = format!(
             "[agent]\nname = \"web-1\"\nspool = \"{spool}\"\npanes = \"{panes}\"\nlisten = \"unix:{listen}\"\nkey = \"file:key\"\n"
@@ -40,7 +44,7 @@ impl Host {
     fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(AURORA);
         command.arg("--config").arg(self.path("agent.toml")).arg("agent").args(args).env_remove("AURORA_STATE_DIR");
-        command.kill_on_drop(true);
+        command.envs(self.path_variable.iter().map(|path| ("PATH", path))).kill_on_drop(true);
         command
     }
 
@@ -225,6 +229,10 @@ async fn a_pane_is_listed_watched_and_driven() {
     line.drive(DriveAsk::Release { pane }).await;
     line.until("a release", |said| matches!(said, PaneSaid::Released { .. }).then_some(())).await;
     assert_eq!(line.keys(pane, "id\r").await, Err("not-taken".to_owned()));
+    // Numbers begin anew with another server: there it would be another pane.
+    let other = Server::new(Some(&tmux.socket)).expect("a word").only(1);
+    let refused = other.type_bytes(pane.number, b"id\r").await;
+    assert!(matches!(&refused, Err(TmuxError::TakesNoKeys { why, .. }) if why == "other"), "{refused:?}");
     eventually("an audit", || host.audit().contains("pane-released"));
     assert!(host.audit().contains("pane-taken") && host.audit().contains("main:0.0"), "{}", host.audit());
 
@@ -293,10 +301,19 @@ fn took(tmux: &Tmux) -> Duration {
 #[tokio::test]
 #[ignore = "needs tmux"]
 async fn an_engine_that_does_not_read_holds_up_no_program() {
-    let alone = {
-        let tmux = Tmux::with("main", (100, 30), FLOOD);
-        took(&tmux)
-    };
+    // A program that is held up never ends. Three tries, as other tests share the machine.
+    for tries in 1.. {
+        let alone = took(&Tmux::with("main", (100, 30), FLOOD));
+        let watched = flooded_unread().await;
+        if watched <= alone.mul_f64(1.5) + Duration::from_millis(300) {
+            return;
+        }
+        assert!(tries < 3, "8 MB took {watched:?} with an engine that does not read, {alone:?} without");
+    }
+}
+
+/// How long 8 MB take while an engine watches and does not read.
+async fn flooded_unread() -> Duration {
     let (host, tmux) = (Host::new("watch"), Tmux::with("main", (100, 30), FLOOD));
     let (mut line, panes) = host.looks(&tmux).await;
     let pane = panes[0].id;
@@ -304,8 +321,6 @@ async fn an_engine_that_does_not_read_holds_up_no_program() {
     // From here on nobody reads. The agent's own control client is the only one of the session.
     let watched = tokio::task::spawn_blocking(move || (took(&tmux), tmux));
     let (watched, tmux) = watched.await.expect("ends");
-    let most = alone.mul_f64(1.5) + Duration::from_millis(500);
-    assert!(watched <= most, "8 MB took {watched:?} with an engine that does not read, {alone:?} without");
 
     // It reads again: what was left out is counted, and the screen is the one tmux has.
     let mut place = seed.offset;
@@ -332,6 +347,7 @@ async fn an_engine_that_does_not_read_holds_up_no_program() {
     assert!(anew.missed > 7 << 20, "{}", anew.missed);
     assert!(shown(&anew).contains("took "), "{}", shown(&anew));
     assert_eq!(tmux.run(&["display-message", "-p", "#{window_width}x#{window_height}"]).trim(), "100x30");
+    watched
 }
 
 #[tokio::test]
@@ -368,6 +384,18 @@ async fn one_agent_has_the_panes_for_everybody_and_a_broken_line_loses_nothing()
     let (text, place) = anna.printed(pane, place, "c43d\r\n").await;
     assert!(!text.contains("a42b"), "nothing comes twice: {text:?}");
 
+    // An agent of its own, as another engine may start, has the same panes in other hands.
+    assert!(matches!(anna.take(pane, "anna").await, PaneSaid::Taken { .. }));
+    let alone = Host { dir: tempfile::tempdir().expect("a directory"), path_variable: None };
+    std::fs::copy(host.path("agent.toml"), alone.path("agent.toml")).expect("copies");
+    let (mut carl, _) = alone.looks(&tmux).await;
+    let refused = carl.take(pane, "carl").await;
+    assert!(
+        matches!(&refused, PaneSaid::Refused { rule, reason, .. } if rule == "taken" && reason.contains("anna")),
+        "{refused:?}"
+    );
+    drop(carl);
+
     // The agent dies without a word. The connection ends, and the next one serves itself.
     agent.start_kill().expect("kills");
     agent.wait().await.expect("ends");
@@ -385,4 +413,98 @@ async fn one_agent_has_the_panes_for_everybody_and_a_broken_line_loses_nothing()
     let (mut line, _) = host.looks(&tmux).await;
     let refused = line.take(pane, "anna").await;
     assert!(matches!(&refused, PaneSaid::Refused { rule, .. } if rule == "policy"), "{refused:?}");
+}
+
+#[tokio::test]
+#[ignore = "needs tmux"]
+async fn who_reads_sees_what_tmux_shows_while_another_stands_still() {
+    let (host, tmux) = (Host::new("watch"), Tmux::with("main", (100, 30), FLOOD));
+    let _agent = host.running().await;
+    let (mut stands, _) = host.looks(&tmux).await;
+    let (mut reads, panes) = host.looks(&tmux).await;
+    let pane = panes[0].id;
+    stands.watch(pane, None).await;
+    let seed = reads.watch(pane, None).await;
+    let mut glass = Glass::new(seed.cols, seed.rows);
+    glass.seed(&seed);
+    let start = glass.offset();
+    tmux.run(&["send-keys", "Enter"]);
+    let mut missed = 0;
+    while !glass.text().iter().any(|row| row.starts_with("took ")) {
+        let said =
+            reads.until("more", |said| matches!(said, PaneSaid::Chunk(_) | PaneSaid::Seed(_)).then_some(said)).await;
+        match said {
+            PaneSaid::Chunk(chunk) => glass.feed(&chunk).expect("no hole"),
+            PaneSaid::Seed(seed) => {
+                missed += seed.missed;
+                glass.seed(&seed);
+            }
+            _ => unreachable!("nothing else is let through"),
+        }
+        reads.watch_ask(WatchAsk::Seen { pane, offset: glass.offset() }).await;
+    }
+    assert!(glass.offset() - start > 8_000_000, "{missed} of them missed");
+    reads.watch_ask(WatchAsk::Capture { pane }).await;
+    let captured =
+        reads.until("a capture", |said| if let PaneSaid::Captured(seed) = said { Some(seed) } else { None }).await;
+    assert!(!glass.differs(&captured), "{:#?}\n{}", glass.text(), shown(&captured));
+}
+
+/// A tmux that sends every control client away at once, as some servers do.
+fn without_control(host: &Host) -> String {
+    let path = std::env::var("PATH").expect("a path");
+    let real = std::env::split_paths(&path).map(|dir| dir.join("tmux")).find(|tmux| tmux.exists()).expect("tmux");
+    let (dir, wrapper) = (host.path("bin"), host.path("bin/tmux"));
+    std::fs::create_dir(&dir).expect("makes");
+    let script = format!(
+        "#!/bin/sh\nfor word in \"$@\"; do [ \"$word\" != attach-session ] || exit 1; done\nexec {} \"$@\"\n",
+        real.display()
+    );
+    std::fs::write(&wrapper, script).expect("writes");
+    std::fs::set_permissions(&wrapper, std::fs::Permissions::from_mode(0o755)).expect("chmod");
+    format!("{}:{path}", dir.display())
+}
+
+#[tokio::test]
+#[ignore = "needs tmux"]
+async fn where_control_clients_do_not_last_panes_are_piped_and_then_looked_at() {
+    let (mut host, tmux) = (Host::new("watch"), Tmux::start());
+    tmux.shows("prompt>");
+    tmux.run(&["split-window", "cat"]);
+    host.path_variable = Some(without_control(&host));
+    // The second pane is piped by its owner already, and stays so.
+    let log = host.path("log");
+    tmux.run(&["pipe-pane", "-t", ":0.1", &format!("cat >{}", log.display())]);
+    let (mut line, panes) = host.looks(&tmux).await;
+    let [shell, cat] = [0, 1].map(|index| panes.iter().find(|pane| pane.index == index).expect("two").id);
+    let seed = line.watch(shell, None).await;
+    line.watch(cat, None).await;
+    let kinds = [Some(PaneFeedKind::Pipe), Some(PaneFeedKind::Poll)];
+    line.panes(|panes| panes.iter().map(|pane| pane.feed).eq(kinds)).await;
+    tmux.run(&["send-keys", "-t", ":0.0", "echo e$((40+4))f", "Enter"]);
+    line.printed(shell, seed.offset, "e44f").await;
+    tmux.run(&["send-keys", "-t", ":0.1", "words", "Enter"]);
+    line.until("a look", |said| match said {
+        PaneSaid::Chunk(chunk) if chunk.pane == cat => {
+            String::from_utf8_lossy(&chunk.bytes).contains("words").then_some(())
+        }
+        _ => None,
+    })
+    .await;
+    eventually("its own pipe", || std::fs::read_to_string(&log).is_ok_and(|text| text.contains("words")));
+}
+
+#[tokio::test]
+#[ignore = "needs tmux"]
+async fn a_server_that_is_not_there_yet_is_said_and_found_when_it_comes() {
+    let (host, tmux) = (Host::new("watch"), Tmux { socket: format!("aurora-test-late-{}", std::process::id()) });
+    let mut line = host.connect().await;
+    line.list(&tmux.socket).await;
+    let why = line.until("why", |said| if let PaneSaid::Panes { why, .. } = said { why } else { None }).await;
+    assert!(why.contains("no tmux server"), "{why}");
+    tmux.session("main", (80, 24), SHELL);
+    line.panes(|panes| panes.len() == 1).await;
+    line.list("../x").await;
+    let why = line.until("why", |said| if let PaneSaid::Panes { why, .. } = said { why } else { None }).await;
+    assert!(why.contains("socket"), "{why}");
 }

@@ -10,11 +10,12 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use crate::agent::audit::{self, Noted};
-use crate::agent::desk::Inner;
+use crate::agent::desk::{Inner, blocking};
 use crate::model::{EngineId, OperatorName, PaneDriver, PaneFacts, PaneId};
 use crate::protocol::{DRIVER_IDLE_S, DriveAsk, FromAgent, PaneSaid};
 use crate::tmux::TmuxError;
 
+use super::claim::{self, Claim};
 use super::leases::Held;
 use super::owner::{Owner, Visiting};
 use super::sight::Hand;
@@ -83,7 +84,7 @@ impl Driver {
             Some(PaneSaid::Refused { pane, rule: rule.to_owned(), reason, seq })
         };
         match ask {
-            DriveAsk::Take { pane, who } => match self.take(pane, who) {
+            DriveAsk::Take { pane, who } => match self.take(pane, who).await {
                 Ok(driver) => Some(PaneSaid::Taken { pane, driver }),
                 Err(why) => refused(pane, None, why),
             },
@@ -100,7 +101,7 @@ impl Driver {
         }
     }
 
-    fn take(&self, pane: PaneId, who: OperatorName) -> Result<PaneDriver, (&'static str, String)> {
+    async fn take(&self, pane: PaneId, who: OperatorName) -> Result<PaneDriver, (&'static str, String)> {
         let facts = self.there(pane)?;
         if facts.dead.is_some() {
             return Err(("dead", "its program has ended".to_owned()));
@@ -112,15 +113,29 @@ impl Driver {
             (idle, leases.take(pane, self.visiting.by, who, (now, Instant::now())))
         });
         self.rested(&idle);
-        let (driver, fresh) = taken.map_err(|driver| {
-            let since = driver.since;
-            ("taken", format!("{} drives it since {since:.0}", driver.who))
-        })?;
+        let (driver, fresh) = taken.map_err(|driver| ("taken", claim::taken(Some(&driver))))?;
         if fresh {
+            if let Err(why) = self.claim(pane, &driver).await {
+                self.owner().lease(|leases| leases.release(pane, self.visiting.by));
+                return Err(why);
+            }
             let name = format!("{}:{}.{}", facts.session, facts.window, facts.index);
             note(&self.desk, Noted::taken(pane, &name, &driver, self.engine, now));
         }
         Ok(driver)
+    }
+
+    /// Claims it before the other agents of this host.
+    async fn claim(&self, pane: PaneId, driver: &PaneDriver) -> Result<(), (&'static str, String)> {
+        let (desk, of) = (Arc::clone(&self.desk), driver.clone());
+        match blocking(move || Claim::new(desk.spool.dir(), pane, &of)).await {
+            Ok(Ok(claim)) => {
+                self.owner().lease(|leases| leases.claimed(pane, self.visiting.by, claim));
+                Ok(())
+            }
+            Ok(Err(other)) => Err(("taken", claim::taken(other.as_ref()))),
+            Err(error) => Err(("tmux", format!("the journal of this host cannot note who drives: {error}"))),
+        }
     }
 
     async fn keys(&self, pane: PaneId, bytes: &[u8]) -> Result<(), (&'static str, String)> {
@@ -131,12 +146,12 @@ impl Driver {
             let why = format!("it is not taken over; whoever types nothing for {DRIVER_IDLE_S} s gives it back");
             return Err(("not-taken", why));
         }
-        // Numbers begin anew with another server: there it would be another pane.
         self.there(pane)?;
-        self.hand.type_bytes(pane.number, bytes).await.map_err(|error| {
+        self.hand.type_bytes(pane, bytes).await.map_err(|error| {
             let rule = match &error {
                 TmuxError::TakesNoKeys { why, .. } if why == "mode" => "mode",
                 TmuxError::TakesNoKeys { why, .. } if why == "dead" => "dead",
+                TmuxError::TakesNoKeys { why, .. } if why == "other" => "unknown",
                 TmuxError::NoPane(_) | TmuxError::NoServer | TmuxError::NoSession => "unknown",
                 _ => "tmux",
             };

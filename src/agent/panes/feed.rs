@@ -235,14 +235,15 @@ async fn drain(
 /// A capture was made here in the stream. It is fetched beside it, even when nobody wants it any more: until then it lies
 /// in buffers of the user's tmux.
 fn captured(feed: &Arc<Feed>, ask: Ask, taken: Option<Taken>) {
-    let (Some(taken), Some(ring)) = (taken, feed.of(ask.pane)) else {
+    let Some(taken) = taken else {
         let why = format!("there is no pane %{}", ask.pane);
         return ask.answer(Err(why));
     };
-    let (place, life) = ring.end();
+    let at = feed.of(ask.pane).map(|ring| ring.end());
     let sight = feed.sight.clone();
     tokio::spawn(async move {
-        let fetched = sight.fetch(&taken).await;
-        ask.answer(fetched.map_err(|error| error.to_string()).map(|shot| Still { place, life, shot }));
+        let fetched = sight.fetch(&taken).await.map_err(|error| error.to_string());
+        let (place, life) = at.unwrap_or_default();
+        ask.answer(fetched.map(|shot| Still { place, life, shot }));
     });
 }

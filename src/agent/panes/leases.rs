@@ -9,6 +9,8 @@ use tokio::time::Instant;
 use crate::model::{OperatorName, PaneDriver, PaneId};
 use crate::protocol::DRIVER_IDLE_S;
 
+use super::claim::Claim;
+
 /// Who types nothing for so long gives it back.
 const IDLE: Duration = Duration::from_secs(DRIVER_IDLE_S);
 
@@ -17,13 +19,15 @@ const IDLE: Duration = Duration::from_secs(DRIVER_IDLE_S);
 pub(super) struct Leases(HashMap<PaneId, Held>);
 
 /// One pane in somebody's hands.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct Held {
     /// Over which connection.
     pub(super) by: u64,
     /// Who, and since when.
     pub(super) driver: PaneDriver,
     typed: Instant,
+    /// What keeps other agents of this host from it.
+    claim: Option<Claim>,
 }
 
 impl Leases {
@@ -46,9 +50,16 @@ impl Leases {
             Some(held) => Err(held.driver.clone()),
             None => {
                 let driver = PaneDriver { who, since: at };
-                self.0.insert(pane, Held { by, driver: driver.clone(), typed: now });
+                self.0.insert(pane, Held { by, driver: driver.clone(), typed: now, claim: None });
                 Ok((driver, true))
             }
+        }
+    }
+
+    /// It is claimed before the other agents of this host, too.
+    pub(super) fn claimed(&mut self, pane: PaneId, by: u64, claim: Claim) {
+        if let Some(held) = self.0.get_mut(&pane).filter(|held| held.by == by) {
+            held.claim = Some(claim);
         }
     }
 

@@ -4,6 +4,7 @@
 //! session with a watched pane once, and keeps what the panes print in rings. Connections read from those, each at its
 //! own pace.
 
+mod claim;
 mod credit;
 mod driver;
 mod feed;

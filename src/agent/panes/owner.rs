@@ -98,7 +98,9 @@ impl Owners {
             }
         };
         self.visitors.fetch_add(1, Ordering::Relaxed);
-        owner.visitors.fetch_add(1, Ordering::Relaxed);
+        if owner.visitors.fetch_add(1, Ordering::Relaxed) == 0 {
+            owner.forget();
+        }
         owner.changed.notify_one();
         let by = self.connections.fetch_add(1, Ordering::Relaxed);
         Ok(Visiting { owner, by, visitors: Arc::clone(&self.visitors) })
@@ -181,6 +183,12 @@ impl Owner {
     /// Whether the connection `by` may type into `pane`; it is busy then.
     pub(super) fn typing(&self, pane: PaneId, by: u64) -> bool {
         self.leases().typing(pane, by, Instant::now())
+    }
+
+    /// Nobody has looked for a while: what was seen then is not told any more.
+    fn forget(&self) {
+        self.seen().listing = None;
+        self.told.send_replace(None);
     }
 
     async fn look_once(&self) {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use tokio::sync::{AcquireError, Semaphore, SemaphorePermit};
 
+use crate::model::PaneId;
 use crate::tmux::{Control, Listing, Pipe, Poll, Server, Shot, Taken, TmuxError};
 
 /// Processes of tmux that look at once, for one server.
@@ -71,9 +72,9 @@ impl Hand {
         Server::new(socket).map(Self)
     }
 
-    /// Types exactly these bytes.
-    pub(super) async fn type_bytes(&self, pane: u32, bytes: &[u8]) -> Result<(), TmuxError> {
-        self.0.type_bytes(pane, bytes).await
+    /// Types exactly these bytes, and nothing where another server answers by now: there it would be another pane.
+    pub(super) async fn type_bytes(&self, pane: PaneId, bytes: &[u8]) -> Result<(), TmuxError> {
+        self.0.clone().only(pane.server).type_bytes(pane.number, bytes).await
     }
 }
 
