@@ -229,6 +229,26 @@ async fn this_machine_is_reached_through_a_child() {
     road.within(PATIENCE, heard_probe(5)).await;
 }
 
+#[tokio::test]
+async fn a_road_that_was_passed_on_comes_back_when_the_agent_is_killed() {
+    let mut host = Host::new();
+    host.socket();
+    let config = aurora::config::AgentConfig::load(Some(&host.path("agent.toml")), None).expect("a configuration");
+    while aurora::agent::doors::running(&config).await.is_none() {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let options = vec!["--config".into(), host.path("agent.toml").into()];
+    let spec = local::LocalSpec { program: AURORA.into(), options };
+    let mut road = Road::new("web-1", |host, term, news| local::open(spec, host, term, news));
+    road.up().await;
+    host.kill();
+    let why = road.down().await;
+    assert!(why.contains("the running agent has ended"), "{why}");
+    road.up().await;
+    road.layer.ask(probe(6)).await.expect("sent");
+    road.within(PATIENCE, heard_probe(6)).await;
+}
+
 /// Sends `bytes` and answers what comes back until the agent closes, and how long that took.
 fn visit(address: SocketAddr, bytes: &[u8]) -> (Vec<u8>, Duration) {
     let started = Instant::now();
