@@ -48,6 +48,7 @@ mod nginx;
 mod orders;
 mod pane_streams;
 mod pane_tmux;
+mod panes;
 mod probes;
 mod proxy;
 mod pty;

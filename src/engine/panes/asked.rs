@@ -17,6 +17,7 @@ use super::host::Host;
 use super::leases::LeaseEffect;
 use super::lines;
 use super::marks::{Mark, is_mark};
+use super::recording::Recording;
 use super::service::Asking;
 use super::watching::Watch;
 
@@ -24,6 +25,8 @@ use super::watching::Watch;
 const LISTING: Duration = Duration::from_secs(5);
 /// Watches of one client.
 const WATCHES: usize = 128;
+/// Panes that are recorded at once.
+const RECORDINGS: usize = 16;
 /// Marks of all clients together.
 const MARKS: usize = 200;
 
@@ -44,6 +47,7 @@ impl Desk {
             PaneRequest::List => return self.listing.push(Listing { client, id, until: now + LISTING }),
             PaneRequest::Follow(follows) => {
                 known.follows = follows.then(std::collections::BTreeMap::new);
+                // Whoever begins to follow is told at once.
                 self.tell = now;
                 Ok(PaneReply::Done)
             }
@@ -83,10 +87,7 @@ impl Desk {
                 let effects = self.leases.release(client, id, &pane);
                 return self.driven(effects);
             }
-            PaneRequest::Record { pane, on } => {
-                let _ = (pane, on);
-                Err(Refusal::Failed("this engine does not record panes".to_owned()))
-            }
+            PaneRequest::Record { pane, on } => self.record(who, pane, on),
             PaneRequest::Mark { pane, mark } => self.mark(who, pane, mark),
         };
         self.answer(client, id, reply);
@@ -217,6 +218,30 @@ impl Desk {
         let note = AuditNote::new(Timestamp::now(), Some(who), kind, format!("pane {name}"), what);
         let bridges = Arc::clone(&self.service.bridges);
         tokio::spawn(async move { bridges.audit(vec![note]).await });
+    }
+
+    fn record(&mut self, who: &OperatorName, pane: PaneAddress, on: bool) -> Result<PaneReply, Refusal> {
+        if !on {
+            if self.recordings.remove(&pane).is_some() {
+                self.note(who, &pane, AuditKind::Changed, "its recording ends".to_owned());
+            }
+            return Ok(PaneReply::Done);
+        }
+        let told = |path: &std::path::Path| Ok(PaneReply::Recording(path.display().to_string()));
+        if let Some(recording) = self.recordings.get(&pane).filter(|recording| !recording.is_over()) {
+            return told(&recording.path);
+        }
+        if self.recordings.len() >= RECORDINGS {
+            return Err(Refusal::Failed(format!("at most {RECORDINGS} panes are recorded at once")));
+        }
+        let kept = self.keep(&pane)?;
+        let title = self.host(&pane)?.name_of(pane.pane);
+        let begun = Recording::begin(&self.service.state_dir, &pane, title, kept, Timestamp::now());
+        let recording = begun.map_err(|error| Refusal::Failed(format!("failed to record it: {error}")))?;
+        let reply = told(&recording.path);
+        self.note(who, &pane, AuditKind::Changed, format!("it is recorded to {}", recording.path.display()));
+        self.recordings.insert(pane, recording);
+        reply
     }
 
     fn mark(&mut self, who: &OperatorName, pane: PaneAddress, mark: PaneMark) -> Result<PaneReply, Refusal> {

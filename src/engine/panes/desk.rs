@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use crate::bridge::Term;
 use crate::bridge::panes::LinkNews;
 use crate::model::{HostName, OperatorName, PaneAddress, PaneId};
-use crate::protocol::{ClientId, PaneReply, PaneUpdate, Refusal, Reply, RequestId};
+use crate::protocol::{ClientId, PaneReply, PaneRequest, PaneUpdate, Refusal, Reply, RequestId};
 
 use super::super::Input;
 use super::super::bridge::BridgeSet;
@@ -19,7 +19,8 @@ use super::host::Host;
 use super::leases::Leases;
 use super::marks::Mark;
 use super::marks_file;
-use super::service::{Order, Panes};
+use super::recording::{Recording, mend};
+use super::service::{Asking, Order, Panes};
 use super::watching::Watch;
 
 /// Pieces of news of links that may wait.
@@ -57,14 +58,18 @@ pub(super) struct Desk {
     pub(super) clients: BTreeMap<ClientId, Client>,
     pub(super) leases: Leases,
     pub(super) marks: BTreeMap<PaneAddress, Mark>,
+    pub(super) recordings: BTreeMap<PaneAddress, Recording>,
     /// Marks have changed and are not written yet.
     pub(super) unsaved: bool,
     news: mpsc::Receiver<(HostName, LinkNews)>,
     sender: mpsc::Sender<(HostName, LinkNews)>,
     pub(super) listing: Vec<Listing>,
     pub(super) replies: Vec<Input>,
-    /// When lists are told again at the earliest.
+    /// Something has happened that lists may tell of.
+    pub(super) has_news: bool,
+    /// When that is told at the earliest, and when it is looked for what changes by itself.
     pub(super) tell: Instant,
+    pub(super) make: Instant,
     look: Instant,
     pub(super) searches: Arc<Semaphore>,
 }
@@ -81,12 +86,15 @@ impl Desk {
             clients: BTreeMap::new(),
             leases: Leases::default(),
             marks: BTreeMap::new(),
+            recordings: BTreeMap::new(),
             unsaved: false,
             news,
             sender,
             listing: Vec::new(),
             replies: Vec::new(),
+            has_news: true,
             tell: now,
+            make: now,
             look: now,
             searches: Arc::new(Semaphore::new(SEARCHES)),
             service,
@@ -97,9 +105,16 @@ impl Desk {
         desk
     }
 
+    /// Takes up what stood before the engine stopped.
     async fn read_marks(&mut self) {
         let dir = self.service.state_dir.clone();
-        let read = tokio::task::spawn_blocking(move || marks_file::read(&dir)).await;
+        let read = tokio::task::spawn_blocking(move || {
+            if let Err(error) = mend(&dir) {
+                tracing::warn!(%error, "recordings cannot be looked at; one may end within a line");
+            }
+            marks_file::read(&dir)
+        });
+        let read = read.await;
         let kept = match read {
             Ok(Ok(kept)) => kept,
             Ok(Err(error)) => return tracing::warn!(%error, "the marks of panes cannot be read; there are none"),
@@ -161,6 +176,10 @@ impl Desk {
 
     /// Something that was ordered.
     pub(super) fn ordered(&mut self, order: Order) {
+        let is_word = |asking: &Asking| {
+            matches!(asking.request, PaneRequest::Seen { .. } | PaneRequest::Pace { .. } | PaneRequest::Keys { .. })
+        };
+        self.has_news |= !matches!(&order, Order::Asked(asking) if is_word(asking));
         match order {
             Order::Asked(asking) => self.asked(*asking),
             Order::Left(client) => {
@@ -181,7 +200,10 @@ impl Desk {
     /// Waits for something that happens, and takes it in.
     pub(super) async fn hear(&mut self) {
         tokio::select! {
-            Some((host, news)) = self.news.recv() => self.heard(&host, news),
+            Some((host, news)) = self.news.recv() => {
+                self.has_news = true;
+                self.heard(&host, news);
+            }
             Ok(()) = self.terms.changed() => self.take_term(),
             else => std::future::pending().await,
         }
@@ -217,7 +239,7 @@ impl Desk {
     pub(super) fn due(&self) -> Instant {
         let now = Instant::now();
         let follows = self.clients.values().any(|client| client.follows.is_some());
-        let tells = follows.then_some(self.tell.max(now + Duration::from_millis(20)));
+        let tells = follows.then_some(if self.has_news { self.tell.min(self.make) } else { self.make });
         let looks = (!self.marks.is_empty()).then_some(self.look);
         let lists = self.listing.iter().map(|listing| listing.until);
         let leases = self.leases.due();
@@ -232,6 +254,7 @@ impl Desk {
         for client in self.clients.values_mut() {
             client.watches.retain(|_, watch| !watch.is_over());
         }
+        self.recordings.retain(|_, recording| !recording.is_over());
         self.settle(now);
         if now >= self.look {
             self.look = now + LOOK;
@@ -253,7 +276,7 @@ impl Desk {
         let follows = !self.listing.is_empty() || self.clients.values().any(|client| client.follows.is_some());
         let mut wanted: BTreeMap<&HostName, BTreeSet<PaneId>> = BTreeMap::new();
         let watched = self.clients.values().flat_map(|client| client.watches.values()).map(|watch| &watch.pane);
-        for pane in watched.chain(self.marks.keys()) {
+        for pane in watched.chain(self.marks.keys()).chain(self.recordings.keys()) {
             wanted.entry(&pane.host).or_default().insert(pane.pane);
         }
         let none = BTreeSet::new();
@@ -306,7 +329,9 @@ impl Desk {
         for (pane, mark) in &mut self.marks {
             let kept = self.hosts.get(&pane.host).and_then(|host| host.kept(pane.pane));
             if let Some(kept) = kept {
-                self.unsaved |= mark.look(&kept.look(), now);
+                let calls = mark.look(&kept.look(), now);
+                self.unsaved |= calls;
+                self.has_news |= calls;
             }
         }
     }
@@ -329,6 +354,22 @@ impl Desk {
         for host in self.hosts.values_mut() {
             host.end("the engine stops");
         }
+        for (_, recording) in std::mem::take(&mut self.recordings) {
+            recording.end().await;
+        }
         self.step().await;
+    }
+}
+
+impl Drop for Desk {
+    /// A task that ends, whyever, leaves nobody waiting for what a watch has to tell.
+    fn drop(&mut self) {
+        for client in self.clients.values() {
+            for watch in client.watches.keys() {
+                let why = "the task that looks at panes has ended; ask again".to_owned();
+                // One with no room hears of the end of its line instead.
+                let _ = client.out.try_send(PaneUpdate::Ended { watch: *watch, why });
+            }
+        }
     }
 }

@@ -12,7 +12,7 @@ use crate::bridge::Term;
 use crate::bridge::panes::{HostLink, HostList, Kept, LinkNews};
 use crate::config::HostConfig;
 use crate::model::{HostName, LayerKind, PaneFacts, PaneId};
-use crate::protocol::{HostPanes, PaneLost, PaneMark, PaneRow};
+use crate::protocol::{HostPanes, PaneLost, PaneMark, PaneRow, ProgramState};
 
 use super::super::bridge::BridgeSet;
 use super::service::Panes;
@@ -205,16 +205,21 @@ impl Host {
     }
 
     /// Makes what is told of it anew, `row` by row; answers whether it is something else.
-    pub(super) fn tell(&mut self, row: impl Fn(&PaneFacts, Option<&Arc<Kept>>) -> PaneRow) -> bool {
-        let mut rows: Vec<PaneRow> = self.list.panes.iter().map(|facts| row(facts, self.kept(facts.id))).collect();
-        for row in &mut rows {
-            let before = self.told.panes.iter().find(|before| before.facts.id == row.facts.id);
+    pub(super) fn tell(
+        &mut self,
+        row: impl Fn(&PaneFacts, Option<&Arc<Kept>>, Option<&ProgramState>) -> PaneRow,
+    ) -> bool {
+        let mut rows = Vec::new();
+        for facts in &self.list.panes {
+            let before = self.told.panes.iter().find(|before| before.facts.id == facts.id);
+            let mut row = row(facts, self.kept(facts.id), before.and_then(|before| before.program.as_ref()));
             let near = before.and_then(|before| before.printed).zip(row.printed);
             if let Some((before, printed)) = near
                 && printed.duration_since(before) < PRINTED
             {
                 row.printed = Some(before);
             }
+            rows.push(row);
         }
         let told = HostPanes {
             host: self.config.name.clone(),

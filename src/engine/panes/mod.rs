@@ -12,6 +12,7 @@ mod leases;
 mod lines;
 mod marks;
 mod marks_file;
+mod recording;
 mod service;
 mod telling;
 mod watching;

@@ -3,24 +3,30 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
-use crate::bridge::panes::Kept;
+use crate::bridge::panes::{Kept, Screen};
+use crate::bridge::program::{Seen, ToolPatterns, judge};
 use crate::model::{HostName, OperatorName, PaneAddress, PaneFacts};
-use crate::protocol::{HostPanes, PaneReply, PaneRow, PaneUpdate};
+use crate::protocol::{HostPanes, PaneReply, PaneRow, PaneUpdate, ProgramState};
 
 use super::desk::Desk;
 use super::host::bare;
 
 /// Pause between two lists: the first after a rest is told at once.
 const EVERY: Duration = Duration::from_millis(500);
+/// How often it is looked for what changes without a word: what prints, what programs do.
+const BY_ITSELF: Duration = Duration::from_secs(1);
 
 impl Desk {
     /// Tells whoever follows of the hosts whose panes are something else than they were told.
     pub(super) fn tell_lists(&mut self, now: Instant) {
-        if now < self.tell || !self.clients.values().any(|client| client.follows.is_some()) {
+        let is_due = (self.has_news && now >= self.tell) || now >= self.make;
+        if !is_due || !self.clients.values().any(|client| client.follows.is_some()) {
             return;
         }
+        (self.has_news, self.make) = (false, now + BY_ITSELF);
         let mut has_news = self.make_lists();
         for client in self.clients.values_mut() {
             let Some(told) = &mut client.follows else { continue };
@@ -37,7 +43,10 @@ impl Desk {
             }
             has_news = true;
             // One with no room is told later, and then all of it.
-            let Ok(room) = client.out.try_reserve() else { continue };
+            let Ok(room) = client.out.try_reserve() else {
+                self.has_news = true;
+                continue;
+            };
             let lists: Vec<HostPanes> = if gone {
                 self.hosts.values().map(|host| host.told.clone()).collect()
             } else {
@@ -75,23 +84,31 @@ impl Desk {
         let mut is_new = false;
         let mut hosts = std::mem::take(&mut self.hosts);
         for (name, host) in &mut hosts {
-            is_new |= host.tell(|facts, kept| self.row(name, facts, kept));
+            is_new |= host.tell(|facts, kept, program| self.row(name, facts, kept, program));
         }
         self.hosts = hosts;
         is_new
     }
 
-    fn row(&self, host: &HostName, facts: &PaneFacts, kept: Option<&Arc<Kept>>) -> PaneRow {
+    fn row(
+        &self,
+        host: &HostName,
+        facts: &PaneFacts,
+        kept: Option<&Arc<Kept>>,
+        before: Option<&ProgramState>,
+    ) -> PaneRow {
         let mut row = bare(facts);
         let pane = PaneAddress { host: host.clone(), pane: facts.id };
         if let Some(mark) = self.marks.get(&pane) {
             row.mark = mark.mark.clone();
             row.calls.clone_from(&mark.calls);
         }
+        row.recording = self.recordings.get(&pane).map(|recording| recording.path.display().to_string());
         let Some(kept) = kept else { return row };
         {
             let screen = kept.look();
             (row.printed, row.lost) = (screen.printed, screen.lost);
+            row.program = program(&screen, facts, before);
         }
         let watching = self.clients.values().filter(|client| client.watches.values().any(|watch| watch.pane == pane));
         let mut watchers: Vec<OperatorName> = watching.map(|client| client.who.clone()).collect();
@@ -100,4 +117,17 @@ impl Desk {
         row.watchers = watchers;
         row
     }
+}
+
+/// What the program in a pane does. As long as it does the same, the same is told of it: what counts up on its screen is
+/// no news of a list.
+fn program(screen: &Screen, facts: &PaneFacts, before: Option<&ProgramState>) -> Option<ProgramState> {
+    let (glass, now) = (screen.glass()?, Timestamp::now());
+    let silence = screen.printed.map_or(SignedDuration::ZERO, |printed| now.duration_since(printed));
+    let silence = Duration::try_from(silence).unwrap_or_default();
+    let judged = judge(Seen { glass, command: &facts.command, silence, before }, ToolPatterns::known(), now)?;
+    let same = before.filter(|before| {
+        (&before.tool, before.doing, before.confidence) == (&judged.tool, judged.doing, judged.confidence)
+    });
+    Some(same.cloned().unwrap_or(judged))
 }

@@ -1,0 +1,250 @@
+//! Panes of a real tmux through a real agent and a real engine: listed, watched, typed into, recorded.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
+
+use aurora::client::{Client, Target};
+use aurora::model::PaneAddress;
+use aurora::protocol::{PaneLost, PanePace, PaneReply, PaneRequest, PaneUpdate, Refusal, Reply, Request, Update};
+use serde_json::Value;
+
+use crate::support::{AURORA, PATIENCE, Site, eventually};
+use crate::tmux::Tmux;
+
+/// An engine that looks at the panes of `tmux`.
+fn served(tmux: &Tmux) -> Site {
+    let mut site = Site::with(&format!(
+        "[agent]\npanes = \"drive\"\n[hosts.here]\nlayers = [\"local\"]\ntmux = {{ socket = \"{}\" }}\n",
+        tmux.socket
+    ));
+    site.serve();
+    site
+}
+
+/// `aurora pane watch` on its way.
+struct Watch {
+    child: Child,
+    lines: mpsc::Receiver<String>,
+}
+
+impl Watch {
+    fn begin(site: &Site, pane: &str) -> Self {
+        let mut command = Command::new(AURORA);
+        command.args(site.args()).args(["pane", "watch", pane]);
+        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().expect("aurora runs");
+        let stdout = BufReader::new(child.stdout.take().expect("a pipe"));
+        let (sender, lines) = mpsc::channel();
+        std::thread::spawn(move || stdout.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
+        Self { child, lines }
+    }
+
+    #[track_caller]
+    fn prints(&self, wanted: &str) {
+        let mut seen = Vec::new();
+        while let Ok(line) = self.lines.recv_timeout(PATIENCE) {
+            assert!(!line.contains('\x1b'), "{line:?}");
+            if line == wanted {
+                return;
+            }
+            seen.push(line);
+        }
+        panic!("{wanted:?} is not among {seen:?}");
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+async fn attached(site: &Site) -> Client {
+    let target = Target::Unix(site.path().join("state/aurora.sock"));
+    Client::attach(target, false, false).await.expect("attaches")
+}
+
+async fn asked(client: &mut Client, request: PaneRequest) -> Result<PaneReply, Refusal> {
+    client.answer(Request::Pane(request)).await.map(|reply| match reply {
+        Reply::Pane(reply) => reply,
+        other => panic!("{other:?}"),
+    })
+}
+
+/// The one pane there is, and what was lost of it.
+async fn only_pane(client: &mut Client) -> (PaneAddress, PaneLost) {
+    let Ok(PaneReply::Panes(hosts)) = asked(client, PaneRequest::List).await else { panic!("a list") };
+    let [row] = &hosts[0].panes[..] else { panic!("one pane: {hosts:?}") };
+    (PaneAddress { host: hosts[0].host.clone(), pane: row.facts.id }, row.lost)
+}
+
+/// Hears of panes until `wanted` answers, and says of each piece that it was taken.
+async fn hear<T>(client: &mut Client, mut wanted: impl FnMut(&PaneUpdate) -> Option<T>) -> T {
+    let hearing = async {
+        loop {
+            let Update::Pane(update) = client.next().await.expect("an engine") else { continue };
+            let taken = match &update {
+                PaneUpdate::Seed { watch, seed, .. } => Some((*watch, seed.offset)),
+                PaneUpdate::Chunk { watch, chunk, .. } => Some((*watch, chunk.offset + chunk.bytes.len() as u64)),
+                _ => None,
+            };
+            if let Some((watch, offset)) = taken {
+                client.ask(Request::Pane(PaneRequest::Seen { watch, offset }));
+            }
+            if let Some(found) = wanted(&update) {
+                return found;
+            }
+        }
+    };
+    tokio::time::timeout(PATIENCE, hearing).await.expect("in time")
+}
+
+/// The bytes of a piece, whatever it is.
+fn bytes(update: &PaneUpdate) -> &[u8] {
+    match update {
+        PaneUpdate::Seed { seed, .. } => &seed.bytes,
+        PaneUpdate::Chunk { chunk, .. } => &chunk.bytes,
+        _ => b"",
+    }
+}
+
+fn shows(update: &PaneUpdate, text: &str) -> Option<()> {
+    String::from_utf8_lossy(bytes(update)).contains(text).then_some(())
+}
+
+#[test]
+#[ignore = "needs tmux"]
+fn a_pane_is_listed_watched_and_typed_into_from_a_command_line() {
+    let tmux = Tmux::start();
+    tmux.shows("prompt>");
+    let site = served(&tmux);
+    let hosts = site.json(&["pane", "list"]);
+    assert_eq!((&hosts[0]["layer"], &hosts[0]["panes"][0]["name"]), (&Value::from("local"), &Value::from("here:0.0")));
+    assert!(site.ok(&["pane", "list"]).contains("here:0.0  80x24  bash"), "{}", site.ok(&["pane", "list"]));
+
+    let watch = Watch::begin(&site, "here:0.0");
+    let typed = site.ok(&["pane", "send", "here:0.0", "echo A$((40+2))Z", "--enter"]);
+    assert!(typed.starts_with("17 bytes were typed into here:0.0"), "{typed}");
+    watch.prints("A42Z");
+    let busy = site.aurora(&["pane", "send", "here:0.0", "cat", "--enter"]);
+    assert!(busy.status.success());
+    site.ok(&["pane", "send", "here:0.0", "--keys", "C-c"]);
+    site.ok(&["pane", "send", "here:0.0", "seq 1 300; echo over", "--enter"]);
+    for number in 1..=300 {
+        watch.prints(&number.to_string());
+    }
+    watch.prints("over");
+
+    let control = site.aurora(&["pane", "send", "here:0.0", "a\nb"]);
+    assert_eq!(control.status.code(), Some(2));
+    let reading = site.aurora(&["--read-only", "pane", "send", "here:0.0", "x"]);
+    assert_eq!(reading.status.code(), Some(5), "{}", String::from_utf8_lossy(&reading.stderr));
+    assert_eq!(site.aurora(&["pane", "send", "here:7.7", "x"]).status.code(), Some(1));
+    let log = site.json(&["audit", "list"]).to_string();
+    assert!(log.contains("the pane is taken over") && log.contains("the pane is released"), "{log}");
+    assert!(!log.contains("A$((40"), "no key is written down");
+    assert_eq!(tmux.run(&["display-message", "-p", "#{window_width}x#{window_height}"]).trim(), "80x24");
+}
+
+#[tokio::test]
+#[ignore = "needs tmux"]
+async fn a_flood_is_left_out_and_counted_and_holds_up_nothing() {
+    let tmux = Tmux::start();
+    tmux.shows("prompt>");
+    let site = served(&tmux);
+    let mut client = attached(&site).await;
+    let (pane, _) = only_pane(&mut client).await;
+    asked(&mut client, PaneRequest::Watch { watch: 1, pane: pane.clone(), pace: PanePace::LIVE })
+        .await
+        .expect("watches");
+    hear(&mut client, |update| shows(update, "prompt>")).await;
+    tmux.type_line("timeout 3 yes 'all work and no play makes jack a dull boy'; echo over-$?");
+    let mut slowest = Duration::ZERO;
+    let mut missed = 0;
+    let mut pieces = 0;
+    let begun = std::time::Instant::now();
+    while begun.elapsed() < Duration::from_secs(3) {
+        let asked_at = std::time::Instant::now();
+        client.answer(Request::Health).await.expect("an answer");
+        slowest = slowest.max(asked_at.elapsed());
+        hear(&mut client, |update| {
+            pieces += 1;
+            if let PaneUpdate::Seed { seed, .. } = update {
+                missed += seed.missed;
+            }
+            Some(())
+        })
+        .await;
+    }
+    hear(&mut client, |update| shows(update, "over-124")).await;
+    assert!(slowest < Duration::from_millis(500), "an answer took {slowest:?}");
+    assert!(pieces <= 3 * 16, "{pieces} pieces in 3 s");
+    assert!(missed > 1 << 20, "{missed} bytes were left out");
+    let status = std::fs::read_to_string(format!("/proc/{}/status", site.pid())).expect("a process");
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("a peak").trim().to_owned();
+    let kib: u64 = peak.trim_end_matches(" kB").trim().parse().expect("a number");
+    assert!(kib < 400 << 10, "{peak}");
+}
+
+#[tokio::test]
+#[ignore = "needs tmux"]
+async fn a_link_that_is_cut_is_stale_and_comes_back() {
+    let tmux = Tmux::start();
+    tmux.shows("prompt>");
+    let site = served(&tmux);
+    let mut client = attached(&site).await;
+    let (pane, _) = only_pane(&mut client).await;
+    asked(&mut client, PaneRequest::Watch { watch: 1, pane, pace: PanePace::LIVE }).await.expect("watches");
+    hear(&mut client, |update| shows(update, "prompt>")).await;
+    // The agents of this engine are its children.
+    let agents = Command::new("pgrep").args(["-P", &site.pid().to_string()]).output().expect("pgrep runs");
+    for pid in String::from_utf8_lossy(&agents.stdout).split_whitespace() {
+        let pid = rustix::process::Pid::from_raw(pid.parse().expect("a pid")).expect("a pid");
+        rustix::process::kill_process(pid, rustix::process::Signal::KILL).expect("kills");
+    }
+    let stale = |update: &PaneUpdate| match update {
+        PaneUpdate::Stale { since: Some((_, why)), .. } => Some(why.clone()),
+        _ => None,
+    };
+    let why = hear(&mut client, stale).await;
+    assert!(why.contains("agent ended"), "{why}");
+    tmux.type_line("echo mean$((1))while");
+    hear(&mut client, |update| shows(update, "mean1while")).await;
+    let (_, lost) = only_pane(&mut client).await;
+    assert_eq!(lost.gaps, 1, "the agent that counted is gone");
+}
+
+#[tokio::test]
+#[ignore = "needs tmux"]
+async fn two_clients_have_one_lease_and_a_recording_is_whole_after_a_kill() {
+    let tmux = Tmux::start();
+    tmux.shows("prompt>");
+    let mut site = served(&tmux);
+    let (mut one, mut two) = (attached(&site).await, attached(&site).await);
+    let (pane, _) = only_pane(&mut one).await;
+    let Ok(PaneReply::Recording(path)) = asked(&mut one, PaneRequest::Record { pane: pane.clone(), on: true }).await
+    else {
+        panic!("a file")
+    };
+    assert_eq!(asked(&mut one, PaneRequest::Take { pane: pane.clone() }).await, Ok(PaneReply::Done));
+    let refused = asked(&mut two, PaneRequest::Take { pane: pane.clone() }).await;
+    assert!(matches!(&refused, Err(Refusal::Denied(why)) if why.contains("drives it")), "{refused:?}");
+    let keys = |text: &str| PaneRequest::Keys { pane: pane.clone(), bytes: text.into() };
+    assert!(asked(&mut two, keys("exit\r")).await.is_err());
+    assert_eq!(asked(&mut one, keys("echo re$((2))corded\r")).await, Ok(PaneReply::Done));
+    tmux.shows("re2corded");
+    drop(one);
+    eventually("the first client's lease is over", || {
+        !site.json(&["pane", "list"]).to_string().contains("\"driver\":{")
+    });
+    assert_eq!(asked(&mut two, PaneRequest::Take { pane: pane.clone() }).await, Ok(PaneReply::Done));
+    let recorded = || std::fs::read_to_string(&path).unwrap_or_default();
+    eventually("it is recorded", || recorded().contains("re2corded"));
+    site.kill();
+    let text = recorded();
+    let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).expect(line)).collect();
+    assert_eq!((lines[0]["version"].as_u64(), lines[0]["width"].as_u64()), (Some(2), Some(80)));
+    assert!(text.ends_with('\n') && lines[1..].iter().all(|line| line.as_array().is_some_and(|line| line.len() == 3)));
+}
