@@ -52,7 +52,12 @@ impl Noted {
     }
 
     pub(super) fn started(order: &JobOrder, at: Timestamp) -> Self {
-        Self::new(at, "started", order.id, json!({ "runner": std::process::id(), "argv0": order.plan.argv.first() }))
+        Self::new(
+            at,
+            "started",
+            order.id,
+            json!({ "runner": std::process::id(), "argv0": order.plan.argv.first(), "types_into": order.plan.keys.as_ref().map(|keys| keys.place.to_string()) }),
+        )
     }
 
     pub(super) fn cancelled(id: JobId, engine: EngineId, epoch: u64, at: Timestamp) -> Self {

@@ -14,7 +14,7 @@ use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::model::{EngineId, JobId};
+use crate::model::{EngineId, JobId, NOT_TYPED};
 use crate::protocol::{FromAgent, JobOrder, Journal};
 
 use super::Spool;
@@ -37,6 +37,7 @@ const REQ: &str = "req.json";
 const STARTED: &str = "started";
 const RESULT: &str = "result.json";
 const CANCEL: &str = "cancel";
+const TYPED: &str = "typed";
 
 /// Why an order is not taken. Nothing has run, and this order never will.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -329,6 +330,12 @@ impl Spool {
             }
             None => "half a note says that it was started, and nothing else".to_owned(),
         };
+        let is_runners = matches!(job.claim()?, Some(Claim::Runner { .. }));
+        if is_runners && !job.has(TYPED)? && job.accepted()?.is_some_and(|known| known.order.plan.keys.is_some()) {
+            // The note is durable before the first character.
+            let reason = format!("nothing was typed: {gone}");
+            return Ok(job.result()?.unwrap_or(Journal::NotRun { rule: NOT_TYPED.to_owned(), reason }));
+        }
         // It may have ended between the two looks.
         Ok(job.result()?.unwrap_or(Journal::Unknown { reason: gone }))
     }
@@ -379,6 +386,16 @@ impl JobDir {
     /// When the disk does not take it.
     pub fn cancel(&self, note: CancelNote) -> io::Result<()> {
         self.link(CANCEL, &serde_json::to_vec(&note)?).map(drop)
+    }
+
+    /// Writes down that its text is being typed, durably: from here on it may be in its pane.
+    ///
+    /// # Errors
+    /// When the disk does not take it; then nothing may be typed.
+    pub(super) fn note_typed(&self) -> io::Result<()> {
+        self.link(TYPED, nonce().as_bytes())?;
+        let typed = self.open(TYPED)?;
+        sync(&[typed.as_fd(), self.dir.as_fd()])
     }
 
     /// The open directory.
@@ -489,6 +506,7 @@ pub(super) mod tests {
             command: "echo".parse().expect("a name"),
             args: BTreeMap::new(),
             argv: vec!["echo".into(), word.into()],
+            keys: None,
             cwd: None,
             env: BTreeMap::new(),
             class: Class::AtMostOnce,

@@ -14,12 +14,14 @@ mod machine;
 mod orders;
 mod output;
 mod panes;
+mod prompt;
 mod runner;
 mod runners;
 mod session;
 mod spool;
 mod surroundings;
 mod tree;
+mod typed;
 mod watcher;
 
 pub use desk::{AgentError, Desk, Parts};

@@ -7,13 +7,14 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::model::{EngineId, JobId, OutputTotals, Plan};
+use crate::model::{EngineId, JobId, NOT_TYPED, OutputTotals, Plan, Prompt, Stream};
 use crate::protocol::Journal;
 
 use super::audit::{self, Noted};
 use super::command::{Finished, RunningCommand};
 use super::journal::{Accepted, Claim, JobDir, nonce};
 use super::output::OutputWriter;
+use super::prompt::{self, Typed};
 use super::{Lease, Machine, Spool};
 
 /// What a runner is told on its standard input, in one line: which job to carry out.
@@ -114,6 +115,9 @@ async fn run(
         return not_run("cancelled", "it was taken back before it ran");
     }
     let plan: &Plan = &order.plan;
+    if let Some(prompt) = &plan.keys {
+        return type_prompt(spool, job, accepted, prompt, output).await;
+    }
     let mut command = match RunningCommand::start(spool.machine(), plan, job.id(), signals) {
         Ok(command) => command,
         Err(error) => return not_run("spawn", error),
@@ -126,6 +130,25 @@ async fn run(
         Err(_) => (OutputTotals::default(), String::new()),
     };
     Journal::Done { end, started, ended: Timestamp::now(), output: totals, sha256, cut_short, left }
+}
+
+/// Types the prompt of a job that is ours, and says what came of it.
+async fn type_prompt(
+    spool: &Spool,
+    job: &JobDir,
+    accepted: &Accepted,
+    prompt: &Prompt,
+    output: &mut OutputWriter<'_>,
+) -> Journal {
+    let started = Timestamp::now();
+    audit::note(spool, &Noted::started(&accepted.order, started));
+    let Typed { end, word } = match prompt::type_it(spool, job, prompt).await {
+        Ok(typed) => typed,
+        Err(reason) => return not_run(NOT_TYPED, reason),
+    };
+    output.write(Stream::Out, format!("{word}\n").as_bytes());
+    let (totals, sha256, _) = output.end().unwrap_or_default();
+    Journal::Done { end, started, ended: Timestamp::now(), output: totals, sha256, cut_short: None, left: Vec::new() }
 }
 
 /// Writes down how it ended, as often as it takes. What it wrote gives way to that.

@@ -11,7 +11,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, ChildStderr, ChildStdin, Command};
 
 use super::runner::Handover;
-use super::surroundings::passed;
+use super::surroundings::of_runner;
 
 /// The next one is started when a job is over, or has gone on for so long.
 const REFILL: Duration = Duration::from_millis(30);
@@ -90,7 +90,7 @@ impl Runners {
 
     fn start(&self) -> io::Result<Runner> {
         let mut command = Command::new(&self.program);
-        command.args(["agent", "runner"]).env_clear().envs(passed());
+        command.args(["agent", "runner"]).env_clear().envs(of_runner());
         // None of our own: whoever waits for the end of those would wait for the job.
         command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child = command.spawn()?;

@@ -1,6 +1,7 @@
 //! What a command finds around it: a few variables, a fixed search path, and nothing of whoever started the agent.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::Access;
@@ -14,13 +15,25 @@ const PASSED: [&str; 4] = ["HOME", "USER", "LOGNAME", "LANG"];
 /// Tells to which job a process belongs, wherever it went.
 pub(super) const MARK: &str = "AURORA_JOB";
 
+/// Variables of the agent by which its runners find the same tmux.
+const OF_TMUX: [&str; 3] = ["TMUX", "TMUX_TMPDIR", "PATH"];
+
 /// The variables a runner gets of the agent that starts it.
-pub(super) fn passed() -> impl Iterator<Item = (&'static str, std::ffi::OsString)> {
-    PASSED.into_iter().filter_map(|name| Some((name, std::env::var_os(name)?)))
+pub(super) fn of_runner() -> impl Iterator<Item = (&'static str, OsString)> {
+    PASSED.into_iter().chain(OF_TMUX).filter_map(own)
+}
+
+/// The variables of the agent that a command gets.
+fn passed() -> impl Iterator<Item = (&'static str, OsString)> {
+    PASSED.into_iter().filter_map(own)
+}
+
+fn own(name: &'static str) -> Option<(&'static str, OsString)> {
+    Some((name, std::env::var_os(name)?))
 }
 
 /// The variables a command gets.
-pub(super) fn environment(plan: &Plan, id: JobId) -> BTreeMap<std::ffi::OsString, std::ffi::OsString> {
+pub(super) fn environment(plan: &Plan, id: JobId) -> BTreeMap<OsString, OsString> {
     let fixed =
         [("PATH", PATH), ("TERM", "dumb"), ("LANG", "C.UTF-8")].map(|(name, value)| (name.into(), value.into()));
     let passed = passed().map(|(name, value)| (name.into(), value));

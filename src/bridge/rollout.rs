@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::model::{End, HostName, Outcome, Rollout, RolloutPhase};
+use crate::model::{HostName, Outcome, Rollout, RolloutPhase};
 
 use super::clock::back;
 
@@ -67,7 +67,7 @@ impl HostState {
 
     /// Whether the command did there what it should.
     fn is_well(&self) -> bool {
-        matches!(self, Self::Ended(Outcome::Done(End::Exit(0) | End::Told)))
+        matches!(self, Self::Ended(Outcome::Done(end)) if end.is_good())
     }
 
     /// Whether it went wrong there.
@@ -274,7 +274,7 @@ mod tests {
     use proptest::prelude::*;
     use uuid::Uuid;
 
-    use crate::model::{JobId, Pace, Risk, RolloutRow, Undoing, stages};
+    use crate::model::{End, JobId, Pace, Risk, RolloutRow, Undoing, stages};
 
     use super::*;
 

@@ -46,6 +46,7 @@ fn plan(host: &HostName, command: &str) -> Plan {
         command: command.parse().expect("a name"),
         args: BTreeMap::new(),
         argv: vec![command.into()],
+        keys: None,
         cwd: None,
         env: BTreeMap::new(),
         class: Class::AtMostOnce,

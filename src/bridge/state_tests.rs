@@ -139,6 +139,7 @@ impl Desk {
             command: "todo".parse().expect("a name"),
             args: BTreeMap::new(),
             argv: vec!["todo".into()],
+            keys: None,
             cwd: None,
             env: BTreeMap::new(),
             class: Class::AtMostOnce,

@@ -163,6 +163,11 @@ fn what_runs(plan: &Plan) -> Vec<String> {
         let name = if number == 0 { "  runs    " } else { "          " };
         format!("{name}{}", escaped(word))
     }));
+    if let Some(prompt) = &plan.keys {
+        text.push(format!("  types   {}", escaped(&prompt.text)));
+        text.push(format!("  into    {}", prompt.place));
+        return text;
+    }
     if let Some(cwd) = &plan.cwd {
         text.push(format!("  in      {}", escaped(cwd)));
     }
@@ -195,6 +200,7 @@ mod tests {
             command: "deploy".parse().expect("a name"),
             args: BTreeMap::from([("file".into(), "a\u{202e}gpj.exe".into())]),
             argv: vec!["/bin/deploy".into(), "a\u{202e}gpj.exe\n--force".into(), "a b".into()],
+            keys: None,
             cwd: Some("/srv\u{200b}".into()),
             env: BTreeMap::from([("A".into(), "\u{1b}[2J".into())]),
             class: Class::AtMostOnce,

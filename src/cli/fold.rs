@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use crate::model::{End, Job, Outcome};
+use crate::model::{Job, Outcome};
 use crate::screen;
 
 use super::run_command::{Written, end_text};
@@ -43,7 +43,7 @@ impl Folded {
         match same {
             Some(group) => group.hosts.push(host),
             None => {
-                let is_fine = matches!(job.state.outcome(), Some(Outcome::Done(End::Exit(0))));
+                let is_fine = matches!(job.state.outcome(), Some(Outcome::Done(end)) if end.is_good());
                 self.0.push(Group { command, end, is_fine, out: wrote.out, err: wrote.err, hosts: vec![host] });
             }
         }

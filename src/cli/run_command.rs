@@ -10,8 +10,8 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use crate::client::job_id;
 use crate::config::Config;
 use crate::model::{
-    End, HostName, HostPanel, HostSelector, Job, JobId, JobRow, JobState, LayerKind, LayerState, Outcome as JobOutcome,
-    OutputChunk, Pace, RolloutPhase, RolloutRow, Stream, escaped, short_duration,
+    End, HostName, HostPanel, HostSelector, Job, JobId, JobRow, JobState, LayerKind, LayerState, NOT_TYPED,
+    Outcome as JobOutcome, OutputChunk, Pace, RolloutPhase, RolloutRow, Stream, escaped, short_duration,
 };
 use crate::protocol::{BridgeReply, BridgeRequest, Draft, Preview, Reply, Request, StagesPreview};
 
@@ -34,6 +34,9 @@ struct Told<'a> {
     state: &'a str,
     exit: Option<i32>,
     signal: Option<i32>,
+    /// Of what was to be typed into a pane: `submitted`, `typed-not-confirmed` or `not-typed`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    prompt: Option<&'a str>,
     reason: Option<&'a str>,
     layer: Option<&'a str>,
     attempts: usize,
@@ -146,13 +149,20 @@ fn show(preview: &Preview, unheard: &BTreeSet<HostName>) -> Result<(), Failure> 
         for (number, word) in plan.argv.iter().enumerate() {
             output::line(&format!("argv {number:<3} {}", exact(word)))?;
         }
+        if let Some(prompt) = &plan.keys {
+            output::line(&format!("types    {}", exact(&prompt.text)))?;
+            output::line(&format!("into     {}", prompt.place))?;
+            output::line("then     Enter, by itself")?;
+        }
         if let Some(cwd) = &plan.cwd {
             output::line(&format!("cwd      {}", exact(cwd)))?;
         }
         for (name, value) in &plan.env {
             output::line(&format!("env      {name}={}", exact(value)))?;
         }
-        output::line(&format!("timeout  {} ms", plan.timeout_ms))?;
+        if plan.keys.is_none() {
+            output::line(&format!("timeout  {} ms", plan.timeout_ms))?;
+        }
         output::line(&format!("hash     {}", plan.hash()))?;
         output::line("")?;
     }
@@ -324,14 +334,14 @@ fn worse(one: Exit, other: Exit) -> Exit {
     if rank(other) > rank(one) { other } else { one }
 }
 
-/// The exit code for the end of a job: 0 when it ended with 0, 1 when otherwise or not run, 3 when nobody knows, 5 when
-/// it was denied.
+/// The exit code for the end of a job: 0 when it ended with 0 or a prompt was submitted, 1 when otherwise or not run, 3
+/// when nobody knows or a prompt was typed and nothing confirms that it was taken, 5 when it was denied.
 fn exit_of(job: &Job) -> Exit {
     match job.state.outcome() {
-        Some(JobOutcome::Done(End::Exit(0) | End::Told)) => Exit::Fine,
+        Some(JobOutcome::Done(end)) if end.is_good() => Exit::Fine,
         Some(JobOutcome::NotRun { rule, .. }) if is_denial(rule) => Exit::Denied,
+        Some(JobOutcome::Done(End::TypedNotConfirmed) | JobOutcome::Unknown { .. }) | None => Exit::Degraded,
         Some(JobOutcome::Done(_) | JobOutcome::NotRun { .. }) => Exit::Failed,
-        Some(JobOutcome::Unknown { .. }) | None => Exit::Degraded,
     }
 }
 
@@ -390,7 +400,7 @@ fn told<'a>(job: &'a Job, wrote: &Written) -> Told<'a> {
         Some(JobOutcome::Done(End::Exit(code))) => (Some(*code), None, None),
         Some(JobOutcome::Done(End::Signal(number))) => (None, Some(*number), None),
         Some(JobOutcome::NotRun { reason, .. } | JobOutcome::Unknown { reason }) => (None, None, Some(reason.as_str())),
-        Some(JobOutcome::Done(End::Told)) | None => (None, None, None),
+        Some(JobOutcome::Done(End::Told | End::Submitted | End::TypedNotConfirmed)) | None => (None, None, None),
     };
     Told {
         id: job.id,
@@ -399,6 +409,7 @@ fn told<'a>(job: &'a Job, wrote: &Written) -> Told<'a> {
         state: job.state.word(),
         exit,
         signal,
+        prompt: job.plan.keys.as_ref().and_then(|_| typed(job.state.outcome()?)),
         reason,
         layer: job.layer.map(LayerKind::as_str),
         attempts: job.attempts.len(),
@@ -416,6 +427,16 @@ fn told_refused(draft: &Draft, json: bool, failure: Failure) -> Result<Failure, 
     Ok(failure)
 }
 
+/// What became of a prompt, where that is known.
+fn typed(outcome: &JobOutcome) -> Option<&'static str> {
+    match outcome {
+        JobOutcome::Done(End::Submitted) => Some("submitted"),
+        JobOutcome::Done(End::TypedNotConfirmed) => Some("typed-not-confirmed"),
+        JobOutcome::NotRun { .. } => Some(NOT_TYPED),
+        JobOutcome::Done(_) | JobOutcome::Unknown { .. } => None,
+    }
+}
+
 /// What was refused before there was a job.
 fn refused<'a>(draft: &'a Draft, on: &'a str, why: &'a str) -> Told<'a> {
     Told {
@@ -425,6 +446,7 @@ fn refused<'a>(draft: &'a Draft, on: &'a str, why: &'a str) -> Told<'a> {
         state: "not-run",
         exit: None,
         signal: None,
+        prompt: None,
         reason: Some(why),
         layer: None,
         attempts: 0,
@@ -443,6 +465,7 @@ fn row_told<'a>(row: &'a JobRow, reason: Option<&'a str>) -> Told<'a> {
         state: row.state.word(),
         exit: None,
         signal: None,
+        prompt: None,
         reason,
         layer: row.layer.map(LayerKind::as_str),
         attempts: row.attempts as usize,

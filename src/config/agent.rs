@@ -14,6 +14,7 @@ use crate::model::HostName;
 
 use super::commands::{commands, harmless};
 use super::mistake::{Mistake, Source};
+use super::prompts::places;
 use super::resolved::{default_state_dir, expand_home};
 use super::{Commands, ConfigError, ConfigFile, SecretRef};
 
@@ -200,7 +201,7 @@ pub(super) fn check(typed: &AgentFile) -> Result<(), Mistake> {
 /// The whitelist of the file, or a few harmless commands when it has none.
 fn own_commands(file: &ConfigFile, source: &Source) -> Result<Commands, Mistake> {
     if !file.commands.is_empty() {
-        return commands(&file.commands, true, source);
+        return commands(&file.commands, true, &places(&file.hosts)?, source);
     }
     Ok("here".parse().map(|here| harmless(&here)).unwrap_or_default())
 }

@@ -18,9 +18,16 @@ pub struct CommandFile {
     /// The program and its arguments. `{name}` is the value of that argument, `{{` a brace.
     #[schemars(with = "Option<Vec<String>>")]
     pub argv: Option<Spanned<Vec<Spanned<String>>>>,
-    /// What is typed into a pane.
-    #[schemars(skip)]
+    /// What is typed into a pane instead, before Enter. `{name}` is the value of that argument, `{{` a brace.
+    #[schemars(with = "Option<String>")]
     pub keys: Option<Spanned<String>>,
+    /// Of `keys`: the pane, `SESSION:WINDOW.PANE` or `SESSION`. When absent the active pane of the host's `tmux` session,
+    /// or of the only session there is.
+    #[schemars(with = "Option<String>")]
+    pub pane: Option<Spanned<String>>,
+    /// Of `keys`: another tmux server, as `tmux -L NAME`.
+    #[schemars(with = "Option<String>")]
+    pub socket: Option<Spanned<String>>,
     /// Its arguments, by name.
     #[schemars(with = "BTreeMap<String, ArgumentFile>")]
     pub args: BTreeMap<Spanned<String>, Spanned<ArgumentFile>>,
@@ -74,6 +81,8 @@ pub struct ArgumentFile {
     /// Longest value in bytes, 1024 when absent.
     #[schemars(with = "Option<u32>")]
     pub max_len: Option<Spanned<u32>>,
+    /// Of a `pattern` in `keys`: whether several lines are taken; no when absent.
+    pub multiline: Option<bool>,
 }
 
 /// A word or a number.

@@ -8,7 +8,7 @@ use toml::Spanned;
 
 use crate::model::{
     Argument, ArgumentKind, CheckId, Class, CommandName, CommandTemplate, HostName, HostSelector, LayerKind, Piece,
-    Risk, argv_pieces, compile_pattern, is_argument_name, is_plain_path, is_unseen, nearest,
+    Risk, Shape, argv_pieces, compile_pattern, is_argument_name, is_plain_path, is_unseen, nearest,
 };
 
 use super::checks::place;
@@ -16,6 +16,7 @@ use super::command_file::{ArgumentFile, CommandFile, ScalarFile};
 use super::command_guard;
 use super::mistake::{Mistake, Source};
 use super::period::period;
+use super::prompts::{self, Places};
 
 /// The commands, by name.
 pub type Commands = BTreeMap<CommandName, CommandTemplate>;
@@ -33,10 +34,12 @@ const MAX_LEN: (usize, usize) = (1_024, 16 << 10);
 /// The pattern that is called `printable`; control characters are refused in every value.
 const PRINTABLE: (&str, &str) = ("printable", ".+");
 
-/// Validates `[commands]`. Of an agent's own file `hosts` may be left out: its commands run on that host.
+/// Validates `[commands]`. Of an agent's own file `hosts` may be left out: its commands run on that host. `places` says
+/// where each host has its tmux.
 pub(super) fn commands(
     typed: &BTreeMap<Spanned<String>, CommandFile>,
     of_agent: bool,
+    places: &Places,
     source: &Source,
 ) -> Result<Commands, Mistake> {
     if let Some((key, _)) = typed.iter().nth(MOST) {
@@ -45,7 +48,7 @@ pub(super) fn commands(
     let mut commands = Commands::new();
     for (key, command) in typed {
         let name: CommandName = key.get_ref().parse().map_err(|error| Mistake::at(key, format!("{error}")))?;
-        commands.insert(name.clone(), Reader { key, command, source }.template(name, of_agent)?);
+        commands.insert(name.clone(), Reader { key, command, places, source }.template(name, of_agent)?);
     }
     for (key, command) in typed {
         if let Some(rollback) = &command.rollback {
@@ -74,6 +77,7 @@ pub(super) fn harmless(host: &HostName) -> Commands {
             about: Some(about.to_owned()),
             hosts: vec![HostSelector::Host(host.clone())],
             argv: argv.iter().map(|word| (*word).to_owned()).collect(),
+            keys: None,
             args: Vec::new(),
             cwd: None,
             env: BTreeMap::new(),
@@ -94,22 +98,32 @@ pub(super) fn harmless(host: &HostName) -> Commands {
 struct Reader<'a> {
     key: &'a Spanned<String>,
     command: &'a CommandFile,
+    places: &'a Places,
     source: &'a Source,
 }
 
 impl Reader<'_> {
     fn template(&self, name: CommandName, of_agent: bool) -> Result<CommandTemplate, Mistake> {
         let typed = self.command;
-        if let Some(keys) = &typed.keys {
-            return Err(Mistake::at(keys, "commands that type into a pane are not built yet; only `argv` works")
-                .help("remove this command, or give it an `argv`"));
-        }
-        let argv = typed.argv.as_ref().filter(|argv| !argv.get_ref().is_empty()).ok_or_else(|| {
-            Mistake::at(self.key, format!("command `{name}` has no program"))
-                .help("add: argv = [\"/usr/bin/program\", \"argument\"]")
-        })?;
+        prompts::check(self.key, typed)?;
         let args = self.arguments()?;
-        self.words(argv.get_ref(), &args)?;
+        let (argv, keys) = if let Some(keys) = &typed.keys {
+            self.placeholders(std::slice::from_ref(keys), &args)?;
+            (&[][..], Some(prompts::template(keys, typed, self.places)?))
+        } else {
+            let argv = typed.argv.as_ref().map(Spanned::get_ref).filter(|argv| !argv.is_empty()).ok_or_else(|| {
+                Mistake::at(self.key, format!("command `{name}` has no program"))
+                    .help("add: argv = [\"/usr/bin/program\", \"argument\"]")
+            })?;
+            self.words(argv, &args)?;
+            (argv.as_slice(), None)
+        };
+        // What is typed is carried by what answers at once. A letter that lies somewhere would be typed into whatever
+        // is there by then.
+        let weakest = typed.weakest_layer.as_ref().map(layer).transpose()?;
+        let weakest_layer = weakest.or(keys.as_ref().map(|_| LayerKind::Tmux));
+        let timeout =
+            if keys.is_some() { Ok(prompts::TIMEOUT) } else { typed.timeout.as_ref().map_or(Ok(TIMEOUT), timeout) };
         if typed.hosts.is_empty() && !of_agent {
             return Err(Mistake::at(self.key, format!("command `{name}` may run nowhere"))
                 .help("add: hosts = [\"here\"], with names of hosts or \"@label\""));
@@ -118,14 +132,15 @@ impl Reader<'_> {
         Ok(CommandTemplate {
             about: about.map(|about| about.replace('\n', " ")),
             hosts: typed.hosts.iter().map(selector).collect::<Result<_, _>>()?,
-            argv: argv.get_ref().iter().map(|word| word.get_ref().clone()).collect(),
+            argv: argv.iter().map(|word| word.get_ref().clone()).collect(),
+            keys,
             args,
             cwd: typed.cwd.as_ref().map(directory).transpose()?,
             env: self.variables()?,
-            timeout: typed.timeout.as_ref().map_or(Ok(TIMEOUT), timeout)?,
+            timeout: timeout?,
             risk: typed.risk.as_ref().map_or(Ok(Risk::Low), risk)?,
             class: if typed.idempotent == Some(true) { Class::Idempotent } else { Class::AtMostOnce },
-            weakest_layer: typed.weakest_layer.as_ref().map(layer).transpose()?,
+            weakest_layer,
             at_once: typed.at_once.as_ref().map(at_once).transpose()?,
             rollback: typed.rollback.as_ref().map(command_name).transpose()?,
             checks: typed.checks.iter().map(check_id).collect::<Result<_, _>>()?,
@@ -137,11 +152,37 @@ impl Reader<'_> {
         if let Some((key, _)) = self.command.args.iter().nth(ARGUMENTS) {
             return Err(Mistake::at(key, format!("a command takes at most {ARGUMENTS} arguments")));
         }
-        self.command.args.iter().map(|(key, typed)| argument(key, typed)).collect()
+        let read = |(key, typed)| {
+            let argument = argument(key, typed)?;
+            if self.command.keys.is_none() {
+                return Ok(argument);
+            }
+            let multiline = typed.get_ref().multiline == Some(true);
+            if multiline && !matches!(argument.kind, ArgumentKind::Pattern(_)) {
+                return Err(Mistake::at(typed, "only a `pattern` can have several lines"));
+            }
+            Ok(prompts::typed_argument(argument, multiline))
+        };
+        self.command.args.iter().map(read).collect()
     }
 
     /// Looks at every word: its placeholders, and what a value in it could do.
     fn words(&self, words: &[Spanned<String>], args: &[Argument]) -> Result<(), Mistake> {
+        let taken_apart = self.placeholders(words, args)?;
+        command_guard::program(&taken_apart).and_then(|()| command_guard::values(&taken_apart, args)).map_err(
+            |danger| {
+                let word = &words[danger.word];
+                let mistake = match &danger.at {
+                    Some(at) => self.within(word, at, danger.message),
+                    None => Mistake::at(word, danger.message),
+                };
+                mistake.help(danger.help)
+            },
+        )
+    }
+
+    /// Takes the words apart. Every placeholder is an argument, and every argument has one.
+    fn placeholders(&self, words: &[Spanned<String>], args: &[Argument]) -> Result<Vec<Vec<Piece>>, Mistake> {
         let mut used = Vec::new();
         let mut taken_apart = Vec::new();
         for word in words {
@@ -167,19 +208,12 @@ impl Reader<'_> {
             taken_apart.push(pieces);
         }
         if let Some((key, _)) = self.command.args.iter().find(|(key, _)| !used.contains(key.get_ref())) {
-            return Err(Mistake::at(key, format!("no word of argv uses {{{}}}", key.get_ref()))
-                .help("use it, or remove the argument"));
+            let what = if self.command.keys.is_some() { "`keys` does not use" } else { "no word of argv uses" };
+            return Err(
+                Mistake::at(key, format!("{what} {{{}}}", key.get_ref())).help("use it, or remove the argument")
+            );
         }
-        command_guard::program(&taken_apart).and_then(|()| command_guard::values(&taken_apart, args)).map_err(
-            |danger| {
-                let word = &words[danger.word];
-                let mistake = match &danger.at {
-                    Some(at) => self.within(word, at, danger.message),
-                    None => Mistake::at(word, danger.message),
-                };
-                mistake.help(danger.help)
-            },
-        )
+        Ok(taken_apart)
     }
 
     /// A mistake at a part of a word.
@@ -219,7 +253,7 @@ fn argument(key: &Spanned<String>, typed: &Spanned<ArgumentFile>) -> Result<Argu
             .filter(|most| (1..=MAX_LEN.1).contains(most))
             .ok_or_else(|| Mistake::at(most, format!("a value has 1 to {} bytes", MAX_LEN.1)))?,
     };
-    let mut argument = Argument { name: name.clone(), kind, default: None, max_len };
+    let mut argument = Argument { name: name.clone(), kind, default: None, max_len, shape: Shape::Word };
     if let ArgumentKind::OneOf(words) = &argument.kind {
         for (word, typed) in words.iter().zip(file.one_of.iter().flat_map(Spanned::get_ref)) {
             argument.check(word).map_err(|why| Mistake::at(typed, why))?;

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::model::{Argument, ArgumentKind, Class, CommandTemplate};
+use crate::model::{Argument, ArgumentKind, Class, CommandTemplate, PanePlace, Shape};
 
 use super::Commands;
 use super::period::period_text;
@@ -15,11 +15,24 @@ pub(super) fn shown_commands(commands: &Commands) -> Map<String, Value> {
 fn shown(command: &CommandTemplate) -> Value {
     let mut shown = json!({
         "hosts": command.hosts.iter().map(ToString::to_string).collect::<Vec<_>>(),
-        "argv": command.argv,
         "timeout": period_text(command.timeout),
         "risk": command.risk,
         "idempotent": command.class == Class::Idempotent,
     });
+    match &command.keys {
+        None => shown["argv"] = json!(command.argv),
+        Some(keys) => {
+            shown["keys"] = json!(keys.text);
+            let PanePlace { socket, session, pane } = &keys.place;
+            if let Some(session) = session {
+                let pane = pane.map(|(window, pane)| format!(":{window}.{pane}")).unwrap_or_default();
+                shown["pane"] = json!(format!("{session}{pane}"));
+            }
+            if let Some(socket) = socket {
+                shown["socket"] = json!(socket);
+            }
+        }
+    }
     if !command.args.is_empty() {
         let args = command.args.iter().map(|argument| (argument.name.clone(), shown_argument(argument)));
         shown["args"] = Value::Object(args.collect());
@@ -51,6 +64,9 @@ fn shown_argument(argument: &Argument) -> Value {
         ArgumentKind::PathBelow(root) => ("path_below", json!(root)),
     };
     let mut shown = json!({ key: value, "max_len": argument.max_len });
+    if argument.shape == Shape::Lines {
+        shown["multiline"] = json!(true);
+    }
     if let Some(default) = &argument.default {
         shown["default"] = json!(default);
     }

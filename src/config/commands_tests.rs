@@ -1,6 +1,6 @@
 use std::path::Path;
 
-use crate::model::{ArgumentKind, CommandTemplate, HostSelector, LayerKind, Risk};
+use crate::model::{ArgumentKind, Class, CommandTemplate, HostSelector, LayerKind, Risk};
 
 use super::{ConfigError, parse};
 
@@ -61,19 +61,53 @@ fn without_a_word_this_machine_can_be_looked_at() {
 }
 
 #[test]
+fn a_command_with_keys_types_into_the_pane_of_its_host() {
+    let text = "[hosts.web-1]\nssh = { target = \"web\" }\ntmux = { session = \"claude\", socket = \"ai\" }\n\
+        [commands.ask]\nhosts = [\"web-1\", \"web-2\"]\nkeys = \"{text}\"\n\
+        args.text = { max_len = 2000, pattern = \"printable\" }\n";
+    let read = |text: &str| parse(text, None).expect("a configuration").commands.into_values().next().expect("one");
+    let ask = read(text);
+    assert_eq!((ask.class, ask.weakest_layer, ask.argv.len()), (Class::AtMostOnce, Some(LayerKind::Tmux), 0));
+    let place = |command: &CommandTemplate, host: &str| {
+        command.keys.as_ref().expect("keys").place_on(&host.parse().expect("a name")).to_string()
+    };
+    assert_eq!(place(&ask, "web-1"), "the active pane of claude of tmux -L ai");
+    assert_eq!(place(&ask, "web-2"), "the active pane of the only session");
+    assert!(ask.args[0].check("a\nb").is_err() && ask.args[0].check("see ../b").is_ok());
+    let own = read(&format!("{text}pane = \"work:1.0\"\nweakest_layer = \"exec\"\n"));
+    assert_eq!((place(&own, "web-1").as_str(), own.weakest_layer), ("pane work:1.0", Some(LayerKind::Exec)));
+    let lines = read(&text.replace("2000", "2000, multiline = true"));
+    assert_eq!(lines.args[0].check("a\n\nb"), Ok(()));
+}
+
+#[test]
 fn mistakes_are_shown_at_their_place() {
     let line = |key: &str| format!("[commands.c]\nhosts = [\"here\"]\nargv = [\"p\"]\n{key}\n");
+    let prompt = |key: &str| {
+        let keys = "hosts = [\"h\"]\nkeys = \"{text}\"\nargs.text = { pattern = 'printable' }";
+        format!("[commands.ask]\n{keys}\n{key}\n")
+    };
     let cases = [
         ("[commands.\"a b\"]\nhosts = [\"h\"]\nargv = [\"p\"]\n".to_owned(), (1, 11), "command id"),
         ("[commands.c]\nhosts = [\"h\"]\n".to_owned(), (1, 11), "no program"),
         ("[commands.c]\nargv = [\"p\"]\n".to_owned(), (1, 11), "may run nowhere"),
         ("[commands.c]\nhosts = [\"ops@web\"]\nargv = [\"p\"]\n".to_owned(), (2, 10), "host id"),
         ("[commands.c]\nhosts = [\"-oProxyCommand=x\"]\nargv = [\"p\"]\n".to_owned(), (2, 10), "host id"),
-        (
-            "[commands.ask]\nhosts = [\"h\"]\nkeys = \"{text}\"\n".to_owned(),
-            (3, 8),
-            "type into a pane are not built yet",
-        ),
+        (prompt("argv = [\"p\"]"), (3, 8), "not both"),
+        (prompt("cwd = \"/\""), (5, 7), "means nothing"),
+        (prompt("timeout = \"5s\""), (5, 11), "means nothing"),
+        (prompt("rollback = \"c\""), (5, 12), "means nothing"),
+        (prompt("env.A = \"b\""), (5, 5), "means nothing"),
+        (prompt("idempotent = true"), (1, 11), "never idempotent"),
+        (prompt("pane = \"0.1\""), (5, 8), "SESSION:WINDOW.PANE"),
+        (prompt("pane = \"a:#(id).1\""), (5, 8), "SESSION:WINDOW.PANE"),
+        (prompt("socket = \"../x\""), (5, 10), "letters, digits"),
+        (prompt("args.more = { pattern = 'x' }"), (5, 6), "does not use {more}"),
+        (prompt("").replace("{text}", "{txet}"), (3, 9), "`txet` is no argument"),
+        (prompt("").replace("\"{text}\"", "\"{text}\\n\""), (3, 8), "U+000A"),
+        (prompt("").replace("pattern = 'printable'", "one_of = ['a'], multiline = true"), (4, 13), "several lines"),
+        (line("pane = \"a:0.1\""), (4, 8), "commands with `keys`"),
+        (command("[\"p\", \"{a}\"]", &[("a", "pattern = 'x', multiline = true")]), (4, 6), "one line"),
         (command("[\"p\", \"--x={nmae}\"]", &[("name", WORD)]), (3, 19), "`nmae` is no argument"),
         (command("[\"p\", \"a}\"]", &[]), (3, 16), "stands alone"),
         (command("[\"p\"]", &[("name", WORD)]), (4, 6), "no word of argv uses {name}"),

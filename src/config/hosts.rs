@@ -343,16 +343,17 @@ fn ssh(typed: &SshFile) -> Result<SshConfig, Mistake> {
 }
 
 /// tmux resolves targets and formats in names, so only plain words are let in.
-fn tmux(typed: &TmuxFile) -> Result<TmuxConfig, Mistake> {
-    let word = |typed: &Spanned<String>| {
-        let text = typed.get_ref();
-        let safe = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
-        let plain = !text.is_empty() && text.len() <= 64 && !text.starts_with('-') && text.chars().all(safe);
-        if plain { Ok(text.clone()) } else { Err(Mistake::at(typed, "1 to 64 letters, digits, _ and -")) }
-    };
+pub(super) fn tmux_word(typed: &Spanned<String>) -> Result<String, Mistake> {
+    let text = typed.get_ref();
+    let safe = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
+    let plain = !text.is_empty() && text.len() <= 64 && !text.starts_with('-') && text.chars().all(safe);
+    if plain { Ok(text.clone()) } else { Err(Mistake::at(typed, "1 to 64 letters, digits, _ and -")) }
+}
+
+pub(super) fn tmux(typed: &TmuxFile) -> Result<TmuxConfig, Mistake> {
     Ok(TmuxConfig {
-        session: typed.session.as_ref().map(word).transpose()?,
-        socket: typed.socket.as_ref().map(word).transpose()?,
+        session: typed.session.as_ref().map(tmux_word).transpose()?,
+        socket: typed.socket.as_ref().map(tmux_word).transpose()?,
     })
 }
 

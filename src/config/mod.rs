@@ -36,6 +36,7 @@ mod mistake;
 mod operators;
 mod period;
 mod policy;
+mod prompts;
 mod public;
 mod resolved;
 mod secret;

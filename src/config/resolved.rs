@@ -176,7 +176,7 @@ impl Config {
         let commands = if file.commands.is_empty() {
             "here".parse().map(|here| harmless(&here)).unwrap_or_default()
         } else {
-            commands(&file.commands, false, &source)?
+            commands(&file.commands, false, &super::prompts::places(&file.hosts)?, &source)?
         };
         name_checks(&file.commands, health.checks.iter().map(|check| &check.id))?;
         Ok(Self {

@@ -141,6 +141,7 @@ impl Teller {
             command: command.parse().ok()?,
             args: value.map(|(name, value)| (name.to_owned(), value.to_owned())).into_iter().collect(),
             argv: argv.iter().map(|word| (*word).to_owned()).collect(),
+            keys: None,
             cwd: None,
             env: BTreeMap::new(),
             class: Class::AtMostOnce,

@@ -20,6 +20,27 @@ pub enum ArgumentKind {
     PathBelow(String),
 }
 
+/// What a value is taken for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Shape {
+    /// A part of a word: nothing in it may lead out of a directory.
+    #[default]
+    Word,
+    /// A line that is typed.
+    Line,
+    /// Lines that are typed; tabs are let in too.
+    Lines,
+}
+
+impl Shape {
+    /// Whether it is the usual one.
+    #[must_use]
+    pub fn is_word(&self) -> bool {
+        *self == Self::Word
+    }
+}
+
 /// One argument of a command.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Argument {
@@ -31,6 +52,9 @@ pub struct Argument {
     pub default: Option<String>,
     /// Longest value, in bytes.
     pub max_len: usize,
+    /// What it is taken for.
+    #[serde(default, skip_serializing_if = "Shape::is_word")]
+    pub shape: Shape,
 }
 
 /// Memory one compiled pattern may take, in bytes. `\w{1,64}` takes more; `[a-z0-9]{1,64}` does not.
@@ -53,13 +77,20 @@ impl Argument {
         if value.len() > self.max_len {
             return Err(format!("{} bytes are more than its {}", value.len(), self.max_len));
         }
-        if let Some(c) = value.chars().find(|c| is_unseen(*c)) {
+        let is_let_in = |c: char| self.shape == Shape::Lines && matches!(c, '\n' | '\t');
+        if let Some(c) = value.chars().find(|c| is_unseen(*c) && !is_let_in(*c)) {
             return Err(format!("{} holds U+{:04X}, which controls or hides", quoted(value), u32::from(c)));
         }
-        if value.split('/').any(|part| part == "..") {
+        if self.shape.is_word() && value.split('/').any(|part| part == "..") {
             return Err(format!("{} leads out of its directory by `..`", quoted(value)));
         }
-        self.kind.check(value)
+        match (self.shape, &self.kind) {
+            // A pattern is about a line, so each of them has to match; empty ones are between paragraphs.
+            (Shape::Lines, ArgumentKind::Pattern(_)) if value.contains('\n') => {
+                value.split('\n').filter(|line| !line.is_empty()).try_for_each(|line| self.kind.check(line))
+            }
+            _ => self.kind.check(value),
+        }
     }
 }
 
@@ -181,7 +212,7 @@ mod tests {
     use super::*;
 
     fn argument(kind: ArgumentKind) -> Argument {
-        Argument { name: "a".into(), kind, default: None, max_len: 100 }
+        Argument { name: "a".into(), kind, default: None, max_len: 100, shape: Shape::Word }
     }
 
     fn taken(kind: ArgumentKind, good: &[&str], bad: &[&str]) {
@@ -263,6 +294,21 @@ mod tests {
         assert!(any.check("../a").is_err() && any.check("a/..").is_err() && any.check("a..b").is_ok());
         assert!(any.check(&"x".repeat(101)).is_err());
         assert_eq!(any.check("$(id) `id` ;|&<>\\'\" *?[]~ äöü 漢字 👍"), Ok(()));
+    }
+
+    #[test]
+    fn what_is_typed_may_speak_of_directories_and_only_lines_have_ends() {
+        let text = |shape| Argument { shape, ..argument(ArgumentKind::Pattern(".+".into())) };
+        for shape in [Shape::Line, Shape::Lines] {
+            assert_eq!(text(shape).check("look into ../src/.. please"), Ok(()));
+            for bad in ["a\x1b[201~b", "a\rb", "a\u{202e}b", "\u{9b}", "\0"] {
+                assert!(text(shape).check(bad).is_err(), "{bad:?}");
+            }
+        }
+        assert!(text(Shape::Line).check("one\ntwo").is_err());
+        assert_eq!(text(Shape::Lines).check("one\n\n\ttwo"), Ok(()));
+        let words = Argument { shape: Shape::Lines, ..argument(ArgumentKind::Pattern("[a-z]+".into())) };
+        assert!(words.check("one\ntwo").is_ok() && words.check("one\nTwo").is_err());
     }
 
     #[test]

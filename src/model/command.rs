@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::{Argument, BadHostName, HostName, Label};
+use super::{Argument, BadHostName, HostName, Label, Prompt, PromptTemplate};
 
 super::name::name_id! {
     /// The name of a command: the table name under `[commands.*]`.
@@ -123,6 +123,9 @@ pub struct CommandTemplate {
     pub hosts: Vec<HostSelector>,
     /// The program and its arguments. A word may hold `{name}`; the value stays within that word.
     pub argv: Vec<String>,
+    /// What is typed into a pane instead; `argv` is empty then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keys: Option<PromptTemplate>,
     /// Its arguments, by name.
     pub args: Vec<Argument>,
     /// The directory it runs in; the agent's own when absent.
@@ -157,6 +160,9 @@ pub struct Plan {
     pub args: BTreeMap<String, String>,
     /// What that makes: the program and its arguments.
     pub argv: Vec<String>,
+    /// What is typed into a pane instead; `argv` is empty then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keys: Option<Prompt>,
     /// The directory.
     pub cwd: Option<String>,
     /// Variables beside the few every command gets.
@@ -246,6 +252,7 @@ mod tests {
             command: "todo".parse().expect("name"),
             args: BTreeMap::from([("action".into(), "list".into())]),
             argv: vec!["./todo".into(), "list".into()],
+            keys: None,
             cwd: None,
             env: BTreeMap::new(),
             class: Class::AtMostOnce,
@@ -253,6 +260,15 @@ mod tests {
         };
         let hash = plan.hash();
         assert_eq!(hash, plan.clone().hash());
+        let known = "aurora plan 1\n{\"host\":\"web-1\",\"command\":\"todo\",\"args\":{\"action\":\"list\"},\
+            \"argv\":[\"./todo\",\"list\"],\"cwd\":null,\"env\":{},\"class\":\"at-most-once\",\"timeout_ms\":30000}";
+        assert_eq!(hash.as_str(), hex::encode(Sha256::digest(known)), "journals and approvals know it by this form");
+        let typed = |text: &str, session: &str| {
+            let place = crate::model::PanePlace { session: Some(session.into()), ..crate::model::PanePlace::default() };
+            Plan { argv: Vec::new(), keys: Some(Prompt { text: text.into(), place }), ..plan.clone() }
+        };
+        assert_ne!(typed("a", "x").hash(), typed("b", "x").hash());
+        assert_ne!(typed("a", "x").hash(), typed("a", "y").hash());
         assert_eq!(hash.to_string().parse(), Ok(hash.clone()));
         assert!(hash.as_str()[1..].parse::<PlanHash>().is_err());
         let others = [

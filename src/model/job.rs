@@ -17,6 +17,21 @@ pub enum End {
     Signal(i32),
     /// Nobody saw it end; a person says that it ran.
     Told,
+    /// It was typed into its pane, and left the line it was typed in when Enter was pressed.
+    Submitted,
+    /// It was typed into its pane, and nothing there showed that it was taken. It is never typed again by itself.
+    TypedNotConfirmed,
+}
+
+/// The rule of what was to be typed into a pane, and of which not one character was.
+pub const NOT_TYPED: &str = "not-typed";
+
+impl End {
+    /// Whether it is what was wanted.
+    #[must_use]
+    pub fn is_good(self) -> bool {
+        matches!(self, Self::Exit(0) | Self::Told | Self::Submitted)
+    }
 }
 
 impl fmt::Display for End {
@@ -25,6 +40,8 @@ impl fmt::Display for End {
             Self::Exit(code) => write!(f, "exit {code}"),
             Self::Signal(number) => write!(f, "signal {number}"),
             Self::Told => f.write_str("ran, by a person's word"),
+            Self::Submitted => f.write_str("submitted"),
+            Self::TypedNotConfirmed => f.write_str("typed, not confirmed"),
         }
     }
 }

@@ -31,6 +31,7 @@ mod nearest;
 mod operator;
 mod pane;
 mod panel;
+mod prompt;
 mod rejection;
 mod rollout;
 mod secret;
@@ -50,7 +51,7 @@ pub use act::{Act, Acted, BadItem, Item, NOTE_MAX, Snooze, UNDO_OFFERED, Undone}
 pub use address::{BadAddress, Endpoint, Family, HttpAddress};
 pub use age::age;
 pub use approval::{Approval, ApprovalState, Vote};
-pub use argument::{Argument, ArgumentKind, compile_pattern, is_plain_path, quoted};
+pub use argument::{Argument, ArgumentKind, Shape, compile_pattern, is_plain_path, quoted};
 pub use argv::{BadWord, Piece, argv_pieces, is_argument_name};
 pub use assurance::Assurance;
 pub use audit::{AUDIT_BEGINNING, AuditEntry, AuditKind, AuditNote, AuditVerdict};
@@ -70,7 +71,8 @@ pub use id::{
 };
 pub use inbox_query::{BadQuery, WORDS_MAX, search_words};
 pub use job::{
-    Attempt, End, Job, JobFilter, JobOutput, JobRow, JobState, Lane, Outcome, OutputChunk, OutputTotals, Stream,
+    Attempt, End, Job, JobFilter, JobOutput, JobRow, JobState, Lane, NOT_TYPED, Outcome, OutputChunk, OutputTotals,
+    Stream,
 };
 pub use key_overrides::KeyOverrides;
 pub use label::{BadLabel, Label};
@@ -81,6 +83,7 @@ pub use nearest::nearest;
 pub use operator::{BadOperatorName, Identity, OperatorName, RecognisedBy, Role};
 pub use pane::{BadPaneName, PaneAddress, PaneChunk, PaneDriver, PaneFacts, PaneFeedKind, PaneId, PaneName, PaneSeed};
 pub use panel::{ChannelPanel, ChannelState};
+pub use prompt::{BadPanePlace, PanePlace, Prompt, PromptTemplate};
 pub use rejection::{Reason, Rejection};
 pub use rollout::{Pace, Rollout, RolloutPhase, RolloutRow, Undoing, stages};
 pub use secret::{Secret, names_a_secret};

@@ -79,6 +79,7 @@ mod tests {
             about: None,
             hosts: vec!["@web".parse().expect("a label")],
             argv: vec!["/usr/local/bin/deploy".into()],
+            keys: None,
             args: Vec::new(),
             cwd: None,
             env: BTreeMap::new(),

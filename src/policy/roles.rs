@@ -355,6 +355,7 @@ mod tests {
             command: "todo".parse().expect("a name"),
             args: std::collections::BTreeMap::new(),
             argv: Vec::new(),
+            keys: None,
             cwd: None,
             env: std::collections::BTreeMap::new(),
             class: Class::AtMostOnce,

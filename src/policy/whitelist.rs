@@ -5,7 +5,10 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::{CommandTemplate, HostName, HostSelector, Label, Piece, Plan, PlanHash, argv_pieces, quoted};
+use crate::model::{
+    CommandTemplate, HostName, HostSelector, Label, Piece, Plan, PlanHash, Prompt, PromptTemplate, argv_pieces,
+    is_unseen, quoted,
+};
 
 /// Words of a command at most.
 pub const WORDS_MAX: usize = 256;
@@ -66,9 +69,13 @@ pub fn plan(
     host: &HostName,
 ) -> Result<CommandLine, Denied> {
     let args = arguments(template, values)?;
-    let argv = argv(template, &args)?;
+    let (argv, keys) = match &template.keys {
+        Some(keys) => (Vec::new(), Some(prompt(keys, &args, host)?)),
+        None => (argv(template, &args)?, None),
+    };
+    let typed = keys.as_ref().map_or(0, |keys| keys.text.len());
     let env = template.env.iter().map(|(name, value)| name.len() + value.len() + 2);
-    let bytes: usize = argv.iter().map(|word| word.len() + 1).chain(env).sum();
+    let bytes: usize = argv.iter().map(|word| word.len() + 1).chain(env).chain([typed]).sum();
     if argv.len() > WORDS_MAX || bytes > BYTES_MAX {
         let is = format!("{} words and {bytes} bytes; at most {WORDS_MAX} and {BYTES_MAX} are taken", argv.len());
         return Err(Denied::new("whitelist.size", is));
@@ -78,6 +85,7 @@ pub fn plan(
         command: template.name.clone(),
         args,
         argv,
+        keys,
         cwd: template.cwd.clone(),
         env: template.env.clone(),
         class: template.class,
@@ -119,18 +127,22 @@ pub fn matches(template: &CommandTemplate, ordered: &Plan) -> Result<CommandLine
         ("command", own.plan.command != ordered.command),
         ("args", own.plan.args != ordered.args),
         ("argv", own.plan.argv != ordered.argv),
+        ("keys", own.plan.keys != ordered.keys),
         ("cwd", own.plan.cwd != ordered.cwd),
         ("env", own.plan.env != ordered.env),
         ("class", own.plan.class != ordered.class),
         ("timeout", own.plan.timeout_ms != ordered.timeout_ms),
     ];
     let names: Vec<&str> = different.iter().filter(|(_, differs)| *differs).map(|(name, _)| *name).collect();
-    let reason = format!(
+    let mut reason = format!(
         "the engine's {} of {} is not this host's; make [commands.{}] the same in both files",
         names.join(", "),
         template.name,
         template.name
     );
+    if names == ["keys"] {
+        reason.push_str(", with `pane` and `socket`: `[hosts.*] tmux` is known to the engine only");
+    }
     Err(Denied::new("whitelist.plan", reason))
 }
 
@@ -154,6 +166,27 @@ fn arguments(
         Ok((argument.name.clone(), value.clone()))
     };
     template.args.iter().map(value).collect()
+}
+
+/// What is typed, with the values of `args` in their places, and where on `host`.
+fn prompt(template: &PromptTemplate, args: &BTreeMap<String, String>, host: &HostName) -> Result<Prompt, Denied> {
+    let bad = |why: String| Denied::new("whitelist.template", why);
+    let mut text = String::new();
+    for piece in argv_pieces(&template.text).map_err(|error| bad(error.to_string()))? {
+        match piece {
+            Piece::Text(literal) => text.push_str(&literal),
+            Piece::Value { name, .. } => {
+                let value =
+                    args.get(&name).ok_or_else(|| bad(format!("keys names {{{name}}}, which is no argument")))?;
+                text.push_str(value);
+            }
+        }
+    }
+    // Each value was looked at; a template may have come another way than through the configuration.
+    if text.trim().is_empty() || text.chars().any(|c| is_unseen(c) && !matches!(c, '\n' | '\t')) {
+        return Err(bad("keys come to nothing, or to something that controls or hides".to_owned()));
+    }
+    Ok(Prompt { text, place: template.place_on(host) })
 }
 
 /// The words of `template` with the values of `args` in their places.

@@ -3,7 +3,9 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use crate::model::{Argument, ArgumentKind, Class, CommandTemplate, HostName, Plan, Risk, is_unseen};
+use crate::model::{
+    Argument, ArgumentKind, Class, CommandTemplate, HostName, PanePlace, Plan, PromptTemplate, Risk, Shape, is_unseen,
+};
 
 use super::whitelist::{BYTES_MAX, matches, may_run_on, plan};
 
@@ -12,7 +14,7 @@ fn host() -> HostName {
 }
 
 fn argument(name: &str, kind: ArgumentKind, default: Option<&str>) -> Argument {
-    Argument { name: name.into(), kind, default: default.map(str::to_owned), max_len: 4_096 }
+    Argument { name: name.into(), kind, default: default.map(str::to_owned), max_len: 4_096, shape: Shape::Word }
 }
 
 fn template(argv: &[&str], args: Vec<Argument>) -> CommandTemplate {
@@ -21,6 +23,7 @@ fn template(argv: &[&str], args: Vec<Argument>) -> CommandTemplate {
         about: None,
         hosts: vec!["web-1".parse().expect("a host"), "@db".parse().expect("a label")],
         argv: argv.iter().map(|word| (*word).to_owned()).collect(),
+        keys: None,
         args,
         cwd: Some("/srv/todo".into()),
         env: BTreeMap::from([("LANG".into(), "C".into())]),
@@ -85,6 +88,40 @@ fn a_command_runs_where_it_may() {
     assert_eq!(may_run_on(&todo, &other, &["db".parse().expect("a label")]), Ok(()));
     let refused = may_run_on(&todo, &other, &["web".parse().expect("a label")]).expect_err("refused");
     assert_eq!(refused.to_string(), "whitelist.host: todo may not run on db-1; it may on web-1, @db");
+}
+
+/// A command that types.
+fn ask() -> CommandTemplate {
+    let place: PanePlace = "claude".parse().expect("a place");
+    let places = BTreeMap::from([(host(), place)]);
+    let keys = PromptTemplate { text: "please {text}".into(), place: PanePlace::default(), places };
+    let text = Argument { shape: Shape::Lines, ..argument("text", ArgumentKind::Pattern(".+".into()), None) };
+    CommandTemplate { keys: Some(keys), cwd: None, env: BTreeMap::new(), ..template(&[], vec![text]) }
+}
+
+#[test]
+fn a_prompt_is_exactly_its_text_and_its_place() {
+    let made = |text: &str| plan(&ask(), &values(&[("text", text)]), &host());
+    let line = made("look into ../src\n- {braces} $(id) ; Enter").expect("a plan");
+    let keys = line.plan().keys.as_ref().expect("keys");
+    assert_eq!(keys.text, "please look into ../src\n- {braces} $(id) ; Enter");
+    assert_eq!(keys.place.to_string(), "the active pane of claude");
+    assert!(line.plan().argv.is_empty());
+    for bad in ["a\x1b[201~\rb", "a\rb", "a\u{202e}b", "", "\u{9b}201~"] {
+        assert!(made(bad).is_err(), "{bad:?}");
+    }
+    let long = "x".repeat(4_097);
+    assert!(made(&long).is_err());
+    let (good, _) = line.into_parts();
+    assert!(matches(&ask(), &good).is_ok());
+    let elsewhere = good.keys.clone().map(|keys| crate::model::Prompt { place: PanePlace::default(), ..keys });
+    let other = good.keys.clone().map(|keys| crate::model::Prompt { text: "rm".into(), ..keys });
+    for keys in [elsewhere, other, None] {
+        let refused = matches(&ask(), &Plan { keys, ..good.clone() }).expect_err("refused").to_string();
+        assert!(refused.starts_with("whitelist.plan: the engine's keys of todo"), "{refused}");
+    }
+    let program = Plan { argv: vec!["/bin/sh".into()], ..good };
+    assert!(matches(&ask(), &program).is_err());
 }
 
 /// What an engine in foreign hands could order in place of what the host's own template makes.

@@ -479,6 +479,7 @@ mod tests {
             command: "todo".parse().expect("a name"),
             args: BTreeMap::from([("action".into(), "list".into())]),
             argv: vec!["./todo".into(), "li\u{0}st \"x\"".into()],
+            keys: None,
             cwd: None,
             env: BTreeMap::new(),
             class: Class::AtMostOnce,

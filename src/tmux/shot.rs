@@ -31,7 +31,7 @@ impl Server {
     pub async fn shot(&self, pane: u32, history: u32) -> Result<Shot, TmuxError> {
         let mut asked = history;
         for _ in 0..LOOKS {
-            match self.look(pane, asked).await {
+            match self.capture(pane, asked).await {
                 Ok(Some(shot)) => return Ok(shot),
                 Ok(None) => {}
                 Err(TmuxError::TooMuch(_)) if asked > 0 => asked /= LESS,
@@ -42,7 +42,7 @@ impl Server {
     }
 
     /// `None`: it changed its size meanwhile. tmux runs the commands of one client without a pause, so it should not.
-    async fn look(&self, pane: u32, history: u32) -> Result<Option<Shot>, TmuxError> {
+    async fn capture(&self, pane: u32, history: u32) -> Result<Option<Shot>, TmuxError> {
         let target = format!("%{pane}");
         let start = start(history);
         let key = format!("{:032x}", rand::random::<u128>());

@@ -2,7 +2,7 @@
 
 use ratatui::style::Style;
 
-use crate::model::{ApprovalState, AuditKind, End, JobState, LayerState, Outcome, Risk};
+use crate::model::{ApprovalState, AuditKind, JobState, LayerState, Outcome, Risk};
 
 use super::bridge::Reach;
 use super::panes::PaneState;
@@ -52,7 +52,7 @@ impl Sign for JobState {
             Self::Accepted => ("»", ")"),
             Self::Running => ("●", "*"),
             Self::Cancelling => ("■", "#"),
-            Self::Ended(Outcome::Done(End::Exit(0))) => GOOD,
+            Self::Ended(Outcome::Done(end)) if end.is_good() => GOOD,
             Self::Ended(Outcome::Done(_)) => BAD,
             Self::Ended(Outcome::NotRun { .. }) => ("-", "-"),
             Self::Ended(Outcome::Unknown { .. }) => UNKNOWN,
@@ -137,7 +137,7 @@ impl Look {
 
     pub(super) fn job(&self, state: &JobState) -> Style {
         match state {
-            JobState::Ended(Outcome::Done(End::Exit(0))) => self.ok,
+            JobState::Ended(Outcome::Done(end)) if end.is_good() => self.ok,
             JobState::Ended(Outcome::Done(_) | Outcome::Unknown { .. }) => self.crit,
             JobState::Unsure | JobState::Cancelling | JobState::AwaitingApproval(_) => self.warn,
             JobState::Ended(Outcome::NotRun { .. }) | JobState::Queued { .. } | JobState::Staged { .. } => self.muted,
@@ -176,6 +176,7 @@ impl Look {
 mod tests {
     use super::super::bridge::state_word;
     use super::*;
+    use crate::model::End;
 
     fn apart(told: &[((&'static str, &'static str), String)]) {
         for (index, ((sign, ascii), word)) in told.iter().enumerate() {

@@ -110,6 +110,9 @@ impl Confirm {
 
 /// What a plan does, but for where.
 fn what_runs(plan: &Plan) -> Vec<String> {
+    if let Some(prompt) = &plan.keys {
+        return vec![format!("{}: types {} into {}", plan.command, exact(&prompt.text), prompt.place)];
+    }
     let argv: Vec<String> = plan.argv.iter().map(|word| exact(word)).collect();
     let mut lines = vec![format!("{}: {}", plan.command, argv.join(" "))];
     lines.extend(plan.cwd.iter().map(|cwd| format!("in {}", exact(cwd))));

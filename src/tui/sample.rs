@@ -11,8 +11,8 @@ use crate::model::{
     AuditKind, AuditNote, ChannelPanel, ChannelState, CheckPanel, CheckState, Class, CommandTemplate, ContactId,
     ConversationId, ConversationList, ConversationRow, End, Event, EventId, EventState, HostPanel, HostSelector,
     Identity, Job, JobId, JobState, KeyOverrides, Lane, LayerKind, LayerPanel, LayerState, Marks, Message, MessageId,
-    MessageRow, Outcome, OutputTotals, Place, Plan, ProviderKind, RecognisedBy, Risk, Role, TaskState, TaskStatus,
-    Vote,
+    MessageRow, Outcome, OutputTotals, Place, Plan, ProviderKind, RecognisedBy, Risk, Role, Shape, TaskState,
+    TaskStatus, Vote,
 };
 use crate::protocol::{BridgePanel, ConfigStatus, Link, Reply, Snapshot, Update};
 
@@ -180,12 +180,19 @@ fn host(name: &str, label: &str, layers: &[(LayerKind, LayerState, &str)]) -> Ho
 
 pub(super) fn command(name: &str, on: &str, risk: Risk) -> CommandTemplate {
     let words = ["mail", "shop"].map(str::to_owned).to_vec();
-    let argument = Argument { name: "name".into(), kind: ArgumentKind::OneOf(words), default: None, max_len: 64 };
+    let argument = Argument {
+        name: "name".into(),
+        kind: ArgumentKind::OneOf(words),
+        default: None,
+        max_len: 64,
+        shape: Shape::Word,
+    };
     CommandTemplate {
         name: name.parse().expect("a name"),
         about: Some(format!("what {name} does")),
         hosts: vec![HostSelector::Label(on.parse().expect("a label"))],
         argv: vec!["/usr/bin/systemctl".into(), "restart".into(), "{name}".into()],
+        keys: None,
         args: if risk == Risk::Low { Vec::new() } else { vec![argument] },
         cwd: None,
         env: BTreeMap::new(),
@@ -205,6 +212,7 @@ pub(super) fn plan(host: &str) -> Plan {
         command: "restart".parse().expect("a name"),
         args: BTreeMap::from([("name".to_owned(), "mail".to_owned())]),
         argv: ["/usr/bin/systemctl", "restart", "mail"].map(str::to_owned).to_vec(),
+        keys: None,
         cwd: None,
         env: BTreeMap::new(),
         class: Class::AtMostOnce,

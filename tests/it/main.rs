@@ -50,6 +50,7 @@ mod pane_streams;
 mod pane_tmux;
 mod panes;
 mod probes;
+mod prompt_tmux;
 mod proxy;
 mod pty;
 mod reload;

@@ -143,6 +143,7 @@ fn order(argv: &[&str]) -> JobOrder {
         command: "todo".parse().expect("a name"),
         args: BTreeMap::new(),
         argv: argv.iter().map(|word| (*word).to_owned()).collect(),
+        keys: None,
         cwd: None,
         env: BTreeMap::from([("GREETING".to_owned(), "it's".to_owned())]),
         class: Class::AtMostOnce,

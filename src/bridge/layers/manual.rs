@@ -50,6 +50,7 @@ mod tests {
             command: "todo".parse().expect("a name"),
             args: BTreeMap::new(),
             argv: vec!["./todo".into(), word.into()],
+            keys: None,
             cwd: None,
             env: BTreeMap::new(),
             class: Class::AtMostOnce,

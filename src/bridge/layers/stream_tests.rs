@@ -165,6 +165,7 @@ async fn a_question_that_is_too_long_costs_only_itself() {
         command: "todo".parse().expect("a name"),
         args: std::collections::BTreeMap::new(),
         argv: vec!["x".repeat(crate::protocol::AGENT_FRAME_MAX)],
+        keys: None,
         cwd: None,
         env: std::collections::BTreeMap::new(),
         class: crate::model::Class::AtMostOnce,

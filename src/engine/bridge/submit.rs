@@ -24,6 +24,8 @@ use super::service::{BridgeSet, Bridges};
 /// Time for a job to start on its host, from when it is asked for; by layers, and by a person's hands.
 const TO_START: SignedDuration = SignedDuration::from_secs(60);
 const BY_HAND: SignedDuration = SignedDuration::from_mins(15);
+/// What is typed into a pane is about what stands there now.
+const TO_TYPE: SignedDuration = SignedDuration::from_secs(10);
 
 /// What a draft comes to, before anybody was asked whether it may.
 pub(super) struct Meant {
@@ -325,7 +327,11 @@ fn no_layer(
 /// One job a line. The first is called as the draft is, the others by names made of it.
 fn jobs(meant: &Meant, identity: &Identity, draft: &Draft, state: &JobState, now: Timestamp) -> Vec<Job> {
     let several = meant.lines.len() > 1;
-    let to_start = if draft.layer == Some(LayerKind::Manual) { BY_HAND } else { TO_START };
+    let to_start = match (draft.layer, &meant.template.keys) {
+        (Some(LayerKind::Manual), _) => BY_HAND,
+        (_, Some(_)) => TO_TYPE,
+        (_, None) => TO_START,
+    };
     let job = |(place, line): (usize, &CommandLine)| {
         let (plan, hash) = line.clone().into_parts();
         Job {

@@ -172,7 +172,12 @@ fn state(app: &App, row: &JobRow) -> String {
         JobState::Ended(Outcome::Done(end)) => {
             let took = row.started.zip(row.ended).and_then(|(from, to)| to.duration_since(from).try_into().ok());
             let took = took.map(|took| format!(" after {}", short_duration(took))).unwrap_or_default();
-            let said = if *end == End::Exit(0) { "it worked" } else { "it failed" };
+            let said = match end {
+                End::Submitted => "its pane took it",
+                End::TypedNotConfirmed => "look at its pane; it is never typed again by itself",
+                end if end.is_good() => "it worked",
+                _ => "it failed",
+            };
             format!("done: {end}{took}{over}; {said}")
         }
         JobState::Ended(Outcome::NotRun { rule, reason }) => {

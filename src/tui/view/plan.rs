@@ -18,6 +18,11 @@ pub(super) fn lines(look: &Look, plan: &Plan, width: usize) -> Vec<Line<'static>
         lines.extend(labelled(look, &format!("argv {number}"), &screen::exact(word), room));
         lines.extend(remark(look, word, room));
     }
+    if let Some(prompt) = &plan.keys {
+        lines.extend(labelled(look, "types", &screen::exact(&prompt.text), room));
+        lines.extend(remark(look, &prompt.text, room));
+        lines.extend(labelled(look, "into", &format!("{}, then Enter by itself", prompt.place), room));
+    }
     for (name, value) in &plan.args {
         lines.extend(labelled(look, "value", &format!("{} = {}", screen::exact(name), screen::exact(value)), room));
     }
@@ -33,8 +38,13 @@ pub(super) fn lines(look: &Look, plan: &Plan, width: usize) -> Vec<Line<'static>
         Class::Idempotent => "running it twice does no more than once",
         Class::AtMostOnce => "running it twice may do harm",
     };
-    let timeout = short_duration(std::time::Duration::from_millis(plan.timeout_ms));
-    lines.extend(labelled(look, "limits", &format!("killed after {timeout}; {again}"), room));
+    let limits = if plan.keys.is_some() {
+        "typed at most once; nothing on the screen is ever answered by itself".to_owned()
+    } else {
+        let timeout = short_duration(std::time::Duration::from_millis(plan.timeout_ms));
+        format!("killed after {timeout}; {again}")
+    };
+    lines.extend(labelled(look, "limits", &limits, room));
     lines
 }
 

@@ -293,6 +293,7 @@ impl World {
             command: "todo".parse().expect("a name"),
             args: std::collections::BTreeMap::new(),
             argv: Vec::new(),
+            keys: None,
             cwd: None,
             env: std::collections::BTreeMap::new(),
             class: aurora::model::Class::Idempotent,

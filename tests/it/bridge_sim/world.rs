@@ -160,6 +160,7 @@ impl World {
             command: "todo".parse().expect("a name"),
             args: BTreeMap::new(),
             argv: vec!["todo".to_owned(), "list".to_owned()],
+            keys: None,
             cwd: None,
             env: BTreeMap::new(),
             class,
