@@ -91,7 +91,7 @@ impl Folded {
 mod tests {
     use jiff::Timestamp;
 
-    use crate::model::{Class, HostName, JobId, JobState, Lane, OutputTotals, Plan, Risk};
+    use crate::model::{Class, End, HostName, JobId, JobState, Lane, OutputTotals, Plan, Risk};
 
     use super::*;
 
@@ -102,6 +102,7 @@ mod tests {
             command: command.parse().expect("a name"),
             args: std::collections::BTreeMap::new(),
             argv: vec!["/bin/true".into()],
+            keys: None,
             cwd: None,
             env: std::collections::BTreeMap::new(),
             class: Class::AtMostOnce,

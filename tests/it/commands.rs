@@ -80,6 +80,7 @@ fn json_fields_are_stable() {
             "limits",
             "commands",
             "policy",
+            "agent",
             "contacts",
             "store",
             "health",

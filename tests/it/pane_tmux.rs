@@ -167,9 +167,11 @@ async fn a_capture_in_the_stream_is_exact_while_the_pane_prints() {
     let server = server(&tmux);
     let mut control = Control::attach(&server, "main").await.expect("attached");
     server.type_bytes(pane, b"\r").await.expect("typed");
+    let mut all = Vec::new();
     for _ in 0..3 {
         let number = control.capture(pane, 100).await.expect("asked");
-        let (_, taken) = until(&mut control, number).await;
+        let (printed, taken) = until(&mut control, number).await;
+        all.extend(printed);
         let shot = server.fetch(&taken.expect("it is there")).await.expect("a shot");
         let mut vt = emulator(&shot);
         let first = rows(vt.screen().visible_lines()).join("\n");
@@ -177,6 +179,7 @@ async fn a_capture_in_the_stream_is_exact_while_the_pane_prints() {
         let number = control.mark().await.expect("asked");
         let (printed, _) = until(&mut control, number).await;
         vt.feed(String::from_utf8_lossy(&printed).as_ref());
+        all.extend(printed);
         let mut numbers: Vec<u32> = rows(vt.screen().all_lines()).iter().filter_map(|row| row.parse().ok()).collect();
         // The last may not be whole yet.
         numbers.pop();
@@ -185,8 +188,8 @@ async fn a_capture_in_the_stream_is_exact_while_the_pane_prints() {
     }
     eventually("done", async || {
         let number = control.mark().await.expect("asked");
-        let (printed, _) = until(&mut control, number).await;
-        String::from_utf8_lossy(&printed).contains("done")
+        all.extend(until(&mut control, number).await.0);
+        String::from_utf8_lossy(&all).contains("done")
     })
     .await;
     assert_eq!(tmux.run(&["list-buffers"]), "", "nothing is left behind");

@@ -42,6 +42,7 @@ impl Rig {
             command: "todo".parse().expect("a name"),
             args: std::collections::BTreeMap::new(),
             argv: vec!["/bin/true".into()],
+            keys: None,
             cwd: None,
             env: std::collections::BTreeMap::new(),
             class: Class::AtMostOnce,
