@@ -1,6 +1,7 @@
 //! The hosts of the made-up world: the roads to them, what was run there, and what waits for a yes.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -12,6 +13,8 @@ use crate::model::{
     HostPanel, Job, JobId, JobState, Label, Lane, LayerKind, LayerPanel, LayerState, OperatorName, Outcome,
     OutputChunk, OutputTotals, Plan, Risk, Stream,
 };
+
+use super::panes::Panes;
 
 /// Hosts and commands, as a configuration has them.
 pub(super) const CONFIGURED: &str = r#"
@@ -57,12 +60,12 @@ risk = "high"
 type Ran = (Job, Vec<OutputChunk>);
 
 /// All of it as of `began`; nothing where a name cannot be read, which is a mistake in this program.
-pub(super) fn at(began: Timestamp) -> Option<Remote> {
+pub(super) fn at(began: Timestamp, is_still: bool) -> Option<Remote> {
     let teller = Teller { began };
     let jobs = teller.jobs()?;
     let approval = teller.approval(&jobs)?;
     let audit = Teller::audit(&jobs, &approval);
-    Some(Remote { hosts: teller.hosts()?, jobs, approvals: vec![approval], audit })
+    Some(Remote { hosts: teller.hosts()?, jobs, approvals: vec![approval], audit, panes: Arc::new(Panes { is_still }) })
 }
 
 struct Teller {

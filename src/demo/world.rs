@@ -85,7 +85,7 @@ impl World {
             script: Arc::new(script),
             looked: (looked_since, self.began, LOOKED_EVERY),
             still: self.scene == Scene::Still,
-            remote: if self.scene == Scene::Busy { None } else { remote::at(self.began) },
+            remote: if self.scene == Scene::Busy { None } else { remote::at(self.began, self.scene == Scene::Still) },
             trouble: Some("cert.pem is gone; the certificate read before stays in use for 5 days".to_owned()),
         }
     }

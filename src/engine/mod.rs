@@ -36,6 +36,7 @@ mod reload;
 mod reload_tests;
 mod service;
 mod staged;
+mod staged_panes;
 mod start;
 mod state;
 #[cfg(test)]
@@ -59,6 +60,7 @@ pub use log_sink::{LogLines, LogSink};
 pub use reload::Origin;
 pub use service::{Tell, is_managed, tell};
 pub use staged::{Delivery, Remote, Scenery, Stage, stage};
+pub use staged_panes::PaneScript;
 pub use start::{Doors, Running, StartError, start};
 pub use state::Engine;
 pub use supervisor::{TaskContext, TaskSpec};

@@ -9,11 +9,12 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::sync::mpsc;
 
+use crate::bridge::Term;
 use crate::config::Config;
 use crate::ingress;
 use crate::model::{
-    Act, ActId, Approval, AuditEntry, ChannelId, CheckPanel, EventId, HostPanel, Item, Job, OperatorName, OutputChunk,
-    Rejection, TaskState, TaskStatus,
+    Act, ActId, Approval, AuditEntry, ChannelId, CheckPanel, EngineId, EventId, HostPanel, Item, Job, OperatorName,
+    OutputChunk, Rejection, TaskState, TaskStatus,
 };
 use crate::protocol::{BridgePanel, Reply, Request, RequestId, Update};
 use crate::provider::{RawRequest, Verified};
@@ -22,12 +23,15 @@ use crate::store::{ActOrder, JobBatch, Store, StoreError};
 use super::checks::{CheckSet, Checks, Script, rehearse};
 use super::doors::{Channels, addresses, listener_task};
 use super::projector::Projector;
+use super::staged_panes::{PaneScript, road};
 use super::start::{Begun, begin};
 use super::supervisor::TaskSpec;
-use super::{Credential, Doors, Handle, Input, LogLines, Running, StartError};
+use super::{Credential, Doors, Handle, Input, LogLines, OpenRoad, Running, StartError};
 
 /// Panels with new figures that are sent in one second: every one of a large screen.
 pub(super) const FIGURES_A_SECOND: usize = 64;
+/// The term of the only orders there are: those of who types into a made-up pane.
+pub(super) const TERM: Term = Term { engine: EngineId::from_uuid(uuid::Uuid::nil()), epoch: 1 };
 /// How often checks that stand still say so: well before they would count as stale.
 const STILL: Duration = Duration::from_secs(25);
 
@@ -78,6 +82,8 @@ pub struct Remote {
     pub approvals: Vec<Approval>,
     /// What was written down of all that, newest first.
     pub audit: Vec<AuditEntry>,
+    /// What their panes show.
+    pub panes: Arc<dyn PaneScript>,
 }
 
 impl Scenery {
@@ -120,6 +126,11 @@ impl Scenery {
             panel.approvals.clone_from(&remote.approvals);
             panel.audit.clone_from(&remote.audit);
         }
+    }
+
+    /// The roads to the panes of its hosts, where there are any.
+    pub(super) fn pane_roads(&self) -> Option<OpenRoad> {
+        self.remote.as_ref().map(|remote| road(Arc::clone(&remote.panes), remote.hosts.clone()))
     }
 
     /// The task that looks at `checks`, or that repeats `shown` while they stand still.

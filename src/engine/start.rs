@@ -29,11 +29,11 @@ use super::panes::Panes;
 use super::projector::{Projector, Reading};
 use super::reading_mark::ReadingMark;
 use super::reload::{Followers, Origin, Reloader};
-use super::staged::{FIGURES_A_SECOND, Scenery};
+use super::staged::{self, FIGURES_A_SECOND, Scenery};
 use super::state::{ACTIVITY, Beginning, Engine, INBOX};
 use super::supervisor::{Supervisor, TaskSpec};
 use super::watch::watch_task;
-use super::{Died, Handle, Input, Lock, LockError, LogLines, Watchdog, doors};
+use super::{Died, Handle, Input, Lock, LockError, LogLines, OpenRoad, Watchdog, doors};
 
 /// Inputs that may wait for the loop.
 const INPUTS: usize = 1024;
@@ -168,7 +168,9 @@ pub(super) async fn begin(
         None => checks.panels().await?,
     };
     let mut engine = Engine::new(received, beginning(&config, &store, shown.clone(), now, scenery.as_ref())?);
-    let followers = followers(&config, doors, &store, checks, &inputs);
+    let played = scenery.as_ref().and_then(Scenery::pane_roads);
+    let has_panes = matches!(doors, Doors::Open | Doors::Closed) || played.is_some();
+    let followers = followers(&config, doors, &store, checks, &inputs, played);
     let supervisor = Arc::new(Supervisor::new(inputs.clone(), stop.clone()));
     let handle = Handle {
         inputs: inputs.clone(),
@@ -186,6 +188,8 @@ pub(super) async fn begin(
     }
     if matches!(doors, Doors::Open | Doors::Closed) {
         handle.supervise(Bridges::task(&followers.bridges));
+    }
+    if has_panes {
         handle.supervise(Panes::task(&followers.panes));
     }
     if doors == Doors::Staged {
@@ -228,12 +232,18 @@ fn followers(
     store: &Arc<Store>,
     checks: Arc<Checks>,
     inputs: &mpsc::Sender<Input>,
+    played: Option<OpenRoad>,
 ) -> Followers {
     let (set, lazy) = (BridgeSet::new(config.clone()), doors == Doors::Closed);
     let opens = bridge::every_layer();
     let bridges = Bridges::new(set, Arc::clone(store), inputs.clone(), Arc::clone(&checks), opens, lazy);
     let bridges = Arc::new(bridges);
-    let panes = Panes::new(Arc::clone(&bridges), inputs.clone(), bridge::every_layer(), config.state_dir.clone());
+    if played.is_some() {
+        // No road carries orders there, so nobody else says in which term they would be given.
+        bridges.begin(staged::TERM);
+    }
+    let opens = played.unwrap_or_else(bridge::every_layer);
+    let panes = Panes::new(Arc::clone(&bridges), inputs.clone(), opens, config.state_dir.clone());
     Followers { checks, bridges, panes: Arc::new(panes) }
 }
 

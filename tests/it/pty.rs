@@ -276,6 +276,39 @@ fn a_click_does_what_keys_do_and_the_mouse_can_be_left_to_the_terminal() {
 }
 
 #[test]
+fn a_pane_is_looked_at_searched_and_typed_into_until_it_is_given_back() {
+    let site = Site::new();
+    let dir = site.path().to_str().expect("text");
+    let mut screen = Screen::start_with(&site, &["demo", "--scene", "still"], (80, 24), &[("TMPDIR", dir)]);
+    screen.shows("Overview");
+    screen.keys("6\t\t");
+    screen.shows("web-1:0.1");
+    screen.keys("j\r");
+    screen.shows("compiling");
+    screen.keys("/");
+    screen.shows("/_");
+    screen.keys("warning\r");
+    screen.shows("match 1 of");
+    screen.keys("\x1b");
+    screen.hides("match 1 of");
+    screen.keys("G\t");
+    screen.shows("deploy@web-1:~$");
+    // What is typed ahead of the answer is the pane's as well, and so are keys that mean something here.
+    screen.keys("iecho Q jk?\r");
+    screen.shows("YOU TYPE HERE");
+    screen.shows("\nQ jk?");
+    screen.keys("ls\x7f\x7fpwd\r");
+    screen.shows("/home/deploy");
+    screen.keys("\x1d");
+    screen.hides("YOU TYPE HERE");
+    screen.keys("t");
+    screen.shows("3 panes");
+    screen.keys("Q");
+    assert!(screen.ends(), "it is left by keys again");
+    assert!(screen.is_restored());
+}
+
+#[test]
 fn lite_says_so_and_figures_of_the_line_are_shown_on_request() {
     let site = Site::served();
     let mut screen = Screen::start(&site, &["--lite", "attach"], (120, 24));

@@ -97,7 +97,7 @@ pub(super) fn summary(app: &App, listed: &Listed<'_>, width: usize) -> Vec<Line<
     };
     let host = listed.host;
     let layer =
-        host.layer.map_or_else(|| format!("no road, {} old", age(host.at, app.now)), |layer| format!("over {layer}"));
+        host.layer.map_or_else(|| format!("no road ({})", age(host.at, app.now)), |layer| format!("over {layer}"));
     let why = host.why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
     let drive = if host.may_drive { "" } else { "; only to be watched" };
     let mut lines = vec![Line::default()];
