@@ -301,11 +301,12 @@ fn took(tmux: &Tmux) -> Duration {
 #[tokio::test]
 #[ignore = "needs tmux"]
 async fn an_engine_that_does_not_read_holds_up_no_program() {
-    // A program that is held up never ends. Three tries, as other tests share the machine.
+    // A program that is held up never ends; the rest is for an agent that is built without optimisation and shares the
+    // machine with other tests.
     for tries in 1.. {
         let alone = took(&Tmux::with("main", (100, 30), FLOOD));
         let watched = flooded_unread().await;
-        if watched <= alone.mul_f64(1.5) + Duration::from_millis(300) {
+        if watched <= alone.mul_f64(1.5) + Duration::from_secs(2) {
             return;
         }
         assert!(tries < 3, "8 MB took {watched:?} with an engine that does not read, {alone:?} without");
