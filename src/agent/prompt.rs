@@ -158,7 +158,7 @@ impl Typing<'_> {
     }
 
     async fn enter(&self) -> Result<(), TmuxError> {
-        self.server.type_bytes(self.found.number, b"\r").await
+        self.server.type_bytes(self.found.number, b"\r").await.map_err(|not| not.why)
     }
 
     /// Waits until it shows the same for a while.

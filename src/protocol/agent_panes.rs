@@ -133,7 +133,7 @@ pub enum PaneSaid {
         /// Their number.
         seq: u64,
     },
-    /// Something about a pane was refused, and nothing was typed.
+    /// Something about a pane was refused. Nothing was typed, or only the beginning of long keys: the reason says how much.
     Refused {
         /// Which.
         pane: PaneId,

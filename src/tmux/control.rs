@@ -9,10 +9,11 @@ use std::process::Stdio;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, ChildStdin, ChildStdout};
 
-use super::line::{Item, Reader};
-use super::order::{MARK, Order, buffer};
+use super::line::{CAPTURE_MAX, Item, Reader};
+use super::order::{MARK, Order, PARTS};
+use super::rebuild::State;
 use super::server::{PATIENCE, start};
-use super::{Server, TmuxError};
+use super::{Server, Shot, TmuxError};
 
 /// Bytes that are read at once.
 const CHUNK: usize = 64 << 10;
@@ -31,13 +32,11 @@ pub enum Heard {
     },
     /// Sessions, windows or panes are others now, or have other names or sizes: list them again.
     Changed,
-    /// The place of [`Control::mark`] in the stream: what was printed before came before.
-    Mark(u64),
     /// The place of [`Control::capture`] in the stream.
     Captured {
         /// The number that `capture` gave.
         number: u64,
-        /// What to fetch with [`Server::fetch`]; `None`: there is no such pane.
+        /// What was captured; `None`: there is no such pane.
         taken: Option<Taken>,
     },
     /// How a pane is now; told of each at the begin, and at changes at most once a second.
@@ -62,31 +61,30 @@ pub enum Heard {
     },
 }
 
-/// What was captured at one place of the stream, put aside in buffers of tmux. They stay there until they are
-/// [fetched](Server::fetch).
+/// What was captured at one place of the stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Taken {
-    /// Of which pane.
-    pub pane: u32,
+    pane: u32,
     history: u32,
-    key: u128,
     state: String,
+    parts: Option<[Vec<u8>; PARTS]>,
 }
 
 impl Taken {
-    /// Lines of history that were asked for.
-    pub(super) fn history(&self) -> u32 {
-        self.history
+    /// Columns and rows of the pane; `None` where it is no screen.
+    #[must_use]
+    pub fn size(&self) -> Option<(u16, u16)> {
+        let state = State::read(&self.state)?;
+        Some((state.cols, state.rows))
     }
 
-    /// The buffer of a part.
-    pub(super) fn buffer(&self, part: usize) -> String {
-        buffer(self.key, part)
-    }
-
-    /// What tmux said of the pane.
-    pub(super) fn state(&self) -> &str {
-        &self.state
+    /// What it shows. It takes a while where there is much: not for whoever drains a client.
+    ///
+    /// # Errors
+    /// When there was too much of it: with less history there is less. And when it is no screen.
+    pub fn shot(&self) -> Result<Shot, TmuxError> {
+        let Some([pending, rows, below, joined]) = &self.parts else { return Err(TmuxError::TooMuch(CAPTURE_MAX)) };
+        Shot::of(self.pane, self.history, &self.state, [pending, rows, below, joined])
     }
 }
 
@@ -99,9 +97,9 @@ pub struct Control {
     session: u32,
     reader: Reader,
     items: VecDeque<Item>,
-    /// Orders that were given, oldest first, with the answers they still have to get and the first one they got.
-    orders: VecDeque<(Order, u32, Vec<u8>)>,
-    marks: u64,
+    /// Orders that were given, oldest first, with what they printed so far.
+    orders: VecDeque<(Order, Vec<u8>)>,
+    captures: u64,
     ended: Option<String>,
     buffer: Vec<u8>,
 }
@@ -129,7 +127,7 @@ impl Control {
             reader: Reader::default(),
             items: VecDeque::new(),
             orders: VecDeque::new(),
-            marks: 0,
+            captures: 0,
             ended: None,
             buffer: Vec::with_capacity(CHUNK),
         };
@@ -167,26 +165,17 @@ impl Control {
         }
     }
 
-    /// Puts a mark into the stream, which is heard as [`Heard::Mark`] with the number this gives.
-    ///
-    /// # Errors
-    /// When tmux does not take it.
-    pub async fn mark(&mut self) -> Result<u64, TmuxError> {
-        self.marks += 1;
-        self.give(Order::Mark(self.marks)).await?;
-        Ok(self.marks)
-    }
-
     /// Captures a pane, with at most `history` lines of its history, at one exact place of the stream: what was printed
     /// before is in it, what is heard later is not. It is heard as [`Heard::Captured`] with the number this gives.
     ///
     /// # Errors
     /// When tmux does not take the order.
     pub async fn capture(&mut self, pane: u32, history: u32) -> Result<u64, TmuxError> {
-        self.marks += 1;
-        let order = Order::Capture { number: self.marks, pane, history, key: rand::random() };
-        self.give(order).await?;
-        Ok(self.marks)
+        self.captures += 1;
+        let key = rand::random();
+        self.reader.expect(key);
+        self.give(Order::Capture { number: self.captures, pane, history, key }).await?;
+        Ok(self.captures)
     }
 
     /// Gives an order. Not to be given up half way: a part of a line would stay.
@@ -195,7 +184,7 @@ impl Control {
             return Err(TmuxError::Slow(PATIENCE));
         }
         let line = order.line() + "\n";
-        self.orders.push_back((order, order.answers(), Vec::new()));
+        self.orders.push_back((order, Vec::new()));
         let written = tokio::time::timeout(PATIENCE, self.stdin.write_all(line.as_bytes())).await;
         let result = match written {
             Ok(Ok(())) => return Ok(()),
@@ -244,6 +233,7 @@ impl Control {
             }
             Item::Changed => Some(Heard::Changed),
             Item::Answer { done, body } => self.answered(done, body),
+            Item::Captured(parts) => self.captured(parts),
             Item::Exit(why) => {
                 self.items.clear();
                 let why = if why.is_empty() { "the session has ended, or the client was detached" } else { &why };
@@ -253,27 +243,33 @@ impl Control {
         }
     }
 
-    /// Orders are answered in their order. The first answer of each says all there is to say.
+    /// Orders are answered in their order.
     fn answered(&mut self, done: bool, body: Vec<u8>) -> Option<Heard> {
-        let (order, left, first) = self.orders.front_mut()?;
-        *left -= 1;
-        if *left + 1 == order.answers() {
-            *first = body;
-        }
-        if done && *left > 0 {
-            return None;
-        }
-        let (order, _, first) = self.orders.pop_front()?;
-        match order {
-            Order::Subscribe => None,
-            Order::Mark(number) => Some(Heard::Mark(number)),
-            Order::Capture { number, pane, history, key } => {
-                let state = String::from_utf8_lossy(&first);
-                let state = state.trim_end().strip_prefix(&format!("{MARK} {number} ")).map(str::to_owned);
-                let taken = state.filter(|_| done).map(|state| Taken { pane, history, key, state });
-                Some(Heard::Captured { number, taken })
+        let (order, printed) = self.orders.front_mut()?;
+        match *order {
+            Order::Capture { .. } if done => {
+                // What it shows comes behind its state.
+                *printed = body;
+                None
+            }
+            Order::Capture { number, key, .. } => {
+                self.reader.forget(key);
+                self.orders.pop_front();
+                Some(Heard::Captured { number, taken: None })
+            }
+            Order::Subscribe => {
+                self.orders.pop_front();
+                None
             }
         }
+    }
+
+    fn captured(&mut self, parts: Option<[Vec<u8>; PARTS]>) -> Option<Heard> {
+        let (Order::Capture { number, pane, history, .. }, printed) = self.orders.pop_front()? else { return None };
+        let state = String::from_utf8_lossy(&printed);
+        let state = state.trim_end().strip_prefix(&format!("{MARK} {number} ")).map(str::to_owned);
+        let taken = state.map(|state| Taken { pane, history, state, parts });
+        Some(Heard::Captured { number, taken })
     }
 }
 

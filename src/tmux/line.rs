@@ -5,12 +5,19 @@
 
 use std::collections::VecDeque;
 
+use super::order::{PARTS, word};
 use super::rebuild::unescape;
 
-/// Longest line that is taken. tmux cuts output into pieces of at most 8 KiB, four bytes each when escaped.
-const LINE_MAX: usize = 1 << 20;
+/// Longest line that is taken. tmux cuts output into pieces of at most 8 KiB, four bytes each when escaped; a wrapped line of
+/// a capture may be as long as a screen.
+const LINE_MAX: usize = 8 << 20;
 /// Most bytes of the answer to an order that are kept. Ours print one line at most.
 const BODY_MAX: usize = 16 << 10;
+
+/// Most bytes of a capture that are kept.
+pub(super) const CAPTURE_MAX: usize = 32 << 20;
+/// Most bytes of a capture that are read past: then it has no end.
+const CAPTURE_ENDLESS: usize = 256 << 20;
 
 /// What a line, or a block of lines, says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,6 +34,8 @@ pub(super) enum Item {
     Changed,
     /// An order was answered: whether it was done, and what it printed.
     Answer { done: bool, body: Vec<u8> },
+    /// A capture came to its end. `None`: it was too long, or something else stood in it.
+    Captured(Option<[Vec<u8>; PARTS]>),
     /// The client has to end, and why if tmux says.
     Exit(String),
 }
@@ -42,16 +51,73 @@ impl Guard {
     }
 }
 
-/// A line that does not end.
+/// Something that does not end.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a line of more than {} KiB", LINE_MAX >> 10)]
-pub(super) struct Endless;
+pub(super) enum Endless {
+    #[error("a line of more than {} MiB", LINE_MAX >> 20)]
+    Line,
+    #[error("a capture of more than {} MiB", CAPTURE_ENDLESS >> 20)]
+    Capture,
+}
+
+/// A capture that is being read, as it comes, up to its last word. tmux does not escape what a pane shows, so any line of it
+/// may look like the end of a block; none can be the word, which was made after it was shown.
+#[derive(Debug)]
+struct Capture {
+    word: Vec<u8>,
+    part: Vec<u8>,
+    parts: Vec<Vec<u8>>,
+    read: usize,
+}
+
+impl Capture {
+    /// Takes a line; says whether it was the last.
+    fn take(&mut self, line: &[u8]) -> bool {
+        self.read += line.len() + 1;
+        if line == self.word {
+            self.parts.push(std::mem::take(&mut self.part));
+        } else if self.read <= CAPTURE_MAX {
+            self.part.extend_from_slice(line);
+            self.part.push(b'\n');
+        }
+        self.parts.len() == PARTS
+    }
+
+    fn parts(self) -> Option<[Vec<u8>; PARTS]> {
+        let whole = self.read <= CAPTURE_MAX;
+        let parts: Option<Vec<Vec<u8>>> = self.parts.iter().filter(|_| whole).map(|part| body(part)).collect();
+        parts.and_then(|parts| parts.try_into().ok())
+    }
+}
+
+/// What the first block of ours printed. Before it stands the end of the word's block, behind it the begin of the next.
+/// Its own end is the last line that looks like it: nothing of a pane comes behind that.
+fn body(part: &[u8]) -> Option<Vec<u8>> {
+    let begin = part.split_inclusive(|byte| *byte == b'\n').scan(0, |at, line| {
+        *at += line.len();
+        Some((*at, line))
+    });
+    let (from, guard) = begin.into_iter().find_map(|(from, line)| {
+        let guard = Guard(line.trim_ascii_end().strip_prefix(b"%begin ")?.to_vec());
+        guard.is_ours().then_some((from, guard))
+    })?;
+    let end = [b"%end ".as_slice(), &guard.0, b"\n"].concat();
+    let rest = &part[from..];
+    if rest.starts_with(&end) && memchr::memmem::rfind(rest, &[b"\n", end.as_slice()].concat()).is_none() {
+        return Some(Vec::new());
+    }
+    let to = memchr::memmem::rfind(rest, &[b"\n", end.as_slice()].concat())?;
+    Some(rest[..=to].to_vec())
+}
 
 /// Reads the stream.
 #[derive(Debug, Default)]
 pub(super) struct Reader {
     line: Vec<u8>,
     block: Option<(Guard, Vec<u8>)>,
+    /// The words of captures that were ordered.
+    words: Vec<Vec<u8>>,
+    capture: Option<Capture>,
 }
 
 impl Reader {
@@ -70,10 +136,30 @@ impl Reader {
             }
         }
         self.line.extend_from_slice(rest);
-        if self.line.len() > LINE_MAX { Err(Endless) } else { Ok(()) }
+        if self.capture.as_ref().is_some_and(|capture| capture.read > CAPTURE_ENDLESS) {
+            return Err(Endless::Capture);
+        }
+        if self.line.len() > LINE_MAX { Err(Endless::Line) } else { Ok(()) }
+    }
+
+    /// A capture with this key is going to come.
+    pub(super) fn expect(&mut self, key: u128) {
+        self.words.push(word(key).into_bytes());
+    }
+
+    /// It is not going to come.
+    pub(super) fn forget(&mut self, key: u128) {
+        let word = word(key).into_bytes();
+        self.words.retain(|known| *known != word);
     }
 
     fn take(&mut self, line: &[u8], items: &mut VecDeque<Item>) {
+        if let Some(capture) = &mut self.capture {
+            if capture.take(line) {
+                items.push_back(Item::Captured(self.capture.take().and_then(Capture::parts)));
+            }
+            return;
+        }
         let Some((guard, body)) = &mut self.block else {
             match line.strip_prefix(b"%begin ") {
                 Some(guard) => self.block = Some((Guard(guard.to_vec()), Vec::new())),
@@ -89,6 +175,12 @@ impl Reader {
             }
             self.block = None;
         } else if guard.is_ours() {
+            if let Some(at) = self.words.iter().position(|word| word == line) {
+                let word = self.words.swap_remove(at);
+                self.capture = Some(Capture { word, part: Vec::new(), parts: Vec::new(), read: 0 });
+                self.block = None;
+                return;
+            }
             // Before August 2026 (6db5175e4) a notification could stand inside a block. None of our orders prints text
             // from outside, so what looks like one is one.
             if line.starts_with(b"%") {
@@ -242,9 +334,48 @@ mod tests {
         let mut reader = Reader::default();
         let mut items = VecDeque::new();
         let piece = vec![b'a'; 64 << 10];
-        let fed = (0..64).take_while(|_| reader.feed(&piece, &mut items).is_ok()).count();
-        assert_eq!(fed, 16, "one MiB");
+        let fed = (0..256).take_while(|_| reader.feed(&piece, &mut items).is_ok()).count();
+        assert_eq!(fed, 128, "eight MiB");
         assert!(items.is_empty());
+    }
+
+    #[test]
+    fn a_capture_is_read_as_it_comes_whatever_a_pane_shows() {
+        let (key, number) = (7, std::cell::Cell::new(70));
+        let block = |body: &str| {
+            number.set(number.get() + 1);
+            format!("%begin 5 {n} 1\n{body}%end 5 {n} 1\n", n = number.get())
+        };
+        let between = format!("{}\n", word(key));
+        let rows = "%end 5 74 1\n%begin 5 76 1\n%output %1 forged\n%end 5 74 1\n%exit\n\n";
+        let stream = [
+            block("aurora-mark 1 80/24\n"),
+            block(&between),
+            block("\n"),
+            block(&between),
+            block(rows),
+            block(&between),
+            "%begin 5 9 0\nof a hook\n%end 5 9 0\n".to_owned(),
+            block(""),
+            block(&between),
+            block("joined\n"),
+            block(&between),
+            "%output %1 after\n".to_owned(),
+        ]
+        .concat();
+        let mut reader = Reader::default();
+        let mut found = VecDeque::new();
+        reader.expect(key);
+        reader.feed(stream.as_bytes(), &mut found).expect("lines that end");
+        let parts = ["\n", rows, "", "joined\n"].map(|part| part.as_bytes().to_vec());
+        assert_eq!(
+            Vec::from(found),
+            [
+                Item::Answer { done: true, body: b"aurora-mark 1 80/24\n".to_vec() },
+                Item::Captured(Some(parts)),
+                output(1, b"after")
+            ]
+        );
     }
 
     proptest! {

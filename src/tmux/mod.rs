@@ -26,3 +26,4 @@ pub use pipe::Pipe;
 pub use poll::Poll;
 pub use server::Server;
 pub use shot::Shot;
+pub use typing::NotTyped;

@@ -12,51 +12,43 @@ const FACTS: &str = "#{pane_dead} #{pane_width} #{pane_height} #{alternate_on} #
 /// The word answers to our orders begin with.
 pub(super) const MARK: &str = "aurora-mark";
 
-/// An order. There is none that resizes, runs, ends or types.
+/// An order. There is none that resizes, runs, ends or types, and none that leaves anything behind in the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Order {
     /// Tell of [`FACTS`].
     Subscribe,
-    /// Say this number.
-    Mark(u64),
-    /// Say this number with the pane's state, and put what it shows into buffers, all in one moment.
+    /// Say this number with the pane's state, and print what it shows, all in one moment. Before each part and behind the
+    /// last one stands a word made of `key`, which no pane can know.
     Capture { number: u64, pane: u32, history: u32, key: u128 },
 }
 
-impl Order {
-    /// How many answers it has when all of it is done; the first that fails is the last.
-    pub(super) fn answers(self) -> u32 {
-        match self {
-            Self::Subscribe | Self::Mark(_) => 1,
-            Self::Capture { .. } => 7,
-        }
-    }
+/// Parts of a capture: what is pending, the rows, those below the alternate screen, the rows with wrapped ones joined.
+pub(super) const PARTS: usize = 4;
 
+impl Order {
     /// Its line, without the end.
     pub(super) fn line(self) -> String {
         match self {
             Self::Subscribe => format!("refresh-client -B 'aurora:%*:{FACTS}'"),
-            Self::Mark(number) => format!("display-message -p '{MARK} {number}'"),
             Self::Capture { number, pane, history, key } => {
-                let buffer = |part| buffer(key, part);
-                let [pending, rows, below, joined] = std::array::from_fn(buffer);
-                let start = start(history);
-                // tmux keeps no empty buffer, so what may be empty gets a mark at its end.
-                format!(
-                    "display-message -p -t %{pane} '{MARK} {number} {STATE}' ; \
-                     capture-pane -P -C -b {pending} -t %{pane} ; set-buffer -a -b {pending} . ; \
-                     capture-pane -e -N -S {start} -b {rows} -t %{pane} ; \
-                     capture-pane -a -q -e -N -b {below} -t %{pane} ; set-buffer -a -b {below} . ; \
-                     capture-pane -e -J -S {start} -b {joined} -t %{pane}"
-                )
+                let (start, next) = (start(history), format!(" ; display-message -p {} ; ", word(key)));
+                let parts: [String; PARTS] = [
+                    format!("capture-pane -p -P -C -t %{pane}"),
+                    format!("capture-pane -p -e -N -S {start} -t %{pane}"),
+                    format!("capture-pane -p -a -q -e -N -t %{pane}"),
+                    format!("capture-pane -p -e -J -S {start} -t %{pane}"),
+                ];
+                let parts = parts.join(&next);
+                let end = next.trim_end_matches([' ', ';']);
+                format!("display-message -p -t %{pane} '{MARK} {number} {STATE}'{next}{parts}{end}")
             }
         }
     }
 }
 
-/// The buffer that a part of a capture is put into.
-pub(super) fn buffer(key: u128, part: usize) -> String {
-    format!("aurora-{key:032x}-{part}")
+/// The word between the parts of a capture.
+pub(super) fn word(key: u128) -> String {
+    format!("aurora-{key:032x}")
 }
 
 #[cfg(test)]
@@ -66,14 +58,14 @@ mod tests {
     #[test]
     fn an_order_is_one_line_and_never_an_empty_one() {
         let capture = Order::Capture { number: u64::MAX, pane: u32::MAX, history: u32::MAX, key: u128::MAX };
-        for order in [Order::Subscribe, Order::Mark(7), capture] {
+        for order in [Order::Subscribe, capture] {
             let line = order.line();
             assert!(!line.trim().is_empty());
             assert!(!line.contains(['\n', '\r', '\0']), "{line}");
-            for forbidden in ["refresh-client -C", "run-shell", "kill-", "send-keys", "resize", "#("] {
+            for forbidden in ["refresh-client -C", "run-shell", "kill-", "send-keys", "resize", "#(", " -b "] {
                 assert!(!line.contains(forbidden), "{line}");
             }
-            assert_eq!(u32::try_from(line.split(" ; ").count()), Ok(order.answers()), "{line}");
+            assert!(line.split(" ; ").all(|order| !order.trim().is_empty()), "{line}");
         }
     }
 }

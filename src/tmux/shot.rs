@@ -1,7 +1,8 @@
 //! What a pane shows, captured in one moment.
 
+use super::order::PARTS;
 use super::rebuild::{Captured, STATE, State};
-use super::{Server, Taken, TmuxError};
+use super::{Server, TmuxError};
 
 /// How often it is looked at again when it changed its size meanwhile.
 const LOOKS: u32 = 3;
@@ -34,7 +35,7 @@ impl Server {
             match self.capture(pane, asked).await {
                 Ok(Some(shot)) => return Ok(shot),
                 Ok(None) => {}
-                Err(TmuxError::TooMuch(_)) if asked > 0 => asked /= LESS,
+                Err(TmuxError::TooMuch(_) | TmuxError::Slow(_)) if asked > 0 => asked /= LESS,
                 Err(error) => return Err(error),
             }
         }
@@ -65,50 +66,30 @@ impl Server {
         if before != after {
             return Ok(None);
         }
-        let state = state_of(before, pane)?;
-        Captured { state, asked: history, rows, below, joined, pending }.shot().map(Some)
-    }
-
-    /// Fetches what [`Control::capture`](super::Control::capture) has put aside, once it was heard of.
-    ///
-    /// # Errors
-    /// When tmux does not answer, or somebody has taken it away.
-    pub async fn fetch(&self, taken: &Taken) -> Result<Shot, TmuxError> {
-        // One a run: tmux closes its output after the first buffer it shows.
-        let (pending, rows, below, joined) =
-            tokio::join!(self.part(taken, 0), self.part(taken, 1), self.part(taken, 2), self.part(taken, 3));
-        let (pending, rows, below, joined) = (pending?, rows?, below?, joined?);
-        let (pending, rows, below, joined) = (&pending[..], &rows[..], &below[..], &joined[..]);
-        let state = state_of(taken.state().as_bytes(), taken.pane)?;
-        Captured { state, asked: taken.history(), rows, below, joined, pending }.shot()
-    }
-
-    /// Shows a buffer and deletes it.
-    async fn part(&self, taken: &Taken, part: usize) -> Result<Vec<u8>, TmuxError> {
-        let name = taken.buffer(part);
-        self.ask(&["show-buffer", "-b", &name, ";", "delete-buffer", "-b", &name]).await
+        let state = String::from_utf8_lossy(before);
+        Shot::of(pane, history, &state, [pending, rows, below, joined]).map(Some)
     }
 }
 
-impl Captured<'_> {
-    fn shot(mut self) -> Result<Shot, TmuxError> {
-        // A line feed, or the mark that keeps a buffer from being empty.
-        self.pending = self.pending.split_last().map_or(&[], |(_, pending)| pending);
-        if !self.below.ends_with(b"\n") {
-            self.below = self.below.strip_suffix(b".").unwrap_or(self.below);
-        }
-        let bytes = self.rebuilt()?;
-        Ok(Shot { cols: self.state.cols, rows: self.state.rows, history: self.history(), bytes })
+impl Shot {
+    /// Puts it together of what tmux said of the pane and the parts of a capture with `asked` lines of history.
+    pub(super) fn of(
+        pane: u32,
+        asked: u32,
+        state: &str,
+        [pending, rows, below, joined]: [&[u8]; PARTS],
+    ) -> Result<Self, TmuxError> {
+        let state = State::read(state).ok_or(TmuxError::NoPane(pane))?;
+        let pending = pending.strip_suffix(b"\n").unwrap_or(pending);
+        let captured = Captured { state, asked, rows, below, joined, pending };
+        let bytes = captured.rebuilt()?;
+        Ok(Self { cols: captured.state.cols, rows: captured.state.rows, history: captured.history(), bytes })
     }
 }
 
 /// Where a capture with so many lines of history begins, as `capture-pane -S` takes it.
 pub(super) fn start(history: u32) -> String {
     if history == 0 { "0".to_owned() } else { format!("-{history}") }
-}
-
-fn state_of(text: &[u8], pane: u32) -> Result<State, TmuxError> {
-    std::str::from_utf8(text).ok().and_then(State::read).ok_or(TmuxError::NoPane(pane))
 }
 
 /// Takes the parts of an answer apart. The key between them was made for this answer: no pane can know it.

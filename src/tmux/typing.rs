@@ -6,6 +6,24 @@ use super::{Server, TmuxError};
 
 /// Bytes that are typed with one order. tmux takes 16 KiB of words at once, and a byte is three of them.
 const PIECE: usize = 4_000;
+/// Keys that were not typed, or not all of them.
+#[derive(Debug, thiserror::Error)]
+#[error("{why}{}", after(*.typed, .why))]
+pub struct NotTyped {
+    /// Bytes at the beginning that were typed.
+    pub typed: usize,
+    /// Why the others were not.
+    pub why: TmuxError,
+}
+
+fn after(typed: usize, why: &TmuxError) -> String {
+    let unsure = if matches!(why, TmuxError::Slow(_)) { "; some more may have been typed" } else { "" };
+    match typed {
+        0 => unsure.to_owned(),
+        _ => format!("; the first {typed} bytes were typed{unsure}"),
+    }
+}
+
 /// Why a pane takes no keys now; nothing when it does.
 const WHY_NOT: &str = "#{?pane_dead,dead,#{?pane_in_mode,mode,#{?pane_input_off,off,}}}";
 
@@ -14,9 +32,10 @@ impl Server {
     /// types them into the other panes of the window too.
     ///
     /// # Errors
-    /// When the pane is gone or takes no keys. In a mode, as copy-mode, they would be orders to tmux, so nothing is typed
-    /// then. Of more than 4,000 bytes the first may have been typed.
-    pub async fn type_bytes(&self, pane: u32, bytes: &[u8]) -> Result<(), TmuxError> {
+    /// When the pane is gone, also with its server, or takes no keys. In a mode, as copy-mode, they would be orders to tmux,
+    /// so nothing is typed then. Of more than 4,000 bytes the first may have been typed, which is said.
+    pub async fn type_bytes(&self, pane: u32, bytes: &[u8]) -> Result<(), NotTyped> {
+        let mut typed = 0;
         for piece in bytes.chunks(PIECE) {
             // Bytes by number: as text, a `;` at the end and the names of keys would be read by tmux.
             let mut keys = format!("send-keys -t %{pane} -H");
@@ -24,7 +43,8 @@ impl Server {
                 // Writing into a text does not fail.
                 let _ = write!(keys, " {byte:02x}");
             }
-            self.if_it_takes_keys(pane, &keys).await?;
+            self.if_it_takes_keys(pane, &keys).await.map_err(|why| NotTyped { typed, why })?;
+            typed += piece.len();
         }
         Ok(())
     }

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use aurora::tmux::{Control, Heard, Pipe, Poll, Server, Shot, TmuxError};
+use aurora::tmux::{Control, Heard, NotTyped, Pipe, Poll, Server, Shot, TmuxError};
 use rand::RngExt;
 use tempfile::TempDir;
 
@@ -95,7 +95,7 @@ async fn no_server_is_an_empty_list_and_a_missing_pane_an_error() {
     let tmux = Tmux::with("main", (80, 24), "cat");
     let server = server(&tmux);
     assert!(matches!(server.shot(99, 0).await, Err(TmuxError::NoPane(99))));
-    assert!(matches!(server.type_bytes(99, b"x").await, Err(TmuxError::NoPane(99))));
+    assert!(matches!(server.type_bytes(99, b"x").await, Err(NotTyped { typed: 0, why: TmuxError::NoPane(99) })));
     assert!(matches!(server.paste(99, "x").await, Err(TmuxError::NoPane(99))));
     assert!(matches!(Control::attach(&server, "mai").await, Err(TmuxError::NoSession)));
     assert_eq!(tmux.run(&["list-buffers"]), "", "nothing is left behind");
@@ -145,13 +145,12 @@ async fn a_shot_of_the_alternate_screen_has_the_other_below_it() {
     assert_eq!((vt.cursor().col, vt.cursor().row), (5, 9));
 }
 
-/// Hears until the mark `number` or what was captured there.
+/// Hears until the capture `number`.
 async fn until(control: &mut Control, number: u64) -> (Vec<u8>, Option<aurora::tmux::Taken>) {
     let mut printed = Vec::new();
     loop {
         match tokio::time::timeout(PATIENCE, control.next()).await.expect("something is heard") {
             Heard::Output { bytes, .. } => printed.extend(bytes),
-            Heard::Mark(heard) if heard == number => return (printed, None),
             Heard::Captured { number: heard, taken } if heard == number => return (printed, taken),
             Heard::Ended { why } => panic!("{why}"),
             _ => {}
@@ -172,12 +171,15 @@ async fn a_capture_in_the_stream_is_exact_while_the_pane_prints() {
         let number = control.capture(pane, 100).await.expect("asked");
         let (printed, taken) = until(&mut control, number).await;
         all.extend(printed);
-        let shot = server.fetch(&taken.expect("it is there")).await.expect("a shot");
+        let shot = taken.expect("it is there").shot().expect("a shot");
         let mut vt = emulator(&shot);
         let first = rows(vt.screen().visible_lines()).join("\n");
         // Numbers go up without a hole from what was captured to what is heard after it.
-        let number = control.mark().await.expect("asked");
-        let (printed, _) = until(&mut control, number).await;
+        let mut printed = Vec::new();
+        while printed.len() < 1_000 {
+            let number = control.capture(pane, 0).await.expect("asked");
+            printed.extend(until(&mut control, number).await.0);
+        }
         vt.feed(String::from_utf8_lossy(&printed).as_ref());
         all.extend(printed);
         let mut numbers: Vec<u32> = rows(vt.screen().all_lines()).iter().filter_map(|row| row.parse().ok()).collect();
@@ -187,15 +189,16 @@ async fn a_capture_in_the_stream_is_exact_while_the_pane_prints() {
         assert!(hole.is_none() && numbers.len() > 50, "{hole:?} behind\n{first}");
     }
     eventually("done", async || {
-        let number = control.mark().await.expect("asked");
+        let number = control.capture(pane, 0).await.expect("asked");
         all.extend(until(&mut control, number).await.0);
         String::from_utf8_lossy(&all).contains("done")
     })
     .await;
     assert_eq!(tmux.run(&["list-buffers"]), "", "nothing is left behind");
-    assert!(control.capture(77, 0).await.is_ok());
-    let number = control.mark().await.expect("asked");
+    let number = control.capture(77, 0).await.expect("asked");
     assert_eq!(until(&mut control, number).await.1, None, "no such pane");
+    let number = control.capture(pane, 0).await.expect("asked");
+    assert!(until(&mut control, number).await.1.is_some(), "the next one is told as ever");
 }
 
 #[tokio::test]
@@ -292,13 +295,15 @@ async fn nothing_is_typed_into_a_pane_that_takes_no_keys() {
     let server = server(&tmux);
     let target = format!("%{pane}");
     tmux.run(&["copy-mode", "-t", &target]);
-    for result in [server.type_bytes(pane, b"q").await, server.paste(pane, "q").await] {
+    let typed = server.type_bytes(pane, b"q").await.map_err(|not| not.why);
+    for result in [typed, server.paste(pane, "q").await] {
         assert!(matches!(result, Err(TmuxError::TakesNoKeys { why, .. }) if why == "mode"));
     }
     server.leave_mode(pane).await.expect("left");
     server.leave_mode(pane).await.expect("left already");
     tmux.run(&["select-pane", "-d", "-t", &target]);
-    assert!(matches!(server.type_bytes(pane, b"q").await, Err(TmuxError::TakesNoKeys { why, .. }) if why == "off"));
+    let not = server.type_bytes(pane, b"q").await.expect_err("it is switched off");
+    assert!(matches!(&not.why, TmuxError::TakesNoKeys { why, .. } if why == "off"), "{not}");
     tmux.run(&["select-pane", "-e", "-t", &target]);
     server.type_bytes(pane, b"x").await.expect("typed");
     arrived(&path, b"x").await;

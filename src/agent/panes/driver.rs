@@ -147,15 +147,15 @@ impl Driver {
             return Err(("not-taken", why));
         }
         self.there(pane)?;
-        self.hand.type_bytes(pane, bytes).await.map_err(|error| {
-            let rule = match &error {
+        self.hand.type_bytes(pane, bytes).await.map_err(|not| {
+            let rule = match &not.why {
                 TmuxError::TakesNoKeys { why, .. } if why == "mode" => "mode",
                 TmuxError::TakesNoKeys { why, .. } if why == "dead" => "dead",
                 TmuxError::TakesNoKeys { why, .. } if why == "other" => "unknown",
                 TmuxError::NoPane(_) | TmuxError::NoServer | TmuxError::NoSession => "unknown",
                 _ => "tmux",
             };
-            (rule, error.to_string())
+            (rule, not.to_string())
         })
     }
 

@@ -1,6 +1,6 @@
 //! What the panes of one session print, drained at the speed of this host into a ring each.
 //!
-//! A control client that is not read stops the program in the pane (bridge.md, finding 1: 8 MB took more than 20 s). So
+//! A control client that is not read stops the program in the pane: 8 MB took more than 20 s. So
 //! what drains it here waits for nobody: it fills rings, wakes who watches, and lets others fetch what it captured.
 
 use std::collections::HashMap;
@@ -217,7 +217,6 @@ async fn drain(
                     feed.changed.notify_one();
                 }
                 Heard::Changed => feed.changed.notify_one(),
-                Heard::Mark(_) => {}
                 Heard::Ended { why } => return Some(why),
             },
             Some(ask) = asks.recv(), if taking.len() < ASKS => {
@@ -232,18 +231,20 @@ async fn drain(
     }
 }
 
-/// A capture was made here in the stream. It is fetched beside it, even when nobody wants it any more: until then it lies
-/// in buffers of the user's tmux.
+/// A capture was made here in the stream. What it shows is put together beside it.
 fn captured(feed: &Arc<Feed>, ask: Ask, taken: Option<Taken>) {
     let Some(taken) = taken else {
         let why = format!("there is no pane %{}", ask.pane);
         return ask.answer(Err(why));
     };
-    let at = feed.of(ask.pane).map(|ring| ring.end());
-    let sight = feed.sight.clone();
-    tokio::spawn(async move {
-        let fetched = sight.fetch(&taken).await.map_err(|error| error.to_string());
-        let (place, life) = at.unwrap_or_default();
-        ask.answer(fetched.map(|shot| Still { place, life, shot }));
+    let (place, life) = feed.of(ask.pane).map_or_else(Default::default, |ring| {
+        // Of another size than the one before it begins another life, and belongs to that.
+        if let Some(size) = taken.size() {
+            ring.sized(size);
+        }
+        ring.end()
+    });
+    tokio::task::spawn_blocking(move || {
+        ask.answer(taken.shot().map(|shot| Still { place, life, shot }).map_err(|error| error.to_string()));
     });
 }

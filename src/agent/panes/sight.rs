@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::sync::{AcquireError, Semaphore, SemaphorePermit};
 
 use crate::model::PaneId;
-use crate::tmux::{Control, Listing, Pipe, Poll, Server, Shot, Taken, TmuxError};
+use crate::tmux::{Control, Listing, NotTyped, Pipe, Poll, Server, Shot, TmuxError};
 
 /// Processes of tmux that look at once, for one server.
 const LOOKS_AT_ONCE: usize = 8;
@@ -33,12 +33,6 @@ impl Sight {
     pub(super) async fn shot(&self, pane: u32, history: u32) -> Result<Shot, TmuxError> {
         let _look = self.look().await;
         self.server.shot(pane, history).await
-    }
-
-    /// What a control client has put aside.
-    pub(super) async fn fetch(&self, taken: &Taken) -> Result<Shot, TmuxError> {
-        let _look = self.look().await;
-        self.server.fetch(taken).await
     }
 
     /// Hears a session.
@@ -73,7 +67,7 @@ impl Hand {
     }
 
     /// Types exactly these bytes, and nothing where another server answers by now: there it would be another pane.
-    pub(super) async fn type_bytes(&self, pane: PaneId, bytes: &[u8]) -> Result<(), TmuxError> {
+    pub(super) async fn type_bytes(&self, pane: PaneId, bytes: &[u8]) -> Result<(), NotTyped> {
         self.0.clone().only(pane.server).type_bytes(pane.number, bytes).await
     }
 }

@@ -182,6 +182,8 @@ impl Watcher {
                         }
                         Err(why) => {
                             tracing::debug!(pane = self.pane.number, why, "a capture failed");
+                            // There may have been too much of it.
+                            self.history /= LESS;
                             tokio::time::sleep(AGAIN).await;
                         }
                     }
