@@ -10,7 +10,7 @@ use aurora::model::{EngineId, PaneFacts, PaneFeedKind, PaneId, PaneSeed};
 use aurora::net::{FrameReader, FrameWriter};
 use aurora::protocol::{AGENT_VERSION, DriveAsk, FromAgent, PANE_WINDOW, PaneSaid, ToAgent, WatchAsk};
 use aurora::screen::Glass;
-use aurora::tmux::{Server, TmuxError};
+use aurora::tmux::{NotTyped, Server, TmuxError};
 use tempfile::TempDir;
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use uuid::Uuid;
@@ -232,7 +232,10 @@ async fn a_pane_is_listed_watched_and_driven() {
     // Numbers begin anew with another server: there it would be another pane.
     let other = Server::new(Some(&tmux.socket)).expect("a word").only(1);
     let refused = other.type_bytes(pane.number, b"id\r").await;
-    assert!(matches!(&refused, Err(TmuxError::TakesNoKeys { why, .. }) if why == "other"), "{refused:?}");
+    assert!(
+        matches!(&refused, Err(NotTyped { why: TmuxError::TakesNoKeys { why, .. }, .. }) if why == "other"),
+        "{refused:?}"
+    );
     eventually("an audit", || host.audit().contains("pane-released"));
     assert!(host.audit().contains("pane-taken") && host.audit().contains("main:0.0"), "{}", host.audit());
 
