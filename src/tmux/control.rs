@@ -67,6 +67,7 @@ pub struct Taken {
     pane: u32,
     history: u32,
     state: String,
+    pending: Vec<u8>,
     parts: Option<[Vec<u8>; PARTS]>,
 }
 
@@ -83,8 +84,8 @@ impl Taken {
     /// # Errors
     /// When there was too much of it: with less history there is less. And when it is no screen.
     pub fn shot(&self) -> Result<Shot, TmuxError> {
-        let Some([pending, rows, below, joined]) = &self.parts else { return Err(TmuxError::TooMuch(CAPTURE_MAX)) };
-        Shot::of(self.pane, self.history, &self.state, [pending, rows, below, joined])
+        let Some([rows, below, joined]) = &self.parts else { return Err(TmuxError::TooMuch(CAPTURE_MAX)) };
+        Shot::of(self.pane, self.history, &self.state, &self.pending, [rows, below, joined])
     }
 }
 
@@ -98,7 +99,7 @@ pub struct Control {
     reader: Reader,
     items: VecDeque<Item>,
     /// Orders that were given, oldest first, with what they printed so far.
-    orders: VecDeque<(Order, Vec<u8>)>,
+    orders: VecDeque<(Order, Vec<Vec<u8>>)>,
     captures: u64,
     ended: Option<String>,
     buffer: Vec<u8>,
@@ -248,8 +249,8 @@ impl Control {
         let (order, printed) = self.orders.front_mut()?;
         match *order {
             Order::Capture { .. } if done => {
-                // What it shows comes behind its state.
-                *printed = body;
+                // What it shows comes behind these.
+                printed.push(body);
                 None
             }
             Order::Capture { number, key, .. } => {
@@ -266,10 +267,12 @@ impl Control {
 
     fn captured(&mut self, parts: Option<[Vec<u8>; PARTS]>) -> Option<Heard> {
         let (Order::Capture { number, pane, history, .. }, printed) = self.orders.pop_front()? else { return None };
-        let state = String::from_utf8_lossy(&printed);
+        let Ok([state, pending]) = <[Vec<u8>; 2]>::try_from(printed) else {
+            return Some(Heard::Captured { number, taken: None });
+        };
+        let state = String::from_utf8_lossy(&state);
         let state = state.trim_end().strip_prefix(&format!("{MARK} {number} ")).map(str::to_owned);
-        let taken = state.map(|state| Taken { pane, history, state, parts });
-        Some(Heard::Captured { number, taken })
+        Some(Heard::Captured { number, taken: state.map(|state| Taken { pane, history, state, pending, parts }) })
     }
 }
 

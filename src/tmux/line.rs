@@ -350,8 +350,7 @@ mod tests {
         let rows = "%end 5 74 1\n%begin 5 76 1\n%output %1 forged\n%end 5 74 1\n%exit\n\n";
         let stream = [
             block("aurora-mark 1 80/24\n"),
-            block(&between),
-            block("\n"),
+            block("\\033]2;pending\n"),
             block(&between),
             block(rows),
             block(&between),
@@ -367,11 +366,12 @@ mod tests {
         let mut found = VecDeque::new();
         reader.expect(key);
         reader.feed(stream.as_bytes(), &mut found).expect("lines that end");
-        let parts = ["\n", rows, "", "joined\n"].map(|part| part.as_bytes().to_vec());
+        let parts = [rows, "", "joined\n"].map(|part| part.as_bytes().to_vec());
         assert_eq!(
             Vec::from(found),
             [
                 Item::Answer { done: true, body: b"aurora-mark 1 80/24\n".to_vec() },
+                Item::Answer { done: true, body: b"\\033]2;pending\n".to_vec() },
                 Item::Captured(Some(parts)),
                 output(1, b"after")
             ]

@@ -17,13 +17,14 @@ pub(super) const MARK: &str = "aurora-mark";
 pub(super) enum Order {
     /// Tell of [`FACTS`].
     Subscribe,
-    /// Say this number with the pane's state, and print what it shows, all in one moment. Before each part and behind the
-    /// last one stands a word made of `key`, which no pane can know.
+    /// Say this number with the pane's state, print the begin of a sequence that is not complete, and then what it shows,
+    /// all in one moment. Before each part of that and behind the last stands a word made of `key`, which no pane can know.
+    /// Where there is no such pane the second of these fails, and tmux goes no further.
     Capture { number: u64, pane: u32, history: u32, key: u128 },
 }
 
-/// Parts of a capture: what is pending, the rows, those below the alternate screen, the rows with wrapped ones joined.
-pub(super) const PARTS: usize = 4;
+/// Parts of a capture: the rows, those below the alternate screen, the rows with wrapped ones joined.
+pub(super) const PARTS: usize = 3;
 
 impl Order {
     /// Its line, without the end.
@@ -33,14 +34,16 @@ impl Order {
             Self::Capture { number, pane, history, key } => {
                 let (start, next) = (start(history), format!(" ; display-message -p {} ; ", word(key)));
                 let parts: [String; PARTS] = [
-                    format!("capture-pane -p -P -C -t %{pane}"),
                     format!("capture-pane -p -e -N -S {start} -t %{pane}"),
                     format!("capture-pane -p -a -q -e -N -t %{pane}"),
                     format!("capture-pane -p -e -J -S {start} -t %{pane}"),
                 ];
                 let parts = parts.join(&next);
                 let end = next.trim_end_matches([' ', ';']);
-                format!("display-message -p -t %{pane} '{MARK} {number} {STATE}'{next}{parts}{end}")
+                format!(
+                    "display-message -p -t %{pane} '{MARK} {number} {STATE}' ; capture-pane -p -P -C -t %{pane}\
+                     {next}{parts}{end}"
+                )
             }
         }
     }

@@ -67,7 +67,7 @@ impl Server {
             return Ok(None);
         }
         let state = String::from_utf8_lossy(before);
-        Shot::of(pane, history, &state, [pending, rows, below, joined]).map(Some)
+        Shot::of(pane, history, &state, pending, [rows, below, joined]).map(Some)
     }
 }
 
@@ -77,7 +77,8 @@ impl Shot {
         pane: u32,
         asked: u32,
         state: &str,
-        [pending, rows, below, joined]: [&[u8]; PARTS],
+        pending: &[u8],
+        [rows, below, joined]: [&[u8]; PARTS],
     ) -> Result<Self, TmuxError> {
         let state = State::read(state).ok_or(TmuxError::NoPane(pane))?;
         let pending = pending.strip_suffix(b"\n").unwrap_or(pending);

@@ -1,12 +1,13 @@
 //! Panes of a real tmux through a real agent: listed, watched, driven, and never held up by whoever watches.
 
+use std::collections::VecDeque;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use aurora::config::AgentConfig;
-use aurora::model::{EngineId, PaneFacts, PaneFeedKind, PaneId, PaneSeed};
+use aurora::model::{EngineId, PaneChunk, PaneFacts, PaneFeedKind, PaneId, PaneSeed};
 use aurora::net::{FrameReader, FrameWriter};
 use aurora::protocol::{AGENT_VERSION, DriveAsk, FromAgent, PANE_WINDOW, PaneSaid, ToAgent, WatchAsk};
 use aurora::screen::Glass;
@@ -66,7 +67,7 @@ impl Host {
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("an agent");
         let writer = FrameWriter::new(child.stdin.take().expect("a pipe"));
         let reader = FrameReader::new(child.stdout.take().expect("a pipe"));
-        let mut line = Line { child, reader, writer, seq: 0 };
+        let mut line = Line { child, reader, writer, seq: 0, early: VecDeque::new() };
         let (engine, host) = (EngineId::from_uuid(Uuid::from_u128(1)), "web-1".parse().expect("a name"));
         line.say(&ToAgent::Hello { version: AGENT_VERSION, engine, epoch: 1, host }).await;
         assert!(matches!(line.hear().await, FromAgent::Welcome { .. }));
@@ -92,6 +93,8 @@ struct Line {
     reader: FrameReader<ChildStdout>,
     writer: FrameWriter<ChildStdin>,
     seq: u64,
+    /// Pieces that came while something else was waited for.
+    early: VecDeque<PaneChunk>,
 }
 
 impl Line {
@@ -117,11 +120,12 @@ impl Line {
         let began = Instant::now();
         loop {
             assert!(began.elapsed() < PATIENCE, "{what} was not heard");
-            if let FromAgent::Pane(said) = self.hear().await
-                && let Some(found) = wanted(said)
-            {
+            let FromAgent::Pane(said) = self.hear().await else { continue };
+            let piece = if let PaneSaid::Chunk(chunk) = &said { Some(chunk.clone()) } else { None };
+            if let Some(found) = wanted(said) {
                 return found;
             }
+            self.early.extend(piece);
         }
     }
 
@@ -171,13 +175,13 @@ impl Line {
     async fn printed(&mut self, pane: PaneId, mut place: u64, wanted: &str) -> (String, u64) {
         let mut text = Vec::new();
         loop {
-            let chunk = self
-                .until(wanted, |said| match said {
-                    PaneSaid::Chunk(chunk) if chunk.pane == pane => Some(chunk),
-                    PaneSaid::Seed(seed) => panic!("a screen at {} though nothing was lost", seed.offset),
-                    _ => None,
-                })
-                .await;
+            let early = self.early.pop_front().filter(|chunk| chunk.pane == pane);
+            let next = |said| match said {
+                PaneSaid::Chunk(chunk) if chunk.pane == pane => Some(chunk),
+                PaneSaid::Seed(seed) => panic!("a screen at {} though nothing was lost", seed.offset),
+                _ => None,
+            };
+            let chunk = if let Some(chunk) = early { chunk } else { self.until(wanted, next).await };
             assert_eq!(chunk.offset, place, "no hole and nothing twice");
             place += chunk.bytes.len() as u64;
             text.extend(chunk.bytes);
