@@ -4,15 +4,17 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use rustix::fs::{FlockOperation, Mode, OFlags};
 use rustix::process::{Pid, Signal};
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::model::{End, PanePlace, Prompt};
+use crate::model::{End, OperatorName, PaneDriver, PaneId, PanePlace, Prompt};
 use crate::tmux::{Found, Listing, Look, Server, TmuxError};
 
 use super::Spool;
 use super::journal::JobDir;
+use super::panes::{Claim, taken};
 use super::typed::{Seen, TypedText};
 
 /// The pane has to show the same for so long before Enter: programs take an Enter close behind a burst for a new line.
@@ -48,6 +50,7 @@ pub(super) async fn type_it(spool: &Spool, job: &JobDir, prompt: &Prompt) -> Res
     if found.dead.is_some() {
         return Err(format!("the program in pane %{pane} has ended"));
     }
+    let _claim = claim(spool, PaneId { server: listing.server, number: pane })?;
     if found.mode.is_some() {
         // Keys would go to the mode.
         server.leave_mode(pane).await.map_err(words)?;
@@ -98,6 +101,19 @@ async fn turn(spool: &Spool) -> Result<OwnedFd, String> {
     Ok(file)
 }
 
+/// Keeps everybody else from typing into `pane` for as long as it is held.
+///
+/// # Errors
+/// Who has taken it over.
+fn claim(spool: &Spool, pane: PaneId) -> Result<Claim, String> {
+    let who: OperatorName = "prompt".parse().map_err(words)?;
+    match Claim::new(spool.dir(), pane, &PaneDriver { who, since: Timestamp::now() }) {
+        Ok(Ok(claim)) => Ok(claim),
+        Ok(Err(driver)) => Err(format!("pane %{} is in other hands: {}", pane.number, taken(driver.as_ref()))),
+        Err(error) => Err(format!("who drives pane %{} is not known: {error}", pane.number)),
+    }
+}
+
 /// The pane that `place` means now.
 fn resolve<'a>(place: &PanePlace, listing: &'a Listing) -> Result<&'a Found, String> {
     let panes = || listing.panes.iter();
@@ -106,7 +122,9 @@ fn resolve<'a>(place: &PanePlace, listing: &'a Listing) -> Result<&'a Found, Str
         None => {
             let first = panes().next().map(|pane| pane.session.as_str());
             let first = first.ok_or_else(|| listing.why.clone().unwrap_or_else(|| "tmux has no panes".to_owned()))?;
-            if panes().any(|pane| pane.session != first) {
+            // Those of a group have the same panes.
+            let is_here = |pane: &Found| panes().any(|own| own.session == first && own.number == pane.number);
+            if !panes().all(is_here) {
                 return Err("there are several sessions; write `pane` to say which".to_owned());
             }
             first
@@ -216,6 +234,7 @@ mod tests {
         Found {
             number,
             session: session.into(),
+            session_id: 0,
             window,
             window_name: String::new(),
             index,
@@ -233,6 +252,21 @@ mod tests {
     }
 
     #[test]
+    fn what_somebody_drives_is_not_typed_into() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let spool = Spool::open(&dir.path().join("spool"), crate::agent::Machine::default()).expect("a journal");
+        let pane = PaneId { server: 7, number: 3 };
+        let driver = PaneDriver { who: "anna".parse().expect("a name"), since: Timestamp::UNIX_EPOCH };
+        let driven = Claim::new(spool.dir(), pane, &driver).expect("no error").expect("it is free");
+        let why = claim(&spool, pane).expect_err("anna has it");
+        assert!(why.contains("pane %3 is in other hands: anna drives it"), "{why}");
+        drop(driven);
+        let typing = claim(&spool, pane).expect("free again");
+        assert!(Claim::new(spool.dir(), pane, &driver).expect("no error").is_err(), "while a prompt is typed");
+        drop(typing);
+    }
+
+    #[test]
     fn a_place_means_one_pane_or_none() {
         let panes = vec![pane(1, "a", 0, 0, false), pane(2, "a", 0, 1, true), pane(3, "ab", 0, 0, true)];
         let listing = Listing { server: 7, panes, why: None };
@@ -244,6 +278,10 @@ mod tests {
         assert!(only.contains("several sessions"), "{only}");
         let one = Listing { panes: listing.panes[..2].to_vec(), ..listing };
         assert_eq!(resolve(&PanePlace::default(), &one).map(|pane| pane.number), Ok(2));
+        let grouped = vec![pane(1, "a", 0, 0, true), pane(1, "ab", 0, 0, true)];
+        let group = Listing { server: 7, panes: grouped, why: None };
+        assert_eq!(resolve(&PanePlace::default(), &group).map(|pane| pane.number), Ok(1));
+        assert_eq!(resolve(&"ab".parse().expect("a place"), &group).map(|pane| pane.number), Ok(1));
         let none = Listing { why: Some("no tmux server is running".into()), ..Listing::default() };
         assert_eq!(resolve(&PanePlace::default(), &none), Err("no tmux server is running".to_owned()));
     }

@@ -29,7 +29,8 @@ pub enum WatchAsk {
         history: u32,
         /// The place up to which everything was taken before the connection broke. Where the agent still has what came
         /// after it, the first word is a [`PaneSaid::Chunk`] from there, perhaps an empty one, and nothing is lost; otherwise a
-        /// [`PaneSaid::Seed`], whose `missed` is 0 where the agent does not know how much that is.
+        /// [`PaneSaid::Seed`], whose `missed` is 0 where the agent does not know how much that is, and 1 where it only knows
+        /// that something is.
         from: Option<u64>,
     },
     /// All bytes below this place were taken: so much more may be sent. A seed is taken by its own place, and no other
@@ -56,8 +57,9 @@ pub enum WatchAsk {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum DriveAsk {
-    /// Take it over. One person has it at a time; the connection that has it keeps it until it ends, gives it back, or
-    /// has typed nothing for [`DRIVER_IDLE_S`].
+    /// Take it over. One person has it at a time; the connection that has it keeps it until it ends, gives it back, has
+    /// typed nothing for [`DRIVER_IDLE_S`], the pane or its program is replaced, or the same person takes it over on a newer
+    /// connection of the same engine.
     Take {
         /// Which.
         pane: PaneId,

@@ -106,13 +106,13 @@ pub struct Control {
 }
 
 impl Control {
-    /// Attaches to the session of that exact name. It takes no part in the size of its windows (`ignore-size`) and
+    /// Attaches to the session of that number, of the server that is meant. It takes no part in the size of its windows (`ignore-size`) and
     /// leaves its environment alone (`-E`).
     ///
     /// # Errors
     /// When there is no such session, and when tmux does not answer.
-    pub async fn attach(server: &Server, session: &str) -> Result<Self, TmuxError> {
-        let session = server.session(session).await?;
+    pub async fn attach(server: &Server, session: u32) -> Result<Self, TmuxError> {
+        server.has_session(session).await?;
         let mut command = server.command()?;
         command.args(["-C", "attach-session", "-E", "-t", &format!("${session}"), "-f", "ignore-size"]);
         command.stdin(Stdio::piped()).stderr(Stdio::null());

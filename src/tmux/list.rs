@@ -16,7 +16,7 @@ const OLDEST: (u32, u32) = (3, 2);
 pub struct Listing {
     /// The process id of the server; 0 where none runs.
     pub server: u32,
-    /// Its panes, by session, window and number. A pane in several sessions is listed with the first.
+    /// Its panes, by session, window and number. A pane in several sessions, as those of a group, is listed in each.
     pub panes: Vec<Found>,
     /// Why there are none, or not all, in one line.
     pub why: Option<String>,
@@ -29,6 +29,8 @@ pub struct Found {
     pub number: u32,
     /// Its session.
     pub session: String,
+    /// The number of that, `$1` without the sign. It stays when the session gets another name.
+    pub session_id: u32,
     /// The number of its window in the session.
     pub window: u32,
     /// The name of its window.
@@ -102,15 +104,14 @@ impl Server {
         }
     }
 
-    /// The id of a session (`$3`) by its exact name. A name as a target would be completed, or be taken for an id.
-    pub(super) async fn session(&self, name: &str) -> Result<u32, TmuxError> {
-        let answer = self.ask(&["list-sessions", "-F", "#{session_id}\t#{session_name}"]).await?;
-        String::from_utf8_lossy(&answer)
-            .lines()
-            .filter_map(|line| line.split_once('\t'))
-            .find(|(_, found)| *found == name)
-            .and_then(|(id, _)| id.strip_prefix('$')?.parse().ok())
-            .ok_or(TmuxError::NoSession)
+    /// Whether the session of this number is there. One of another server than the meant one is not.
+    pub(super) async fn has_session(&self, session: u32) -> Result<(), TmuxError> {
+        let answer = self.ask(&["list-sessions", "-F", "#{pid} #{session_id}"]).await?;
+        let answer = String::from_utf8_lossy(&answer);
+        let mut found = answer.lines().filter_map(|line| line.split_once(" $"));
+        let is_meant = |pid: &str| self.only.is_none_or(|only| pid.parse() == Ok(only));
+        let is_there = found.any(|(pid, number)| is_meant(pid) && number.parse() == Ok(session));
+        is_there.then_some(()).ok_or(TmuxError::NoSession)
     }
 }
 
@@ -135,7 +136,7 @@ fn read(answer: &[u8], key: &str, session: Option<&str>) -> Result<Listing, Tmux
                 listing.server = server.parse().map_err(|_| TmuxError::Strange("a server without a process id"))?;
                 match found(rest, &people) {
                     Some(pane) if session.is_some_and(|session| session != pane.session) => {}
-                    Some(pane) if seen.insert(pane.number) => listing.panes.push(pane),
+                    Some(pane) if seen.insert((pane.number, pane.session_id)) => listing.panes.push(pane),
                     Some(_) => {}
                     None => strange += 1,
                 }
@@ -186,6 +187,7 @@ fn found(fields: &[&str], people: &[&str]) -> Option<Found> {
     Some(Found {
         number: number.strip_prefix('%')?.parse().ok()?,
         session: session.to_owned(),
+        session_id: session_id.strip_prefix('$')?.parse().ok()?,
         window: window.parse().ok()?,
         window_name: short(window_name),
         index: index.parse().ok()?,
@@ -241,11 +243,13 @@ mod tests {
     }
 
     #[test]
-    fn no_text_passes_for_a_line_and_no_pane_is_listed_twice() {
-        let again = LINE.replace("%4\t$1", "%4\t$2");
-        let lines = [format!("KEY{LINE}"), LINE.to_owned(), format!("KEY{again}"), "KEYp\t77\t3.3a\tx".to_owned()];
+    fn no_text_passes_for_a_line_and_no_pane_is_twice_in_a_session() {
+        let group = LINE.replace("%4\t$1", "%4\t$2").replace("\twork\t", "\tandré\t");
+        let mut lines = [LINE, LINE, &group].map(|line| format!("KEY{line}")).to_vec();
+        lines.extend([LINE.to_owned(), "KEYp\t77\t3.3a\tx".to_owned()]);
         let listing = listing(&lines);
-        assert_eq!(listing.panes.len(), 1);
+        let sessions: Vec<_> = listing.panes.iter().map(|pane| (pane.session.as_str(), pane.session_id)).collect();
+        assert_eq!(sessions, [("andré", 2), ("work", 1)]);
         assert_eq!(listing.why.as_deref(), Some("1 panes that could not be read"));
     }
 

@@ -44,7 +44,8 @@ impl Server {
         }
     }
 
-    /// The same, as long as its process is `pid`: where another one answers by now nothing is typed.
+    /// The same, as long as its process is `pid`: where another one answers by now nothing is typed, and no
+    /// session is attached to.
     #[must_use]
     pub fn only(self, pid: u32) -> Self {
         Self { only: Some(pid), ..self }

@@ -425,6 +425,55 @@ async fn one_agent_has_the_panes_for_everybody_and_a_broken_line_loses_nothing()
 
 #[tokio::test]
 #[ignore = "needs tmux"]
+async fn a_pane_is_heard_whatever_its_session_is_called_and_wherever_it_goes() {
+    let (host, tmux) = (Host::new("watch"), Tmux::start());
+    tmux.shows("prompt>");
+    let types = |target: &str, line: &str| {
+        tmux.run(&["send-keys", "-t", target, "-l", line]);
+        tmux.run(&["send-keys", "-t", target, "Enter"]);
+    };
+    let (mut line, panes) = host.looks(&tmux).await;
+    let old = panes[0].id;
+    let seed = line.watch(old, None).await;
+    let mut place = seed.offset;
+
+    // Another session gets its name: both are heard, and the first one goes on without a new screen.
+    tmux.run(&["rename-session", "-t", "=main:", "old"]);
+    tmux.session("main", (80, 24), SHELL);
+    let panes = line.panes(|panes| panes.iter().map(|pane| pane.session.as_str()).eq(["main", "old"])).await;
+    let new = panes[0].id;
+    let seed = line.watch(new, None).await;
+    types("=main:", "echo n$((40+2))w");
+    line.printed(new, seed.offset, "n42w\r\n").await;
+    types("=old:", "echo o$((40+3))d");
+    place = line.printed(old, place, "prompt> ").await.1;
+
+    // A group has its panes in two sessions: it is heard as before, and each session has its list.
+    tmux.run(&["new-session", "-d", "-t", "=old", "-s", "aaa"]);
+    line.panes(|panes| panes.len() == 2 && panes[0].session == "aaa").await;
+    types("=old:", "echo g$((40+4))p");
+    place = line.printed(old, place, "prompt> ").await.1;
+    tmux.run(&["kill-session", "-t", "=aaa"]);
+    line.panes(|panes| panes.len() == 2 && panes[1].session == "old").await;
+
+    // It moves to the other session. What nobody heard is counted as a loss.
+    tmux.run(&["move-window", "-s", "=old:0", "-t", "=main:5"]);
+    let seed = line.until("a screen", |said| if let PaneSaid::Seed(seed) = said { Some(seed) } else { None }).await;
+    assert!(seed.pane == old && seed.missed >= 1 && seed.offset > place, "{place} {seed:?}");
+    line.watch_ask(WatchAsk::Seen { pane: old, offset: seed.offset }).await;
+    types("=main:5", "echo m$((40+5))d");
+    line.printed(old, seed.offset, "m45d\r\n").await;
+
+    tmux.run(&["new-session", "-d", "-t", "=main", "-s", "aaa"]);
+    let (socket, session) = (Some(tmux.socket.clone()), Some("main".to_owned()));
+    line.watch_ask(WatchAsk::List { socket, session }).await;
+    let panes = line.panes(|panes| !panes.is_empty()).await;
+    let places: Vec<_> = panes.iter().map(|pane| (pane.session.as_str(), pane.window, pane.id)).collect();
+    assert_eq!(places, [("main", 0, new), ("main", 5, old)]);
+}
+
+#[tokio::test]
+#[ignore = "needs tmux"]
 async fn who_reads_sees_what_tmux_shows_while_another_stands_still() {
     let (host, tmux) = (Host::new("watch"), Tmux::with("main", (100, 30), FLOOD));
     let _agent = host.running().await;

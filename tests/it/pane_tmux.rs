@@ -78,7 +78,7 @@ async fn panes_are_listed_whatever_they_call_themselves() {
     assert_eq!((none.panes.len(), none.why.as_deref()), (0, Some("tmux has no session my")));
 
     tmux.run(&["copy-mode", "-t", &format!("%{}", other.number)]);
-    let control = Control::attach(&server, "other").await.expect("attached");
+    let control = Control::attach(&server, other.session_id).await.expect("attached");
     let listing = server.list(None).await.expect("a list");
     assert_eq!(listing.panes[1].mode.as_deref(), Some("copy-mode"));
     assert_eq!(listing.panes[1].attached, 0, "a control client is nobody");
@@ -91,13 +91,15 @@ async fn no_server_is_an_empty_list_and_a_missing_pane_an_error() {
     let nowhere = Server::new(Some("aurora-test-nowhere")).expect("a plain word");
     let listing = nowhere.list(None).await.expect("no error");
     assert_eq!((listing.panes.len(), listing.why.as_deref()), (0, Some("no tmux server is running")));
-    assert!(matches!(Control::attach(&nowhere, "x").await, Err(TmuxError::NoServer)), "and none is started");
+    assert!(matches!(Control::attach(&nowhere, 0).await, Err(TmuxError::NoServer)), "and none is started");
     let tmux = Tmux::with("main", (80, 24), "cat");
     let server = server(&tmux);
     assert!(matches!(server.shot(99, 0).await, Err(TmuxError::NoPane(99))));
     assert!(matches!(server.type_bytes(99, b"x").await, Err(NotTyped { typed: 0, why: TmuxError::NoPane(99) })));
     assert!(matches!(server.paste(99, "x").await, Err(TmuxError::NoPane(99))));
-    assert!(matches!(Control::attach(&server, "mai").await, Err(TmuxError::NoSession)));
+    assert!(matches!(Control::attach(&server, 99).await, Err(TmuxError::NoSession)));
+    let restarted = server.clone().only(1);
+    assert!(matches!(Control::attach(&restarted, 0).await, Err(TmuxError::NoSession)), "not the one that is meant");
     assert_eq!(tmux.run(&["list-buffers"]), "", "nothing is left behind");
 }
 
@@ -164,7 +166,7 @@ async fn a_capture_in_the_stream_is_exact_while_the_pane_prints() {
     let tmux = Tmux::with("main", (50, 12), "bash -c 'stty -echo; echo ready; read; seq 1 60000; echo d''one; cat'");
     let pane = ready(&tmux).await;
     let server = server(&tmux);
-    let mut control = Control::attach(&server, "main").await.expect("attached");
+    let mut control = Control::attach(&server, 0).await.expect("attached");
     server.type_bytes(pane, b"\r").await.expect("typed");
     let mut all = Vec::new();
     for _ in 0..3 {
@@ -208,7 +210,7 @@ async fn a_control_client_hears_of_changes_and_of_its_end_and_changes_nothing() 
     tmux.run(&["set-environment", "-t", "=main:", "SSH_AUTH_SOCK", "mine"]);
     tmux.session("other", (80, 24), "cat");
     let server = server(&tmux);
-    let mut control = Control::attach(&server, "main").await.expect("attached");
+    let mut control = Control::attach(&server, 0).await.expect("attached");
     let mut facts = None;
     tokio::time::timeout(PATIENCE, async {
         while facts.is_none() {

@@ -12,6 +12,9 @@ use crate::protocol::{FromAgent, ToAgent};
 /// Answers that may wait for an engine that does not read. Then its own questions wait, and nobody else's.
 const WAITING_MAX: usize = 64;
 
+/// Time for the answers that wait when an engine has asked its last.
+const DRAIN: Duration = Duration::from_secs(1);
+
 /// Brings questions to `desk` and answers back until the engine has closed, or says nothing for `idle`. Jobs that were
 /// started go on.
 ///
@@ -24,22 +27,29 @@ pub(super) async fn talk(
     idle: Option<Duration>,
 ) -> Result<(), FrameError> {
     let (answers, mut waiting) = mpsc::channel(WAITING_MAX);
-    let hearing = async {
-        let mut session = Session::new();
-        while let Some(question) = next(&mut reader, idle).await? {
-            desk.serve(&mut session, question, &answers).await;
+    let ended = {
+        // It has the only sender there is when it ends, but for what still works for this engine.
+        let hearing = async move {
+            let mut session = Session::new();
+            while let Some(question) = next(&mut reader, idle).await? {
+                desk.serve(&mut session, question, &answers).await;
+            }
+            Ok(())
+        };
+        let telling = async {
+            while let Some(answer) = waiting.recv().await {
+                writer.write(&answer).await?;
+            }
+            Ok(())
+        };
+        tokio::pin!(telling);
+        tokio::select! {
+            ended = hearing => match ended {
+                Ok(()) => tokio::time::timeout(DRAIN, telling).await.unwrap_or(Ok(())),
+                error => error,
+            },
+            ended = &mut telling => ended,
         }
-        Ok(())
-    };
-    let telling = async {
-        while let Some(answer) = waiting.recv().await {
-            writer.write(&answer).await?;
-        }
-        Ok(())
-    };
-    let ended = tokio::select! {
-        ended = hearing => ended,
-        ended = telling => ended,
     };
     if let Err(error @ (FrameError::NotAMessage(_) | FrameError::TooLong)) = &ended {
         // It may have gone; the error that is returned is the first one.
@@ -91,6 +101,32 @@ mod tests {
         writer.into_inner().write_all(b"\0\0\0\x02{}").await.expect("writes");
         assert!(matches!(reader.read().await, Ok(Some(FromAgent::Trouble { .. }))));
         assert!(matches!(talking.await.expect("ends"), Err(FrameError::NotAMessage(_))));
+    }
+
+    #[tokio::test]
+    async fn an_engine_that_asks_no_more_is_answered_to_the_end() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let desk = desk(dir.path());
+        let (asked, answered) = (duplex(64 << 10), duplex(16));
+        let mut ask = FrameWriter::new(asked.0);
+        let engine = EngineId::from_uuid(Uuid::nil());
+        let host = "web-1".parse().expect("a name");
+        ask.write(&ToAgent::Hello { version: AGENT_VERSION, engine, epoch: 1, host }).await.expect("writes");
+        for nonce in 1..=20 {
+            ask.write(&ToAgent::Probe { nonce }).await.expect("writes");
+        }
+        drop(ask);
+        let talking =
+            tokio::spawn(
+                async move { talk(&desk, FrameReader::new(asked.1), FrameWriter::new(answered.0), None).await },
+            );
+        let mut reader = FrameReader::new(answered.1);
+        assert!(matches!(reader.read().await, Ok(Some(FromAgent::Welcome { .. }))));
+        for expected in 1..=20 {
+            let heard: Option<FromAgent> = reader.read().await.expect("a frame");
+            assert!(matches!(heard, Some(FromAgent::Alive { nonce, .. }) if nonce == expected), "{heard:?}");
+        }
+        assert!(talking.await.expect("ends").is_ok());
     }
 
     #[tokio::test(start_paused = true)]

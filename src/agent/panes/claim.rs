@@ -17,7 +17,7 @@ const TRIES: u32 = 16;
 
 /// A locked file. Dropping it lets the pane go.
 #[derive(Debug)]
-pub(super) struct Claim {
+pub(in crate::agent) struct Claim {
     file: File,
     dir: OwnedFd,
     name: String,
@@ -26,7 +26,7 @@ pub(super) struct Claim {
 impl Claim {
     /// Claims `pane` for `driver`, in the directory `dir`. Answers who else has it, as far as that can be read, where
     /// somebody has.
-    pub(super) fn new(
+    pub(in crate::agent) fn new(
         dir: &OwnedFd,
         pane: PaneId,
         driver: &PaneDriver,
@@ -69,7 +69,7 @@ fn read(file: &mut File) -> Option<PaneDriver> {
 }
 
 /// What is said of whoever has it.
-pub(super) fn taken(driver: Option<&PaneDriver>) -> String {
+pub(in crate::agent) fn taken(driver: Option<&PaneDriver>) -> String {
     let who = driver.map_or("somebody", |driver| OperatorName::as_str(&driver.who));
     match driver {
         Some(driver) => format!("{who} drives it since {:.0}", driver.since),

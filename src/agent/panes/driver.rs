@@ -16,8 +16,8 @@ use crate::protocol::{DRIVER_IDLE_S, DriveAsk, FromAgent, PaneSaid};
 use crate::tmux::TmuxError;
 
 use super::claim::{self, Claim};
-use super::leases::Held;
-use super::owner::{Owner, Visiting};
+use super::leases::{Held, REPLACED, Taker, Took};
+use super::owner::{Owner, Told, Visiting};
 use super::sight::Hand;
 
 /// Bytes that are typed with one word.
@@ -37,10 +37,14 @@ struct Holding<'a>(&'a Driver);
 
 impl Drop for Holding<'_> {
     fn drop(&mut self) {
-        let Driver { visiting, desk, .. } = self.0;
-        for (pane, held) in visiting.owner.lease(|leases| leases.release_all(visiting.by)) {
-            note(desk, Noted::released(pane, &held.driver, "the connection ended", Timestamp::now()));
-        }
+        release_all(&self.0.visiting, &self.0.desk, "the connection ended");
+    }
+}
+
+/// Gives back everything that `visiting` has.
+pub(super) fn release_all(visiting: &Visiting, desk: &Arc<Inner>, why: &str) {
+    for (pane, held) in visiting.owner.lease(|leases| leases.release_all(visiting.by)) {
+        note(desk, Noted::released(pane, &held.driver, why, Timestamp::now()));
     }
 }
 
@@ -58,6 +62,7 @@ impl Driver {
     /// Does what is asked until nobody asks any more.
     pub(super) async fn run(self, mut asks: mpsc::Receiver<DriveAsk>) {
         let _holding = Holding(&self);
+        let mut told = self.owner().told();
         loop {
             let idle = self.owner().lease_idle_at(self.visiting.by);
             let said = tokio::select! {
@@ -66,6 +71,14 @@ impl Driver {
                     None => return,
                 },
                 () = until(idle) => self.rest(),
+                changed = told.changed() => {
+                    let now = told.borrow_and_update().clone();
+                    match (changed, now) {
+                        (Ok(()), Some(now)) => self.gone(&now),
+                        (Ok(()), None) => continue,
+                        (Err(_), _) => return,
+                    }
+                }
             };
             for said in said.into_iter().flatten() {
                 if self.answers.send(FromAgent::Pane(said)).await.is_err() {
@@ -107,14 +120,20 @@ impl Driver {
             return Err(("dead", "its program has ended".to_owned()));
         }
         let now = Timestamp::now();
+        let taker = Taker { by: self.visiting.by, engine: self.engine, who };
         let (idle, taken) = self.owner().lease(|leases| {
             // Whoever has it may be stuck on a line that does not read.
             let idle = leases.idle(Instant::now());
-            (idle, leases.take(pane, self.visiting.by, who, (now, Instant::now())))
+            (idle, leases.take((pane, facts.pid), taker, (now, Instant::now())))
         });
         self.rested(&idle);
-        let (driver, fresh) = taken.map_err(|driver| ("taken", claim::taken(Some(&driver))))?;
-        if fresh {
+        let (driver, took) = taken.map_err(|driver| ("taken", claim::taken(Some(&driver))))?;
+        let is_new = !matches!(took, Took::Had);
+        if let Took::From(before, why) = took {
+            // With it goes its claim, which is made anew.
+            note(&self.desk, Noted::released(pane, &before.driver, why, now));
+        }
+        if is_new {
             if let Err(why) = self.claim(pane, &driver).await {
                 self.owner().lease(|leases| leases.release(pane, self.visiting.by));
                 return Err(why);
@@ -142,11 +161,13 @@ impl Driver {
         if bytes.len() > KEYS_MAX {
             return Err(("too-long", format!("at most {KEYS_MAX} bytes are typed at once")));
         }
-        if !self.owner().typing(pane, self.visiting.by) {
+        let Some(pid) = self.owner().typing(pane, self.visiting.by) else {
             let why = format!("it is not taken over; whoever types nothing for {DRIVER_IDLE_S} s gives it back");
             return Err(("not-taken", why));
+        };
+        if self.there(pane)?.pid != pid {
+            return Err(("not-taken", REPLACED.to_owned()));
         }
-        self.there(pane)?;
         self.hand.type_bytes(pane, bytes).await.map_err(|not| {
             let rule = match &not.why {
                 TmuxError::TakesNoKeys { why, .. } if why == "mode" => "mode",
@@ -171,6 +192,18 @@ impl Driver {
         self.rested(&idle);
         let own = idle.into_iter().filter(|(_, held)| held.by == self.visiting.by);
         own.map(|(pane, _)| Some(PaneSaid::Released { pane, why: idle_words() })).collect()
+    }
+
+    /// Gives back what is not there any more.
+    fn gone(&self, told: &Told) -> Vec<Option<PaneSaid>> {
+        let pid_of = |pane| told.pane(pane).map(|pane| pane.pid);
+        let gone = self.owner().lease(|leases| leases.gone(self.visiting.by, pid_of));
+        let said = gone.into_iter().map(|(pane, held)| {
+            let why = if told.pane(pane).is_some() { REPLACED } else { "the pane is gone" };
+            note(&self.desk, Noted::released(pane, &held.driver, why, Timestamp::now()));
+            Some(PaneSaid::Released { pane, why: why.to_owned() })
+        });
+        said.collect()
     }
 
     fn rested(&self, idle: &[(PaneId, Held)]) {

@@ -31,16 +31,25 @@ const GONE: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(super) struct Feed {
     pub(super) sight: Sight,
-    session: String,
+    pub(super) home: Home,
     rings: Mutex<HashMap<u32, Heeded>>,
     asks: mpsc::Sender<Ask>,
     /// Wakes whoever lists panes.
     changed: Arc<Notify>,
 }
 
+/// A session, whatever it is called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Home {
+    /// The process id of its server. Another server gives the same numbers again.
+    pub(super) server: u32,
+    /// Its number there.
+    pub(super) session: u32,
+}
+
 /// A pane that is heard.
 #[derive(Debug)]
-struct Heeded {
+pub(super) struct Heeded {
     ring: Arc<Ring>,
     kind: PaneFeedKind,
     unwatched: u32,
@@ -66,10 +75,10 @@ pub(super) struct Ask {
 }
 
 impl Feed {
-    /// Of the session `session`; [`hear`] does the work, with what is asked.
-    pub(super) fn new(sight: Sight, session: String, changed: Arc<Notify>) -> (Arc<Self>, mpsc::Receiver<Ask>) {
+    /// Of the session `home`; [`hear`] does the work, with what is asked.
+    pub(super) fn new(sight: Sight, home: Home, changed: Arc<Notify>) -> (Arc<Self>, mpsc::Receiver<Ask>) {
         let (asks, asked) = mpsc::channel(ASKS);
-        (Arc::new(Self { sight, session, rings: Mutex::default(), asks, changed }), asked)
+        (Arc::new(Self { sight, home, rings: Mutex::default(), asks, changed }), asked)
     }
 
     /// The ring of a pane, which is heard from now on.
@@ -81,6 +90,19 @@ impl Feed {
             Heeded { ring: Arc::new(Ring::new(rand::random::<u64>() >> 12)), kind, unwatched: 0 }
         });
         Arc::clone(&heeded.ring)
+    }
+
+    /// A pane that is heard elsewhere from now on.
+    pub(super) fn lets_go(&self, pane: u32) -> Option<Heeded> {
+        self.rings().remove(&pane)
+    }
+
+    /// A pane that was heard elsewhere until now. What it printed between is lost.
+    pub(super) fn takes_in(&self, pane: u32, heeded: Heeded) {
+        let mut rings = self.rings();
+        let kind = rings.values().next().map_or(PaneFeedKind::Control, |heeded| heeded.kind);
+        heeded.ring.loses();
+        rings.insert(pane, Heeded { kind, ..heeded });
     }
 
     /// How each pane is heard.
@@ -116,7 +138,8 @@ impl Feed {
         self.changed.notify_one();
     }
 
-    fn of(&self, pane: u32) -> Option<Arc<Ring>> {
+    /// The ring of a pane that is heard here.
+    pub(super) fn of(&self, pane: u32) -> Option<Arc<Ring>> {
         self.rings().get(&pane).map(|heeded| Arc::clone(&heeded.ring))
     }
 
@@ -154,18 +177,18 @@ pub(super) async fn hear(feed: Arc<Feed>, mut asks: mpsc::Receiver<Ask>, is_over
             return hear_alone(&feed, &mut asks, &fallback, is_over).await;
         }
         let begun = Instant::now();
-        let wait = match feed.sight.attach(&feed.session).await {
+        let wait = match feed.sight.attach(feed.home.server, feed.home.session).await {
             Ok(control) => {
                 feed.set_kind(None, PaneFeedKind::Control);
                 let Some(why) = drain(&feed, control, &mut asks, &is_over).await else { return };
-                tracing::info!(session = feed.session, why, "a control client ended");
+                tracing::info!(session = feed.home.session, why, "a control client ended");
                 // What is printed until the next one hears is not heard.
-                feed.all().iter().for_each(|(_, ring)| ring.breaks());
+                feed.all().iter().for_each(|(_, ring)| ring.loses());
                 after(&mut fallback, begun.elapsed())
             }
             Err(TmuxError::NoSession | TmuxError::NoServer | TmuxError::NotInstalled) => GONE,
             Err(error) => {
-                tracing::info!(session = feed.session, %error, "no control client");
+                tracing::info!(session = feed.home.session, %error, "no control client");
                 after(&mut fallback, begun.elapsed())
             }
         };
@@ -237,13 +260,14 @@ fn captured(feed: &Arc<Feed>, ask: Ask, taken: Option<Taken>) {
         let why = format!("there is no pane %{}", ask.pane);
         return ask.answer(Err(why));
     };
-    let (place, life) = feed.of(ask.pane).map_or_else(Default::default, |ring| {
-        // Of another size than the one before it begins another life, and belongs to that.
-        if let Some(size) = taken.size() {
-            ring.sized(size);
-        }
-        ring.end()
-    });
+    let Some(ring) = feed.of(ask.pane) else {
+        return ask.answer(Err("it is heard elsewhere, or not any more".to_owned()));
+    };
+    // Of another size than the one before it begins another life, and belongs to that.
+    if let Some(size) = taken.size() {
+        ring.sized(size);
+    }
+    let (place, life) = ring.end();
     tokio::task::spawn_blocking(move || {
         ask.answer(taken.shot().map(|shot| Still { place, life, shot }).map_err(|error| error.to_string()));
     });

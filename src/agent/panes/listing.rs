@@ -53,12 +53,15 @@ fn listed(told: &Told, session: Option<&str>, may_drive: bool) -> PaneSaid {
     let mut why = told.why.clone();
     if let Some(session) = session
         && why.is_none()
-        && !told.sessions().contains(session)
+        && told.of(session).next().is_none()
     {
         why = Some(format!("tmux has no session {session}"));
     }
-    let wanted = told.panes.iter().filter(|pane| session.is_none_or(|session| pane.session == session));
-    let mut panes: Vec<PaneFacts> = wanted.cloned().collect();
+    let mut panes: Vec<PaneFacts> = match session {
+        Some(session) => told.of(session).cloned().collect(),
+        None => told.panes.clone(),
+    };
+    panes.sort_by(|a, b| (&a.session, a.window, a.index).cmp(&(&b.session, b.window, b.index)));
     let (all, mut room) = (panes.len(), LIST_MAX);
     // JSON makes six bytes of some; what comes from outside may hold nothing else.
     let fits = panes.iter().take_while(|pane| {
@@ -129,7 +132,7 @@ mod tests {
     fn driven(mut pane: PaneFacts, who: &str, by: u64) -> Told {
         let driver = PaneDriver { who: who.parse().expect("a name"), since: Timestamp::UNIX_EPOCH };
         pane.driver = Some(driver);
-        Told { driven_by: [(pane.id, by)].into(), panes: vec![pane], why: None }
+        Told { driven_by: [(pane.id, by)].into(), panes: vec![pane], ..Told::default() }
     }
 
     #[test]
@@ -139,6 +142,15 @@ mod tests {
         assert_eq!((panes, why), (vec![pane(1, "work")], None));
         let PaneSaid::Panes { panes, why, .. } = listed(&told, Some("wor"), true) else { panic!("a list") };
         assert_eq!((panes, why.as_deref()), (Vec::new(), Some("tmux has no session wor")));
+    }
+
+    #[test]
+    fn a_session_of_a_group_is_listed_by_its_own_name() {
+        let grouped = Told { panes: vec![pane(1, "aaa")], elsewhere: vec![pane(1, "work")], ..Told::default() };
+        for (session, listed_as) in [(None, "aaa"), (Some("aaa"), "aaa"), (Some("work"), "work")] {
+            let PaneSaid::Panes { panes, why, .. } = listed(&grouped, session, true) else { panic!("a list") };
+            assert_eq!((panes, why), (vec![pane(1, listed_as)], None), "once");
+        }
     }
 
     #[test]

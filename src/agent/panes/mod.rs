@@ -19,5 +19,6 @@ mod sight;
 mod visit;
 mod watcher;
 
+pub(super) use claim::{Claim, taken};
 pub(super) use owner::Owners;
 pub(super) use visit::Visit;

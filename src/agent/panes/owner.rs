@@ -1,17 +1,18 @@
 //! One tmux server of this host, as this process looks at it for everybody who asks.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
-use crate::model::{PaneFacts, PaneFeedKind, PaneId};
+use crate::model::{EngineId, PaneFacts, PaneFeedKind, PaneId};
 use crate::tmux::{Listing, TmuxError};
 
-use super::feed::{Feed, hear};
+use super::feed::{Feed, Home, Still, hear};
 use super::leases::Leases;
 use super::names::Names;
 use super::ring::Ring;
@@ -32,15 +33,25 @@ const COALESCE: Duration = Duration::from_millis(200);
 #[derive(Debug, Default)]
 pub(in crate::agent) struct Owners {
     by_socket: Mutex<HashMap<Option<String>, Weak<Owner>>>,
-    visitors: Arc<AtomicUsize>,
+    visitors: Arc<Mutex<Vec<Visitor>>>,
     connections: AtomicU64,
+}
+
+/// A connection that is told of panes.
+#[derive(Debug)]
+struct Visitor {
+    by: u64,
+    engine: EngineId,
+    gives_way: CancellationToken,
 }
 
 /// What is known of the panes of a server.
 #[derive(Debug, Default)]
 pub(super) struct Told {
-    /// The panes.
+    /// The panes, each with the first session it is in.
     pub(super) panes: Vec<PaneFacts>,
+    /// Those that are in further sessions too, as in a group, with each of these.
+    pub(super) elsewhere: Vec<PaneFacts>,
     /// The connections that drive some.
     pub(super) driven_by: HashMap<PaneId, u64>,
     /// Why there are none, or not all.
@@ -53,7 +64,7 @@ pub(super) struct Owner {
     sight: Sight,
     told: watch::Sender<Option<Arc<Told>>>,
     seen: Mutex<Seen>,
-    feeds: Mutex<HashMap<String, Arc<Feed>>>,
+    feeds: Mutex<HashMap<Home, Arc<Feed>>>,
     leases: Mutex<Leases>,
     changed: Arc<Notify>,
     /// Connections that want to be told of it.
@@ -74,17 +85,22 @@ pub(super) struct Visiting {
     pub(super) owner: Arc<Owner>,
     /// Its number among all connections of this process.
     pub(super) by: u64,
-    visitors: Arc<AtomicUsize>,
+    /// Its place is given to a newer connection of the same engine.
+    pub(super) gives_way: CancellationToken,
+    visitors: Arc<Mutex<Vec<Visitor>>>,
 }
 
 impl Owners {
-    /// Begins to tell a connection of the server at `socket`.
+    /// Begins to tell a connection of `engine` of the server at `socket`. Where there are too many, the oldest of the same
+    /// engine gives way: a line that broke may look alive for hours.
     ///
     /// # Errors
     /// Why not, in one line.
-    pub(super) fn visit(&self, socket: Option<&str>) -> Result<Visiting, String> {
+    pub(super) fn visit(&self, socket: Option<&str>, engine: EngineId) -> Result<Visiting, String> {
         let mut by_socket = self.by_socket.lock().unwrap_or_else(PoisonError::into_inner);
-        if self.visitors.load(Ordering::Relaxed) >= VISITORS_MAX {
+        let mut visitors = self.visitors.lock().unwrap_or_else(PoisonError::into_inner);
+        let oldest = visitors.iter().position(|visitor| visitor.engine == engine);
+        if visitors.len() >= VISITORS_MAX && oldest.is_none() {
             return Err(format!("{VISITORS_MAX} connections are told of panes here, and that is the most"));
         }
         by_socket.retain(|_, owner| owner.strong_count() > 0);
@@ -97,20 +113,24 @@ impl Owners {
                 owner
             }
         };
-        self.visitors.fetch_add(1, Ordering::Relaxed);
+        if let Some(oldest) = oldest.filter(|_| visitors.len() >= VISITORS_MAX) {
+            visitors.remove(oldest).gives_way.cancel();
+        }
         if owner.visitors.fetch_add(1, Ordering::Relaxed) == 0 {
             owner.forget();
         }
         owner.changed.notify_one();
         let by = self.connections.fetch_add(1, Ordering::Relaxed);
-        Ok(Visiting { owner, by, visitors: Arc::clone(&self.visitors) })
+        let gives_way = CancellationToken::new();
+        visitors.push(Visitor { by, engine, gives_way: gives_way.clone() });
+        Ok(Visiting { owner, by, gives_way, visitors: Arc::clone(&self.visitors) })
     }
 }
 
 impl Drop for Visiting {
     fn drop(&mut self) {
         self.owner.visitors.fetch_sub(1, Ordering::Relaxed);
-        self.visitors.fetch_sub(1, Ordering::Relaxed);
+        self.visitors.lock().unwrap_or_else(PoisonError::into_inner).retain(|visitor| visitor.by != self.by);
         let owner = Arc::clone(&self.owner);
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
             // Who comes back soon finds the same generations.
@@ -142,26 +162,70 @@ impl Owner {
         self.told.subscribe()
     }
 
-    /// The ring of a pane of a session, which is heard from now on, with what hears it.
-    pub(super) fn ring(self: &Arc<Self>, session: &str, pane: u32) -> (Arc<Feed>, Arc<Ring>) {
+    /// The ring of a pane, which is heard from now on in whichever session it is; `None` where it is not there.
+    pub(super) fn ring(self: &Arc<Self>, pane: PaneId) -> Option<Arc<Ring>> {
+        let homes = self.seen().listing.as_ref().map(homes).unwrap_or_default();
         let mut feeds = self.feeds();
-        let feed = feeds.entry(session.to_owned()).or_insert_with(|| {
-            let (feed, asked) = Feed::new(self.sight.clone(), session.to_owned(), Arc::clone(&self.changed));
+        let ring = match feeds.values().find_map(|feed| of(feed, pane)) {
+            Some(ring) => ring,
+            None => {
+                let homes = homes.get(&pane)?;
+                let home = homes.iter().find(|home| feeds.contains_key(home)).or(homes.first())?;
+                self.feed(&mut feeds, *home).ring(pane.number)
+            }
+        };
+        self.changed.notify_one();
+        Some(ring)
+    }
+
+    /// What a pane that is heard shows, at one exact place of its stream.
+    ///
+    /// # Errors
+    /// Why that is not known, in words.
+    pub(super) async fn still(&self, pane: PaneId, history: u32) -> Result<Still, String> {
+        let feed = self.feeds().values().find(|feed| of(feed, pane).is_some()).cloned();
+        let feed = feed.ok_or_else(|| "it is not heard at the moment".to_owned())?;
+        feed.still(pane.number, history).await
+    }
+
+    /// What hears a session, from now on.
+    fn feed(self: &Arc<Self>, feeds: &mut HashMap<Home, Arc<Feed>>, home: Home) -> Arc<Feed> {
+        let feed = feeds.entry(home).or_insert_with(|| {
+            let (feed, asked) = Feed::new(self.sight.clone(), home, Arc::clone(&self.changed));
             let owner = Arc::clone(self);
             let is_over = move |feed: &Feed| owner.is_over(feed);
             tokio::spawn(hear(Arc::clone(&feed), asked, is_over));
             feed
         });
-        let ring = feed.ring(pane);
-        self.changed.notify_one();
-        (Arc::clone(feed), ring)
+        Arc::clone(feed)
     }
 
-    /// Whether nobody needs `feed` any more; it is forgotten then.
+    /// A pane that was moved to another session is heard there: its ring goes with it.
+    fn rehouse(self: &Arc<Self>) {
+        let homes = self.seen().listing.as_ref().map(homes).unwrap_or_default();
+        let mut feeds = self.feeds();
+        let mut moved = Vec::new();
+        for feed in feeds.values() {
+            for (number, _) in feed.kinds() {
+                let now = homes.get(&PaneId { server: feed.home.server, number });
+                let to = now.filter(|now| !now.contains(&feed.home)).and_then(|now| now.first());
+                moved.extend(to.map(|to| (Arc::clone(feed), number, *to)));
+            }
+        }
+        for (from, number, to) in moved {
+            let to = self.feed(&mut feeds, to);
+            if let Some(heeded) = from.lets_go(number) {
+                to.takes_in(number, heeded);
+            }
+        }
+    }
+
+    /// Whether nobody needs `feed` any more, or its server has given way to another; it is forgotten then.
     fn is_over(&self, feed: &Feed) -> bool {
+        let server = self.seen().listing.as_ref().map_or(0, |listing| listing.server);
         // Under the lock, so that nobody is given a ring of a feed that ends.
         let mut feeds = self.feeds();
-        let is_over = feed.sweep();
+        let is_over = feed.sweep() || (server != 0 && server != feed.home.server);
         if is_over {
             feeds.retain(|_, kept| !std::ptr::eq(Arc::as_ptr(kept), feed));
         }
@@ -180,8 +244,8 @@ impl Owner {
         self.leases().idle_at(by)
     }
 
-    /// Whether the connection `by` may type into `pane`; it is busy then.
-    pub(super) fn typing(&self, pane: PaneId, by: u64) -> bool {
+    /// Into which process of `pane` the connection `by` may type, if it may; it is busy then.
+    pub(super) fn typing(&self, pane: PaneId, by: u64) -> Option<u32> {
         self.leases().typing(pane, by, Instant::now())
     }
 
@@ -191,7 +255,7 @@ impl Owner {
         self.told.send_replace(None);
     }
 
-    async fn look_once(&self) {
+    async fn look_once(self: &Arc<Self>) {
         let looked = self.sight.list().await;
         {
             let mut seen = self.seen();
@@ -206,15 +270,17 @@ impl Owner {
                 (Err(error), _) => Listing { why: Some(error.to_string()), ..Listing::default() },
             });
         }
+        self.rehouse();
         self.publish();
     }
 
     /// Puts together what is known, and tells it where it is something else than before.
     fn publish(&self) {
-        let kinds: HashMap<(String, u32), PaneFeedKind> = {
+        let kinds: HashMap<PaneId, PaneFeedKind> = {
             let feeds = self.feeds();
-            let all = feeds.iter().flat_map(|(session, feed)| {
-                feed.kinds().into_iter().map(|(pane, kind)| ((session.clone(), pane), kind))
+            let all = feeds.values().flat_map(|feed| {
+                let server = feed.home.server;
+                feed.kinds().into_iter().map(move |(number, kind)| (PaneId { server, number }, kind))
             });
             all.collect()
         };
@@ -224,15 +290,17 @@ impl Owner {
         let mut told = Told { why: listing.why.clone(), ..Told::default() };
         for found in &listing.panes {
             let id = PaneId { server: listing.server, number: found.number };
-            let held = leases.of(id);
+            let held = leases.of(id).filter(|held| held.pid == found.pid);
+            let is_first = told.pane(id).is_none();
             told.driven_by.extend(held.map(|held| (id, held.by)));
-            told.panes.push(PaneFacts {
+            let panes = if is_first { &mut told.panes } else { &mut told.elsewhere };
+            panes.push(PaneFacts {
                 id,
                 session: found.session.clone(),
                 window: found.window,
                 window_name: found.window_name.clone(),
                 index: found.index,
-                generation: names.generation((&found.session, found.window, found.index), id, *looks),
+                generation: names.generation((&found.session, found.window, found.index), (id, found.pid), *looks),
                 command: found.command.clone(),
                 title: found.title.clone(),
                 pid: found.pid,
@@ -243,14 +311,17 @@ impl Owner {
                 alternate: found.alternate,
                 active: found.active,
                 attached: found.attached,
-                feed: kinds.get(&(found.session.clone(), found.number)).copied(),
+                feed: kinds.get(&id).copied(),
                 driver: held.map(|held| held.driver.clone()),
             });
         }
         names.bound(*looks);
         self.told.send_if_modified(|before| {
             let same = before.as_ref().is_some_and(|before| {
-                before.panes == told.panes && before.why == told.why && before.driven_by == told.driven_by
+                before.panes == told.panes
+                    && before.elsewhere == told.elsewhere
+                    && before.why == told.why
+                    && before.driven_by == told.driven_by
             });
             if !same {
                 *before = Some(Arc::new(told));
@@ -266,7 +337,7 @@ impl Owner {
         kinds.any(|(_, kind)| kind == PaneFeedKind::Control)
     }
 
-    fn feeds(&self) -> MutexGuard<'_, HashMap<String, Arc<Feed>>> {
+    fn feeds(&self) -> MutexGuard<'_, HashMap<Home, Arc<Feed>>> {
         self.feeds.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -285,10 +356,26 @@ impl Told {
         self.panes.iter().find(|pane| pane.id == id)
     }
 
-    /// The sessions there are.
-    pub(super) fn sessions(&self) -> HashSet<&str> {
-        self.panes.iter().map(|pane| pane.session.as_str()).collect()
+    /// The panes of a session.
+    pub(super) fn of<'a>(&'a self, session: &'a str) -> impl Iterator<Item = &'a PaneFacts> {
+        self.panes.iter().chain(&self.elsewhere).filter(move |pane| pane.session == session)
     }
+}
+
+/// The sessions each pane is in.
+fn homes(listing: &Listing) -> HashMap<PaneId, Vec<Home>> {
+    let server = listing.server;
+    let mut homes: HashMap<PaneId, Vec<Home>> = HashMap::new();
+    for found in &listing.panes {
+        let id = PaneId { server, number: found.number };
+        homes.entry(id).or_default().push(Home { server, session: found.session_id });
+    }
+    homes
+}
+
+/// The ring of `pane`, if `feed` hears it.
+fn of(feed: &Arc<Feed>, pane: PaneId) -> Option<Arc<Ring>> {
+    if feed.home.server == pane.server { feed.of(pane.number) } else { None }
 }
 
 /// Looks while anybody wants to be told, until nobody has the owner any more.
@@ -304,5 +391,27 @@ async fn look(owner: Weak<Owner>, changed: Arc<Notify>) {
             () = changed.notified() => {}
             () = tokio::time::sleep(pause) => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn the_oldest_line_of_the_same_engine_gives_way_and_no_other() {
+        let owners = Owners::default();
+        let visit = |engine| owners.visit(Some("aurora-test-nowhere"), EngineId::from_uuid(Uuid::from_u128(engine)));
+        let first = visit(1).expect("a place");
+        let others: Vec<_> = (1..VISITORS_MAX).map(|_| visit(2).expect("a place")).collect();
+        visit(3).expect_err("nobody else's line is cut");
+        let again = visit(1).expect("its own gives way");
+        assert!(first.gives_way.is_cancelled() && !others[0].gives_way.is_cancelled());
+        drop(first);
+        visit(3).expect_err("it had no place any more");
+        drop(again);
+        visit(3).expect("a place");
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
+use tokio::time::MissedTickBehavior;
 
 use crate::model::PaneFeedKind;
 use crate::tmux::{Fallback, TmuxError};
@@ -34,9 +35,12 @@ pub(super) async fn hear_alone(
     let mut hearing: HashMap<u32, Weak<Ring>> = HashMap::new();
     let mut tasks = JoinSet::new();
     let mut looks = 0_u32;
+    // However much is asked, it is looked so often.
+    let mut look = tokio::time::interval(LOOK);
+    look.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
-            () = tokio::time::sleep(LOOK) => {}
+            _ = look.tick() => {}
             Some(ask) = asks.recv() => {
                 tasks.spawn(capture(Arc::clone(feed), ask));
                 continue;
@@ -49,7 +53,7 @@ pub(super) async fn hear_alone(
             let _ = tokio::time::timeout(CLOSING, async { while tasks.join_next().await.is_some() {} }).await;
             return;
         }
-        hearing.retain(|_, ring| ring.strong_count() > 0);
+        hearing.retain(|pane, ring| kept(feed, *pane, ring).is_some());
         for (pane, ring) in feed.all() {
             hearing.entry(pane).or_insert_with(|| {
                 let weak = Arc::downgrade(&ring);
@@ -60,9 +64,14 @@ pub(super) async fn hear_alone(
     }
 }
 
-/// Hears one pane while anybody has its ring.
+/// The ring of a pane, while it is heard here.
+fn kept(feed: &Feed, pane: u32, ring: &Weak<Ring>) -> Option<Arc<Ring>> {
+    feed.of(pane).filter(|own| std::ptr::eq(Arc::as_ptr(own), ring.as_ptr()))
+}
+
+/// Hears one pane while it is heard here.
 async fn hear_one(feed: Arc<Feed>, pane: u32, ring: Weak<Ring>, mut fallback: Fallback) {
-    while ring.strong_count() > 0 {
+    while kept(&feed, pane, &ring).is_some() {
         feed.set_kind(Some(pane), fallback.kind());
         let error = if fallback.kind() == PaneFeedKind::Pipe {
             let Err(error) = piped(&feed, pane, &ring).await else { return };
@@ -73,14 +82,14 @@ async fn hear_one(feed: Arc<Feed>, pane: u32, ring: Weak<Ring>, mut fallback: Fa
             error
         };
         tracing::info!(pane, %error, "a pane cannot be heard");
-        let Some(ring) = ring.upgrade() else { return };
-        ring.breaks();
+        let Some(ring) = kept(&feed, pane, &ring) else { return };
+        ring.loses();
         drop(ring);
         tokio::time::sleep(Duration::from_secs(1)).await;
     }
 }
 
-/// Every byte, through `pipe-pane`. Ends well when nobody has the ring any more.
+/// Every byte, through `pipe-pane`. Ends well when it is not heard here any more.
 async fn piped(feed: &Feed, pane: u32, ring: &Weak<Ring>) -> Result<(), TmuxError> {
     let mut pipe = feed.sight.pipe(pane).await?;
     loop {
@@ -88,7 +97,7 @@ async fn piped(feed: &Feed, pane: u32, ring: &Weak<Ring>) -> Result<(), TmuxErro
             printed = pipe.next() => printed?.ok_or(TmuxError::PipeTaken(pane))?,
             () = tokio::time::sleep(Duration::from_secs(1)) => Vec::new(),
         };
-        let Some(ring) = ring.upgrade() else { return pipe.close().await };
+        let Some(ring) = kept(feed, pane, ring) else { return pipe.close().await };
         if !printed.is_empty() {
             ring.push(&printed);
         }
@@ -99,15 +108,15 @@ async fn piped(feed: &Feed, pane: u32, ring: &Weak<Ring>) -> Result<(), TmuxErro
 async fn polled(feed: &Feed, pane: u32, ring: &Weak<Ring>) -> Result<(), TmuxError> {
     let mut poll = feed.sight.poll(pane);
     loop {
-        let Some(kept) = ring.upgrade() else { return Ok(()) };
+        let Some(own) = kept(feed, pane, ring) else { return Ok(()) };
         // The feed has it, this has it, and perhaps somebody who watches.
-        poll.set_seen(Arc::strong_count(&kept) > 2);
-        drop(kept);
+        poll.set_seen(Arc::strong_count(&own) > 2);
+        drop(own);
         let shot = tokio::select! {
             shot = poll.next() => shot?,
             () = tokio::time::sleep(Duration::from_secs(2)) => continue,
         };
-        let Some(ring) = ring.upgrade() else { return Ok(()) };
+        let Some(ring) = kept(feed, pane, ring) else { return Ok(()) };
         ring.sized((shot.cols, shot.rows));
         ring.push(&[RESET, &shot.bytes].concat());
     }
@@ -121,7 +130,9 @@ async fn polled(feed: &Feed, pane: u32, ring: &Weak<Ring>) -> Result<(), TmuxErr
 /// left out that the capture does not have. On a screen that scrolls they are gone with the next page, and once the pane
 /// rests the engine compares its screen with a capture and begins anew where they differ.
 async fn capture(feed: Arc<Feed>, ask: Ask) {
-    let ring = feed.ring(ask.pane);
+    let Some(ring) = feed.of(ask.pane) else {
+        return ask.answer(Err("it is heard elsewhere, or not any more".to_owned()));
+    };
     let mut still = Err("nothing was captured".to_owned());
     for _ in 0..TRIES {
         let before = ring.end();

@@ -37,10 +37,7 @@ pub(super) enum Next {
     /// Nothing yet.
     Nothing,
     /// Only a whole screen helps.
-    Whole {
-        /// What came next is not kept any more. Otherwise it does not follow, and a screen has what it drew.
-        lost: bool,
-    },
+    Whole,
 }
 
 impl Ring {
@@ -78,6 +75,13 @@ impl Ring {
         self.news.send_replace(());
     }
 
+    /// What it printed from now on until it is heard again is lost, and nobody knows how much that is. It is one place in
+    /// the stream, so that it is counted as a loss.
+    pub(super) fn loses(&self) {
+        self.breaks();
+        self.push(&[0]);
+    }
+
     /// The pane has this size. Another one than before breaks the stream: what is drawn on a screen of the old size is
     /// not what the pane shows.
     pub(super) fn sized(&self, size: (u16, u16)) {
@@ -111,10 +115,10 @@ impl Ring {
         let kept = self.kept();
         let until = if life == kept.life { kept.end } else { kept.broken };
         if place < kept.start() {
-            return Next::Whole { lost: true };
+            return Next::Whole;
         }
         if life != kept.life && (life + 1 < kept.life || place >= until) {
-            return Next::Whole { lost: false };
+            return Next::Whole;
         }
         let count = until.saturating_sub(place).min(most);
         if count == 0 {
@@ -149,7 +153,7 @@ mod tests {
         assert_eq!(ring.read(100, 0, 4), Next::Bytes(b"abcd".to_vec()));
         assert_eq!(ring.read(104, 0, 4), Next::Bytes(b"ef".to_vec()));
         assert_eq!(ring.read(106, 0, 4), Next::Nothing);
-        assert_eq!(ring.read(99, 0, 4), Next::Whole { lost: true }, "it was never there");
+        assert_eq!(ring.read(99, 0, 4), Next::Whole, "it was never there");
     }
 
     #[test]
@@ -158,7 +162,7 @@ mod tests {
         let piece = vec![b'x'; RING_MAX / 2 + 1];
         ring.push(&piece);
         ring.push(&piece);
-        assert_eq!(ring.read(0, 0, 1), Next::Whole { lost: true });
+        assert_eq!(ring.read(0, 0, 1), Next::Whole);
         assert_eq!(ring.read(2, 0, 1), Next::Bytes(b"x".to_vec()));
         ring.push(&vec![b'y'; 3 * RING_MAX]);
         let (end, _) = ring.end();
@@ -174,10 +178,10 @@ mod tests {
         ring.breaks();
         ring.push(b"def");
         assert_eq!(ring.read(7, 0, 9), Next::Bytes(b"abc".to_vec()));
-        assert_eq!(ring.read(10, 0, 9), Next::Whole { lost: false });
+        assert_eq!(ring.read(10, 0, 9), Next::Whole);
         assert_eq!(ring.read(10, 1, 9), Next::Bytes(b"def".to_vec()));
         ring.breaks();
-        assert_eq!(ring.read(8, 0, 9), Next::Whole { lost: false }, "two breaks: the first hides between");
+        assert_eq!(ring.read(8, 0, 9), Next::Whole, "two breaks: the first hides between");
     }
 
     #[test]
@@ -188,6 +192,17 @@ mod tests {
         assert_eq!(ring.end(), (0, 0));
         ring.sized((81, 24));
         assert_eq!(ring.end(), (0, 1));
+    }
+
+    #[test]
+    fn what_nobody_heard_is_counted_and_never_read() {
+        let ring = Ring::new(0);
+        ring.push(b"abc");
+        ring.loses();
+        assert_eq!(ring.read(0, 0, 9), Next::Bytes(b"abc".to_vec()));
+        assert_eq!(ring.read(3, 0, 9), Next::Whole);
+        assert_eq!((ring.end(), ring.lost(3, 4)), ((4, 1), 1), "a screen goes on behind it");
+        assert_eq!((ring.resumed(3), ring.resumed(4)), (None, Some(1)));
     }
 
     #[test]

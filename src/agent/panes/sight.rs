@@ -35,9 +35,9 @@ impl Sight {
         self.server.shot(pane, history).await
     }
 
-    /// Hears a session.
-    pub(super) async fn attach(&self, session: &str) -> Result<Control, TmuxError> {
-        Control::attach(&self.server, session).await
+    /// Hears the session of this number, of the server whose process is `server`.
+    pub(super) async fn attach(&self, server: u32, session: u32) -> Result<Control, TmuxError> {
+        Control::attach(&self.server.clone().only(server), session).await
     }
 
     /// Hears one pane through a pipe.

@@ -9,9 +9,9 @@ use tokio::task::{AbortHandle, JoinSet};
 use crate::agent::desk::Inner;
 use crate::config::AgentPanes;
 use crate::model::{EngineId, PaneId};
-use crate::protocol::{DriveAsk, FromAgent, ToAgent, WatchAsk};
+use crate::protocol::{DriveAsk, FromAgent, PaneSaid, ToAgent, WatchAsk};
 
-use super::driver::Driver;
+use super::driver::{Driver, release_all};
 use super::listing::tell;
 use super::owner::Visiting;
 use super::refusal::refusal;
@@ -98,16 +98,30 @@ impl Visit {
         (socket, session): (Option<String>, Option<String>),
         answers: &mpsc::Sender<FromAgent>,
     ) -> Result<(), String> {
-        // Whatever was told before ends.
+        // Whatever was told before ends, and what was taken over is free before anything else is heard.
+        if let Some(visiting) = &self.server {
+            release_all(visiting, desk, "the list was asked for anew");
+        }
         *self = Self::default();
         let socket = socket.as_deref();
-        let visiting = Arc::new(desk.panes.visit(socket)?);
+        let visiting = Arc::new(desk.panes.visit(socket, engine)?);
         let may_drive = desk.config.panes == AgentPanes::Drive;
-        self.tasks.spawn(tell(Arc::clone(&visiting), session, may_drive, answers.clone()));
+        let (gives_way, telling) = (visiting.gives_way.clone(), answers.clone());
+        let told = tell(Arc::clone(&visiting), session, may_drive, answers.clone());
+        self.tasks.spawn(async move {
+            if gives_way.run_until_cancelled_owned(told).await.is_none() {
+                let why = Some("a newer connection of the same engine is told of panes instead".to_owned());
+                // It is most likely dead.
+                let _ =
+                    telling.send(FromAgent::Pane(PaneSaid::Panes { panes: Vec::new(), why, may_drive: false })).await;
+            }
+        });
         if may_drive {
             let driver = Driver::new(Arc::clone(&visiting), socket, (Arc::clone(desk), engine), answers.clone());
             let (drive, asks) = mpsc::channel(TYPED_AHEAD);
-            self.tasks.spawn(driver.map_err(|error| error.to_string())?.run(asks));
+            let driving = driver.map_err(|error| error.to_string())?.run(asks);
+            let gives_way = visiting.gives_way.clone();
+            self.tasks.spawn(async move { gives_way.run_until_cancelled_owned(driving).await.unwrap_or_default() });
             self.drive = Some(drive);
         }
         self.server = Some(visiting);

@@ -12,12 +12,12 @@ use std::time::Duration;
 
 use tokio::sync::{Notify, mpsc, watch};
 
-use crate::model::{PaneChunk, PaneId, PaneSeed};
+use crate::model::{PaneChunk, PaneFeedKind, PaneId, PaneSeed};
 use crate::protocol::{FromAgent, PaneSaid};
 use crate::tmux::Shot;
 
 use super::credit::Credit;
-use super::feed::{Feed, Still};
+use super::feed::Still;
 use super::owner::{Owner, Told};
 use super::ring::{Next, Ring};
 
@@ -50,8 +50,6 @@ pub(super) struct Watcher {
 
 /// Why a stream is followed no longer.
 enum Left {
-    /// The pane is in another session now.
-    Moved,
     /// It is not watched any more, because of this.
     Over(String),
     /// Nobody listens.
@@ -80,12 +78,12 @@ type Shooting = Pin<Box<dyn Future<Output = Result<Still, String>> + Send>>;
 
 /// How far a watch is in a stream.
 struct Stream {
-    feed: Arc<Feed>,
+    owner: Arc<Owner>,
     ring: Arc<Ring>,
     /// `None` until the first screen is sent.
     credit: Option<Credit>,
     life: u32,
-    /// Whether only a whole screen helps, and the bytes before it are lost if it is because there are none.
+    /// Whether only a whole screen helps.
     anew: bool,
     shooting: Option<(For, Shooting)>,
     still: Option<(For, Still)>,
@@ -113,33 +111,24 @@ impl Watcher {
 
     /// Watches it in whichever session it is, and says why that ended.
     async fn watch(&mut self, told: &mut watch::Receiver<Option<Arc<Told>>>) -> Option<String> {
-        loop {
-            let Some((session, _)) = here(told, self.pane) else { return Some("the pane is gone".to_owned()) };
-            let (feed, ring) = self.owner.ring(&session, self.pane.number);
-            let resumed = self.from.and_then(|from| ring.resumed(from).map(|life| (from, life)));
-            let mut stream = Stream {
-                feed,
-                ring,
-                credit: resumed.map(|(from, _)| Credit::at(from)),
-                life: resumed.map_or(0, |(_, life)| life),
-                anew: resumed.is_none(),
-                shooting: None,
-                still: None,
-            };
-            match self.follow(&mut stream, &session, told).await {
-                Left::Moved => self.from = None,
-                Left::Over(why) => return Some(why),
-                Left::Unheard => return None,
-            }
+        let Some(ring) = self.owner.ring(self.pane) else { return Some("the pane is gone".to_owned()) };
+        let resumed = self.from.and_then(|from| ring.resumed(from).map(|life| (from, life)));
+        let mut stream = Stream {
+            owner: Arc::clone(&self.owner),
+            ring,
+            credit: resumed.map(|(from, _)| Credit::at(from)),
+            life: resumed.map_or(0, |(_, life)| life),
+            anew: resumed.is_none(),
+            shooting: None,
+            still: None,
+        };
+        match self.follow(&mut stream, told).await {
+            Left::Over(why) => Some(why),
+            Left::Unheard => None,
         }
     }
 
-    async fn follow(
-        &mut self,
-        stream: &mut Stream,
-        session: &str,
-        told: &mut watch::Receiver<Option<Arc<Told>>>,
-    ) -> Left {
+    async fn follow(&mut self, stream: &mut Stream, told: &mut watch::Receiver<Option<Arc<Told>>>) -> Left {
         let mut news = stream.ring.news();
         if let Some(credit) = &stream.credit {
             // It goes on where it was, and the engine hears that before anything is printed.
@@ -156,7 +145,7 @@ impl Watcher {
             }
             if stream.anew && stream.still.is_none() && stream.shooting.is_none() && stream.may_begin_anew() {
                 let history = if stream.credit.is_none() { self.history.min(HISTORY_MAX) } else { 0 };
-                stream.shoot(For::Seed, self.pane.number, history);
+                stream.shoot(For::Seed, self.pane, history);
             }
             tokio::select! {
                 changed = news.changed() => if changed.is_err() { return Left::Over("it is not heard".to_owned()) },
@@ -170,7 +159,7 @@ impl Watcher {
                 () = self.capture.notified() => {
                     // It begins anew all the same, or has been asked already.
                     if !stream.anew && stream.shooting.is_none() && stream.still.is_none() {
-                        stream.shoot(For::Capture, self.pane.number, 0);
+                        stream.shoot(For::Capture, self.pane, 0);
                     }
                 }
                 (what, still) = shot(&mut stream.shooting) => {
@@ -192,8 +181,9 @@ impl Watcher {
                     if changed.is_err() { return Left::Over("nobody looks any more".to_owned()) }
                     match here(told, self.pane) {
                         None => return Left::Over("the pane is gone".to_owned()),
-                        Some((now, _)) if now != session => return Left::Moved,
-                        Some((_, size)) => stream.ring.sized(size),
+                        // A control client tells of sizes itself, in time with the stream.
+                        Some((_, Some(PaneFeedKind::Control))) => {}
+                        Some((size, _)) => stream.ring.sized(size),
                     }
                 }
             }
@@ -224,11 +214,11 @@ impl Watcher {
                     self.say(PaneSaid::Chunk(PaneChunk { pane: self.pane, offset: place, bytes })).await?;
                 }
                 Next::Nothing => return Ok(()),
-                Next::Whole { lost } => {
+                Next::Whole => {
                     stream.anew = true;
                     // One to compare with says nothing any more; one that was taken before the stream broke off has to
                     // be taken again.
-                    let left_out = until.map_or(0, |until| if lost { until - place } else { 0 });
+                    let left_out = until.map_or(0, |until| until - place);
                     if stream.still.is_none() || !self.show(stream, left_out).await? {
                         return Ok(());
                     }
@@ -241,7 +231,7 @@ impl Watcher {
     async fn begin(&self, stream: &mut Stream, still: Still) -> Result<(), Left> {
         let Still { place, life, shot } = still;
         if shot.bytes.len() > SCREEN_MAX && shot.history > 0 {
-            stream.shoot(For::Seed, self.pane.number, shot.history / LESS);
+            stream.shoot(For::Seed, self.pane, shot.history / LESS);
             return Ok(());
         }
         let missed = self.from.map_or(0, |from| stream.ring.lost(from, place));
@@ -293,15 +283,15 @@ impl Stream {
         self.credit.as_ref().is_none_or(Credit::may_begin_anew)
     }
 
-    fn shoot(&mut self, what: For, pane: u32, history: u32) {
-        let feed = Arc::clone(&self.feed);
-        self.shooting = Some((what, Box::pin(async move { feed.still(pane, history).await })));
+    fn shoot(&mut self, what: For, pane: PaneId, history: u32) {
+        let owner = Arc::clone(&self.owner);
+        self.shooting = Some((what, Box::pin(async move { owner.still(pane, history).await })));
     }
 }
 
-/// The session of a pane and its size, while it is there.
-fn here(told: &watch::Receiver<Option<Arc<Told>>>, pane: PaneId) -> Option<(String, (u16, u16))> {
-    told.borrow().as_ref()?.pane(pane).map(|pane| (pane.session.clone(), (pane.cols, pane.rows)))
+/// The size of a pane and how it is heard, while it is there.
+fn here(told: &watch::Receiver<Option<Arc<Told>>>, pane: PaneId) -> Option<((u16, u16), Option<PaneFeedKind>)> {
+    told.borrow().as_ref()?.pane(pane).map(|pane| ((pane.cols, pane.rows), pane.feed))
 }
 
 /// Waits for the capture that is being made; for ever where none is.
