@@ -226,6 +226,16 @@ impl Host {
         at.saturating_add(self.skew.unwrap_or_default()).unwrap_or(at)
     }
 
+    /// A moment of its own clock as ours shows it, by what it last said.
+    pub(super) fn to_us(&self, at: Timestamp) -> Timestamp {
+        at.saturating_sub(self.skew.unwrap_or_default()).unwrap_or(at)
+    }
+
+    /// Whether one of its roads is tried for the first time, so that nobody knows yet whether it can be reached.
+    pub(super) fn is_untried(&self) -> bool {
+        self.roads.iter().any(Road::is_untried)
+    }
+
     /// Why nothing new is ordered while its clock is as it is, if so.
     pub(super) fn wrong_clock(&self) -> Option<&str> {
         self.wrong_clock.as_deref()

@@ -187,6 +187,11 @@ impl Road {
         u32::try_from(count).unwrap_or(u32::MAX)
     }
 
+    /// Whether it is tried for the first time.
+    pub(super) fn is_untried(&self) -> bool {
+        matches!(self.state, LayerState::Unknown | LayerState::Connecting) && !self.failed
+    }
+
     /// How long an answer over it may take: four round trips, and at least half a second.
     pub(super) fn patience(&self) -> Duration {
         self.rtt.map_or(SILENCE, |rtt| (rtt * 4).max(SILENCE))

@@ -31,14 +31,17 @@ impl Rollouts {
         self.rolling.get(&id?)
     }
 
-    /// A job is over.
-    pub(super) fn ended(&mut self, job: &Job) {
+    /// A job is over, since when by our clock.
+    pub(super) fn ended(&mut self, job: &Job, at: Timestamp) {
         let (Some(id), Some(outcome)) = (job.rollout, job.state.outcome()) else { return };
         if self.rolling.contains_key(&id) {
             let (host, outcome) = (job.plan.host.clone(), outcome.clone());
             let is_undoing = job.id == id.undoing_on(&host);
-            let input =
-                if is_undoing { RolloutInput::RolledBack(host, outcome) } else { RolloutInput::Ended(host, outcome) };
+            let input = if is_undoing {
+                RolloutInput::RolledBack(host, outcome)
+            } else {
+                RolloutInput::Ended(host, outcome, at)
+            };
             self.told.push_back((id, input));
         }
     }
@@ -78,7 +81,7 @@ impl Bridge {
         let id = kept.row.id;
         let is_known = jobs.iter().any(|job| self.jobs.contains_key(&job.id) || self.dropped.contains(&job.id));
         if !is_known {
-            self.rollouts.rolling.insert(id, Rolling::new(kept, &BTreeMap::new()));
+            self.rollouts.rolling.insert(id, Rolling::new(kept, &BTreeMap::new(), None));
             self.keep_rollout(id);
         }
         for job in jobs {
@@ -95,7 +98,9 @@ impl Bridge {
             let back = |host: &HostName| undoing.iter().find(|job| job.plan.host == *host).map(|job| &job.state);
             let state = |job: &&Job| (job.plan.host.clone(), state_of(&job.state, back(&job.plan.host)));
             let states = forth.iter().map(state).collect();
-            self.rollouts.rolling.insert(id, Rolling::new(kept, &states));
+            // By the clock of the host: how far that is off is not known yet.
+            let over = forth.iter().filter_map(|job| job.ended).max();
+            self.rollouts.rolling.insert(id, Rolling::new(kept, &states, over));
         }
     }
 
@@ -223,20 +228,17 @@ impl Bridge {
         let Some(kept) = self.rollouts.get(Some(rollout)).map(Rolling::kept) else { return };
         // What a person pastes needs no road.
         let by_hand = kept.only == Some(LayerKind::Manual);
-        let gone = |name: &&HostName| !by_hand && self.hosts.get(*name).is_none_or(|host| host.active().is_none());
-        let gone = hosts.iter().find(gone);
-        let health = match gone {
-            Some(name) => {
-                let why = self.hosts.get(name).map_or_else(|| format!("{name} is no host any more"), Host::silence);
-                Some(Err(why))
-            }
-            None if kept.checks.is_empty() => Some(Ok(())),
-            None => None,
-        };
-        let checks = kept.checks.clone();
-        match health {
-            Some(health) => self.looked(rollout, health),
-            None => self.out.effects.push(BridgeEffect::Look { rollout, checks }),
+        let is_gone = |name: &&HostName| !by_hand && self.hosts.get(*name).is_none_or(|host| host.active().is_none());
+        let gone: Vec<&HostName> = hosts.iter().filter(is_gone).collect();
+        if let Some(name) = gone.first() {
+            let why = self.hosts.get(*name).map_or_else(|| format!("{name} is no host any more"), Host::silence);
+            let is_untried = gone.iter().all(|name| self.hosts.get(*name).is_some_and(Host::is_untried));
+            self.rollouts.told.push_back((rollout, RolloutInput::Unreached { why, is_untried }));
+        } else if kept.checks.is_empty() {
+            self.looked(rollout, Ok(()));
+        } else {
+            let checks = kept.checks.clone();
+            self.out.effects.push(BridgeEffect::Look { rollout, checks });
         }
     }
 

@@ -72,6 +72,12 @@ impl Desk {
 
     /// Another engine with the same store, which has heard of all its hosts.
     fn restart(&mut self) {
+        self.restart_unheard();
+        self.reach();
+    }
+
+    /// Another engine with the same store, which has heard of no host yet.
+    fn restart_unheard(&mut self) {
         self.bridge = Bridge::new(Term { engine: EngineId::from_uuid(Uuid::nil()), epoch: 6 }, 8);
         self.configure();
         let jobs: Vec<Job> = self.jobs.values().cloned().collect();
@@ -79,7 +85,6 @@ impl Desk {
         let rollouts = self.rollout.clone().filter(|rollout| rollout.row.ended.is_none());
         self.tell(BridgeInput::Rollouts(rollouts.into_iter().map(|rollout| (rollout, jobs.clone())).collect()));
         self.tell(BridgeInput::Known(open));
-        self.reach();
     }
 
     fn begin(&mut self) {
@@ -206,10 +211,14 @@ impl Desk {
 
     /// The host says how a job ended.
     fn ends(&mut self, number: usize, job: JobId, code: i32) {
+        self.ends_at(number, job, code, self.now);
+    }
+
+    fn ends_at(&mut self, number: usize, job: JobId, code: i32, ended: Timestamp) {
         let journal = Journal::Done {
             end: End::Exit(code),
-            started: self.now,
-            ended: self.now,
+            started: ended,
+            ended,
             output: OutputTotals::default(),
             sha256: hex::encode(Sha256::digest("")),
             cut_short: None,
@@ -279,7 +288,9 @@ fn a_host_that_is_not_reached_or_a_check_that_is_not_well_keeps_the_next_stage_b
     desk.roll_out(false, &[]);
     desk.ends(1, id(), 0);
     desk.news(1, LayerEvent::Down { why: "closed".into() });
-    desk.pass(Duration::from_secs(10));
+    desk.pass(Duration::from_secs(13));
+    assert_eq!(desk.row().phase, RolloutPhase::Looks, "two looks are not enough");
+    desk.pass(Duration::from_secs(1));
     let why = desk.row().stopped.clone().expect("it stopped");
     assert!(why.starts_with("the hosts that have it are not well: no road to web-1 answers"), "{why}");
     let mut desk = Desk::new();
@@ -352,4 +363,74 @@ fn an_engine_that_starts_again_goes_on_where_it_was_and_runs_nothing_twice() {
     // What ended while no engine ran is found over.
     desk.restart();
     assert_eq!(desk.bridge.totals().running, 0);
+}
+
+#[test]
+fn a_road_that_is_away_for_a_moment_and_hosts_that_were_not_heard_yet_undo_nothing() {
+    let mut desk = Desk::new();
+    desk.roll_out(false, &[]);
+    desk.ends(1, id(), 0);
+    desk.sent();
+    desk.news(1, LayerEvent::Down { why: "closed".into() });
+    desk.pass(Duration::from_secs(11));
+    desk.news(1, LayerEvent::Alive { rtt: Duration::from_millis(1) });
+    desk.pass(Duration::from_secs(2));
+    assert_eq!(desk.sent(), ["web-2 deploy 2"]);
+    // An engine that starts knows of no road at first: it settles, and goes on when the host was heard.
+    desk.ends(2, job(2), 0);
+    desk.restart_unheard();
+    desk.pass(Duration::from_secs(35));
+    assert_eq!((desk.row().phase, desk.row().stopped.as_ref()), (RolloutPhase::Looks, None));
+    desk.reach();
+    desk.pass(Duration::from_secs(2));
+    let mut rest = desk.sent();
+    rest.sort();
+    assert_eq!(rest, ["web-3 deploy 3", "web-4 deploy 3", "web-5 deploy 3"]);
+    // One that is never heard is not waited for without end.
+    let mut desk = Desk::new();
+    desk.roll_out(false, &[]);
+    desk.ends(1, id(), 0);
+    desk.restart_unheard();
+    desk.pass(Duration::from_secs(10 + 30 + 3 * 2));
+    assert!(desk.row().stopped.as_ref().is_some_and(|why| why.contains("no road to web-1")), "{:?}", desk.row());
+}
+
+#[test]
+fn after_a_long_absence_nothing_goes_on_and_nothing_is_undone() {
+    let over = "that is too long ago to go on or to undo anything unasked: a person decides";
+    // Between two stages.
+    let mut desk = Desk::new();
+    desk.roll_out(false, &[]);
+    desk.ends(1, id(), 0);
+    desk.sent();
+    desk.now += Duration::from_secs(3_600 + 10);
+    desk.restart();
+    assert_eq!(desk.row().stopped, None, "an hour and the time to settle may pass");
+    desk.now += Duration::from_secs(1);
+    desk.restart();
+    let why = format!("nothing went on after stage 1; {over}");
+    assert_eq!((desk.row().phase, desk.row().stopped.as_ref()), (RolloutPhase::Over, Some(&why)));
+    assert_eq!((desk.sent().len(), desk.words()), (0, vec!["done", "not-run", "not-run", "not-run", "not-run"]));
+    // The canary went wrong while no engine ran.
+    let mut desk = Desk::new();
+    desk.roll_out(false, &[]);
+    desk.sent();
+    let ended = desk.now;
+    desk.now += Duration::from_hours(60);
+    desk.restart();
+    desk.ends_at(1, id(), 1, ended);
+    let why = format!("it went wrong on web-1; {over}");
+    assert_eq!((desk.row().stopped.as_ref(), desk.row().undone), (Some(&why), 0));
+    assert!(desk.sent().is_empty());
+    // It was to be undone, and the engine ended before that.
+    let mut desk = Desk::new();
+    desk.roll_out(false, &[]);
+    desk.ends(1, id(), 1);
+    assert_eq!(desk.sent(), ["web-1 deploy 1", "web-1 undeploy 1"]);
+    desk.jobs.remove(&id().undoing_on(&host(1)));
+    desk.now += Duration::from_hours(60);
+    desk.restart();
+    assert_eq!(desk.row().phase, RolloutPhase::Over);
+    assert!(desk.sent().is_empty());
+    assert!(desk.row().stopped.as_ref().is_some_and(|why| why.ends_with(over)), "{:?}", desk.row());
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
-use crate::model::{HostName, Job, JobId, JobState, LayerKind, Outcome, Plan};
+use crate::model::{End, HostName, Job, JobId, JobState, LayerKind, Outcome, Plan};
 
 use super::delivery::Delivery;
 use super::host::{Fare, Host};
@@ -185,7 +185,12 @@ impl Bridge {
             self.queue.remove(&id);
         }
         if over {
-            self.rollouts.ended(job.job());
+            let job = job.job();
+            let told = match (&job.state, job.ended) {
+                (JobState::Ended(Outcome::Done(End::Exit(_) | End::Signal(_))), Some(at)) => host.to_us(at).min(now),
+                _ => now,
+            };
+            self.rollouts.ended(job, told);
             self.forget(id, &name);
         } else if !waits {
             self.away.entry(name).or_default().insert(id);

@@ -148,6 +148,12 @@ fn in_full(approval: &Approval, now: Timestamp) -> String {
     for plan in &approval.plans {
         text.extend(what_runs(plan));
     }
+    if let Some(course) = &approval.rollout {
+        text.extend(course.told().into_iter().map(|(label, told)| format!("{label:<9} {told}")));
+        for plan in course.undoing.iter().flat_map(|undoing| &undoing.plans) {
+            text.extend(what_runs(plan));
+        }
+    }
     for vote in &approval.votes {
         let word = if vote.yes { "yes" } else { "no" };
         let note = vote.note.as_ref().map(|note| format!(": {}", escaped(note))).unwrap_or_default();
@@ -189,7 +195,7 @@ fn ago(then: Timestamp, now: Timestamp) -> String {
 mod tests {
     use std::collections::BTreeMap;
 
-    use crate::model::{Class, JobId, Risk};
+    use crate::model::{Class, Course, JobId, Pace, Risk, Undoing};
 
     use super::*;
 
@@ -209,6 +215,7 @@ mod tests {
         let approval = Approval {
             id: ApprovalId::from_uuid(uuid::Uuid::from_u128(1)),
             jobs: vec![JobId::from_uuid(uuid::Uuid::from_u128(2))],
+            rollout: None,
             hash: Plan::hash_of_all(std::slice::from_ref(&plan)),
             plans: vec![plan],
             risk: Risk::Critical,
@@ -224,6 +231,17 @@ mod tests {
         for shown in
             ["a\\u{202e}gpj.exe\\n--force", "          a b", "/srv\\u{200b}", "A=\\u{1b}[2J", approval.hash.as_str()]
         {
+            assert!(text.contains(shown), "{shown}: {text}");
+        }
+        let back = Plan { argv: vec!["/bin/back\u{200b}".into()], ..approval.plans[0].clone() };
+        let course = Course {
+            stages: vec![vec!["web-1".parse().expect("a name")], vec!["web-2".parse().expect("a name")]],
+            pace: Pace { settle_ms: 3_000, ..Pace::default() },
+            checks: Vec::new(),
+            undoing: Some(Undoing { plans: vec![back], risk: Risk::Low }),
+        };
+        let text = in_full(&Approval { rollout: Some(course), ..approval.clone() }, Timestamp::UNIX_EPOCH);
+        for shown in ["stage 2   web-2", "between   3", "rollback  deploy (low risk)", "  runs    /bin/back\\u{200b}"] {
             assert!(text.contains(shown), "{shown}: {text}");
         }
         assert!(escaped(&title(&approval)).contains("file=a\\u{202e}gpj.exe on web-1"));

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::IsTerminal;
-use std::time::Duration;
 
 use serde::Serialize;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -10,10 +9,10 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use crate::client::job_id;
 use crate::config::Config;
 use crate::model::{
-    End, HostName, HostPanel, HostSelector, Job, JobId, JobRow, JobState, LayerKind, LayerState, NOT_TYPED,
-    Outcome as JobOutcome, OutputChunk, Pace, RolloutPhase, RolloutRow, Stream, escaped, short_duration,
+    Course, End, HostName, HostPanel, HostSelector, Job, JobId, JobRow, JobState, LayerKind, LayerState, NOT_TYPED,
+    Outcome as JobOutcome, OutputChunk, Pace, Plan, RolloutPhase, RolloutRow, Stream, escaped,
 };
-use crate::protocol::{BridgeReply, BridgeRequest, Draft, Preview, Reply, Request, StagesPreview};
+use crate::protocol::{BridgeReply, BridgeRequest, Draft, Preview, Reply, Request};
 
 use crate::screen;
 
@@ -143,31 +142,10 @@ fn show(preview: &Preview, unheard: &BTreeSet<HostName>) -> Result<(), Failure> 
         })
         .collect();
     for plan in &preview.plans {
-        output::line(&format!("host     {}", plan.host))?;
-        output::line(&format!("layer    {}", layers.get(plan.host.as_str()).map_or("", String::as_str)))?;
-        output::line(&format!("command  {}", plan.command))?;
-        for (number, word) in plan.argv.iter().enumerate() {
-            output::line(&format!("argv {number:<3} {}", exact(word)))?;
-        }
-        if let Some(prompt) = &plan.keys {
-            output::line(&format!("types    {}", exact(&prompt.text)))?;
-            output::line(&format!("into     {}", prompt.place))?;
-            output::line("then     Enter, by itself")?;
-        }
-        if let Some(cwd) = &plan.cwd {
-            output::line(&format!("cwd      {}", exact(cwd)))?;
-        }
-        for (name, value) in &plan.env {
-            output::line(&format!("env      {name}={}", exact(value)))?;
-        }
-        if plan.keys.is_none() {
-            output::line(&format!("timeout  {} ms", plan.timeout_ms))?;
-        }
-        output::line(&format!("hash     {}", plan.hash()))?;
-        output::line("")?;
+        show_plan(plan, Some(layers.get(plan.host.as_str()).map_or("", String::as_str)))?;
     }
     if let Some(rollout) = &preview.rollout {
-        show_stages(rollout)?;
+        show_course(rollout)?;
     }
     if preview.plans.len() != 1 {
         output::line(&format!("hosts    {}", preview.plans.len()))?;
@@ -183,21 +161,42 @@ fn show(preview: &Preview, unheard: &BTreeSet<HostName>) -> Result<(), Failure> 
     Ok(())
 }
 
-/// Prints the stages in which it would go over its hosts.
-fn show_stages(rollout: &StagesPreview) -> Result<(), Failure> {
-    for (number, hosts) in (1..).zip(&rollout.stages) {
-        let hosts: Vec<&str> = hosts.iter().map(HostName::as_str).collect();
-        output::line(&format!("stage {number:<2} {}", hosts.join(", ")))?;
+/// Prints one plan; `layer` is what would carry it now, where that is known.
+fn show_plan(plan: &Plan, layer: Option<&str>) -> Result<(), Failure> {
+    output::line(&format!("host     {}", plan.host))?;
+    if let Some(layer) = layer {
+        output::line(&format!("layer    {layer}"))?;
     }
-    let settle = short_duration(Duration::from_millis(rollout.pace.settle_ms));
-    let checks: Vec<String> = rollout.checks.iter().map(|check| format!(", and {check} is well")).collect();
-    output::line(&format!("between  {settle} pass, the hosts that have it are reached{}", checks.concat()))?;
-    output::line(&format!("stops    when it went wrong on {}", rollout.pace.failures_max))?;
-    if let Some(command) = &rollout.rollback {
-        output::line(&format!("rollback {command}, where it ran, when it stops for what went wrong"))?;
+    output::line(&format!("command  {}", plan.command))?;
+    for (number, word) in plan.argv.iter().enumerate() {
+        output::line(&format!("argv {number:<3} {}", exact(word)))?;
     }
+    if let Some(prompt) = &plan.keys {
+        output::line(&format!("types    {}", exact(&prompt.text)))?;
+        output::line(&format!("into     {}", prompt.place))?;
+        output::line("then     Enter, by itself")?;
+    }
+    if let Some(cwd) = &plan.cwd {
+        output::line(&format!("cwd      {}", exact(cwd)))?;
+    }
+    for (name, value) in &plan.env {
+        output::line(&format!("env      {name}={}", exact(value)))?;
+    }
+    if plan.keys.is_none() {
+        output::line(&format!("timeout  {} ms", plan.timeout_ms))?;
+    }
+    output::line(&format!("hash     {}", plan.hash()))?;
     output::line("")?;
     Ok(())
+}
+
+/// Prints the stages in which it would go over its hosts, and exactly what would undo it.
+fn show_course(course: &Course) -> Result<(), Failure> {
+    for (label, text) in course.told() {
+        output::line(&format!("{label:<8} {text}"))?;
+    }
+    output::line("")?;
+    course.undoing.iter().flat_map(|undoing| &undoing.plans).try_for_each(|plan| show_plan(plan, None))
 }
 
 /// A word between quotes, with escapes for what is not seen.

@@ -260,6 +260,7 @@ impl Teller {
         Some(Approval {
             id: self.approval_id(),
             jobs: vec![job.id],
+            rollout: None,
             plans: vec![job.plan.clone()],
             hash: job.hash.clone(),
             risk: job.risk,

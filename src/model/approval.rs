@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{ApprovalId, JobId, OperatorName, Plan, PlanHash, Risk};
+use super::{ApprovalId, Course, JobId, OperatorName, Plan, PlanHash, Risk};
 
 /// One person's word on a plan.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,7 +57,9 @@ pub struct Approval {
     pub jobs: Vec<JobId>,
     /// Exactly what would run, one plan a job.
     pub plans: Vec<Plan>,
-    /// What is approved: the hash over all plans. What runs is compared with it again.
+    /// How it goes over several hosts, and what undoes it there; `None` for one, and to all at once.
+    pub rollout: Option<Course>,
+    /// What is approved: the hash over all plans and over how they go. What runs is compared with it again.
     pub hash: PlanHash,
     /// How much harm it can do.
     pub risk: Risk,

@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::{Argument, BadHostName, HostName, Label, Prompt, PromptTemplate};
+use super::{Argument, BadHostName, Course, HostName, Label, Prompt, PromptTemplate};
 
 super::name::name_id! {
     /// The name of a command: the table name under `[commands.*]`.
@@ -228,6 +228,19 @@ impl Plan {
         for plan in plans {
             hash.update(plan.hash().as_str());
         }
+        PlanHash(hex::encode(hash.finalize()))
+    }
+
+    /// What is shown and approved: the hash over all of `plans`, over how they go from host to host and over what undoes
+    /// them. Without stages it is [`Plan::hash_of_all`].
+    #[must_use]
+    pub fn hash_with(plans: &[Self], course: Option<&Course>) -> PlanHash {
+        let all = Self::hash_of_all(plans);
+        let Some(course) = course else { return all };
+        let mut hash = Sha256::new();
+        hash.update(b"aurora rollout 1\n");
+        hash.update(all.as_str());
+        hash.update(course.canonical());
         PlanHash(hex::encode(hash.finalize()))
     }
 

@@ -15,6 +15,7 @@ mod check_history;
 mod check_panel;
 mod command;
 mod conversation;
+mod course;
 mod event;
 mod filter;
 mod host;
@@ -63,6 +64,7 @@ pub use command::{
     BadCommandName, BadPlanHash, Class, CommandName, CommandTemplate, HostSelector, Plan, PlanHash, Risk,
 };
 pub use conversation::{ConversationList, ConversationPage, ConversationRow, DeskChange, Entry, Note, Place, Repeats};
+pub use course::Course;
 pub use event::{Event, EventState};
 pub use filter::{Assignee, ContactFilter, EventFilter, InboxFilter, MessagePage, Order};
 pub use host::{AgentCard, BadHostName, HostName, HostPanel, LayerKind, LayerPanel, LayerState};

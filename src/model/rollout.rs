@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{CheckId, HostName, JobId, LayerKind, OperatorName, Plan, Risk};
+use super::{CheckId, Course, HostName, JobId, LayerKind, OperatorName, Plan, Risk};
 
 /// How a command goes over several hosts, as whoever asks for it wants it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -113,6 +113,7 @@ impl RolloutRow {
 
 /// What undoes a rollout that goes wrong.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Undoing {
     /// What runs on each host that has it.
     pub plans: Vec<Plan>,
@@ -135,6 +136,15 @@ pub struct Rollout {
     pub undoing: Option<Undoing>,
     /// The only layer that may carry it, when whoever asked has named one.
     pub only: Option<LayerKind>,
+}
+
+impl Rollout {
+    /// How it goes over its hosts.
+    #[must_use]
+    pub fn course(&self) -> Course {
+        let Self { stages, pace, checks, undoing, .. } = self.clone();
+        Course { stages, pace, checks, undoing }
+    }
 }
 
 /// The stages for `hosts`, in their order: the first one alone, then `percent` of all, then the rest. A stage without

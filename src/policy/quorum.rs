@@ -104,6 +104,7 @@ mod tests {
             id: ApprovalId::from_uuid(uuid::Uuid::from_u128(1)),
             jobs: Vec::new(),
             plans: Vec::new(),
+            rollout: None,
             hash: Plan::hash_of_all(&[]),
             risk: Risk::Critical,
             by: "anna".parse().expect("a name"),

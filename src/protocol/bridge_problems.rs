@@ -111,6 +111,7 @@ mod tests {
         Approval {
             id: ApprovalId::from_uuid(Uuid::nil()),
             jobs: Vec::new(),
+            rollout: None,
             plans: Vec::new(),
             hash: "0".repeat(64).parse::<PlanHash>().expect("a hash"),
             risk: crate::model::Risk::Critical,

@@ -34,7 +34,7 @@ pub use panes::{
 pub use problems::{Problem, Severity, Trouble, severity};
 pub use reply::{Bytes, FullEvent, Refusal, Reply};
 pub use request::{ClientId, Request, RequestId};
-pub use run::{Draft, Preview, StagesPreview};
+pub use run::{Draft, Preview};
 pub use snapshot::{Link, Notice, Snapshot, Update};
 pub use urgent::{Need, ORDER, Urgent};
 pub use verbs::{Asking, BadLine, Order, Takes, Told, VERBS, Verb};

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{CheckId, CommandName, HostName, HostSelector, JobId, Lane, LayerKind, Pace, Plan, PlanHash, Risk};
+use crate::model::{CommandName, Course, HostName, HostSelector, JobId, Lane, LayerKind, Pace, Plan, PlanHash, Risk};
 
 /// What somebody wants run. Nothing in it is believed: the whitelist makes a plan of it or refuses.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,25 +33,12 @@ pub struct Draft {
     pub pace: Pace,
 }
 
-/// The stages in which something would go over several hosts.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct StagesPreview {
-    /// The hosts of each, in order.
-    pub stages: Vec<Vec<HostName>>,
-    /// How it goes from one to the next.
-    pub pace: Pace,
-    /// The checks that have to be well before the next one.
-    pub checks: Vec<CheckId>,
-    /// The command that undoes it when it goes wrong.
-    pub rollback: Option<CommandName>,
-}
-
 /// What would run, and what it needs: the answer to a dry run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Preview {
     /// Exactly what would run, one plan a host.
     pub plans: Vec<Plan>,
-    /// The hash over all of them: what is approved.
+    /// The hash over all of them and over how they go: what is approved.
     pub hash: PlanHash,
     /// The layer that would carry each now, by host.
     pub layers: Vec<(HostName, Option<LayerKind>)>,
@@ -65,5 +52,5 @@ pub struct Preview {
     pub refused: Option<(String, String)>,
     /// How it would go over several hosts; `None` for one, and to all at once.
     #[serde(default)]
-    pub rollout: Option<StagesPreview>,
+    pub rollout: Option<Course>,
 }

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 
-use crate::model::{HostSelector, JobState, Outcome, OutputChunk, Role, Stream};
+use crate::model::{Course, HostSelector, JobState, Outcome, OutputChunk, Pace, Plan, Risk, Role, Stream, Undoing};
 use crate::protocol::{
     BridgeNotice, BridgeReply, BridgeRequest, JobOutput, Notice, Preview, Refusal, Reply, Request, Update,
 };
@@ -240,6 +240,29 @@ fn a_yes_counts_once_everything_was_shown() {
     let shown = screen(&mut app, (80, 24));
     assert!(shown.contains(hash.as_str()) && shown.contains("that is all of it"), "{shown}");
     assert_eq!(asked(&press(&mut app, "y")), [&BridgeRequest::Vote { id, hash, yes: true, note: None }]);
+}
+
+#[test]
+fn stages_and_what_undoes_them_are_shown_before_a_yes() {
+    let mut snapshot = sample::with_bridge();
+    let open = &mut snapshot.bridge.approvals[1];
+    let back = Plan { argv: vec!["/bin/back".into(), "ma\u{202e}il".into()], ..open.plans[0].clone() };
+    open.rollout = Some(Course {
+        stages: vec![vec!["web-2".parse().expect("a name")], vec!["web-3".parse().expect("a name")]],
+        pace: Pace::default(),
+        checks: Vec::new(),
+        undoing: Some(Undoing { plans: vec![back], risk: Risk::Low }),
+    });
+    let mut app = sample::app(snapshot, Role::Approver, false);
+    press(&mut app, "7\n");
+    let whole = screen(&mut app, (80, 50));
+    press(&mut app, "a");
+    let asked = screen(&mut app, (80, 50));
+    for shown in [&whole, &asked] {
+        for words in ["stage 2", "web-3", "when it went wrong on 1", "/bin/back", "ma\\u{202e}il"] {
+            assert!(shown.contains(words), "{words}: {shown}");
+        }
+    }
 }
 
 #[test]

@@ -54,17 +54,10 @@ impl Confirm {
         let asks = Asks::Vote { id: approval.id, hash: approval.hash.clone(), yes };
         let mut lines =
             vec![format!("asked for by {}; {} of {} have said yes", approval.by, approval.yes(), approval.need)];
-        let mut shown: Vec<(Vec<String>, Vec<&str>)> = Vec::new();
-        for plan in &approval.plans {
-            let runs = what_runs(plan);
-            match shown.iter_mut().find(|(known, _)| *known == runs) {
-                Some((_, hosts)) => hosts.push(plan.host.as_str()),
-                None => shown.push((runs, vec![plan.host.as_str()])),
-            }
-        }
-        for (runs, hosts) in shown {
-            lines.push(format!("on {}:", hosts.join(", ")));
-            lines.extend(runs);
+        lines.extend(each_once(&approval.plans));
+        if let Some(course) = &approval.rollout {
+            lines.extend(course.told().into_iter().map(|(label, text)| format!("{label}: {text}")));
+            lines.extend(course.undoing.iter().flat_map(|undoing| each_once(&undoing.plans)));
         }
         lines.push(format!("hash {}", approval.hash));
         Self::new(asks, title, lines, now)
@@ -106,6 +99,20 @@ impl Confirm {
             Asks::Vote { id, hash, yes } => BridgeRequest::Vote { id: *id, hash: hash.clone(), yes: *yes, note },
         }
     }
+}
+
+/// What runs, each once with all its hosts.
+fn each_once(plans: &[Plan]) -> Vec<String> {
+    let mut shown: Vec<(Vec<String>, Vec<&str>)> = Vec::new();
+    for plan in plans {
+        let runs = what_runs(plan);
+        match shown.iter_mut().find(|(known, _)| *known == runs) {
+            Some((_, hosts)) => hosts.push(plan.host.as_str()),
+            None => shown.push((runs, vec![plan.host.as_str()])),
+        }
+    }
+    let told = |(runs, hosts): (Vec<String>, Vec<&str>)| [vec![format!("on {}:", hosts.join(", "))], runs].concat();
+    shown.into_iter().flat_map(told).collect()
 }
 
 /// What a plan does, but for where.

@@ -249,6 +249,7 @@ fn approval(n: i64, state: ApprovalState) -> Approval {
     Approval {
         id: approval_id(n),
         jobs: vec![job_id(4)],
+        rollout: None,
         hash: plan.hash(),
         plans: vec![plan],
         risk: Risk::Critical,

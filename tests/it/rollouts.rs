@@ -74,7 +74,14 @@ fn it_goes_to_one_host_then_to_a_part_then_to_the_rest_and_says_so() {
     let mut site = site("");
     site.serve();
     let plan = site.ok(&["run", "@web", "deploy", "--dry-run"]);
-    for line in ["stage 1  web-1", "stage 2  web-2", "stage 3  web-3, web-4, web-5", "rollback undeploy"] {
+    for line in [
+        "stage 1  web-1",
+        "stage 2  web-2",
+        "stage 3  web-3, web-4, web-5",
+        "rollback undeploy (low risk)",
+        "command  undeploy",
+        "/undeploy\"",
+    ] {
         assert!(plan.contains(line), "{plan}");
     }
     let plan = site.json(&["run", "@web", "deploy", "--dry-run", "--settle", "3s"]);
@@ -82,6 +89,7 @@ fn it_goes_to_one_host_then_to_a_part_then_to_the_rest_and_says_so() {
         (plan["rollout"]["stages"][1][0].as_str(), plan["rollout"]["pace"]["settle_ms"].as_u64()),
         (Some("web-2"), Some(3_000))
     );
+    assert_eq!(plan["rollout"]["undoing"]["plans"][4]["command"], "undeploy");
     assert_eq!(site.json(&["run", "@web", "deploy", "--dry-run", "--all-at-once"])["rollout"], Value::Null);
     assert_eq!(lines(&site, "ran"), 0);
 

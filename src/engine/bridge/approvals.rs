@@ -10,7 +10,7 @@ use crate::bridge::BridgeInput;
 use crate::config::Config;
 use crate::model::{
     Approval, ApprovalId, ApprovalState, AuditKind, AuditNote, Identity, Job, JobState, OperatorName, Plan, PlanHash,
-    Risk,
+    Rollout,
 };
 use crate::policy::{Denied, quorum, whitelist};
 use crate::protocol::{BridgeNotice, BridgeReply, Refusal};
@@ -21,22 +21,17 @@ use super::super::answers::failed;
 use super::audit::note;
 use super::requests::read;
 use super::service::Bridges;
+use super::submit::Meant;
 
-/// What holds `plans` back until `need` other people said yes.
-pub(super) fn held(
-    plans: Vec<Plan>,
-    risk: Risk,
-    by: &Identity,
-    need: u32,
-    config: &Config,
-    now: Timestamp,
-) -> Approval {
+/// What holds the jobs of `meant` back until `need` other people said yes.
+pub(super) fn held(meant: &Meant, by: &Identity, need: u32, config: &Config, now: Timestamp) -> Approval {
     Approval {
         id: ApprovalId::from_uuid(Uuid::now_v7()),
         jobs: Vec::new(),
-        hash: Plan::hash_of_all(&plans),
-        plans,
-        risk,
+        plans: meant.plans(),
+        rollout: meant.course.clone(),
+        hash: meant.hash(),
+        risk: meant.template.risk,
         by: by.operator.clone(),
         asked: now,
         expires: now.checked_add(config.policy.approval_expires).unwrap_or(now),
@@ -132,7 +127,10 @@ impl Bridges {
         for (id, job) in waiting {
             if open.iter().all(|approval| approval.id != id) {
                 match self.store.approval(id)? {
-                    Some(approval) => self.tell(&approval, job).await,
+                    Some(approval) => {
+                        let kept = self.rollout_of(&approval)?;
+                        self.tell(&approval, job, kept.as_ref()).await;
+                    }
                     None => self.refuse(job, "approval.unknown", format!("{id} is gone")).await,
                 }
             }
@@ -147,18 +145,24 @@ impl Bridges {
         self.tell_all(BridgeNotice::Audited(entries)).await;
         self.tell_all(BridgeNotice::Approval(Box::new(approval.clone()))).await;
         if approval.state != ApprovalState::Open {
+            let kept = self.rollout_of(&approval)?;
             for id in &approval.jobs {
                 if let Some(job) = self.store.job(*id)? {
-                    self.tell(&approval, &job).await;
+                    self.tell(&approval, &job, kept.as_ref()).await;
                 }
             }
         }
         Ok(())
     }
 
-    /// Tells `job` what `approval`, which is decided, means for it.
-    async fn tell(&self, approval: &Approval, job: &Job) {
-        match answer(approval, job, &self.set().config) {
+    /// The rollout of what `approval` is about: it is called as its first job.
+    fn rollout_of(&self, approval: &Approval) -> Result<Option<Rollout>, StoreError> {
+        approval.jobs.first().map_or(Ok(None), |id| self.store.rollout(*id))
+    }
+
+    /// Tells `job`, which goes by `kept`, what `approval`, which is decided, means for it.
+    async fn tell(&self, approval: &Approval, job: &Job, kept: Option<&Rollout>) {
+        match answer(approval, job, kept, &self.set().config) {
             Ok(()) => self.order(BridgeInput::Release(job.id)).await,
             Err(denied) => self.refuse(job, &denied.rule, denied.reason).await,
         }
@@ -177,7 +181,7 @@ impl Bridges {
 
 /// Whether `job` may go on by `approval`. What was approved is compared with what would run, and with what the
 /// whitelist says by now: a yes is to exact words, not to whatever they have become.
-fn answer(approval: &Approval, job: &Job, config: &Config) -> Result<(), Denied> {
+pub(super) fn answer(approval: &Approval, job: &Job, kept: Option<&Rollout>, config: &Config) -> Result<(), Denied> {
     let denied = |rule: &str, reason: String| Err(Denied { rule: format!("approval.{rule}"), reason });
     match approval.state {
         ApprovalState::Granted => {}
@@ -190,7 +194,8 @@ fn answer(approval: &Approval, job: &Job, config: &Config) -> Result<(), Denied>
         ApprovalState::Expired => return denied("expired", "not enough people answered in time".to_owned()),
         ApprovalState::Withdrawn => return denied("withdrawn", "it was taken back".to_owned()),
     }
-    let is_same = Plan::hash_of_all(&approval.plans) == approval.hash
+    let is_same = Plan::hash_with(&approval.plans, approval.rollout.as_ref()) == approval.hash
+        && kept.map(Rollout::course) == approval.rollout
         && job.plan.hash() == job.hash
         && approval.plans.contains(&job.plan)
         && approval.jobs.contains(&job.id);
@@ -200,17 +205,20 @@ fn answer(approval: &Approval, job: &Job, config: &Config) -> Result<(), Denied>
     if !quorum::enough(approval) {
         return denied("quorum", "fewer people said yes than are needed".to_owned());
     }
-    let command = &job.plan.command;
-    let Some(template) = config.commands.get(command) else {
-        return denied("plan", format!("{command} has left the whitelist since"));
-    };
-    let Some(host) = config.hosts.get(&job.plan.host) else {
-        return denied("plan", format!("{} is no host any more", job.plan.host));
-    };
+    still_stands(&job.plan, config)?;
+    let undoing = approval.rollout.iter().flat_map(|course| &course.undoing).flat_map(|undoing| &undoing.plans);
+    undoing.filter(|plan| plan.host == job.plan.host).try_for_each(|plan| still_stands(plan, config))
+}
+
+/// Whether the whitelist still makes exactly `plan`.
+fn still_stands(plan: &Plan, config: &Config) -> Result<(), Denied> {
+    let denied = |reason: String| Denied { rule: "approval.plan".to_owned(), reason };
+    let command = &plan.command;
+    let template = config.commands.get(command);
+    let template = template.ok_or_else(|| denied(format!("{command} has left the whitelist since")))?;
+    let host = config.hosts.get(&plan.host);
+    let host = host.ok_or_else(|| denied(format!("{} is no host any more", plan.host)))?;
     whitelist::may_run_on(template, &host.name, &host.labels)?;
-    whitelist::matches(template, &job.plan).map_err(|_| Denied {
-        rule: "approval.plan".to_owned(),
-        reason: format!("[commands.{command}] has changed since"),
-    })?;
+    whitelist::matches(template, plan).map_err(|_| denied(format!("[commands.{command}] has changed since")))?;
     Ok(())
 }

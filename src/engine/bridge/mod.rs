@@ -11,6 +11,7 @@ mod road;
 mod roads;
 mod runner;
 mod service;
+mod staging;
 mod submit;
 mod telling;
 mod waiting;

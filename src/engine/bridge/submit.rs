@@ -8,11 +8,11 @@ use jiff::{SignedDuration, Timestamp};
 use crate::bridge::{BridgeInput, waits_for};
 use crate::config::HostConfig;
 use crate::model::{
-    AuditKind, CommandTemplate, HostName, HostPanel, HostSelector, Identity, Job, JobState, Lane, LayerKind,
-    LayerPanel, LayerState, OutputTotals, Pace, Plan, Risk, Rollout, RolloutPhase, RolloutRow, Undoing, stages,
+    AuditKind, CommandTemplate, Course, HostName, HostPanel, HostSelector, Identity, Job, JobState, Lane, LayerKind,
+    LayerPanel, LayerState, OutputTotals, Plan, PlanHash, Risk, Rollout,
 };
 use crate::policy::{CommandLine, Denied, Verdict, judge, whitelist};
-use crate::protocol::{BridgeNotice, BridgeReply, Draft, Preview, Refusal, StagesPreview};
+use crate::protocol::{BridgeNotice, BridgeReply, Draft, Preview, Refusal};
 use crate::store::JobBatch;
 
 use super::super::answers::failed;
@@ -20,6 +20,7 @@ use super::approvals::held;
 use super::audit::note;
 use super::requests::read;
 use super::service::{BridgeSet, Bridges};
+use super::staging::{course, is_paced, rollout, undone_by};
 
 /// Time for a job to start on its host, from when it is asked for; by layers, and by a person's hands.
 const TO_START: SignedDuration = SignedDuration::from_secs(60);
@@ -32,8 +33,8 @@ pub(super) struct Meant {
     pub template: CommandTemplate,
     /// One line a host, by host.
     pub lines: Vec<CommandLine>,
-    /// What undoes it, where it goes in stages and is undone when that goes wrong.
-    pub undoing: Option<Undoing>,
+    /// How it goes over several hosts, if it goes in stages.
+    pub course: Option<Course>,
 }
 
 impl Meant {
@@ -41,10 +42,9 @@ impl Meant {
         self.lines.iter().map(|line| line.plan().clone()).collect()
     }
 
-    /// The stages in which it goes, if it goes in any.
-    fn stages(&self, draft: &Draft, set: &BridgeSet) -> Option<Vec<Vec<HostName>>> {
-        let hosts: Vec<HostName> = self.lines.iter().map(|line| line.plan().host.clone()).collect();
-        (goes_in_stages(draft) && hosts.len() > 1).then(|| stages(&hosts, set.config.policy.canary_percent))
+    /// What is shown and approved.
+    pub(super) fn hash(&self) -> PlanHash {
+        Plan::hash_with(&self.plans(), self.course.as_ref())
     }
 }
 
@@ -54,8 +54,7 @@ impl Bridges {
         let set = self.set();
         let hosts = self.live.hosts();
         let meant = meant(&set, &hosts, draft)?;
-        let plans = meant.plans();
-        let hash = Plan::hash_of_all(&plans);
+        let (plans, hash) = (meant.plans(), meant.hash());
         let verdict = judge(&meant.template, &hash, identity, draft, set.config.policy.quorum);
         let layers = layers(&plans, &hosts, draft.layer);
         let need = if let Verdict::Hold { need } = verdict { need } else { 0 };
@@ -71,12 +70,7 @@ impl Bridges {
             need,
             confirm: (meant.template.risk == Risk::High).then(|| draft.on.to_string()),
             refused,
-            rollout: meant.stages(draft, &set).map(|stages| StagesPreview {
-                stages,
-                pace: draft.pace,
-                checks: meant.template.checks.clone(),
-                rollback: meant.undoing.as_ref().and(meant.template.rollback.clone()),
-            }),
+            rollout: meant.course,
         }))
     }
 
@@ -85,17 +79,16 @@ impl Bridges {
     pub(super) async fn run_draft(self: &Arc<Self>, identity: Identity, draft: Draft) -> Result<BridgeReply, Refusal> {
         let _alone = self.drafting.lock().await;
         let (this, id) = (Arc::clone(self), draft.id);
-        let mut known = read(move || this.store.jobs_of(id)).await?;
+        let (mut known, kept) = read(move || Ok((this.store.jobs_of(id)?, this.store.rollout(id)?))).await?;
         known.retain(|job| job.id != id.undoing_on(&job.plan.host));
         if !known.is_empty() {
-            return again(&self.set(), &known, &draft);
+            return again(&self.set(), &known, kept.as_ref(), &draft);
         }
         let set = self.set();
         let judged = meant(&set, &self.live.hosts(), &draft).and_then(|meant| {
-            let hash = Plan::hash_of_all(&meant.plans());
-            let verdict = judge(&meant.template, &hash, &identity, &draft, set.config.policy.quorum);
-            if meant.stages(&draft, &set).is_some() && !meant.template.checks.is_empty() && !self.checks.are_looked_at()
-            {
+            let verdict = judge(&meant.template, &meant.hash(), &identity, &draft, set.config.policy.quorum);
+            let checks = meant.course.as_ref().is_some_and(|course| !course.checks.is_empty());
+            if checks && !self.checks.are_looked_at() {
                 return Err(Refusal::Failed(
                     "between two stages checks are looked at, and nobody looks here; start `aurora serve`".to_owned(),
                 ));
@@ -125,14 +118,14 @@ impl Bridges {
         draft: &Draft,
     ) -> Result<BridgeReply, Refusal> {
         let now = Timestamp::now();
-        let (risk, plans) = (meant.template.risk, meant.plans());
-        let mut approval = need.map(|need| held(plans, risk, identity, need, &self.set().config, now));
+        let risk = meant.template.risk;
+        let mut approval = need.map(|need| held(meant, identity, need, &self.set().config, now));
         let state = match &approval {
             Some(approval) => JobState::AwaitingApproval(approval.id),
             None => JobState::Queued { position: 0, why: String::new() },
         };
         let mut jobs = jobs(meant, identity, draft, &state, now);
-        let rollout = meant.stages(draft, &self.set()).map(|stages| rollout(meant, stages, &jobs[0], draft));
+        let rollout = meant.course.as_ref().map(|course| rollout(course, &jobs[0], draft));
         if let Some(rollout) = rollout.as_ref().filter(|_| need.is_none()) {
             for job in &mut jobs {
                 let stage = rollout.stages.iter().position(|hosts| hosts.contains(&job.plan.host));
@@ -141,7 +134,7 @@ impl Bridges {
         }
         let by = Some(&identity.operator);
         let title = jobs.first().map(Job::title).unwrap_or_default();
-        let hash = Plan::hash_of_all(&meant.plans());
+        let hash = meant.hash();
         let what = format!("{title} on {}, {} hosts, risk {risk}, hash {hash}", draft.on, jobs.len());
         let mut notes = vec![note(by, AuditKind::Requested, draft.id, what)];
         if let Some(approval) = &mut approval {
@@ -194,62 +187,8 @@ fn meant(set: &BridgeSet, panels: &[HostPanel], draft: &Draft) -> Result<Meant, 
     }
     let line = |host: &&HostConfig| whitelist::plan(template, &draft.args, &host.name);
     let lines: Vec<CommandLine> = hosts.iter().map(line).collect::<Result<_, _>>().map_err(denied)?;
-    let undoing = if goes_in_stages(draft) && lines.len() > 1 { undoing(set, template, &lines)? } else { None };
-    Ok(Meant { template: template.clone(), lines, undoing })
-}
-
-/// Whether it goes in stages where it has several hosts. What a person pastes by hand has their own pace.
-fn goes_in_stages(draft: &Draft) -> bool {
-    !draft.pace.all_at_once && draft.layer != Some(LayerKind::Manual)
-}
-
-/// What undoes `lines`, where it is undone: by the whitelist, with the same values, as far as it takes them.
-fn undoing(set: &BridgeSet, template: &CommandTemplate, lines: &[CommandLine]) -> Result<Option<Undoing>, Refusal> {
-    let undoing = template.rollback.as_ref().filter(|_| set.config.policy.auto_rollback);
-    let Some(undoing) = undoing.and_then(|name| set.config.commands.get(name)) else { return Ok(None) };
-    let plan = |line: &CommandLine| {
-        let plan = line.plan();
-        let host = set.config.hosts.get(&plan.host);
-        whitelist::may_run_on(undoing, &plan.host, host.map_or(&[], |host| &host.labels))?;
-        let takes = |name: &String| undoing.args.iter().any(|argument| argument.name == *name);
-        let values = plan.args.iter().filter(|(name, _)| takes(name));
-        let values = values.map(|(name, value)| (name.clone(), value.clone())).collect();
-        whitelist::plan(undoing, &values, &plan.host).map(|line| line.plan().clone())
-    };
-    let plans = lines.iter().map(plan).collect::<Result<_, Denied>>().map_err(|denied| {
-        Refusal::Denied(format!("{} could not be undone by its rollback {}: {denied}", template.name, undoing.name))
-    })?;
-    Ok(Some(Undoing { plans, risk: undoing.risk }))
-}
-
-/// A rollout that has not begun.
-fn rollout(meant: &Meant, stages: Vec<Vec<HostName>>, first: &Job, draft: &Draft) -> Rollout {
-    let size = |stage: &Vec<HostName>| u32::try_from(stage.len()).unwrap_or(u32::MAX);
-    Rollout {
-        row: RolloutRow {
-            id: draft.id,
-            title: first.title(),
-            by: first.by.clone(),
-            asked: first.asked,
-            phase: RolloutPhase::Held,
-            stage: 0,
-            sizes: stages.iter().map(size).collect(),
-            stopped: None,
-            undone: 0,
-            ended: None,
-        },
-        stages,
-        pace: Pace { settle_ms: draft.pace.settle_ms.min(Pace::SETTLE_MAX_MS), ..draft.pace },
-        checks: meant.template.checks.clone(),
-        undoing: meant.undoing.clone(),
-        only: draft.layer,
-    }
-}
-
-/// What undoes it, in words.
-fn undone_by(rollout: &Rollout) -> String {
-    let undoing = rollout.undoing.as_ref().and_then(|undoing| undoing.plans.first());
-    undoing.map(|plan| format!(", undone by {}", plan.command)).unwrap_or_default()
+    let course = course(set, template, &lines, draft)?;
+    Ok(Meant { template: template.clone(), lines, course })
 }
 
 /// The hosts `draft` names, by name.
@@ -365,8 +304,8 @@ fn is_meant(set: &BridgeSet, known: &[Job], draft: &Draft) -> Option<bool> {
     Some(hosts == known.len() && known.iter().all(|job| plans.contains(&job.plan)))
 }
 
-/// The answer to a draft whose jobs there are: the same jobs, if it is the same wish.
-fn again(set: &BridgeSet, known: &[Job], draft: &Draft) -> Result<BridgeReply, Refusal> {
+/// The answer to a draft whose jobs there are, and whose rollout is kept as `kept`: the same jobs, if it is the same wish.
+fn again(set: &BridgeSet, known: &[Job], kept: Option<&Rollout>, draft: &Draft) -> Result<BridgeReply, Refusal> {
     let is_same = |job: &Job| {
         let on = match &draft.on {
             HostSelector::Host(name) => *name == job.plan.host,
@@ -375,7 +314,8 @@ fn again(set: &BridgeSet, known: &[Job], draft: &Draft) -> Result<BridgeReply, R
         let values = draft.args.iter().all(|(name, value)| job.plan.args.get(name) == Some(value));
         on && values && job.plan.command == draft.command && job.only == draft.layer
     };
-    if !known.iter().all(is_same) || is_meant(set, known, draft) == Some(false) {
+    let is_same = known.iter().all(is_same) && is_paced(draft, known.len(), kept);
+    if !is_same || is_meant(set, known, draft) == Some(false) {
         let id = draft.id;
         return Err(Refusal::Failed(format!("conflict: {id} names another wish already; take a fresh id")));
     }
@@ -391,8 +331,9 @@ mod tests {
     use uuid::Uuid;
 
     use crate::config;
-    use crate::model::JobId;
+    use crate::model::{JobId, Pace};
 
+    use super::super::approvals::answer;
     use super::*;
 
     const CONFIG: &str = r#"
@@ -429,21 +370,26 @@ args.action = { one_of = ["list", "next"] }
         }
     }
 
-    fn made(draft: &Draft) -> Vec<Job> {
-        let identity = Identity {
+    fn anna() -> Identity {
+        Identity {
             operator: "anna".parse().expect("a name"),
             role: crate::model::Role::Operator,
             scopes: None,
             by: crate::model::RecognisedBy::Nobody,
-        };
+        }
+    }
+
+    fn made(draft: &Draft) -> Vec<Job> {
         let meant = meant(&set(), &[], draft).unwrap_or_else(|refusal| panic!("{refusal}"));
-        jobs(&meant, &identity, draft, &JobState::Sending, Timestamp::now())
+        jobs(&meant, &anna(), draft, &JobState::Sending, Timestamp::now())
     }
 
     #[test]
     fn a_label_makes_one_job_a_host_and_their_names_are_always_the_same() {
         let draft = draft("@web");
         let jobs = made(&draft);
+        let course = meant(&set(), &[], &draft).expect("hosts").course.expect("several");
+        let kept = rollout(&course, &jobs[0], &draft);
         let hosts: Vec<&str> = jobs.iter().map(|job| job.plan.host.as_str()).collect();
         assert_eq!(hosts, ["web-1", "web-2"]);
         assert_eq!(jobs[0].id, draft.id, "the rollout is called as its first job");
@@ -452,17 +398,72 @@ args.action = { one_of = ["list", "next"] }
         assert_ne!(one, other);
         assert_eq!((other.get_version_num(), other.as_bytes()[..6] == one.as_bytes()[..6]), (7, true));
         assert_eq!(made(&draft)[1].id, jobs[1].id);
-        assert!(again(&set(), &jobs, &draft).is_ok());
+        assert!(again(&set(), &jobs, Some(&kept), &draft).is_ok());
         let others = [
             Draft { args: [("action".to_owned(), "next".to_owned())].into(), ..draft.clone() },
             Draft { layer: Some(LayerKind::Local), ..draft.clone() },
             Draft { any: true, ..draft.clone() },
+            Draft { pace: Pace { all_at_once: true, ..Pace::default() }, ..draft.clone() },
+            Draft { pace: Pace { settle_ms: 0, ..Pace::default() }, ..draft.clone() },
+            Draft { pace: Pace { failures_max: 9, ..Pace::default() }, ..draft.clone() },
         ];
         for other in others {
-            let answer = again(&set(), &jobs, &other);
+            let answer = again(&set(), &jobs, Some(&kept), &other);
             assert!(answer.is_err_and(|refusal| refusal.to_string().contains("conflict")), "{other:?}");
         }
-        assert!(again(&set(), &jobs[..1], &draft).is_err(), "fewer hosts than it means");
+        assert!(again(&set(), &jobs, None, &draft).is_err(), "they went to all at once");
+        assert!(again(&set(), &jobs[..1], Some(&kept), &draft).is_err(), "fewer hosts than it means");
+    }
+
+    #[test]
+    fn what_is_approved_is_also_how_it_goes_and_what_undoes_it() {
+        let set = |undo: &str, percent: u32| {
+            let more = format!(
+                "rollback = \"undo\"\n[commands.undo]\nhosts = [\"@web\"]\nargv = [\"{undo}\"]\n\
+                 [policy]\ncanary_percent = {percent}\n"
+            );
+            BridgeSet::new(config::parse(&format!("{CONFIG}{more}"), None).unwrap_or_else(|error| panic!("{error}")))
+        };
+        let (known, draft) = (set("/bin/undo", 10), draft("@web"));
+        let of = |set: &BridgeSet, draft: &Draft| meant(set, &[], draft).unwrap_or_else(|refusal| panic!("{refusal}"));
+        let shown = of(&known, &draft);
+        let undoing = shown.course.as_ref().and_then(|course| course.undoing.as_ref()).expect("a rollback");
+        assert_eq!((undoing.plans.len(), undoing.plans[0].argv[0].as_str()), (2, "/bin/undo"));
+        assert_eq!(of(&known, &draft).hash(), shown.hash());
+        let paced = |pace| Draft { pace, ..draft.clone() };
+        let others = [
+            of(&set("/bin/other", 10), &draft),
+            of(&known, &paced(Pace { all_at_once: true, ..Pace::default() })),
+            of(&known, &paced(Pace { settle_ms: 0, ..Pace::default() })),
+            of(&known, &paced(Pace { failures_max: 2, ..Pace::default() })),
+        ];
+        for other in &others {
+            assert_eq!(other.plans(), shown.plans());
+            assert_ne!(other.hash(), shown.hash(), "{:?}", other.course);
+        }
+        let one = of(&known, &{
+            let on = "web-1".parse().expect("a host");
+            Draft { on, ..draft.clone() }
+        });
+        assert_eq!(one.hash(), one.plans()[0].hash(), "one plan has its own hash");
+        // What was granted lets nothing go that would be undone in another way than was shown.
+        let (identity, now) = (anna(), Timestamp::now());
+        let jobs = jobs(&shown, &identity, &draft, &JobState::Sending, now);
+        let kept = rollout(shown.course.as_ref().expect("stages"), &jobs[0], &draft);
+        let mut approval = held(&shown, &identity, 1, &known.config, now);
+        approval.jobs = jobs.iter().map(|job| job.id).collect();
+        approval.state = crate::model::ApprovalState::Granted;
+        let ben = "ben".parse().expect("a name");
+        approval.votes.push(crate::model::Vote { by: ben, yes: true, at: now, note: None });
+        let answered = |approval: &_, kept: Option<&_>, set: &BridgeSet| answer(approval, &jobs[1], kept, &set.config);
+        assert_eq!(answered(&approval, Some(&kept), &known), Ok(()));
+        let denied = |result: Result<(), Denied>| result.is_err_and(|denied| denied.rule == "approval.plan");
+        let faster = Rollout { pace: Pace { settle_ms: 0, ..kept.pace }, ..kept.clone() };
+        let without = Rollout { undoing: None, ..kept.clone() };
+        assert!([Some(&faster), Some(&without), None].iter().all(|kept| denied(answered(&approval, *kept, &known))));
+        assert!(denied(answered(&approval, Some(&kept), &set("/bin/other", 10))), "the rollback has changed since");
+        approval.rollout = Some(faster.course());
+        assert!(denied(answered(&approval, Some(&faster), &known)), "the hash is over how it goes");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Paragraph;
 
-use crate::model::{Approval, ApprovalState, age};
+use crate::model::{Approval, ApprovalState, Course, age};
 use crate::screen;
 
 use super::super::action::Action;
@@ -119,6 +119,9 @@ fn in_full(app: &App, open: &OpenApproval, width: usize) -> Vec<Line<'static>> {
     lines.extend(labelled(look, "asked", &format!("by {by} {}, {risk} risk", age(*asked, app.now)), room));
     lines.extend(labelled(look, "until", &ends, room));
     lines.extend(labelled(look, "hash", approval.hash.as_str(), room));
+    for (label, text) in approval.rollout.iter().flat_map(Course::told) {
+        lines.extend(labelled(look, &label, &text, room));
+    }
     for vote in &approval.votes {
         let said = if vote.yes { "yes" } else { "no" };
         let note = vote.note.as_deref().map(|note| format!(": {}", screen::line(note))).unwrap_or_default();
@@ -129,5 +132,6 @@ fn in_full(app: &App, open: &OpenApproval, width: usize) -> Vec<Line<'static>> {
         lines.push(Line::default());
         lines.extend(plan::lines(look, plan, width));
     }
+    lines.extend(approval.rollout.iter().flat_map(|course| plan::undoing(look, course, width)));
     lines
 }

@@ -2,7 +2,7 @@
 
 use ratatui::text::{Line, Span};
 
-use crate::model::{Class, Plan, short_duration};
+use crate::model::{Class, Course, Plan, short_duration};
 use crate::screen;
 
 use super::super::styles::Look;
@@ -46,6 +46,16 @@ pub(super) fn lines(look: &Look, plan: &Plan, width: usize) -> Vec<Line<'static>
     };
     lines.extend(labelled(look, "limits", &limits, room));
     lines
+}
+
+/// Exactly what undoes a command that goes as `course` says, host by host.
+pub(super) fn undoing(look: &Look, course: &Course, width: usize) -> Vec<Line<'static>> {
+    let mut shown = Vec::new();
+    for plan in course.undoing.iter().flat_map(|undoing| &undoing.plans) {
+        shown.extend([Line::default(), Line::styled("what undoes it:", look.warn)]);
+        shown.extend(lines(look, plan, width));
+    }
+    shown
 }
 
 /// A word that holds letters that may be taken for others says so.

@@ -5,8 +5,8 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Paragraph;
 
-use crate::model::short_duration;
-use crate::protocol::{Preview, StagesPreview};
+use crate::model::Course;
+use crate::protocol::Preview;
 use crate::screen;
 
 use super::super::app::App;
@@ -129,8 +129,8 @@ fn look_at(app: &App, dialog: &RunDialog, preview: &Preview, frame: &mut Frame<'
         };
         lines.extend(labelled(look, "waits", &format!("{people} to say yes first; it waits under Approvals"), room));
     }
-    if let Some(rollout) = &preview.rollout {
-        lines.extend(labelled(look, "stages", &stages(rollout), room));
+    for (label, text) in preview.rollout.iter().flat_map(Course::told) {
+        lines.extend(labelled(look, &label, &text, room));
     }
     lines.extend(labelled(look, "over", &over.join(", "), room));
     lines.extend(labelled(look, "hash", preview.hash.as_str(), room));
@@ -138,6 +138,7 @@ fn look_at(app: &App, dialog: &RunDialog, preview: &Preview, frame: &mut Frame<'
         lines.push(Line::default());
         lines.extend(plan::lines(look, plan, width));
     }
+    lines.extend(preview.rollout.iter().flat_map(|course| plan::undoing(look, course, width)));
     let mut below = Vec::new();
     match &preview.confirm {
         Some(wanted) => {
@@ -170,15 +171,4 @@ fn look_at(app: &App, dialog: &RunDialog, preview: &Preview, frame: &mut Frame<'
     }
     shown.extend(below);
     frame.render_widget(Paragraph::new(shown), area);
-}
-
-/// How it goes over its hosts: the stages, what is waited for between them, and what undoes it.
-fn stages(rollout: &StagesPreview) -> String {
-    let sizes: Vec<String> = rollout.stages.iter().map(|stage| stage.len().to_string()).collect();
-    let first = rollout.stages.first().and_then(|stage| stage.first()).map(ToString::to_string).unwrap_or_default();
-    let settle = short_duration(std::time::Duration::from_millis(rollout.pace.settle_ms));
-    let checks: Vec<String> = rollout.checks.iter().map(|check| format!(", {check} is well")).collect();
-    let back = rollout.rollback.as_ref().map(|name| format!("; {name} undoes it if it goes wrong")).unwrap_or_default();
-    let sizes = sizes.join(", ");
-    format!("{sizes} hosts, {first} first; the next when {settle} passed{}{back}", checks.concat())
 }
