@@ -174,7 +174,10 @@ fn the_commands_show_everything_and_say_yes_only_to_a_hash() {
     site.ok(&["approval", "deny", held["id"].as_str().expect("an id")]);
     let listed = &site.json(&["approval", "list"])[0];
     let keys: Vec<&String> = listed.as_object().expect("an object").keys().collect();
-    assert_eq!(keys, ["id", "jobs", "plans", "hash", "risk", "by", "asked", "expires", "need", "votes", "state"]);
+    assert_eq!(
+        keys,
+        ["id", "jobs", "plans", "rollout", "hash", "risk", "by", "asked", "expires", "need", "votes", "state"]
+    );
     let shown = site.ok(&["approval", "show", id]);
     assert!(shown.contains(hash) && shown.contains("v1.2.3") && shown.contains("0 of 2 yes"), "{shown}");
     for (args, code, words) in [
