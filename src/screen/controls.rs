@@ -248,6 +248,7 @@ impl Emulator {
                 self.set_mode(DecMode::AutoWrap, on);
             }
             25 => self.set_mode(DecMode::TextCursorEnable, on),
+            2004 => self.modes.paste = Some(on),
             47 | 1047 => self.alternate(on, false),
             1049 => self.alternate(on, true),
             _ => {}
@@ -339,6 +340,7 @@ impl Emulator {
         self.mode(7, true);
         self.mode(25, true);
         self.mode(1, false);
+        self.mode(2004, false);
         self.region = (0, rows - 1);
         self.run(Function::Decstbm(1, number(rows)));
         self.run(Function::Tbc(TbcScope::All));

@@ -9,7 +9,7 @@ use avt::{Observation, Observer, ScreenKind};
 use super::cell::{Cell, row_text};
 use super::decode::Utf8;
 use super::glyph::{Clusters, Glyph, glyph};
-use super::pane_screen::{PaneScreen, Scrolled};
+use super::pane_screen::{InputModes, PaneScreen, Scrolled};
 use super::pen::{cells, sgr, style_of, used_cells};
 use super::sequence::{Event, Sequences};
 use super::style::Style;
@@ -43,6 +43,8 @@ pub(super) struct Modes {
     /// Rows are counted from the top of the scroll region.
     pub(super) origin: bool,
     pub(super) wraps: bool,
+    /// Pastes are marked (mode 2004); `None` until it was said.
+    pub(super) paste: Option<bool>,
 }
 
 /// A screen that is fed with what a program prints.
@@ -148,6 +150,14 @@ impl PaneScreen for Emulator {
         self.terminal.active_screen_kind() == ScreenKind::Alternate
     }
 
+    fn input_modes(&self) -> InputModes {
+        let default = InputModes::default();
+        InputModes {
+            cursor_keys: self.terminal.cursor_key_app_mode(),
+            paste: self.modes.paste.unwrap_or(default.paste),
+        }
+    }
+
     fn take_scrolled(&mut self) -> Vec<Scrolled> {
         std::mem::take(&mut self.scrolled)
     }
@@ -180,13 +190,18 @@ impl Emulator {
             saved: Saved::default(),
             main: None,
             region: (0, rows - 1),
-            modes: Modes { insert: false, origin: false, wraps: true },
+            modes: Modes { insert: false, origin: false, wraps: true, paste: None },
             charsets: Charsets::default(),
             last: None,
             joining: false,
             work: WORK_AHEAD,
             exhausted: false,
         }
+    }
+
+    /// Knows of pastes what the screen before knew, where nothing newer was said.
+    pub(super) fn keep_paste(&mut self, before: &Self) {
+        self.modes.paste = self.modes.paste.or(before.modes.paste);
     }
 
     /// Columns and rows.

@@ -103,6 +103,8 @@ impl Glass {
         for line in history {
             self.history.push(line);
         }
+        // Not every tmux can say it.
+        screen.keep_paste(&self.screen);
         self.screen = screen;
         self.offset = seed.offset;
         self.seeded = true;

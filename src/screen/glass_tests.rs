@@ -2,7 +2,7 @@ use proptest::prelude::*;
 
 use super::emulator::Emulator;
 use super::glass::{Glass, pattern};
-use super::pane_screen::PaneScreen;
+use super::pane_screen::{InputModes, PaneScreen};
 use super::style::{Attributes, plain, styled};
 use super::{Color, MAX_BYTES, MAX_LINES};
 use crate::model::{PaneChunk, PaneId, PaneSeed};
@@ -39,6 +39,29 @@ fn sizes_are_brought_into_their_bounds() {
         other.resize(asked.0, asked.1);
         assert_eq!(other.size(), got);
     }
+}
+
+#[test]
+fn modes_of_keys_and_pastes_are_in_every_dump_whichever_way_they_are() {
+    let modes = |cursor_keys, paste| InputModes { cursor_keys, paste };
+    let mut glass = Glass::new(20, 4);
+    assert_eq!(glass.screen().input_modes(), modes(false, true), "nothing was said");
+    let mut other = Glass::new(20, 4);
+    for (said, is) in [
+        ("\x1b[?1h\x1b[?2004h$ ", modes(true, true)),
+        ("\x1b[?2004l", modes(true, false)),
+        ("\x1b[?1l\x1b[?1049h", modes(false, false)),
+        ("\x1b[?1;2004h\x1b[?1049l", modes(true, true)),
+        ("\x1bc", modes(false, false)),
+    ] {
+        feed(&mut glass, said);
+        assert_eq!(glass.screen().input_modes(), is, "{said:?}");
+        other.seed(&seed(20, 4, &glass.dump()));
+        assert_eq!(other.screen().input_modes(), is, "a dump after {said:?}");
+    }
+    // What a capture does not say stays as it was.
+    glass.seed(&seed(20, 4, b"$ "));
+    assert_eq!(glass.screen().input_modes(), modes(false, false));
 }
 
 #[test]

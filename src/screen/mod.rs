@@ -26,7 +26,7 @@ pub use emulator::Emulator;
 pub use exact::{chop, exact, lookalikes};
 pub use glass::{BadPattern, Glass, Line, Lines, Missing, panics_are_caught, pattern};
 pub use history::{MAX_BYTES, MAX_LINES};
-pub use pane_screen::{PaneScreen, Scrolled};
+pub use pane_screen::{InputModes, PaneScreen, Scrolled};
 pub use redact::Redactor;
 pub use style::{Attributes, Color, Style, plain, styled};
 pub use text::{json, line, lines, width};

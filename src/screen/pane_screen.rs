@@ -11,6 +11,23 @@ pub struct Scrolled {
     pub wrapped: bool,
 }
 
+/// What a program has asked of the terminal that sends it keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct InputModes {
+    /// Cursor keys come as `ESC O` (DECCKM, mode 1).
+    pub cursor_keys: bool,
+    /// Pastes come between marks (mode 2004).
+    pub paste: bool,
+}
+
+impl Default for InputModes {
+    /// Before a program has said anything. What was set before a pane was watched is not always told, and nearly every
+    /// program that reads lines wants its pastes marked.
+    fn default() -> Self {
+        Self { cursor_keys: false, paste: true }
+    }
+}
+
 /// A screen that is fed with what a program prints, and answers nothing: there is no way back to the program.
 pub trait PaneScreen {
     /// Takes bytes of the stream, cut anywhere.
@@ -33,6 +50,9 @@ pub trait PaneScreen {
 
     /// Whether the program uses the alternate screen, which has no history.
     fn is_alternate(&self) -> bool;
+
+    /// What its program wants of keys and pastes.
+    fn input_modes(&self) -> InputModes;
 
     /// The rows that left at the top since they were last taken, oldest first.
     fn take_scrolled(&mut self) -> Vec<Scrolled>;

@@ -87,7 +87,13 @@ impl State {
             insert: insert == "1",
             origin: origin == "1",
             wraps: wraps != "0",
-            modes: modes.into_iter().filter(|(flag, _)| *flag == "1").map(|(_, on)| on).collect(),
+            // That pastes are not marked is said, too: a tmux without the flag says nothing, which is not the same.
+            modes: modes
+                .into_iter()
+                .filter(|(flag, _)| *flag == "1")
+                .map(|(_, on)| on)
+                .chain((bracketed == "0").then_some("\x1b[?2004l"))
+                .collect(),
             tabs: tabs.split(',').filter_map(number).collect(),
         })
     }
