@@ -69,7 +69,7 @@ fn run(cli: Cli) -> Outcome {
     };
     on_runtime(async {
         match cli.command {
-            None => super::screen::run(config, None, &global).await,
+            None => Box::pin(super::screen::run(config, None, &global)).await,
             Some(Command::Open { place }) => Box::pin(super::screen::open(config, &place.join(" "), &global)).await,
             Some(Command::Attach(args)) if args.stdio => stdio::run(&config, args.key.as_deref(), &global).await,
             Some(Command::Attach(args)) => super::screen::attach(&config, &args, &global).await,

@@ -31,7 +31,7 @@ pub(super) async fn open(config: Config, line: &str, global: &Global) -> Outcome
         }
         _ => Failure::usage(error),
     })?;
-    run(config, Some(place), global).await
+    Box::pin(run(config, Some(place), global)).await
 }
 
 /// The screen with the engine inside, or on the engine that runs already.

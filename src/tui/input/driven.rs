@@ -3,14 +3,18 @@
 
 use super::answer;
 use super::event::{Answer, Input};
+use super::parser::Pending;
 
 /// The key that gives back: ctrl-].
 const GIVE_BACK: u8 = 0x1d;
 const ESC: u8 = 0x1b;
 const BEL: u8 = 0x07;
-/// Around a paste (mode 2004). What is between is text, whatever its bytes.
-const PASTE_BEGIN: &[u8] = b"\x1b[200~";
-const PASTE_END: &[u8] = b"\x1b[201~";
+/// Around a paste (mode 2004), but for one digit. What is between is text, whatever its bytes.
+const PASTE_MARK: &[u8] = b"\x1b[20_~";
+/// Where that digit is, and what it is before and behind a paste.
+const DIGIT: usize = 4;
+const BEGIN: u8 = b'0';
+const END: u8 = b'1';
 /// Longest answer; what goes on longer is none.
 const ANSWER_MAX: usize = 128;
 
@@ -18,10 +22,20 @@ const ANSWER_MAX: usize = 128;
 #[derive(Debug, Default)]
 pub(super) struct Driven {
     held: Vec<u8>,
-    /// Inside a paste.
-    paste: bool,
-    /// Bytes of the mark that begins or ends one, as far as they came.
+    paste: Paste,
+    /// Bytes of the mark that begins or ends one, as far as they came, and its digit.
     seen: usize,
+    digit: u8,
+}
+
+/// Where pastes begin and end.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Paste {
+    #[default]
+    Outside,
+    Inside,
+    /// No end came for a second: it was lost, or the rest is late.
+    Late,
 }
 
 /// What bytes that begin with an escape are.
@@ -43,13 +57,12 @@ impl Driven {
         data.extend_from_slice(bytes);
         let (mut typed, mut out, mut at) = (Vec::new(), Vec::new(), 0);
         while let Some(byte) = data.get(at).copied() {
-            if !self.paste && byte == GIVE_BACK {
-                *self = Self::default();
+            if self.paste != Paste::Inside && byte == GIVE_BACK {
                 out.extend(some(typed));
                 out.push(Input::GiveBack);
                 return ((at + 1).saturating_sub(held), out);
             }
-            if !self.paste && byte == ESC {
+            if self.paste != Paste::Inside && byte == ESC {
                 match said(&data[at..]) {
                     Said::Answer(length, answer) => {
                         out.extend(answer.map(Input::Answer));
@@ -73,16 +86,41 @@ impl Driven {
 
     /// Follows where pastes begin and end.
     fn mark(&mut self, byte: u8) {
-        let mark = if self.paste { PASTE_END } else { PASTE_BEGIN };
-        self.seen = if byte == mark[self.seen] { self.seen + 1 } else { usize::from(byte == ESC) };
-        if self.seen == mark.len() {
-            (self.paste, self.seen) = (!self.paste, 0);
+        let fits = match self.seen {
+            DIGIT => matches!(byte, BEGIN | END),
+            at => byte == PASTE_MARK[at],
+        };
+        if self.seen == DIGIT {
+            self.digit = byte;
+        }
+        self.seen = if fits { self.seen + 1 } else { usize::from(byte == ESC) };
+        if self.seen == PASTE_MARK.len() {
+            self.paste = if self.digit == BEGIN { Paste::Inside } else { Paste::Outside };
+            self.seen = 0;
         }
     }
 
-    /// Whether something is held that may be an answer.
-    pub(super) fn is_holding(&self) -> bool {
-        !self.held.is_empty()
+    /// Whether a paste has no end yet. After it was given back, what still comes of it is no keys.
+    pub(super) fn is_in_paste(&self) -> bool {
+        self.paste != Paste::Outside
+    }
+
+    /// Drops bytes up to the end of the paste; answers how many.
+    pub(super) fn spill(&mut self, bytes: &[u8]) -> usize {
+        let end = bytes.iter().position(|byte| {
+            self.mark(*byte);
+            !self.is_in_paste()
+        });
+        end.map_or(bytes.len(), |end| end + 1)
+    }
+
+    /// What is held that may be an answer: an escape that is a key when nothing follows, or more.
+    pub(super) fn pending(&self) -> Pending {
+        match self.held.as_slice() {
+            [] => Pending::Nothing,
+            [_] => Pending::Escape,
+            _ => Pending::Sequence,
+        }
     }
 
     /// Nothing more has come for as long as one waits: what is held was typed, or is half an answer, which is dropped.
@@ -93,7 +131,9 @@ impl Driven {
 
     /// Nothing has come for a second: a paste whose end was lost is over, so that ctrl-] gives back in any case.
     pub(super) fn calm(&mut self) {
-        (self.paste, self.seen) = (false, 0);
+        if self.is_in_paste() {
+            (self.paste, self.seen) = (Paste::Late, 0);
+        }
     }
 }
 
@@ -201,6 +241,13 @@ mod tests {
         assert_eq!(driven.feed(b"\x1d", false).1, [Input::Typed(b"\x1d".to_vec())]);
         driven.calm();
         assert_eq!(driven.feed(b"\x1d", false).1, [Input::GiveBack]);
+        assert!(driven.is_in_paste(), "what comes now may be the rest of it");
+        assert_eq!(driven.spill(b"q\r\x1b[20"), 6);
+        assert_eq!((driven.spill(b"1~j"), driven.is_in_paste()), (2, false));
+        // Another paste behind a late one is one.
+        driven.feed(b"\x1b[200~a", false);
+        driven.calm();
+        assert_eq!(driven.feed(b"\x1b[200~\x1d", false).1, [Input::Typed(b"\x1b[200~\x1d".to_vec())]);
     }
 
     proptest! {

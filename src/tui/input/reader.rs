@@ -31,8 +31,10 @@ pub(in crate::tui) struct Reader {
     begun: bool,
     /// Somebody types into a pane.
     driven: Option<Driven>,
-    /// The terminal has been asked something that it has not answered.
-    awaits: bool,
+    /// A pane was given back inside a paste: the rest of it is dropped, until its end or until nothing comes for a while.
+    spilled: Option<Driven>,
+    /// Since when the terminal has been asked something that it has not answered.
+    awaits: Option<Instant>,
     /// When something last came.
     heard: Instant,
 }
@@ -56,7 +58,8 @@ impl Reader {
             rest: Vec::new(),
             begun: false,
             driven: None,
-            awaits: false,
+            spilled: None,
+            awaits: None,
             heard: Instant::now(),
         })
     }
@@ -96,6 +99,9 @@ impl Reader {
             if let Some(driven) = self.driven.as_mut().filter(|_| now.duration_since(self.heard) >= CALM) {
                 driven.calm();
             }
+            if now.duration_since(self.heard) >= CALM {
+                self.spilled = None;
+            }
             self.heard = now;
             self.rest.extend_from_slice(&chunk[..count]);
             self.begun = false;
@@ -104,14 +110,25 @@ impl Reader {
 
     /// Takes what was read until something comes of it: the next may be taken otherwise.
     fn step(&mut self) {
+        if let Some(spilled) = &mut self.spilled {
+            let dropped = spilled.spill(&self.rest);
+            self.rest.drain(..dropped);
+            if !spilled.is_in_paste() {
+                self.spilled = None;
+                self.begun = false;
+            }
+            return;
+        }
+        // A terminal that does not answer in time never does, and a lone escape does not wait for it.
+        let awaits = self.awaits.is_some_and(|since| since.elapsed() < SEQUENCE);
         let (taken, inputs) = match &mut self.driven {
-            Some(driven) => driven.feed(&self.rest, self.awaits),
+            Some(driven) => driven.feed(&self.rest, awaits),
             None => self.parser.step(&self.rest, !self.begun),
         };
         self.begun = true;
         self.rest.drain(..taken);
         if inputs.contains(&Input::GiveBack) {
-            self.driven = None;
+            self.spilled = self.driven.take().filter(Driven::is_in_paste);
         }
         self.ready.extend(inputs);
     }
@@ -119,22 +136,20 @@ impl Reader {
     /// From now on bytes are typed into a pane, or are keys again. What was read already and not taken counts.
     pub(in crate::tui) fn drive(&mut self, on: bool) {
         if on != self.driven.is_some() {
-            self.driven = on.then(Driven::default);
+            let before = std::mem::replace(&mut self.driven, on.then(Driven::default));
+            self.spilled = before.filter(Driven::is_in_paste).or(self.spilled.take());
             self.begun = false;
         }
     }
 
     /// Whether the terminal has been asked something that it has not answered.
     pub(in crate::tui) fn awaits(&mut self, awaits: bool) {
-        self.awaits = awaits;
+        self.awaits = awaits.then(|| self.awaits.unwrap_or_else(Instant::now));
     }
 
     /// How long what is pending may wait, counted from when something last came.
     fn waits(&self) -> Option<Duration> {
-        if let Some(driven) = &self.driven {
-            return driven.is_holding().then_some(SEQUENCE);
-        }
-        match self.parser.pending() {
+        match self.driven.as_ref().map_or_else(|| self.parser.pending(), Driven::pending) {
             Pending::Nothing => None,
             Pending::Escape => Some(self.patience.escape(self.heard)),
             Pending::Sequence => Some(SEQUENCE),
@@ -208,5 +223,49 @@ mod tests {
         assert_eq!(reader.next().await, key('j'));
         assert_eq!(reader.next().await, key('k'));
         assert_eq!(reader.next().await, Some(Input::Paste("i".into())));
+    }
+
+    #[tokio::test]
+    async fn the_rest_of_a_paste_is_no_keys_after_the_pane_was_given_back() {
+        use std::io::Write;
+        let (near, mut far) = std::os::unix::net::UnixStream::pair().expect("a pair");
+        let mut reader = Reader::of(near.into()).expect("can be waited for");
+        let key = |c| Some(Input::Key(crossterm::event::KeyEvent::from(crossterm::event::KeyCode::Char(c))));
+        reader.drive(true);
+        far.write_all(b"\x1b[200~a").expect("writes");
+        assert_eq!(reader.next().await, Some(Input::Typed(b"\x1b[200~a".to_vec())));
+        // The line stood still in the middle of it, or so it seems.
+        reader.heard -= CALM;
+        far.write_all(b"\x1dq\r\x1b[201~j").expect("writes");
+        assert_eq!(reader.next().await, Some(Input::GiveBack));
+        reader.drive(false);
+        assert_eq!(reader.next().await, key('j'));
+        // The same where the screen ends it, and a paste without an end locks nobody out.
+        reader.drive(true);
+        far.write_all(b"\x1b[200~a").expect("writes");
+        assert_eq!(reader.next().await, Some(Input::Typed(b"\x1b[200~a".to_vec())));
+        reader.drive(false);
+        far.write_all(b"qq").expect("writes");
+        assert!(tokio::time::timeout(Duration::from_millis(60), reader.next()).await.is_err());
+        reader.heard -= CALM;
+        far.write_all(b"k").expect("writes");
+        assert_eq!(reader.next().await, key('k'));
+    }
+
+    #[tokio::test]
+    async fn a_lone_escape_does_not_wait_for_a_terminal_that_does_not_answer() {
+        use std::io::Write;
+        let (near, mut far) = std::os::unix::net::UnixStream::pair().expect("a pair");
+        let mut reader = Reader::of(near.into()).expect("can be waited for");
+        reader.drive(true);
+        reader.awaits(true);
+        far.write_all(b"\x1b").expect("writes");
+        let soon = tokio::time::timeout(SEQUENCE / 2, reader.next()).await;
+        assert_eq!(soon, Ok(Some(Input::Typed(b"\x1b".to_vec()))), "as short as without a pane");
+        reader.awaits = reader.awaits.map(|since| since - SEQUENCE);
+        reader.awaits(true);
+        far.write_all(b"\x1b").expect("writes");
+        let now = tokio::time::timeout(Duration::from_millis(60), reader.next()).await;
+        assert_eq!(now, Ok(Some(Input::Typed(b"\x1b".to_vec()))));
     }
 }
