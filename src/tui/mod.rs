@@ -58,9 +58,10 @@ mod palette;
 mod pane_asks;
 mod pane_back;
 mod pane_drive;
+#[cfg(test)]
+mod pane_drive_tests;
 mod pane_keys;
 mod pane_mark;
-mod pane_modes;
 mod pane_open;
 mod pane_row;
 #[cfg(test)]

@@ -16,10 +16,15 @@ pub enum PanePurpose {
     History(PaneAddress),
     /// Lines that match, of the search with this number.
     Search(u64),
-    /// To type there.
-    Take(PaneAddress),
-    /// This was typed there.
-    Keys(PaneAddress),
+    /// To type there; which asking for it this is.
+    Take(PaneAddress, u64),
+    /// So much was typed, by what came of that asking.
+    Keys {
+        /// Which.
+        attempt: u64,
+        /// How much.
+        bytes: usize,
+    },
     /// Nothing is typed there any more.
     Release,
     /// What it shows is to be recorded, or no longer.
@@ -47,7 +52,7 @@ impl App {
                 Vec::new()
             }
             update => {
-                let (pane, command) = self.panes.watches.hear(&update);
+                let (pane, command) = self.panes.watches.hear(&update, self.now);
                 if let Some(pane) = pane {
                     self.pane_fed(&pane);
                 }
@@ -58,15 +63,20 @@ impl App {
 
     /// Takes an answer about panes, or a refusal.
     pub(super) fn pane_replied(&mut self, purpose: PanePurpose, reply: Result<Reply, Refusal>) -> Vec<Cmd> {
+        match purpose {
+            PanePurpose::Take(pane, attempt) => return self.taken(&pane, attempt, reply.err()),
+            PanePurpose::Keys { attempt, bytes } => return self.keys_told(attempt, bytes, reply.err().as_ref()),
+            _ => {}
+        }
         let reply = match reply {
             Ok(Reply::Pane(reply)) => Ok(reply),
             Ok(_) => return Vec::new(),
             Err(refusal) => Err(refusal.to_string()),
         };
         match (purpose, reply) {
-            (PanePurpose::Take(pane), reply) => return self.taken(&pane, reply.err()),
-            (PanePurpose::Keys(pane), reply) => return self.keys_told(&pane, reply.err()),
-            (PanePurpose::Watch(number), Err(why)) => self.panes.watches.refused(number, why),
+            (PanePurpose::Watch(number), Err(why)) => {
+                return self.panes.watches.refused(number, why, self.now).into_iter().collect();
+            }
             (PanePurpose::History(pane), Ok(PaneReply::Lines(lines))) => self.take_history(&pane, &lines),
             (PanePurpose::History(pane), Err(why)) => self.no_history(&pane, why),
             (PanePurpose::Search(number), Ok(PaneReply::Lines(lines))) => return self.take_found(number, &lines),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use crate::model::PaneSeed;
 use crate::protocol::PaneLines;
-use crate::screen::{Glass, PaneScreen};
+use crate::screen::{self, Glass, PaneScreen};
 
 use super::action::Action;
 use super::pane_row::KeptRow;
@@ -141,13 +141,15 @@ impl Back {
     }
 }
 
-/// The cells of lines, by their numbers. A line is no more than text and SGR.
+/// The cells of lines, by their numbers. A line is no more than text and SGR, and may be wider than the pane is now.
 fn parsed(told: &PaneLines, cols: u16) -> Vec<(u64, KeptRow)> {
     let mut rows = Vec::new();
     for lines in told.lines.chunks(AT_ONCE) {
         let height = u16::try_from(lines.len()).unwrap_or(u16::MAX);
-        // Each begins on a row of its own, whatever the one before holds.
-        let mut bytes = Vec::new();
+        let widest = lines.iter().map(|line| screen::width(&screen::plain(&line.text))).max().unwrap_or(0);
+        let cols = cols.max(u16::try_from(widest).unwrap_or(u16::MAX));
+        // Each begins on a row of its own, whatever the one before holds, and none goes on on the next.
+        let mut bytes = b"\x1b[?7l".to_vec();
         for (row, line) in (1_u32..).zip(lines) {
             bytes.extend_from_slice(format!("\x1b[{row};1H\x1b[m").as_bytes());
             bytes.extend_from_slice(line.text.as_bytes());
@@ -208,6 +210,23 @@ mod tests {
         assert_eq!((back.top, back.wants(live(1_000))), (320, Some(324)));
         assert!(back.is_gone(319) && !back.is_gone(320));
         assert!(back.line(1_003).is_some_and(|row| row.text().is_empty()), "as it was when it was stopped");
+    }
+
+    #[test]
+    fn lines_of_a_pane_that_was_wider_are_whole_and_leave_the_others_alone() {
+        let mut told = told(500..502, 500);
+        told.lines[0].text = "x".repeat(200);
+        told.lines[1].text = "short".to_owned();
+        let mut back = stopped();
+        back.take(&told, 100);
+        assert_eq!(back.line(500).map(KeptRow::text), Some("x".repeat(200)));
+        assert_eq!(back.line(501).map(KeptRow::text).as_deref(), Some("short"));
+        // Wider than any screen: cut, on a row of its own.
+        told.lines[0].text = "y".repeat(2_000);
+        let mut back = stopped();
+        back.take(&told, 100);
+        assert_eq!(back.line(500).map(|row| row.text().len()), Some(500));
+        assert_eq!(back.line(501).map(KeptRow::text).as_deref(), Some("short"));
     }
 
     #[test]

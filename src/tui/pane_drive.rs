@@ -1,33 +1,49 @@
 //! Typing into a pane: who has it, what is on its way there, and why it is over. Every byte goes as the terminal sent it.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use jiff::Timestamp;
 
 use crate::model::{PaneAddress, PaneDriver};
-use crate::protocol::{DRIVER_IDLE_S, PaneRequest, Severity};
+use crate::protocol::{DRIVER_IDLE_S, PaneRequest, Refusal, Severity};
+use crate::screen::InputModes;
 
 use super::app::{App, Cmd};
 use super::pane_asks::{PanePurpose, ask};
-use super::pane_modes::Modes;
 
 /// Most bytes in one request.
-const PIECE: usize = 64 << 10;
-/// Requests on their way at once: a fast typist over a slow line waits for none of them, and a paste is no flood.
+const PIECE: usize = 32 << 10;
+/// Requests on their way at once: a fast typist over a slow line waits for none of them, and a paste is no flood. Together
+/// they are 256 KiB, no more than an engine takes ahead.
 const FLYING: usize = 8;
 /// Bytes that may wait. Who pastes more is told that it was too much, and nothing of that piece is typed.
 const WAITING: usize = 1 << 20;
+
+/// What was asked for to type there.
+#[derive(Debug, Default)]
+pub(super) struct Takes {
+    last: u64,
+    /// Not answered yet. A pane that is given up before the answer and wanted again is not asked for twice.
+    asked: BTreeMap<PaneAddress, u64>,
+}
 
 /// A pane that is typed into.
 #[derive(Debug)]
 pub(super) struct Drive {
     pub pane: PaneAddress,
     pub state: DriveState,
+    /// Which asking it came of: answers to another are not about this one.
+    attempt: u64,
     /// What was typed and is not on its way yet.
     waiting: VecDeque<u8>,
+    /// Requests on their way, and their bytes.
     flying: usize,
+    flying_bytes: usize,
+    /// Bytes that surely were not typed, and that may have been.
+    refused: usize,
+    unsure: usize,
     /// What the terminal was told of the program's modes.
-    mirrored: Modes,
+    mirrored: InputModes,
 }
 
 /// Whether keys arrive.
@@ -42,8 +58,18 @@ pub(super) enum DriveState {
 }
 
 impl Drive {
-    fn new(pane: PaneAddress) -> Self {
-        Self { pane, state: DriveState::Asking, waiting: VecDeque::new(), flying: 0, mirrored: Modes::default() }
+    fn new(pane: PaneAddress, attempt: u64) -> Self {
+        Self {
+            pane,
+            state: DriveState::Asking,
+            attempt,
+            waiting: VecDeque::new(),
+            flying: 0,
+            flying_bytes: 0,
+            refused: 0,
+            unsure: 0,
+            mirrored: InputModes::default(),
+        }
     }
 
     /// Sends what may be sent now.
@@ -52,39 +78,87 @@ impl Drive {
         while matches!(self.state, DriveState::Driving(_)) && self.flying < FLYING && !self.waiting.is_empty() {
             let bytes: Vec<u8> = self.waiting.drain(..self.waiting.len().min(PIECE)).collect();
             self.flying += 1;
-            commands
-                .push(ask(PanePurpose::Keys(self.pane.clone()), PaneRequest::Keys { pane: self.pane.clone(), bytes }));
+            self.flying_bytes += bytes.len();
+            let purpose = PanePurpose::Keys { attempt: self.attempt, bytes: bytes.len() };
+            commands.push(ask(purpose, PaneRequest::Keys { pane: self.pane.clone(), bytes }));
         }
         commands
     }
 
     fn lose(&mut self, why: String) {
         self.state = DriveState::Lost(why);
-        self.waiting.clear();
+        self.refused += std::mem::take(&mut self.waiting).len();
     }
+
+    /// What came of keys of so many bytes.
+    fn answered(&mut self, bytes: usize, refusal: Option<&Refusal>) {
+        self.flying = self.flying.saturating_sub(1);
+        self.flying_bytes = self.flying_bytes.saturating_sub(bytes);
+        match refusal {
+            None => {}
+            // Whoever refuses has typed nothing of it; what failed or was not answered may be typed, or a part of it.
+            Some(Refusal::Denied(_)) => self.refused += bytes,
+            Some(_) => self.unsure += bytes,
+        }
+    }
+
+    /// What of the typed did not arrive, or perhaps not, once it is lost.
+    pub(super) fn untyped(&self) -> Option<String> {
+        let unsure = self.unsure + self.flying_bytes;
+        let bytes = |count: usize| format!("{count} byte{}", if count == 1 { "" } else { "s" });
+        match (self.refused, unsure) {
+            (0, 0) => None,
+            (refused, 0) => Some(format!("{} not typed", bytes(refused))),
+            (0, unsure) => Some(format!("{} perhaps typed, perhaps not", bytes(unsure))),
+            (refused, unsure) => Some(format!("{} not typed, {} perhaps", bytes(refused), bytes(unsure))),
+        }
+    }
+}
+
+fn release(pane: PaneAddress) -> Cmd {
+    ask(PanePurpose::Release, PaneRequest::Release { pane })
 }
 
 impl App {
     /// Asks to type into `pane`. From this moment keys are the pane's.
     pub(super) fn take_over(&mut self, pane: PaneAddress) -> Vec<Cmd> {
-        self.panes.drive = Some(Drive::new(pane.clone()));
-        vec![Cmd::Drive(true), ask(PanePurpose::Take(pane.clone()), PaneRequest::Take { pane })]
+        let takes = &mut self.panes.takes;
+        let mut commands = vec![Cmd::Drive(true)];
+        let attempt = takes.asked.get(&pane).copied().unwrap_or_else(|| {
+            takes.last += 1;
+            takes.asked.insert(pane.clone(), takes.last);
+            commands.push(ask(PanePurpose::Take(pane.clone(), takes.last), PaneRequest::Take { pane: pane.clone() }));
+            takes.last
+        });
+        self.panes.drive = Some(Drive::new(pane, attempt));
+        commands
     }
 
     /// What came of asking.
-    pub(super) fn taken(&mut self, pane: &PaneAddress, refused: Option<String>) -> Vec<Cmd> {
+    pub(super) fn taken(&mut self, pane: &PaneAddress, attempt: u64, refused: Option<Refusal>) -> Vec<Cmd> {
         let now = self.now;
-        let Some(drive) = self.panes.drive.as_mut().filter(|drive| drive.pane == *pane) else {
+        if self.panes.takes.asked.get(pane) == Some(&attempt) {
+            self.panes.takes.asked.remove(pane);
+        }
+        let asking = |drive: &&mut Drive| drive.attempt == attempt && drive.state == DriveState::Asking;
+        let Some(drive) = self.panes.drive.as_mut().filter(asking) else {
             // It was given up before it was granted.
-            let release = PaneRequest::Release { pane: pane.clone() };
-            return if refused.is_none() { vec![ask(PanePurpose::Release, release)] } else { Vec::new() };
+            return if refused.is_none() { vec![release(pane.clone())] } else { Vec::new() };
         };
         match refused {
-            None if drive.state == DriveState::Asking => drive.state = DriveState::Driving(now),
-            None => {}
-            Some(why) => drive.lose(why),
+            None => {
+                drive.state = DriveState::Driving(now);
+                drive.send()
+            }
+            Some(Refusal::Unanswered) => {
+                drive.lose("no answer came to whether it is taken over; it is given back".to_owned());
+                vec![release(pane.clone())]
+            }
+            Some(why) => {
+                drive.lose(why.to_string());
+                Vec::new()
+            }
         }
-        drive.send()
     }
 
     /// Bytes were typed.
@@ -105,16 +179,17 @@ impl App {
         drive.send()
     }
 
-    /// What came of some keys.
-    pub(super) fn keys_told(&mut self, pane: &PaneAddress, refused: Option<String>) -> Vec<Cmd> {
-        let Some(drive) = self.panes.drive.as_mut().filter(|drive| drive.pane == *pane) else { return Vec::new() };
-        drive.flying = drive.flying.saturating_sub(1);
-        if let Some(why) = refused
-            && !matches!(drive.state, DriveState::Lost(_))
-        {
-            drive.lose(format!("not typed: {why}"));
-        }
-        drive.send()
+    /// What came of keys of so many bytes. After the first that were not typed for sure nothing more goes there until it is
+    /// taken over again: what follows a hole means something else.
+    pub(super) fn keys_told(&mut self, attempt: u64, bytes: usize, refused: Option<&Refusal>) -> Vec<Cmd> {
+        let Some(drive) = self.panes.drive.as_mut().filter(|drive| drive.attempt == attempt) else { return Vec::new() };
+        drive.answered(bytes, refused);
+        let Some(why) = refused.filter(|_| matches!(drive.state, DriveState::Driving(_))) else { return drive.send() };
+        drive.lose(match why {
+            Refusal::Unanswered => "no answer came to what was typed".to_owned(),
+            why => why.to_string(),
+        });
+        vec![release(drive.pane.clone())]
     }
 
     /// The key that gives back was pressed, or the pane is left.
@@ -122,7 +197,11 @@ impl App {
         let Some(drive) = self.panes.drive.take() else { return vec![Cmd::Drive(false)] };
         let mut commands = vec![Cmd::Drive(false)];
         match drive.state {
-            DriveState::Lost(_) => {}
+            DriveState::Lost(_) => {
+                if let Some(untyped) = drive.untyped() {
+                    self.toast(Severity::Warn, untyped);
+                }
+            }
             DriveState::Asking => self.toast(Severity::Info, "not taken over"),
             DriveState::Driving(_) => {
                 let lost = drive.waiting.len();
@@ -131,7 +210,7 @@ impl App {
                 } else {
                     self.toast(Severity::Info, "given back");
                 }
-                commands.push(ask(PanePurpose::Release, PaneRequest::Release { pane: drive.pane }));
+                commands.push(release(drive.pane));
             }
         }
         commands
@@ -159,6 +238,7 @@ impl App {
 
     /// A broken line ends it: the engine has given the pane back by then, or will.
     pub(super) fn drive_ends_with_line(&mut self) {
+        self.panes.takes.asked.clear();
         if let Some(drive) = &mut self.panes.drive
             && !matches!(drive.state, DriveState::Lost(_))
         {

@@ -12,7 +12,7 @@ use super::list::moved;
 use super::pane_asks::{PanePurpose, ask};
 use super::pane_mark::MarkDialog;
 use super::pane_tail::PaneTail;
-use super::pane_watch::{BESIDE, BESIDE_LITE};
+use super::pane_watch::{BESIDE, BESIDE_LITE, Wanted};
 use super::panes::{Listed, Panes};
 use super::tail::Row;
 use super::tiles::Tiles;
@@ -314,7 +314,11 @@ impl App {
             commands.push(ask(PanePurpose::Follow, PaneRequest::Follow(follows)));
         }
         let wanted = self.wanted_panes();
-        commands.extend(self.panes.watches.want(&wanted));
+        let now = self.now;
+        let listed: Vec<bool> = wanted.iter().map(|(pane, _)| self.panes.row(pane).is_some()).collect();
+        let wanted: Vec<Wanted> =
+            wanted.into_iter().zip(listed).map(|((pane, pace), listed)| Wanted { pane, pace, listed }).collect();
+        commands.extend(self.panes.watches.want(&wanted, now));
         commands.extend(self.want_history());
         // Whoever leaves a pane does not type there any more.
         let drive = self.panes.drive.as_ref().map(|drive| &drive.pane);

@@ -5,9 +5,9 @@ use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 
 use crate::config::Theme;
-use crate::model::{PaneDriver, Role};
+use crate::model::Role;
 use crate::protocol::{
-    Link, PaneLine, PaneLines, PanePace, PaneReply, PaneRequest, PaneUpdate, Refusal, Reply, Request, Update,
+    Link, PaneLine, PaneLines, PaneLost, PanePace, PaneReply, PaneRequest, PaneUpdate, Refusal, Reply, Request, Update,
 };
 
 use super::action::Action;
@@ -19,7 +19,7 @@ use super::pane_sample::{address, chunk, panes, seed};
 use super::styles::Look;
 use super::{Place, sample};
 
-fn asked(commands: &[Cmd]) -> Vec<PaneRequest> {
+pub(super) fn asked(commands: &[Cmd]) -> Vec<PaneRequest> {
     let request = |command: &Cmd| match command {
         Cmd::Ask(_, Request::Pane(request)) => Some(request.clone()),
         _ => None,
@@ -27,7 +27,7 @@ fn asked(commands: &[Cmd]) -> Vec<PaneRequest> {
     commands.iter().filter_map(request).collect()
 }
 
-fn press(app: &mut App, keys: &str) -> Vec<Cmd> {
+pub(super) fn press(app: &mut App, keys: &str) -> Vec<Cmd> {
     let mut commands = Vec::new();
     for key in keys.chars() {
         let code = match key {
@@ -43,11 +43,11 @@ fn press(app: &mut App, keys: &str) -> Vec<Cmd> {
     commands
 }
 
-fn told(app: &mut App, update: PaneUpdate) -> Vec<Cmd> {
+pub(super) fn told(app: &mut App, update: PaneUpdate) -> Vec<Cmd> {
     app.update(Msg::Update(Update::Pane(update)), sample::at(0))
 }
 
-fn replied(app: &mut App, purpose: PanePurpose, reply: Result<PaneReply, &str>) -> Vec<Cmd> {
+pub(super) fn replied(app: &mut App, purpose: PanePurpose, reply: Result<PaneReply, &str>) -> Vec<Cmd> {
     let reply = reply.map(Reply::Pane).map_err(|why| Refusal::Failed(why.to_owned()));
     app.update(Msg::Reply(Purpose::Pane(purpose), reply), sample::at(0))
 }
@@ -58,11 +58,11 @@ fn draw(app: &App) -> Terminal<TestBackend> {
     terminal
 }
 
-fn screen(app: &App) -> String {
+pub(super) fn screen(app: &App) -> String {
     draw(app).backend().to_string()
 }
 
-fn said(app: &App) -> &str {
+pub(super) fn said(app: &App) -> &str {
     app.toast.as_ref().map_or("", |toast| &toast.text)
 }
 
@@ -76,7 +76,7 @@ fn listed(role: Role) -> App {
 }
 
 /// The same in the first pane of web-1, whose first watch is answered.
-fn zoomed(size: (u16, u16)) -> App {
+pub(super) fn zoomed(size: (u16, u16)) -> App {
     let mut app = listed(Role::Operator);
     let commands = press(&mut app, "j\n");
     let watch = PaneRequest::Watch { watch: 1, pane: address("web-1", 0), pace: PanePace::LIVE };
@@ -175,6 +175,10 @@ fn what_is_searched_is_shown_line_by_line() {
 fn what_is_wrong_with_a_pane_is_said_in_words() {
     let mut app = zoomed((80, 20));
     told(&mut app, seed(1, 1_100, (80, 20), 90_000, 12_288));
+    assert!(!screen(&app).contains("missed"), "it was sent shorter, and is not lost: {}", screen(&app));
+    let mut hosts = panes();
+    hosts[1].panes[0].lost = PaneLost { bytes: 12_288, gaps: 1, drift: 0 };
+    told(&mut app, PaneUpdate::Panes(hosts));
     assert!(screen(&app).contains("12 KiB missed in 1 gap"), "{}", screen(&app));
     told(&mut app, PaneUpdate::Stale { watch: 1, since: Some((sample::at(-120), "the road broke".into())) });
     assert!(screen(&app).contains("STALE for 2m: the road broke"), "{}", screen(&app));
@@ -187,7 +191,7 @@ fn what_is_wrong_with_a_pane_is_said_in_words() {
     let shown = screen(&app);
     assert!(shown.contains("DEAD, exit 2   in copy-mode") && shown.contains("generation 3"), "{shown}");
     told(&mut app, PaneUpdate::Ended { watch: 1, why: "it was closed".into() });
-    assert!(screen(&app).contains("gone: it was closed"), "{}", screen(&app));
+    assert!(screen(&app).contains("asked for again: it was closed"), "{}", screen(&app));
     assert_eq!(app.why_not(Action::Drive).as_deref(), Some("its program has ended; nothing reads what is typed"));
 }
 
@@ -200,78 +204,6 @@ fn a_pane_is_watched_again_on_the_next_line() {
     let commands = app.update(Msg::Update(Update::Link(Link::Connected { rtt: None })), sample::at(0));
     let watch = PaneRequest::Watch { watch: 2, pane: address("web-1", 0), pace: PanePace::LIVE };
     assert_eq!(asked(&commands), [PaneRequest::Follow(true), watch]);
-}
-
-#[test]
-fn what_is_typed_arrives_in_order_and_ctrl_bracket_gives_back() {
-    let mut app = zoomed((80, 20));
-    let pane = address("web-1", 0);
-    let commands = press(&mut app, "i");
-    assert_eq!(commands[0], Cmd::Drive(true));
-    assert_eq!(asked(&commands), [PaneRequest::Take { pane: pane.clone() }]);
-    assert_eq!(app.update(Msg::Typed(b"ls\r".to_vec()), sample::at(0)), [], "it waits");
-    let keys = |bytes: &[u8]| PaneRequest::Keys { pane: pane.clone(), bytes: bytes.to_vec() };
-    let commands = replied(&mut app, PanePurpose::Take(pane.clone()), Ok(PaneReply::Done));
-    assert_eq!(asked(&commands), [keys(b"ls\r")]);
-    assert!(screen(&app).contains("YOU TYPE HERE, ctrl-] gives back"), "{}", screen(&app));
-    for n in 0..7_u8 {
-        assert_eq!(asked(&app.update(Msg::Typed(vec![n]), sample::at(0))), [keys(&[n])]);
-    }
-    assert_eq!(app.update(Msg::Typed(b"a".to_vec()), sample::at(0)), [], "eight are on their way");
-    assert_eq!(app.update(Msg::Typed(vec![b'x'; 100_000]), sample::at(0)), []);
-    let more = replied(&mut app, PanePurpose::Keys(pane.clone()), Ok(PaneReply::Done));
-    let [PaneRequest::Keys { bytes, .. }] = &asked(&more)[..] else { panic!("{more:?}") };
-    assert!(bytes.len() == 65_536 && bytes.starts_with(b"ax"));
-    let commands = app.update(Msg::GiveBack, sample::at(0));
-    assert_eq!(
-        commands,
-        [
-            Cmd::Drive(false),
-            Cmd::Ask(Purpose::Pane(PanePurpose::Release), Request::Pane(PaneRequest::Release { pane: pane.clone() })),
-        ]
-    );
-    assert!(said(&app).contains("34465 bytes were not typed"), "{}", said(&app));
-}
-
-#[test]
-fn whoever_loses_a_pane_types_nowhere_until_they_have_seen_it() {
-    let mut app = zoomed((80, 20));
-    let pane = address("web-1", 0);
-    press(&mut app, "i");
-    replied(&mut app, PanePurpose::Take(pane.clone()), Ok(PaneReply::Done));
-    let driver = Some(PaneDriver { who: "ben".parse().expect("a name"), since: sample::at(0) });
-    told(&mut app, PaneUpdate::Driver { pane: pane.clone(), driver, why: "taken over".into() });
-    assert!(screen(&app).contains("YOU DO NOT TYPE HERE ANY MORE"), "{}", screen(&app));
-    assert_eq!(app.update(Msg::Typed(b"rm x\r".to_vec()), sample::at(0)), []);
-    assert_eq!(app.update(Msg::GiveBack, sample::at(0)), [Cmd::Drive(false)], "there is nothing to give back");
-    press(&mut app, "i");
-    replied(&mut app, PanePurpose::Take(pane.clone()), Err("ben types there"));
-    assert!(screen(&app).contains("ben types there"), "{}", screen(&app));
-    app.update(Msg::GiveBack, sample::at(0));
-    // A line that breaks gives back as well.
-    press(&mut app, "i");
-    replied(&mut app, PanePurpose::Take(pane.clone()), Ok(PaneReply::Done));
-    let broken = Link::Reconnecting { since: sample::at(0), tries: 1, why: String::new() };
-    app.update(Msg::Update(Update::Link(broken)), sample::at(0));
-    assert!(screen(&app).contains("the line to the engine broke"), "{}", screen(&app));
-}
-
-#[test]
-fn a_pane_that_is_left_is_given_back() {
-    let mut app = zoomed((80, 20));
-    press(&mut app, "i");
-    replied(&mut app, PanePurpose::Take(address("web-1", 0)), Ok(PaneReply::Done));
-    // By the keys of the palette, say: ctrl-] alone is a key now.
-    let commands = app.act(Action::Back);
-    assert_eq!(commands, []);
-    let commands = app.update(Msg::Tick, sample::at(0));
-    assert!(asked(&commands).contains(&PaneRequest::Release { pane: address("web-1", 0) }), "{commands:?}");
-    assert!(commands.contains(&Cmd::Drive(false)));
-    let late = press(&mut app, "\ni");
-    assert!(asked(&late).contains(&PaneRequest::Take { pane: address("web-1", 0) }));
-    app.update(Msg::GiveBack, sample::at(0));
-    let granted = replied(&mut app, PanePurpose::Take(address("web-1", 0)), Ok(PaneReply::Done));
-    assert_eq!(asked(&granted), [PaneRequest::Release { pane: address("web-1", 0) }], "it is not kept by accident");
 }
 
 #[test]

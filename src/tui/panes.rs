@@ -4,7 +4,7 @@ use crate::model::{HostName, HostPanel, Label, PaneAddress, PaneDriver, PaneName
 use crate::protocol::{HostPanes, PaneRow, ProgramDoing};
 use crate::screen;
 
-use super::pane_drive::Drive;
+use super::pane_drive::{Drive, Takes};
 use super::pane_watch::Watches;
 
 /// What is known of panes.
@@ -20,6 +20,8 @@ pub(super) struct Panes {
     pub watches: Watches,
     /// What is typed into.
     pub drive: Option<Drive>,
+    /// Panes that were asked for to type there, and how often any was.
+    pub takes: Takes,
     /// The engine was asked to tell of panes.
     pub follows: bool,
     /// A pane that is to be opened once it is known which it is.

@@ -139,7 +139,10 @@ fn told(app: &App, open: &OpenPane, known: Option<(&HostPanes, &PaneRow)>, watch
                 told.push("YOU TYPE HERE, ctrl-] gives back".to_owned());
                 told.push(idle_release());
             }
-            DriveState::Lost(why) => told.push(format!("YOU DO NOT TYPE HERE ANY MORE, ctrl-] goes on: {why}")),
+            DriveState::Lost(why) => {
+                let untyped = drive.untyped().map(|untyped| format!("{untyped}: ")).unwrap_or_default();
+                told.push(format!("YOU DO NOT TYPE HERE ANY MORE, ctrl-] goes on: {untyped}{why}"));
+            }
         }
     }
     if let Some(find) = &open.find {
@@ -157,17 +160,17 @@ fn told(app: &App, open: &OpenPane, known: Option<(&HostPanes, &PaneRow)>, watch
             told.push(format!("STALE for {}: {why}", age(*since, app.now)));
         }
         if let Some(why) = watch.ended.as_ref().filter(|_| watch.glass.is_some()) {
-            told.push(format!("gone: {why}"));
+            let how = if known.is_some() { "not shown any more, asked for again" } else { "gone" };
+            told.push(format!("{how}: {why}"));
         }
     }
     if let Some((host, row)) = known {
         told.extend(facts(app, host, row));
     }
     let lost = known.map(|(_, row)| row.lost).unwrap_or_default();
-    let missed = watch.map_or(0, |watch| watch.missed) + lost.bytes;
-    let gaps = watch.map_or(0, |watch| watch.gaps) + lost.gaps;
-    if missed > 0 || gaps > 0 {
-        told.push(format!("{} missed in {gaps} gap{}", size(missed), if gaps == 1 { "" } else { "s" }));
+    if lost.bytes > 0 || lost.gaps > 0 {
+        let (gaps, s) = (lost.gaps, if lost.gaps == 1 { "" } else { "s" });
+        told.push(format!("{} missed in {gaps} gap{s}", size(lost.bytes)));
     }
     if lost.drift > 0 {
         told.push(format!("redrawn {}x as tmux showed something else", lost.drift));

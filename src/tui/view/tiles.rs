@@ -45,8 +45,8 @@ pub(super) fn draw(app: &App, tiles: &Tiles, frame: &mut Frame<'_>, area: Rect) 
         if watch.is_some_and(|watch| watch.stale.is_some()) && state != Some(PaneState::Stale) {
             told.push("stale".to_owned());
         }
-        if let Some(watch) = watch.filter(|watch| watch.gaps > 0) {
-            told.push(format!("{} gaps", watch.gaps));
+        if let Some((_, row)) = known.filter(|(_, row)| row.lost.gaps > 0) {
+            told.push(format!("{} gaps", row.lost.gaps));
         }
         let title = format!("{}{}", if focused { look.glyph("▶ ", "> ") } else { "" }, told.join("  "));
         let title = fit(look, &title, screen::width(&title).min(usize::from(tile.width.saturating_sub(4))));
