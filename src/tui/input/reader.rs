@@ -262,7 +262,7 @@ mod tests {
         far.write_all(b"\x1b").expect("writes");
         let soon = tokio::time::timeout(SEQUENCE / 2, reader.next()).await;
         assert_eq!(soon, Ok(Some(Input::Typed(b"\x1b".to_vec()))), "as short as without a pane");
-        reader.awaits = reader.awaits.map(|since| since - SEQUENCE);
+        reader.awaits = reader.awaits.map(|since| since.checked_sub(SEQUENCE).expect("a time"));
         reader.awaits(true);
         far.write_all(b"\x1b").expect("writes");
         let now = tokio::time::timeout(Duration::from_millis(60), reader.next()).await;
