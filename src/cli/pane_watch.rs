@@ -58,6 +58,12 @@ struct Watching<'a> {
     /// The number of the next line to print.
     next: Option<u64>,
     is_full_screen: bool,
+    /// The watch, as it was asked for last.
+    asked: RequestId,
+    /// Bytes of a character that is not complete yet.
+    cut: Vec<u8>,
+    /// The person has seen enough.
+    is_left: bool,
     /// What came while something else was waited for.
     waiting: VecDeque<PaneUpdate>,
 }
@@ -78,10 +84,16 @@ pub(super) async fn follow(client: &mut Client, pane: &PaneAddress, json: bool) 
         first_row: 0,
         next: None,
         is_full_screen: false,
+        asked: RequestId(0),
+        cut: Vec::new(),
+        is_left: false,
         waiting: VecDeque::new(),
     };
-    let mut asked = watching.begin();
+    watching.begin();
     loop {
+        if watching.is_left {
+            return Ok(Exit::Fine);
+        }
         if let Some(update) = watching.waiting.pop_front() {
             if watching.take(update).await? {
                 return Ok(Exit::Fine);
@@ -94,23 +106,35 @@ pub(super) async fn follow(client: &mut Client, pane: &PaneAddress, json: bool) 
         };
         match update.ok_or_else(|| Failure::new(Exit::Down, "the engine has ended"))? {
             Update::Pane(update) => watching.waiting.push_back(update),
-            Update::Reply { id, reply: Err(refusal) } if id == asked => return Err(refusal.into()),
+            Update::Reply { id, reply: Err(refusal) } if id == watching.asked => return Err(refusal.into()),
             Update::Link(Link::Reconnecting { tries, why, .. }) if tries >= TRIES => {
                 return Err(Failure::new(Exit::Down, why));
             }
             // The watch has ended with the line.
             Update::Link(Link::Reconnecting { .. }) => watching.watch = 0,
-            Update::Link(Link::Connected { .. }) if watching.watch == 0 => asked = watching.begin(),
+            Update::Link(Link::Connected { .. }) if watching.watch == 0 => watching.begin(),
             _ => {}
         }
     }
 }
 
 impl Watching<'_> {
-    fn begin(&mut self) -> RequestId {
+    fn begin(&mut self) {
         self.watch += 1;
         let (watch, pane, pace) = (self.watch, self.pane.clone(), PanePace::LIVE);
-        self.client.ask(Request::Pane(PaneRequest::Watch { watch, pane, pace }))
+        self.asked = self.client.ask(Request::Pane(PaneRequest::Watch { watch, pane, pace }));
+    }
+
+    /// The text of these bytes; of a character that is not complete the rest is waited for.
+    fn text(&mut self, bytes: &[u8]) -> String {
+        self.cut.extend_from_slice(bytes);
+        let cut = self.cut.utf8_chunks().last().map_or(0, |last| {
+            // A cut character is shorter than one, at the very end, and could still become one.
+            let rest = last.invalid();
+            if matches!(std::str::from_utf8(rest), Err(error) if error.error_len().is_none()) { rest.len() } else { 0 }
+        });
+        let rest = self.cut.split_off(self.cut.len() - cut);
+        String::from_utf8_lossy(&std::mem::replace(&mut self.cut, rest)).into_owned()
     }
 
     /// Takes an update; answers whether it was the last.
@@ -122,6 +146,7 @@ impl Watching<'_> {
                 self.glass.seed(seed);
                 self.first_row = *first_row;
                 self.seen(seed.offset);
+                self.cut.clear();
                 if self.json {
                     output::json_line(&Piece::Screen { missed: seed.missed, rows: self.glass.text() })?;
                 } else {
@@ -135,7 +160,8 @@ impl Watching<'_> {
                 self.first_row = *first_row;
                 self.seen(chunk.offset + chunk.bytes.len() as u64);
                 if self.json {
-                    output::json_line(&Piece::Output { text: String::from_utf8_lossy(&chunk.bytes).into_owned() })?;
+                    let text = self.text(&chunk.bytes);
+                    output::json_line(&Piece::Output { text })?;
                 } else {
                     self.print().await?;
                 }
@@ -204,7 +230,11 @@ impl Watching<'_> {
             let before = (from + PAGE as u64).min(end);
             let limit = usize::try_from(before - from).unwrap_or(PAGE);
             let request = PaneRequest::History { pane: self.pane.clone(), before: Some(before), limit };
-            let PaneReply::Lines(lines) = self.answer(request).await? else { return Ok(()) };
+            let Some(PaneReply::Lines(lines)) = self.answer(request).await? else {
+                // What is left of them comes with the next line that holds.
+                self.next = Some(from);
+                return Ok(());
+            };
             if lines.first > from {
                 let lost = lines.first.min(end) - from;
                 aside(&format!("{lost} lines are not kept any more"))?;
@@ -217,19 +247,32 @@ impl Watching<'_> {
         Ok(())
     }
 
-    /// Asks, and keeps what comes of panes meanwhile.
-    async fn answer(&mut self, request: PaneRequest) -> Result<PaneReply, Failure> {
+    /// Asks, and keeps what comes of panes meanwhile. `None`: the line broke, or the person has seen enough.
+    async fn answer(&mut self, request: PaneRequest) -> Result<Option<PaneReply>, Failure> {
         let asked = self.client.ask(Request::Pane(request));
         loop {
-            match self.client.next().await.ok_or_else(|| Failure::new(Exit::Down, "the engine has ended"))? {
+            let update = tokio::select! {
+                update = self.client.next() => update,
+                _ = tokio::signal::ctrl_c() => {
+                    self.is_left = true;
+                    return Ok(None);
+                }
+            };
+            match update.ok_or_else(|| Failure::new(Exit::Down, "the engine has ended"))? {
+                Update::Reply { id, reply: Err(refusal) } if id == self.asked => return Err(refusal.into()),
                 Update::Pane(update) => self.waiting.push_back(update),
                 Update::Reply { id, reply } if id == asked => {
                     return match reply? {
-                        Reply::Pane(reply) => Ok(reply),
+                        Reply::Pane(reply) => Ok(Some(reply)),
                         reply => Err(super::session::unexpected(&reply)),
                     };
                 }
-                Update::Link(Link::Reconnecting { why, .. }) => return Err(Failure::new(Exit::Down, why)),
+                // The watch has ended with the line, and what came over it.
+                Update::Link(Link::Reconnecting { .. }) => {
+                    self.watch = 0;
+                    self.waiting.clear();
+                    return Ok(None);
+                }
                 _ => {}
             }
         }

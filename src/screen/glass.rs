@@ -9,6 +9,7 @@ use super::cell::row_text;
 use super::emulator::Emulator;
 use super::history::History;
 use super::pane_screen::{PaneScreen, Scrolled};
+use super::stretch::Stretch;
 use super::style::plain;
 use crate::model::{PaneChunk, PaneSeed};
 
@@ -20,8 +21,10 @@ const MAX_SEARCHED: usize = 1 << 20;
 const MAX_JOINED: u64 = 32;
 /// Longest pattern, in bytes.
 const MAX_PATTERN: usize = 256;
-/// Largest compiled pattern, in bytes.
-const MAX_COMPILED: usize = 1 << 20;
+/// Largest compiled pattern, in bytes: room for a few classes as `\w`, which take 50 KiB each.
+const MAX_COMPILED: usize = 256 << 10;
+/// Memory a search may take: with less a pattern is matched in the slowest way there is.
+const MAX_CACHE: usize = 2 << 20;
 
 /// A hole in the stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -186,39 +189,29 @@ impl Glass {
     /// that wraps is searched as one. One call looks at 1 MiB of text at most; `next` says where to go on.
     #[must_use]
     pub fn search(&self, pattern: &Regex, before: Option<u64>, limit: usize) -> Lines {
-        let mut found = Lines::default();
-        let mut looked = 0;
+        self.stretch(0, before, MAX_SEARCHED).search(pattern, limit)
+    }
+
+    /// A copy of the lines from `from` on and before `before`, to be searched without the glass: about the newest `most`
+    /// bytes of them.
+    #[must_use]
+    pub fn stretch(&self, from: u64, before: Option<u64>, most: usize) -> Stretch {
+        let mut stretch = Stretch::default();
+        let mut copied = 0;
         let mut end = before.unwrap_or(u64::MAX).min(self.first_row() + u64::from(self.screen.size().1));
-        while end > self.history.first() {
-            if found.lines.len() >= limit || looked >= MAX_SEARCHED {
-                found.next = Some(end);
+        while end > self.history.first().max(from) {
+            if copied >= most {
+                stretch.next = Some(end);
                 break;
             }
             let begin = self.begin_of(end);
-            let rows: Vec<(u64, Scrolled)> = (begin..end).filter_map(|number| self.line(number)).collect();
-            let mut joined = String::new();
-            let mut starts = Vec::new();
-            for (_, row) in &rows {
-                starts.push(joined.len());
-                joined.push_str(&plain(&row.text));
-            }
-            looked += joined.len() + rows.len();
-            let mut hits: Vec<usize> = pattern
-                .find_iter(&joined)
-                .map(|hit| starts.partition_point(|start| *start <= hit.start()) - 1)
-                .collect();
-            hits.dedup();
-            for hit in hits.into_iter().rev() {
-                let (number, row) = &rows[hit];
-                if found.lines.len() == limit {
-                    found.next = Some(number + 1);
-                    return found;
-                }
-                found.lines.push(Line { number: *number, text: row.text.to_string() });
-            }
+            let rows: Vec<(u64, Box<str>)> =
+                (begin..end).filter_map(|number| self.line(number)).map(|(number, row)| (number, row.text)).collect();
+            copied += rows.iter().map(|(_, text)| text.len() + 1).sum::<usize>();
+            stretch.wrapped.push(rows);
             end = begin;
         }
-        found
+        stretch
     }
 
     /// Whether a capture of the pane shows something else than this screen. Blinking, overlines, hidden text and the colours
@@ -260,7 +253,7 @@ impl Glass {
     }
 }
 
-/// Reads a pattern to search for: at most 256 bytes, and no more than 1 MiB when it is compiled.
+/// Reads a pattern to search for: at most 256 bytes, and no more than 256 KiB when it is compiled.
 ///
 /// # Errors
 ///
@@ -271,7 +264,7 @@ pub fn pattern(text: &str) -> Result<Regex, BadPattern> {
     }
     RegexBuilder::new(text)
         .size_limit(MAX_COMPILED)
-        .dfa_size_limit(MAX_COMPILED)
+        .dfa_size_limit(MAX_CACHE)
         .build()
         .map_err(|error| BadPattern::Syntax(super::line(&error.to_string())))
 }

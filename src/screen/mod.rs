@@ -16,6 +16,7 @@ mod pane_screen;
 mod pen;
 mod redact;
 mod sequence;
+mod stretch;
 mod style;
 mod text;
 mod wrap;
@@ -28,6 +29,7 @@ pub use glass::{BadPattern, Glass, Line, Lines, Missing, panics_are_caught, patt
 pub use history::{MAX_BYTES, MAX_LINES};
 pub use pane_screen::{InputModes, PaneScreen, Scrolled};
 pub use redact::Redactor;
+pub use stretch::Stretch;
 pub use style::{Attributes, Color, Style, plain, styled};
 pub use text::{json, line, lines, width};
 pub use wrap::wrap;

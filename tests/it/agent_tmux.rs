@@ -229,6 +229,8 @@ async fn a_pane_is_listed_watched_and_driven() {
     assert_eq!(line.keys(pane, "q").await, Err("mode".to_owned()));
     line.panes(|panes| panes[0].mode.as_deref() == Some("copy-mode")).await;
     tmux.run(&["send-keys", "-X", "cancel"]);
+    assert_eq!(line.keys(pane, "\u{3}").await, Err("hole".to_owned()), "nothing is typed behind what was refused");
+    line.take(pane, "anna").await;
     assert_eq!(line.keys(pane, "\u{3}").await, Ok(()));
     line.drive(DriveAsk::Release { pane }).await;
     line.until("a release", |said| matches!(said, PaneSaid::Released { .. }).then_some(())).await;

@@ -3,6 +3,7 @@
 //! In a mode of tmux, as copy-mode, keys would be orders to tmux. They are refused then, and the mode is left alone: somebody
 //! at the host reads there.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -22,6 +23,8 @@ use super::sight::Hand;
 
 /// Bytes that are typed with one word.
 const KEYS_MAX: usize = 64 << 10;
+/// The rule that whoever types has taken the pane over.
+const NOT_TAKEN: &str = "not-taken";
 
 /// One connection that may drive.
 pub(super) struct Driver {
@@ -63,11 +66,13 @@ impl Driver {
     pub(super) async fn run(self, mut asks: mpsc::Receiver<DriveAsk>) {
         let _holding = Holding(&self);
         let mut told = self.owner().told();
+        // Keys of these panes were refused: what is behind the hole is not typed until they are taken over again.
+        let mut holes = BTreeSet::new();
         loop {
             let idle = self.owner().lease_idle_at(self.visiting.by);
             let said = tokio::select! {
                 ask = asks.recv() => match ask {
-                    Some(ask) => vec![self.answer(ask).await],
+                    Some(ask) => vec![self.answer(ask, &mut holes).await],
                     None => return,
                 },
                 () = until(idle) => self.rest(),
@@ -92,20 +97,33 @@ impl Driver {
         &self.visiting.owner
     }
 
-    async fn answer(&self, ask: DriveAsk) -> Option<PaneSaid> {
+    async fn answer(&self, ask: DriveAsk, holes: &mut BTreeSet<PaneId>) -> Option<PaneSaid> {
         let refused = |pane, seq, (rule, reason): (&str, String)| {
             Some(PaneSaid::Refused { pane, rule: rule.to_owned(), reason, seq })
         };
         match ask {
             DriveAsk::Take { pane, who } => match self.take(pane, who).await {
-                Ok(driver) => Some(PaneSaid::Taken { pane, driver }),
+                Ok(driver) => {
+                    holes.remove(&pane);
+                    Some(PaneSaid::Taken { pane, driver })
+                }
                 Err(why) => refused(pane, None, why),
             },
+            DriveAsk::Keys { pane, seq, .. } if holes.contains(&pane) => {
+                let why = "what was typed before this was refused; it is to be taken over again".to_owned();
+                refused(pane, Some(seq), ("hole", why))
+            }
             DriveAsk::Keys { pane, seq, bytes } => match self.keys(pane, &bytes).await {
                 Ok(()) => Some(PaneSaid::Typed { pane, seq }),
-                Err(why) => refused(pane, Some(seq), why),
+                Err(why) => {
+                    if why.0 != NOT_TAKEN {
+                        holes.insert(pane);
+                    }
+                    refused(pane, Some(seq), why)
+                }
             },
             DriveAsk::Release { pane } => {
+                holes.remove(&pane);
                 let held = self.owner().lease(|leases| leases.release(pane, self.visiting.by))?;
                 let why = format!("{} has given it back", held.driver.who);
                 note(&self.desk, Noted::released(pane, &held.driver, &why, Timestamp::now()));
@@ -158,15 +176,15 @@ impl Driver {
     }
 
     async fn keys(&self, pane: PaneId, bytes: &[u8]) -> Result<(), (&'static str, String)> {
-        if bytes.len() > KEYS_MAX {
-            return Err(("too-long", format!("at most {KEYS_MAX} bytes are typed at once")));
-        }
         let Some(pid) = self.owner().typing(pane, self.visiting.by) else {
             let why = format!("it is not taken over; whoever types nothing for {DRIVER_IDLE_S} s gives it back");
-            return Err(("not-taken", why));
+            return Err((NOT_TAKEN, why));
         };
         if self.there(pane)?.pid != pid {
-            return Err(("not-taken", REPLACED.to_owned()));
+            return Err((NOT_TAKEN, REPLACED.to_owned()));
+        }
+        if bytes.len() > KEYS_MAX {
+            return Err(("too-long", format!("at most {KEYS_MAX} bytes are typed at once")));
         }
         self.hand.type_bytes(pane, bytes).await.map_err(|not| {
             let rule = match &not.why {

@@ -55,6 +55,11 @@ impl Kept {
         self.change(|screen| screen.seed(seed));
     }
 
+    /// Shows a whole screen that came at `now`; what was lost before it was printed, too.
+    pub fn reseed(&self, seed: &PaneSeed, now: Timestamp) {
+        self.change(|screen| screen.reseed(seed, now));
+    }
+
     /// Shows what was printed next, at `now`; answers whether it joins what is shown.
     pub fn feed(&self, chunk: &PaneChunk, now: Timestamp) -> bool {
         self.change(|screen| screen.feed(chunk, now)) == Fed::Shown
@@ -150,6 +155,13 @@ impl Screen {
             self.show(seed);
         }
         is_gap
+    }
+
+    /// A whole screen came at `now`: what was lost before it was printed, too.
+    pub(super) fn reseed(&mut self, seed: &PaneSeed, now: Timestamp) {
+        if self.seed(seed) {
+            self.printed = Some(now);
+        }
     }
 
     /// What was kept is not what tmux shows.

@@ -260,6 +260,10 @@ impl Link {
                 if is_watch && let Some(watched) = self.watched.get_mut(&pane) {
                     watched.refused(&bounds::why(reason.clone()));
                 }
+                // Only a watch can be one too many: a take-over that waits for its answer is not meant.
+                if rule == "too-many" {
+                    return Vec::new();
+                }
                 vec![LinkEffect::Tell(LinkNews::Drive(said))]
             }
             PaneSaid::Taken { .. } | PaneSaid::Released { .. } | PaneSaid::Typed { .. } | PaneSaid::Refused { .. } => {

@@ -1,7 +1,9 @@
 //! How much of a kept screen goes to one client, and when. No I/O; time is given.
 //!
 //! The first piece after a rest goes at once, the next when the pace allows. A piece is everything since the one before.
-//! Where that is more than the client takes, or more than a whole screen, a whole screen goes in its place.
+//! Where that is more than the client takes, or more than a whole screen, a whole screen goes in its place. The last piece
+//! may go beyond what the client takes: what waited until it fits might wait for ever, because a client that has taken little
+//! need not say so.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -88,7 +90,10 @@ impl Pacer {
     /// Another pace.
     pub fn pace(&mut self, pace: PanePace) {
         let every = Duration::from_millis(pace.every_ms.into()).clamp(EVERY[0], EVERY[1]);
-        self.next = (self.next + every).checked_sub(self.every).unwrap_or(self.next);
+        // The first piece goes at once, whatever the pace.
+        if self.made > 0 {
+            self.next = (self.next + every).checked_sub(self.every).unwrap_or(self.next);
+        }
         self.every = every;
         self.window = u64::from(pace.window).clamp(WINDOW[0], WINDOW[1]);
     }
@@ -113,7 +118,7 @@ impl Pacer {
         if self.ended {
             return Turn::Rest;
         }
-        let is_told = self.stale == screen.stale && self.driver == screen.driver.0 && screen.ended.is_none();
+        let is_told = self.driver == screen.driver.0 && screen.ended.is_none() && !self.tells_stale(screen);
         if !is_told {
             return Turn::Now;
         }
@@ -124,24 +129,25 @@ impl Pacer {
         }
     }
 
-    /// Whether there is something on the screen that may be sent, but for the pace.
+    /// Whether the client has something else than the screen shows.
+    fn is_behind(&self, screen: &Screen) -> bool {
+        screen.made > 0 && (screen.made != self.made || screen.pending.end() != self.place)
+    }
+
+    /// Whether there is something on the screen that may be sent, but for the pace. How large it is does not count, so that
+    /// no screen is written out only to be measured.
     fn wants(&self, screen: &Screen) -> bool {
-        let is_new = screen.made > 0 && (screen.made != self.made || screen.pending.end() != self.place);
-        // What is too large for the window goes when nothing else is on its way.
-        is_new && (self.out.is_empty() || self.fits(screen, self.room()))
+        self.is_behind(screen) && self.room() > 0
+    }
+
+    /// Whether it is to be said now that the screen is old, or is not any more: that only once the client has the new one.
+    fn tells_stale(&self, screen: &Screen) -> bool {
+        self.stale != screen.stale && (screen.stale.is_some() || !self.is_behind(screen))
     }
 
     /// Bytes that may be sent now.
     fn room(&self) -> u64 {
         self.window.saturating_sub(self.out.iter().map(|(_, bytes)| bytes).sum())
-    }
-
-    fn fits(&self, screen: &Screen, room: u64) -> bool {
-        let whole = || screen.glass.dump().len() as u64 <= room;
-        match self.bytes(screen) {
-            Some(bytes) => bytes as u64 <= room || whole(),
-            None => whole(),
-        }
     }
 
     /// How many bytes lead from what the client has to what is shown, where bytes do.
@@ -170,7 +176,7 @@ impl Pacer {
             self.ended = true;
             return Some(PaneUpdate::Ended { watch: self.watch, why: why.clone() });
         }
-        (self.stale != screen.stale).then(|| self.stale(screen))
+        self.tells_stale(screen).then(|| self.stale(screen))
     }
 
     fn stale(&mut self, screen: &Screen) -> PaneUpdate {
@@ -181,9 +187,9 @@ impl Pacer {
     fn piece(&mut self, screen: &Screen, now: Instant) -> PaneUpdate {
         let (watch, pane, first_row) = (self.watch, screen.pane, screen.glass.first_row());
         let room = self.room();
-        let bytes = self.bytes(screen).filter(|bytes| self.all || *bytes as u64 <= room);
+        let bytes = self.bytes(screen);
         let whole = match bytes {
-            Some(bytes) if self.all || bytes <= FEW => None,
+            Some(bytes) if self.all || (bytes <= FEW && bytes as u64 <= room) => None,
             Some(bytes) => Some(screen.glass.dump()).filter(|dump| dump.len() < bytes),
             None => Some(screen.glass.dump()),
         };

@@ -90,6 +90,42 @@ fn what_the_client_has_not_seen_holds_back_the_rest_and_then_a_whole_screen_goes
 }
 
 #[test]
+fn a_screen_larger_than_what_is_left_of_the_window_goes_once_though_nothing_was_taken() {
+    let (kept, clock) = begun();
+    let mut pacer = pacer(&clock, PanePace { every_ms: 0, window: 1_024 });
+    said(&mut pacer, &kept, clock.at(0));
+    pacer.seen(100);
+    // The client takes these five bytes, and need not say so.
+    print(&kept, "hello");
+    assert_eq!(said(&mut pacer, &kept, clock.at(100)), ["C100 hello"]);
+    let coloured: String = (0..400).map(|n| format!("\u{1b}[38;2;{};{};9mx", n % 256, n % 199)).collect();
+    print(&kept, &coloured);
+    assert!(kept.look().glass.dump().len() > 1_024, "neither the bytes nor the screen fit");
+    assert_eq!(said(&mut pacer, &kept, clock.at(200)).len(), 1);
+    print(&kept, "more");
+    assert_eq!(pacer.turn(&kept.look(), clock.at(9_000).instant), Turn::Rest, "and then it waits");
+    pacer.seen(kept.look().pending.end() - 4);
+    assert_eq!(said(&mut pacer, &kept, clock.at(9_000)).len(), 1);
+}
+
+#[test]
+fn what_is_old_stays_so_until_the_new_screen_was_sent() {
+    let (kept, clock) = begun();
+    let mut pacer = pacer(&clock, PanePace { every_ms: 4_000, window: 8 << 10 });
+    said(&mut pacer, &kept, clock.at(0));
+    pacer.seen(100);
+    kept.change(|screen| screen.stale = Some((Timestamp::UNIX_EPOCH, "cut".to_owned())));
+    assert_eq!(said(&mut pacer, &kept, clock.at(1)), ["stale true"]);
+    kept.change(|screen| {
+        screen.stale = None;
+        screen.seed(&seed(5_000, 0, "after"))
+    });
+    assert_eq!(pacer.turn(&kept.look(), clock.at(10).instant), Turn::At(clock.at(4_000).instant));
+    assert!(said(&mut pacer, &kept, clock.at(10)).is_empty());
+    assert_eq!(said(&mut pacer, &kept, clock.at(4_000)), ["S5000 -0", "stale false"]);
+}
+
+#[test]
 fn a_window_that_is_used_up_is_waited_for() {
     let (kept, clock) = begun();
     let mut pacer = pacer(&clock, PanePace { every_ms: 0, window: 1_024 });

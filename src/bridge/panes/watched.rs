@@ -21,7 +21,9 @@ const GIVEN: u64 = PANE_WINDOW / 4;
 /// First pause before a whole screen is asked for again; doubled each time.
 const AGAIN: Duration = Duration::from_millis(250);
 /// Longest pause.
-const AGAIN_MAX: Duration = Duration::from_mins(1);
+const AGAIN_MAX: Duration = Duration::from_secs(2);
+/// A screen that was good for so long was a good one: the pauses begin anew.
+const GOOD: Duration = Duration::from_secs(10);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
@@ -119,7 +121,7 @@ impl Watched {
         (self.used, self.comparing) = (0, false);
         self.compare = Some(now.instant + SILENCE);
         self.kept.change(|screen| {
-            screen.seed(seed);
+            screen.reseed(seed, now.at);
             screen.stale = None;
         });
         Some(WatchAsk::Seen { pane: self.kept.pane(), offset: seed.offset })
@@ -132,11 +134,16 @@ impl Watched {
         }
         let fed = self.kept.change(|screen| {
             let fed = screen.feed(chunk, now.at);
-            if fed == Fed::Shown {
-                screen.stale = None;
-            }
+            screen.stale = match fed {
+                Fed::Shown => None,
+                // The screen stands still until it comes.
+                Fed::Hole => Some((now.at, "a piece of it is missing; its screen is asked for again".to_owned())),
+            };
             fed
         });
+        if now.instant.saturating_duration_since(self.asked) >= GOOD {
+            self.holes = 0;
+        }
         if fed == Fed::Hole {
             let pause = AGAIN.saturating_mul(1 << self.holes.min(10)).min(AGAIN_MAX);
             self.holes += 1;

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 
 use crate::bridge::panes::Kept;
-use crate::model::{AuditKind, AuditNote, OperatorName, PaneAddress};
+use crate::model::{AuditKind, AuditNote, OperatorName, PaneAddress, Role};
 use crate::protocol::{ClientId, PaneMark, PanePace, PaneReply, PaneRequest, Refusal, Reply, RequestId};
 use crate::screen;
 
@@ -38,11 +38,18 @@ impl Desk {
             who: identity.operator.clone(),
             out,
             follows: None,
+            room: None,
             watches: std::collections::BTreeMap::new(),
         });
         known.who = identity.operator.clone();
         let who = &identity.operator;
         let now = Instant::now();
+        if identity.role == Role::Viewer {
+            // It may have been an operator's before the configuration was read again.
+            let effects = self.leases.left(client, "who drove it may not any more");
+            self.driven(effects);
+        }
+        let Some(known) = self.clients.get_mut(&client) else { return };
         let reply = match request {
             PaneRequest::List => return self.listing.push(Listing { client, id, until: now + LISTING }),
             PaneRequest::Follow(follows) => {

@@ -1,11 +1,13 @@
 //! The desk of panes: who wants what of which host, in the order it is asked.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use jiff::Timestamp;
 use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use crate::bridge::Term;
@@ -16,8 +18,8 @@ use crate::protocol::{ClientId, PaneReply, PaneRequest, PaneUpdate, Refusal, Rep
 use super::super::Input;
 use super::super::bridge::BridgeSet;
 use super::host::Host;
-use super::leases::Leases;
-use super::marks::Mark;
+use super::leases::{LeaseEffect, Leases};
+use super::marks::{Hits, Mark};
 use super::marks_file;
 use super::recording::{Recording, mend};
 use super::service::{Asking, Order, Panes};
@@ -29,6 +31,8 @@ const NEWS: usize = 256;
 const TURN: Duration = Duration::from_secs(1);
 /// Marks are looked at this often.
 const LOOK: Duration = Duration::from_millis(500);
+/// A marked pane whose watch was refused or has ended is watched again after so long.
+const AGAIN: Duration = Duration::from_secs(30);
 /// Searches at once, all clients together.
 const SEARCHES: usize = 2;
 
@@ -39,6 +43,29 @@ pub(super) struct Client {
     /// The version of each host it was told, while it follows.
     pub follows: Option<BTreeMap<HostName, u64>>,
     pub watches: BTreeMap<u64, Watch>,
+    /// The room that is waited for, for the next list.
+    pub room: Option<JoinHandle<Result<mpsc::OwnedPermit<PaneUpdate>, mpsc::error::SendError<()>>>>,
+}
+
+impl Client {
+    /// Room for an update. Where there is none it is waited for in the same queue as the watches do, so that they do not
+    /// keep lists out.
+    pub(super) fn room(&mut self) -> Option<mpsc::OwnedPermit<PaneUpdate>> {
+        if let Some(waited) = self.room.take_if(|waited| waited.is_finished()) {
+            return waited.now_or_never()?.ok()?.ok();
+        }
+        if self.room.is_some() {
+            return None;
+        }
+        match self.out.clone().try_reserve_owned() {
+            Ok(room) => Some(room),
+            Err(mpsc::error::TrySendError::Full(out)) => {
+                self.room = Some(tokio::spawn(out.reserve_owned()));
+                None
+            }
+            Err(mpsc::error::TrySendError::Closed(_)) => None,
+        }
+    }
 }
 
 /// A list somebody waits for.
@@ -71,6 +98,12 @@ pub(super) struct Desk {
     pub(super) tell: Instant,
     pub(super) make: Instant,
     look: Instant,
+    /// Patterns that are looked for, away from this task.
+    hunting: Option<JoinHandle<Vec<(PaneAddress, Hits)>>>,
+    /// The marks that are being written.
+    saving: Option<JoinHandle<()>>,
+    /// When marked panes whose watch has ended are watched again.
+    again: Instant,
     pub(super) searches: Arc<Semaphore>,
 }
 
@@ -96,13 +129,26 @@ impl Desk {
             tell: now,
             make: now,
             look: now,
+            hunting: None,
+            saving: None,
+            again: now,
             searches: Arc::new(Semaphore::new(SEARCHES)),
             service,
         };
         desk.take_term();
         desk.replaced();
+        desk.go_on();
         desk.read_marks().await;
         desk
+    }
+
+    /// Goes on telling whoever followed when the task before this one ended.
+    fn go_on(&mut self) {
+        let followers = std::mem::take(&mut *self.service.followers.lock().unwrap_or_else(PoisonError::into_inner));
+        for (client, who, out) in followers {
+            let (follows, watches) = (Some(BTreeMap::new()), BTreeMap::new());
+            self.clients.insert(client, Client { who, out, follows, watches, room: None });
+        }
     }
 
     /// Takes up what stood before the engine stopped.
@@ -184,7 +230,7 @@ impl Desk {
             Order::Asked(asking) => self.asked(*asking),
             Order::Left(client) => {
                 if self.clients.remove(&client).is_some() {
-                    let effects = self.leases.left(client);
+                    let effects = self.leases.left(client, "its client has gone");
                     self.driven(effects);
                     self.listing.retain(|listing| listing.client != client);
                 }
@@ -205,6 +251,11 @@ impl Desk {
                 self.heard(&host, news);
             }
             Ok(()) = self.terms.changed() => self.take_term(),
+            found = joined(&mut self.hunting) => {
+                self.hunting = None;
+                self.found(found.unwrap_or_default());
+            }
+            _ = joined(&mut self.saving) => self.saving = None,
             else => std::future::pending().await,
         }
     }
@@ -262,9 +313,13 @@ impl Desk {
         }
         self.tell_lists(now);
         self.answer_lists(now);
-        if std::mem::take(&mut self.unsaved) {
-            self.save_marks().await;
+        if self.saving.is_none() && std::mem::take(&mut self.unsaved) {
+            self.saving = Some(self.save_marks());
         }
+        self.send_replies().await;
+    }
+
+    async fn send_replies(&mut self) {
         for reply in std::mem::take(&mut self.replies) {
             // The engine is gone only when everything ends.
             let _ = self.service.inputs.send(reply).await;
@@ -300,10 +355,14 @@ impl Desk {
                     }
                     host.list.is_known = true;
                 }
-                (true, false) => match &self.term {
-                    Some(term) => host.open(&self.service, &self.set, term.subscribe(), self.sender.clone()),
-                    None => self.service.bridges.wake(),
-                },
+                (true, false) => {
+                    // It is being looked at; whoever waits for its panes goes on waiting.
+                    host.list.why = None;
+                    match &self.term {
+                        Some(term) => host.open(&self.service, &self.set, term.subscribe(), self.sender.clone()),
+                        None => self.service.bridges.wake(),
+                    }
+                }
                 (false, true) => host.close("nobody looks at it", Timestamp::now()),
                 _ => {}
             }
@@ -311,13 +370,19 @@ impl Desk {
         for name in broken {
             self.lost(&name, "the link was closed");
         }
-        self.keep_marked();
+        self.keep_marked(now);
     }
 
     /// Marked panes are kept, whoever watches them.
-    fn keep_marked(&mut self) {
+    fn keep_marked(&mut self, now: Instant) {
+        let is_again = now >= self.again;
+        if is_again {
+            self.again = now + AGAIN;
+        }
         for pane in self.marks.keys() {
-            if let Some(host) = self.hosts.get_mut(&pane.host).filter(|host| host.kept(pane.pane).is_none()) {
+            let is_kept =
+                |host: &Host| host.kept(pane.pane).is_some_and(|kept| !is_again || kept.look().ended.is_none());
+            if let Some(host) = self.hosts.get_mut(&pane.host).filter(|host| !is_kept(host)) {
                 // One too many is looked at once there is room.
                 let _ = host.keep(pane.pane);
             }
@@ -326,50 +391,104 @@ impl Desk {
 
     fn look_at_marks(&mut self) {
         let now = Timestamp::now();
+        let mut hunts = Vec::new();
         for (pane, mark) in &mut self.marks {
             let kept = self.hosts.get(&pane.host).and_then(|host| host.kept(pane.pane));
             if let Some(kept) = kept {
-                let calls = mark.look(&kept.look(), now);
+                let screen = kept.look();
+                let calls = mark.look(&screen, now);
                 self.unsaved |= calls;
                 self.has_news |= calls;
+                if self.hunting.is_none() {
+                    hunts.extend(mark.hunt(&screen).map(|hunt| (pane.clone(), hunt)));
+                }
             }
+        }
+        if !hunts.is_empty() {
+            // What a pattern costs holds up no keys.
+            let hits = move || hunts.into_iter().map(|(pane, hunt)| (pane, hunt.hits())).collect();
+            self.hunting = Some(tokio::task::spawn_blocking(hits));
         }
     }
 
-    async fn save_marks(&mut self) {
+    fn found(&mut self, found: Vec<(PaneAddress, Hits)>) {
+        for (pane, hits) in found {
+            let calls = self.marks.get_mut(&pane).is_some_and(|mark| mark.found(hits, Timestamp::now()));
+            self.unsaved |= calls;
+            self.has_news |= calls;
+        }
+    }
+
+    fn save_marks(&self) -> JoinHandle<()> {
         let kept = self.marks.iter().map(|(pane, mark)| super::marks::KeptMark {
             pane: pane.clone(),
             mark: mark.mark.clone(),
             calls: mark.calls.clone(),
         });
         let (dir, kept) = (self.service.state_dir.clone(), kept.collect());
-        let written = tokio::task::spawn_blocking(move || marks_file::write(&dir, kept)).await;
-        if let Ok(Err(error)) = written {
-            tracing::warn!(%error, "the marks of panes cannot be written; they are forgotten when the engine stops");
-        }
+        // Keys do not wait for the disk.
+        tokio::task::spawn_blocking(move || {
+            if let Err(error) = marks_file::write(&dir, kept) {
+                tracing::warn!(%error, "the marks of panes cannot be written; they are forgotten when the engine stops");
+            }
+        })
     }
 
-    /// Says that it is over to whoever waits.
+    /// Says that it is over to whoever waits. Nothing is opened any more.
     pub(super) async fn close(mut self) {
+        for host in self.leases.hosts() {
+            self.lost(&host, "the task that looks at panes ends");
+        }
         for host in self.hosts.values_mut() {
-            host.end("the engine stops");
+            host.end("the task that looks at panes ends; watch it again");
         }
         for (_, recording) in std::mem::take(&mut self.recordings) {
             recording.end().await;
         }
-        self.step().await;
+        if let Some(saving) = self.saving.take() {
+            // A failure was logged.
+            let _ = saving.await;
+        }
+        if std::mem::take(&mut self.unsaved) {
+            let _ = self.save_marks().await;
+        }
+        self.send_replies().await;
     }
 }
 
 impl Drop for Desk {
-    /// A task that ends, whyever, leaves nobody waiting for what a watch has to tell.
+    /// A task that ends, whyever, leaves nobody waiting for what it has to tell, and who follows is told on by the next.
     fn drop(&mut self) {
-        for client in self.clients.values() {
-            for watch in client.watches.keys() {
-                let why = "the task that looks at panes has ended; ask again".to_owned();
-                // One with no room hears of the end of its line instead.
-                let _ = client.out.try_send(PaneUpdate::Ended { watch: *watch, why });
+        let why = "the task that looks at panes has ended; ask again";
+        let lists = self.listing.drain(..).map(|list| (list.client, list.id, Err(Refusal::Failed(why.to_owned()))));
+        let mut answers: Vec<_> = lists.collect();
+        for host in self.leases.hosts() {
+            for effect in self.leases.broken(&host, why) {
+                if let LeaseEffect::Answer(client, id, reply) = effect {
+                    answers.push((client, id, reply));
+                }
             }
         }
+        for (client, id, reply) in answers {
+            self.answer(client, id, reply);
+        }
+        for reply in std::mem::take(&mut self.replies) {
+            // An engine that is so far behind answers with the end of the line.
+            let _ = self.service.inputs.try_send(reply);
+        }
+        let mut followers = self.service.followers.lock().unwrap_or_else(PoisonError::into_inner);
+        for (id, client) in std::mem::take(&mut self.clients) {
+            client.watches.into_values().for_each(Watch::finish);
+            if client.follows.is_some() {
+                followers.push((id, client.who, client.out));
+            }
+        }
+    }
+}
+
+async fn joined<T>(task: &mut Option<JoinHandle<T>>) -> Option<T> {
+    match task {
+        Some(task) => task.await.ok(),
+        None => std::future::pending().await,
     }
 }

@@ -207,10 +207,14 @@ impl Scene {
 
     /// Lets a client ask; answers the number of the request.
     fn asks(&mut self, client: &Client, request: PaneRequest) -> RequestId {
+        self.asks_as(client, Role::Operator, request)
+    }
+
+    fn asks_as(&mut self, client: &Client, role: Role, request: PaneRequest) -> RequestId {
         self.asked += 1;
         let identity = Identity {
             operator: if client.0.0 == 1 { "anna" } else { "otto" }.parse().expect("a name"),
-            role: Role::Operator,
+            role,
             scopes: None,
             by: RecognisedBy::Nobody,
         };
@@ -267,6 +271,66 @@ async fn a_list_waits_for_hosts_and_a_follower_hears_of_changes() {
     scene.agent.event(LayerEvent::Down { why: "receive: silence".to_owned() }).await;
     let old = anna.list().await;
     assert_eq!((old.layer, old.why.as_deref(), old.panes.len()), (None, Some("receive: silence"), 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_follows_first_hears_that_it_is_being_looked_at_and_then_the_list() {
+    let mut scene = Scene::new();
+    let mut anna = Client::new(1);
+    scene.ask(&anna, PaneRequest::Follow(true)).await.expect("follows");
+    let first = anna.list().await;
+    assert_eq!((first.layer, first.why), (None, None));
+    assert_eq!(anna.list().await.panes.len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_task_that_is_started_again_ends_the_watches_and_goes_on_telling_followers() {
+    let mut scene = Scene::new();
+    let mut anna = scene.watching(1).await;
+    scene.ask(&anna, PaneRequest::Follow(true)).await.expect("follows");
+    while anna.list().await.panes.is_empty() {}
+    assert_eq!(scene.ask(&anna, PaneRequest::Take { pane: pane() }).await, Ok(PaneReply::Done));
+    scene.supervisor.restart("panes");
+    let ended = loop {
+        match anna.hear().await {
+            PaneUpdate::Ended { watch, why } => break (watch, why),
+            PaneUpdate::Driver { .. } | PaneUpdate::Panes(_) => {}
+            other => panic!("{other:?}"),
+        }
+    };
+    assert!(ended.0 == 1 && ended.1.contains("watch it again"), "{ended:?}");
+    while anna.list().await.layer.is_none() {}
+    let watch = PaneRequest::Watch { watch: 1, pane: pane(), pace: PanePace::LIVE };
+    assert_eq!(scene.ask(&anna, watch).await, Ok(PaneReply::Done));
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_no_operator_any_more_gives_back() {
+    let mut scene = Scene::new();
+    let anna = scene.watching(1).await;
+    assert_eq!(scene.ask(&anna, PaneRequest::Take { pane: pane() }).await, Ok(PaneReply::Done));
+    let seen = scene.asks_as(&anna, Role::Viewer, PaneRequest::Seen { watch: 1, offset: 100 });
+    scene.answered(seen).await.expect("seen");
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(scene.agent.asked(|asked| matches!(asked, ToAgent::Drive(DriveAsk::Release { .. }))), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pane_with_a_hole_is_old_until_its_screen_comes_and_a_mark_on_one_that_ended_is_watched_again() {
+    let mut scene = Scene::new();
+    let mut anna = scene.watching(1).await;
+    scene.agent.prints(700, "far on").await;
+    let stale = anna.hear().await;
+    assert!(matches!(&stale, PaneUpdate::Stale { since: Some((_, why)), .. } if why.contains("missing")), "{stale:?}");
+    assert!(matches!(anna.hear().await, PaneUpdate::Seed { .. }));
+    assert!(matches!(anna.hear().await, PaneUpdate::Stale { since: None, .. }));
+    let mark = PaneMark { activity: true, ..PaneMark::default() };
+    assert_eq!(scene.ask(&anna, PaneRequest::Mark { pane: pane(), mark }).await, Ok(PaneReply::Done));
+    let watches = |scene: &Scene| scene.agent.asked(|asked| matches!(asked, ToAgent::Watch(WatchAsk::Watch { .. })));
+    let before = watches(&scene);
+    scene.agent.says(PaneSaid::Ended { pane: PANE, why: "its screen is too large".to_owned() }).await;
+    tokio::time::sleep(Duration::from_mins(1)).await;
+    assert_eq!(watches(&scene), before + 1);
 }
 
 #[tokio::test(start_paused = true)]
@@ -376,6 +440,7 @@ async fn a_mark_calls_until_somebody_looks_and_stands_after_a_restart() {
         }
     };
     assert_eq!(calls, "it prints: $ error: no such file");
+    tokio::time::sleep(Duration::from_secs(2)).await;
     let kept = super::marks_file::read(scene.dir.path()).expect("a file");
     assert_eq!((kept.len(), &kept[0].mark), (1, &mark));
     scene.supervisor.restart("panes");

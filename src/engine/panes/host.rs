@@ -211,7 +211,9 @@ impl Host {
     ) -> bool {
         let mut rows = Vec::new();
         for facts in &self.list.panes {
-            let before = self.told.panes.iter().find(|before| before.facts.id == facts.id);
+            // Lists seldom change their order.
+            let same = self.told.panes.get(rows.len()).filter(|before| before.facts.id == facts.id);
+            let before = same.or_else(|| self.told.panes.iter().find(|before| before.facts.id == facts.id));
             let mut row = row(facts, self.kept(facts.id), before.and_then(|before| before.program.as_ref()));
             let near = before.and_then(|before| before.printed).zip(row.printed);
             if let Some((before, printed)) = near

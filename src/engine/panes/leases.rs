@@ -2,8 +2,11 @@
 //!
 //! The agent of the host has the last word: one person has a pane at a time, over all engines. Here it is known which
 //! client of this engine that is, so that nobody else's keys go there and so that it is given back when the client goes.
+//!
+//! Keys are typed without a hole or not at all: once some were refused, or had no answer, nothing more is typed until the pane
+//! is taken over again.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -13,10 +16,10 @@ use crate::protocol::{ClientId, DriveAsk, PaneReply, PaneSaid, Refusal, RequestI
 
 /// Time for an agent to answer.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// Bytes of keys for one pane that may be on their way.
-const KEYS: usize = 256 << 10;
 /// Longest keys of one request.
 const KEYS_ONCE: usize = 64 << 10;
+/// Bytes of keys for one pane that may be on their way: eight requests of the longest, as many as a client has open.
+const KEYS: usize = 8 * KEYS_ONCE;
 /// Requests with keys for one pane that may be on their way.
 const PIECES: usize = 1_024;
 
@@ -57,6 +60,15 @@ struct Lease {
     who: OperatorName,
     hold: Hold,
     keys: VecDeque<Keys>,
+    /// Some keys were not typed, or perhaps not.
+    has_hole: bool,
+}
+
+impl Lease {
+    /// What was said and not answered may have been typed.
+    fn unsure(&self) -> Vec<LeaseEffect> {
+        self.keys.iter().map(|keys| Answer(self.client, keys.id, Err(Refusal::Unanswered))).collect()
+    }
 }
 
 /// All leases of this engine.
@@ -73,6 +85,11 @@ impl Leases {
         self.held.keys().any(|pane| pane.host == *host)
     }
 
+    /// Hosts on which something is driven.
+    pub(super) fn hosts(&self) -> BTreeSet<HostName> {
+        self.held.keys().map(|pane| pane.host.clone()).collect()
+    }
+
     /// A client wants to drive.
     pub(super) fn take(
         &mut self,
@@ -82,7 +99,13 @@ impl Leases {
         pane: PaneAddress,
         now: Instant,
     ) -> Vec<LeaseEffect> {
-        if let Some(lease) = self.held.get(&pane) {
+        if let Some(lease) = self.held.get_mut(&pane) {
+            if lease.client == client && lease.has_hole && matches!(lease.hold, Hold::Held) {
+                // The agent, too, types nothing more before it hears this.
+                lease.hold = Hold::Taking(id, now + PATIENCE);
+                lease.has_hole = false;
+                return vec![Say(pane.host.clone(), DriveAsk::Take { pane: pane.pane, who: who.clone() })];
+            }
             let answer = match lease.hold {
                 Hold::Held if lease.client == client => Ok(PaneReply::Done),
                 _ if lease.client == client => Err(Refusal::Failed("it is being taken over already".to_owned())),
@@ -93,7 +116,7 @@ impl Leases {
         let ask = DriveAsk::Take { pane: pane.pane, who: who.clone() };
         let effects = vec![Say(pane.host.clone(), ask)];
         let hold = Hold::Taking(id, now + PATIENCE);
-        self.held.insert(pane, Lease { client, who: who.clone(), hold, keys: VecDeque::new() });
+        self.held.insert(pane, Lease { client, who: who.clone(), hold, keys: VecDeque::new(), has_hole: false });
         effects
     }
 
@@ -113,11 +136,16 @@ impl Leases {
         if !matches!(lease.hold, Hold::Held) {
             return refused("it is still being taken over; nothing was typed");
         }
+        if lease.has_hole {
+            return refused("what was typed before this was not, or perhaps not; take the pane over again to go on");
+        }
         let waiting: usize = lease.keys.iter().map(|keys| keys.bytes).sum();
         if bytes.len() > KEYS_ONCE {
+            lease.has_hole = true;
             return refused("keys are at most 64 KiB at once; nothing was typed");
         }
         if waiting + bytes.len() > KEYS || lease.keys.len() >= PIECES {
+            lease.has_hole = true;
             return refused("the host is behind with what was typed before; this was not typed");
         }
         self.seq += 1;
@@ -136,11 +164,11 @@ impl Leases {
         effects
     }
 
-    /// A client has gone, or may not drive any more.
-    pub(super) fn left(&mut self, client: ClientId) -> Vec<LeaseEffect> {
+    /// A client has gone, or may not drive any more: what it drives is given back.
+    pub(super) fn left(&mut self, client: ClientId, why: &str) -> Vec<LeaseEffect> {
         let its: Vec<PaneAddress> =
             self.held.iter().filter(|(_, lease)| lease.client == client).map(|(pane, _)| pane.clone()).collect();
-        its.iter().flat_map(|pane| self.end(pane, "its client has gone", true)).collect()
+        its.iter().flat_map(|pane| self.end(pane, why, true)).collect()
     }
 
     /// The connection to a host broke, and with it every lease there.
@@ -157,8 +185,7 @@ impl Leases {
         if say {
             effects.push(Say(pane.host.clone(), DriveAsk::Release { pane: pane.pane }));
         }
-        // What was said and not answered may have been typed.
-        effects.extend(lease.keys.iter().map(|keys| Answer(lease.client, keys.id, Err(Refusal::Unanswered))));
+        effects.extend(lease.unsure());
         match lease.hold {
             Hold::Taking(id, _) => {
                 effects.push(Answer(lease.client, id, Err(Refusal::Failed(format!("not taken over: {why}")))));
@@ -189,6 +216,10 @@ impl Leases {
                 let pane = at(pane);
                 let words = format!("{reason} ({rule})");
                 match seq {
+                    // What tmux was given in pieces may be typed in part.
+                    Some(seq) if rule == "tmux" => {
+                        self.typed(&pane, seq, Err(Refusal::Failed(format!("perhaps typed in part: {words}"))))
+                    }
                     Some(seq) => self.typed(&pane, seq, Err(Refusal::Denied(format!("not typed: {words}")))),
                     None => self.not_taken(&pane, &words),
                 }
@@ -199,7 +230,7 @@ impl Leases {
 
     fn taken(&mut self, pane: PaneAddress, driver: PaneDriver) -> Vec<LeaseEffect> {
         let Some(lease) = self.held.get_mut(&pane) else {
-            // Another engine has it; or whoever asked has gone meanwhile, and it is given back.
+            // Another engine has it; or whoever asked has gone meanwhile, and then it was given back.
             let why = format!("{} has taken it over", driver.who);
             return vec![Driver(pane, Some(driver), why)];
         };
@@ -220,16 +251,20 @@ impl Leases {
         let Some(Hold::Taking(id, _)) = self.held.get(pane).map(|lease| &lease.hold) else { return Vec::new() };
         let id = *id;
         let Some(lease) = self.held.remove(pane) else { return Vec::new() };
-        vec![
+        let mut effects = lease.unsure();
+        effects.extend([
             Note(pane.clone(), lease.who, AuditKind::Refused, format!("the pane is not taken over: {words}")),
             Answer(lease.client, id, Err(Refusal::Denied(words.to_owned()))),
-        ]
+        ]);
+        effects
     }
 
     fn typed(&mut self, pane: &PaneAddress, seq: u64, answer: Result<PaneReply, Refusal>) -> Vec<LeaseEffect> {
         let Some(lease) = self.held.get_mut(pane) else { return Vec::new() };
         let Some(place) = lease.keys.iter().position(|keys| keys.seq == seq) else { return Vec::new() };
         let Some(keys) = lease.keys.remove(place) else { return Vec::new() };
+        // One that comes while it is taken over again is of before, and so is its hole.
+        lease.has_hole |= answer.is_err() && matches!(lease.hold, Hold::Held);
         vec![Answer(lease.client, keys.id, answer)]
     }
 
@@ -259,6 +294,7 @@ impl Leases {
         }
         for lease in self.held.values_mut() {
             while let Some(keys) = lease.keys.pop_front_if(|keys| keys.until <= now) {
+                lease.has_hole |= matches!(lease.hold, Hold::Held);
                 effects.push(Answer(lease.client, keys.id, Err(Refusal::Unanswered)));
             }
         }
@@ -334,7 +370,7 @@ mod tests {
     fn a_client_that_goes_gives_back_and_the_next_may_take() {
         let now = Instant::now();
         let mut leases = driving(now);
-        let left = leases.left(ANNA);
+        let left = leases.left(ANNA, "its client has gone");
         assert!(matches!(said(&left)[..], [DriveAsk::Release { .. }]));
         let notes: Vec<_> = left.iter().filter(|effect| matches!(effect, Note(..))).collect();
         assert_eq!(notes.len(), 1, "{left:?}");
@@ -342,7 +378,7 @@ mod tests {
         // The word that the first lease is over comes after that.
         leases.heard(&host(), PaneSaid::Released { pane: pane().pane, why: "given back".to_owned() });
         assert_eq!(answers(&leases.heard(&host(), taken("otto"))), [(9, Ok(()))]);
-        assert!(leases.left(ANNA).is_empty());
+        assert!(leases.left(ANNA, "its client has gone").is_empty());
     }
 
     #[test]
@@ -352,6 +388,8 @@ mod tests {
         leases.keys(ANNA, RequestId(5), &pane(), b"a".to_vec(), now);
         let late = leases.tick(now + PATIENCE);
         assert_eq!((answers(&late), said(&late).len()), (vec![(5, Err(Refusal::Unanswered))], 0));
+        leases.take(ANNA, RequestId(8), &name("anna"), pane(), now);
+        leases.heard(&host(), taken("anna"));
         leases.keys(ANNA, RequestId(6), &pane(), b"b".to_vec(), now);
         let broken = leases.broken(&host(), "cut");
         assert_eq!(answers(&broken), [(6, Err(Refusal::Unanswered))]);
@@ -361,15 +399,53 @@ mod tests {
     }
 
     #[test]
+    fn nothing_is_typed_behind_a_hole_until_the_pane_is_taken_over_again() {
+        let now = Instant::now();
+        let mut leases = driving(now);
+        for id in 2..5 {
+            leases.keys(ANNA, RequestId(id), &pane(), b"x".to_vec(), now);
+        }
+        let refused = |seq| {
+            let (rule, reason) = ("mode".to_owned(), "copy-mode".to_owned());
+            PaneSaid::Refused { pane: pane().pane, rule, reason, seq: Some(seq) }
+        };
+        assert!(matches!(&answers(&leases.heard(&host(), refused(1)))[..], [(2, Err(Refusal::Denied(_)))]));
+        let later = leases.keys(ANNA, RequestId(5), &pane(), b"y".to_vec(), now);
+        assert!(said(&later).is_empty(), "{later:?}");
+        assert!(matches!(&answers(&later)[..], [(5, Err(Refusal::Denied(why)))] if why.contains("take the pane over")));
+        let again = leases.take(ANNA, RequestId(6), &name("anna"), pane(), now);
+        assert!(matches!(said(&again)[..], [DriveAsk::Take { .. }]), "the agent waits for it, too");
+        // The agent refuses what was behind the hole, and hears of the taking after that.
+        assert_eq!(answers(&leases.heard(&host(), refused(2))).len(), 1);
+        assert_eq!(answers(&leases.heard(&host(), refused(3))).len(), 1);
+        assert_eq!(answers(&leases.heard(&host(), taken("anna"))), [(6, Ok(()))]);
+        assert_eq!(said(&leases.keys(ANNA, RequestId(7), &pane(), b"z".to_vec(), now)).len(), 1);
+        let silent = leases.tick(now + PATIENCE);
+        assert_eq!(answers(&silent), [(7, Err(Refusal::Unanswered))]);
+        assert!(said(&leases.keys(ANNA, RequestId(8), &pane(), b"z".to_vec(), now)).is_empty());
+    }
+
+    #[test]
+    fn as_much_as_a_client_has_open_fits() {
+        let now = Instant::now();
+        let mut leases = driving(now);
+        for id in 0..8 {
+            let keys = leases.keys(ANNA, RequestId(id), &pane(), vec![b'x'; KEYS_ONCE], now);
+            assert_eq!(said(&keys).len(), 1, "{id}");
+        }
+    }
+
+    #[test]
     fn what_waits_for_a_host_is_bounded() {
         let now = Instant::now();
         let mut leases = driving(now);
-        assert!(answers(&leases.keys(ANNA, RequestId(1), &pane(), vec![b'x'; KEYS_ONCE + 1], now))[0].1.is_err());
         let taken = (0..100).filter(|n| {
             let effects = leases.keys(ANNA, RequestId(*n), &pane(), vec![b'x'; 60_000], now);
             !said(&effects).is_empty()
         });
         assert_eq!(taken.count(), KEYS / 60_000);
+        let mut leases = driving(now);
+        assert!(answers(&leases.keys(ANNA, RequestId(1), &pane(), vec![b'x'; KEYS_ONCE + 1], now))[0].1.is_err());
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Lines of a kept screen and its history, for whoever scrolls or searches.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use regex::Regex;
 
@@ -12,8 +13,10 @@ use crate::screen::{Glass, Lines};
 const HISTORY: usize = 1_000;
 /// Lines that match in one answer.
 const FOUND: usize = 200;
-/// Looks of one search, 1 MiB of text each: more than is kept of a pane.
-const LOOKS: usize = 8;
+/// Bytes that are copied at once to be searched: so long the screen is held.
+const COPIED: usize = 64 << 10;
+/// Time one search may take.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Lines that scrolled out, oldest first.
 pub(super) fn history(kept: &Kept, before: Option<u64>, limit: usize) -> Result<PaneReply, Refusal> {
@@ -23,17 +26,24 @@ pub(super) fn history(kept: &Kept, before: Option<u64>, limit: usize) -> Result<
     Ok(PaneReply::Lines(lines(kept, glass, found)))
 }
 
-/// Lines that match, newest first. The screen is let go between two looks, so that what is printed meanwhile is taken in.
+/// Lines that match, newest first. They are matched in a copy, so that the screen is held only as long as it is made.
 pub(super) fn search(kept: &Arc<Kept>, regex: &Regex, before: Option<u64>, limit: usize) -> Result<PaneReply, Refusal> {
     let limit = limit.min(FOUND);
     let mut all = Lines { lines: Vec::new(), next: before };
-    for _ in 0..LOOKS {
-        let screen = kept.look();
-        let glass = screen.glass().ok_or_else(unknown)?;
-        let found = glass.search(regex, all.next, limit - all.lines.len());
+    let begun = Instant::now();
+    loop {
+        let stretch = kept.look().glass().ok_or_else(unknown)?.stretch(0, all.next, COPIED);
+        let found = stretch.search(regex, limit - all.lines.len());
         all.lines.extend(found.lines);
         all.next = found.next;
         if all.next.is_none() || all.lines.len() >= limit {
+            break;
+        }
+        if begun.elapsed() >= PATIENCE {
+            if all.lines.is_empty() {
+                let why = format!("nothing was found within {} s; a simpler pattern is quicker", PATIENCE.as_secs());
+                return Err(Refusal::Failed(why));
+            }
             break;
         }
     }

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::bridge::panes::Screen;
 use crate::model::PaneAddress;
 use crate::protocol::PaneMark;
-use crate::screen::{pattern, plain};
+use crate::screen::{PaneScreen, Stretch, pattern, plain};
 
 /// What is printed after a rest of this length is activity.
 const REST: SignedDuration = SignedDuration::from_secs(10);
@@ -18,6 +18,8 @@ const REST: SignedDuration = SignedDuration::from_secs(10);
 const SILENCE: [Duration; 2] = [Duration::from_secs(1), Duration::from_hours(24 * 30)];
 /// Lines that are looked at for a pattern at once.
 const HITS: usize = 50;
+/// Bytes of the newest lines that are looked at at once; what was printed before them since the last look is passed over.
+const COPIED: usize = 64 << 10;
 /// Of a line that matched, this many characters are shown.
 const SHOWN: usize = 120;
 
@@ -43,8 +45,41 @@ pub(super) struct Mark {
     printed: Option<Timestamp>,
     /// Its silence was called about.
     was_silent: bool,
-    /// Lines that match and were there before, from the first that may still change.
-    known: Option<(u64, BTreeSet<(u64, String)>)>,
+    /// Something was printed that was not looked at for the pattern yet.
+    unread: bool,
+    /// Lines that match and were there before, from the first that may still change: of the main screen and of the alternate
+    /// one, whose rows have the same numbers.
+    known: [Option<Known>; 2],
+}
+
+type Known = (u64, BTreeSet<(u64, String)>);
+
+/// Lines to be looked through for the pattern of a mark, where that holds up nobody.
+#[derive(Debug)]
+pub(super) struct Hunt {
+    regex: Regex,
+    lines: Stretch,
+    from: u64,
+    first_row: u64,
+    is_alternate: bool,
+}
+
+/// What was found.
+#[derive(Debug)]
+pub(super) struct Hits {
+    regex: Regex,
+    known: Known,
+    is_alternate: bool,
+}
+
+impl Hunt {
+    /// Looks through them.
+    pub(super) fn hits(self) -> Hits {
+        let found = self.lines.search(&self.regex, HITS).lines;
+        let found = found.into_iter().filter(|line| line.number >= self.from);
+        let hits = found.map(|line| (line.number, plain(&line.text))).collect();
+        Hits { regex: self.regex, known: (self.first_row, hits), is_alternate: self.is_alternate }
+    }
 }
 
 impl Mark {
@@ -57,10 +92,10 @@ impl Mark {
             return Err("a silence lasts between a second and 30 days".to_owned());
         }
         let regex = mark.pattern.as_deref().map(pattern).transpose().map_err(|error| error.to_string())?;
-        Ok(Self { mark, calls, regex, begun: now, printed: None, was_silent: false, known: None })
+        Ok(Self { mark, calls, regex, begun: now, printed: None, was_silent: false, unread: true, known: [None, None] })
     }
 
-    /// Looks at what the pane shows; answers whether it calls now and did not before.
+    /// Looks at when the pane printed; answers whether it calls now and did not before.
     pub(super) fn look(&mut self, screen: &Screen, now: Timestamp) -> bool {
         if screen.stale.is_some() || screen.glass().is_none() {
             // Nothing is known, and that is no silence.
@@ -70,8 +105,13 @@ impl Mark {
         let before = self.printed;
         let has_printed = screen.printed.is_some() && screen.printed != before;
         self.printed = screen.printed;
-        let why = [self.active(before, has_printed), self.silent(has_printed, now), self.matched(screen, has_printed)];
-        let Some(why) = why.into_iter().flatten().next() else { return false };
+        self.unread |= has_printed;
+        let why = [self.active(before, has_printed), self.silent(has_printed, now)];
+        self.call(why.into_iter().flatten().next(), now)
+    }
+
+    fn call(&mut self, why: Option<String>, now: Timestamp) -> bool {
+        let Some(why) = why else { return false };
         if self.calls.is_some() {
             return false;
         }
@@ -96,24 +136,37 @@ impl Mark {
         Some(format!("it has printed nothing for {} s", silence.as_secs()))
     }
 
-    fn matched(&mut self, screen: &Screen, has_printed: bool) -> Option<String> {
+    /// What is to be looked through for its pattern, where something was printed.
+    pub(super) fn hunt(&mut self, screen: &Screen) -> Option<Hunt> {
         let (regex, glass) = (self.regex.as_ref()?, screen.glass()?);
-        if !has_printed && self.known.is_some() {
+        if screen.stale.is_some() || !std::mem::take(&mut self.unread) {
             return None;
         }
-        let from = self.known.as_ref().map_or(glass.first_row(), |(from, _)| *from);
-        let hits: BTreeSet<(u64, String)> = glass
-            .search(regex, None, HITS)
-            .lines
-            .into_iter()
-            .filter(|line| line.number >= from)
-            .map(|line| (line.number, plain(&line.text)))
-            .collect();
-        // What was there when the mark was set was not printed since.
-        let fresh = self.known.as_ref().and_then(|(_, known)| hits.iter().rfind(|hit| !known.contains(*hit)));
+        let is_alternate = glass.screen().is_alternate();
+        let first_row = glass.first_row();
+        let from = self.known[usize::from(is_alternate)].as_ref().map_or(first_row, |(from, _)| *from);
+        let lines = glass.stretch(from, None, COPIED);
+        Some(Hunt { regex: regex.clone(), lines, from, first_row, is_alternate })
+    }
+
+    /// Takes what was found; answers whether it calls now and did not before.
+    pub(super) fn found(&mut self, hits: Hits, now: Timestamp) -> bool {
+        if self.regex.as_ref().is_none_or(|regex| regex.as_str() != hits.regex.as_str()) {
+            return false;
+        }
+        // What was there when the mark was set was not printed since; what another screen shows later was.
+        let is_first = self.known.iter().all(Option::is_none);
+        let [main, alternate] = &mut self.known;
+        let (its, other) = if hits.is_alternate { (alternate, main) } else { (main, alternate) };
+        other.get_or_insert_with(|| (hits.known.0, BTreeSet::new()));
+        let before = its.replace(hits.known);
+        if is_first {
+            return false;
+        }
+        let (before, hits) = (before.map(|(_, before)| before).unwrap_or_default(), its.as_ref());
+        let fresh = hits.and_then(|(_, hits)| hits.iter().rfind(|hit| !before.contains(*hit)));
         let why = fresh.map(|(_, text)| format!("it prints: {}", text.trim().chars().take(SHOWN).collect::<String>()));
-        self.known = Some((glass.first_row(), hits));
-        why
+        self.call(why, now)
     }
 }
 
@@ -156,7 +209,11 @@ mod tests {
         }
 
         fn look(&mut self, now: i64) -> Option<String> {
-            let calls = self.mark.look(&self.kept.look(), at(now));
+            let mut calls = self.mark.look(&self.kept.look(), at(now));
+            let hunt = self.mark.hunt(&self.kept.look());
+            if let Some(hunt) = hunt {
+                calls |= self.mark.found(hunt.hits(), at(now));
+            }
             calls.then(|| self.mark.calls.take().expect("it calls").1)
         }
     }
@@ -202,6 +259,32 @@ mod tests {
         // It scrolls away between two looks.
         scene.print(&format!("error 2\r\n{}", "x\r\n".repeat(20)), 5);
         assert_eq!(scene.look(5).as_deref(), Some("it prints: error 2"));
+    }
+
+    #[test]
+    fn what_was_seen_before_a_full_screen_program_does_not_call_after_it() {
+        let mark = PaneMark { pattern: Some("error".to_owned()), ..PaneMark::default() };
+        let mut scene = scene(mark, "");
+        assert_eq!(scene.look(1), None);
+        scene.print("error: x\r\n", 2);
+        assert!(scene.look(2).is_some());
+        scene.print("\x1b[?1049h\x1b[Hvim", 3);
+        assert_eq!(scene.look(3), None);
+        scene.print("\x1b[2;1Hanother error", 4);
+        assert_eq!(scene.look(4).as_deref(), Some("it prints: another error"));
+        scene.print("\x1b[?1049l$ ", 5);
+        assert_eq!(scene.look(5), None);
+    }
+
+    #[test]
+    fn what_was_printed_while_the_line_was_cut_calls() {
+        let mark = PaneMark { pattern: Some("FAILED".to_owned()), ..PaneMark::default() };
+        let mut scene = scene(mark, "make\r\n");
+        assert_eq!(scene.look(1), None);
+        let bytes = b"make\r\nFAILED".to_vec();
+        let seed = PaneSeed { pane: PANE, offset: 9_000, missed: 8_000, cols: 40, rows: 5, history: 0, bytes };
+        scene.kept.reseed(&seed, at(2));
+        assert_eq!(scene.look(2).as_deref(), Some("it prints: FAILED"));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::sync::{Mutex, Notify, mpsc};
 
-use crate::model::{HostName, Identity};
+use crate::model::{HostName, Identity, OperatorName};
 use crate::protocol::{ClientId, PaneRequest, PaneUpdate, Refusal, RequestId};
 
 use super::super::bridge::Bridges;
@@ -48,6 +48,8 @@ pub(in super::super) struct Panes {
     orders: mpsc::UnboundedSender<Order>,
     /// Requests among them.
     waiting: AtomicUsize,
+    /// Whoever followed when the task ended, for the one that is started again.
+    pub(super) followers: std::sync::Mutex<Vec<(ClientId, OperatorName, mpsc::Sender<PaneUpdate>)>>,
     /// Locked by the task while it runs; one that is started again goes on with what waits.
     received: Mutex<mpsc::UnboundedReceiver<Order>>,
 }
@@ -70,6 +72,7 @@ impl Panes {
             replaced: Notify::new(),
             orders,
             waiting: AtomicUsize::new(0),
+            followers: std::sync::Mutex::default(),
             received: Mutex::new(received),
         }
     }

@@ -29,7 +29,7 @@ impl Desk {
         (self.has_news, self.make) = (false, now + BY_ITSELF);
         let mut has_news = self.make_lists();
         for client in self.clients.values_mut() {
-            let Some(told) = &mut client.follows else { continue };
+            let Some(told) = &client.follows else { continue };
             let fresh: Vec<(&HostName, u64)> = self
                 .hosts
                 .iter()
@@ -43,7 +43,7 @@ impl Desk {
             }
             has_news = true;
             // One with no room is told later, and then all of it.
-            let Ok(room) = client.out.try_reserve() else {
+            let Some(room) = client.room() else {
                 self.has_news = true;
                 continue;
             };
@@ -52,7 +52,7 @@ impl Desk {
             } else {
                 fresh.iter().filter_map(|(name, _)| self.hosts.get(*name)).map(|host| host.told.clone()).collect()
             };
-            *told = self.hosts.iter().map(|(name, host)| (name.clone(), host.version)).collect();
+            client.follows = Some(self.hosts.iter().map(|(name, host)| (name.clone(), host.version)).collect());
             room.send(PaneUpdate::Panes(lists));
         }
         if has_news {

@@ -24,6 +24,8 @@ pub(super) struct Watch {
     pub pane: PaneAddress,
     said: watch::Sender<Said>,
     task: JoinHandle<()>,
+    /// It still tells that it is over.
+    finishes: bool,
 }
 
 impl Watch {
@@ -38,7 +40,7 @@ impl Watch {
         let said = watch::Sender::new(Said { pace, seen: None });
         let pacer = Pacer::new(number, pane.clone(), pace, Instant::now());
         let task = tokio::spawn(tell(kept, pacer, said.subscribe(), out));
-        Self { pane, said, task }
+        Self { pane, said, task, finishes: false }
     }
 
     /// Another pace.
@@ -51,6 +53,11 @@ impl Watch {
         self.said.send_modify(|said| said.seen = Some(place));
     }
 
+    /// Ends it by telling so, as soon as the client has room for that.
+    pub(super) fn finish(mut self) {
+        self.finishes = true;
+    }
+
     /// Whether there is nothing more to tell.
     pub(super) fn is_over(&self) -> bool {
         self.task.is_finished()
@@ -59,7 +66,9 @@ impl Watch {
 
 impl Drop for Watch {
     fn drop(&mut self) {
-        self.task.abort();
+        if !self.finishes {
+            self.task.abort();
+        }
     }
 }
 
@@ -89,7 +98,9 @@ async fn tell(kept: Arc<Kept>, mut pacer: Pacer, mut said: watch::Receiver<Said>
         tokio::select! {
             changed = said.changed() => {
                 if changed.is_err() {
-                    return;
+                    let why = || "the task that looks at panes has ended; watch it again".to_owned();
+                    kept.change(|screen| screen.ended = Some(screen.ended.take().unwrap_or_else(why)));
+                    continue;
                 }
                 let said = *said.borrow_and_update();
                 pacer.pace(said.pace);
