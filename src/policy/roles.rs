@@ -78,12 +78,11 @@ fn needed_for_pane(request: &PaneRequest) -> Role {
         | PaneRequest::Pace { .. }
         | PaneRequest::Seen { .. }
         | PaneRequest::Unwatch { .. }
-        // Whoever may not drive any more gives back what is driven.
-        | PaneRequest::Release { .. }
         | PaneRequest::History { .. }
         | PaneRequest::Search { .. } => Role::Viewer,
         PaneRequest::Take { .. }
         | PaneRequest::Keys { .. }
+        | PaneRequest::Release { .. }
         | PaneRequest::Record { .. }
         | PaneRequest::Mark { .. } => Role::Operator,
     }
@@ -319,7 +318,7 @@ mod tests {
             pane: pane(), bytes: b"x".to_vec(),
         }), Operator, Opens::Unlimited;
         Request::Pane(PaneRequest::Release { .. }) => Request::Pane(PaneRequest::Release { pane: pane() }),
-            Viewer, Opens::Unlimited;
+            Operator, Opens::Unlimited;
         Request::Pane(PaneRequest::Record { .. }) => Request::Pane(PaneRequest::Record { pane: pane(), on: true }),
             Operator, Opens::Unlimited;
         Request::Pane(PaneRequest::Mark { .. }) => Request::Pane(PaneRequest::Mark {
