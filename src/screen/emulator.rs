@@ -174,7 +174,7 @@ impl PaneScreen for Emulator {
 }
 
 impl Emulator {
-    /// An empty screen. Its size is brought into the bounds of [`clamped`].
+    /// An empty screen. Its size is brought into the bounds of 2x2 and 500x300.
     #[must_use]
     pub fn new(columns: u16, rows: u16) -> Self {
         let (columns, rows) = clamped(columns, rows);
