@@ -87,7 +87,7 @@ impl App {
             (PanePurpose::Record, Ok(_)) => self.toast(Severity::Info, "it is not recorded any more"),
             (PanePurpose::Record, Err(why)) => self.toast(Severity::Warn, format!("not recorded: {why}")),
             (PanePurpose::Mark, Ok(_)) => {
-                self.toast(Severity::Info, "the mark is set: when it calls, it is among what needs somebody");
+                self.toast(Severity::Info, "the mark is set: the list of panes says when it calls");
             }
             (PanePurpose::Mark, Err(why)) => self.toast(Severity::Warn, format!("not marked: {why}")),
             (PanePurpose::Follow, Err(why)) => self.toast(Severity::Warn, format!("panes are not told: {why}")),

@@ -25,9 +25,9 @@ pub(super) fn draw(app: &App, dialog: &MarkDialog, frame: &mut Frame<'_>, area: 
         let style = if is_here { look.selected } else { look.text };
         let cursor = if is_here && at > 0 { "_" } else { "" };
         let label_style = if is_here { look.key } else { look.muted };
-        let room = width.saturating_sub(29);
+        let room = width.saturating_sub(31);
         Line::from(vec![
-            Span::styled(format!(" {label:28}"), label_style),
+            Span::styled(format!(" {label:30}"), label_style),
             Span::styled(fit(look, &format!("{value}{cursor}"), room), style),
         ])
     };
