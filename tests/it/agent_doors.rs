@@ -534,25 +534,3 @@ fn a_unix_socket_is_its_owners() {
         Road::new("web-1", |host, term, news| socket::open(spec, host, term, news)).up().await;
     });
 }
-
-/// Prints what an answer takes over the socket and over files, on this machine: the figures of docs/benchmarks.md come
-/// from a release build.
-#[tokio::test]
-#[ignore = "needs a quiet machine"]
-async fn what_an_answer_takes() {
-    let mut host = Host::new();
-    host.socket();
-    host.trigger(&[]);
-    for (what, mut road) in [("socket", host.road(KEY, "web-1", None)), ("trigger", host.files(KEY))] {
-        road.up().await;
-        let mut times = Vec::new();
-        for nonce in 0..200 {
-            let started = Instant::now();
-            road.layer.ask(probe(nonce)).await.expect("sent");
-            road.within(PATIENCE, heard_probe(nonce)).await;
-            times.push(started.elapsed());
-        }
-        times.sort_unstable();
-        println!("{what}: p50 {:?}, p95 {:?}", times[100], times[190]);
-    }
-}
