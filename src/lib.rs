@@ -8,6 +8,7 @@ pub mod condition;
 pub mod config;
 pub mod demo;
 pub mod engine;
+pub mod federation;
 pub mod health;
 pub mod ingress;
 pub mod model;

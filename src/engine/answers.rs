@@ -232,7 +232,8 @@ fn read(store: &Store, request: Request, patience: &Patience) -> Result<Reply, S
         | Request::AddToken(_)
         | Request::RevokeToken(_)
         | Request::Bridge(_)
-        | Request::Pane(_) => unreachable!("the engine turns these into effects of their own"),
+        | Request::Pane(_)
+        | Request::Node(_) => unreachable!("the engine turns these into effects of their own"),
     })
 }
 

@@ -10,7 +10,9 @@ use crate::model::{
     ChannelId, CheckPanel, ContactId, Identity, LogLine, MessageRow, Rejection, StoreTrouble, TaskStatus, Token,
     TokenHash, TokenId,
 };
-use crate::protocol::{BridgeNotice, ClientId, ConfigFault, PaneUpdate, Refusal, Reply, Request, RequestId, Update};
+use crate::protocol::{
+    BridgeNotice, ClientId, ConfigFault, NodesNotice, PaneUpdate, Refusal, Reply, Request, RequestId, Update,
+};
 use crate::store::{ChannelCounts, DeskWork, Projected, Unread};
 
 use super::{Credential, TurnedAway};
@@ -69,6 +71,8 @@ pub enum Input {
     AllChecks(Vec<CheckPanel>),
     /// Hosts, jobs, approvals or the audit log have changed.
     Bridge(BridgeNotice),
+    /// Nodes, or what they share, have changed.
+    Nodes(NodesNotice),
     /// Own connectivity is gone since then, or back.
     Isolated(Option<Timestamp>),
     /// A task has changed. A task of the same name that was started later has a larger number.

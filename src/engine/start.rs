@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use crate::config::{Config, ConfigError, VipList};
 use crate::ingress::{BodyBudget, Certificates, Channel, Refusals, Spool, Swap};
 use crate::model::{ChannelId, CheckPanel, EventFilter, InboxFilter, OperatorName, ProviderKind};
+use crate::protocol::NodesPanel;
 use crate::store::{Blobs, Options, Pulse, Store, StoreError};
 
 use super::access::{Access, Owner};
@@ -355,6 +356,7 @@ fn beginning(
         next_wake: store.next_wake()?,
         access: Access::new(owner(), config.operators.clone(), store.tokens()?),
         bridge,
+        nodes: NodesPanel::default(),
     })
 }
 

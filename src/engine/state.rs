@@ -12,7 +12,8 @@ use crate::model::{
     StoreTrouble,
 };
 use crate::protocol::{
-    BridgePanel, ClientId, ConfigFault, ConfigStatus, Figures, LookFigures, Notice, Snapshot, StoreFigures, Update,
+    BridgePanel, ClientId, ConfigFault, ConfigStatus, Figures, LookFigures, NodesPanel, Notice, Snapshot, StoreFigures,
+    Update,
 };
 use crate::store::Projected;
 
@@ -60,6 +61,7 @@ pub(super) struct Beginning {
     pub next_wake: Option<Timestamp>,
     pub access: Access,
     pub bridge: BridgePanel,
+    pub nodes: NodesPanel,
 }
 
 /// The one owner of everything that is shown.
@@ -91,6 +93,7 @@ pub struct Engine {
     pub(super) next_wake: Option<Timestamp>,
     pub(super) access: Access,
     bridge: BridgePanel,
+    pub(super) nodes: NodesPanel,
     pub(super) glance: Glance,
     pub(super) clients: HashMap<ClientId, Follower>,
     stopping: bool,
@@ -128,6 +131,7 @@ impl Engine {
             next_wake: beginning.next_wake,
             access: beginning.access,
             bridge: beginning.bridge,
+            nodes: beginning.nodes,
             glance: Glance::default(),
             clients: HashMap::new(),
             stopping: false,
@@ -199,6 +203,10 @@ impl Engine {
                 self.bridge.apply(&notice);
                 vec![Effect::Publish(Notice::Bridge(notice))]
             }
+            Input::Nodes(notice) => {
+                self.nodes.apply(&notice);
+                vec![Effect::Publish(Notice::Nodes(notice))]
+            }
             Input::Isolated(since) => {
                 self.isolated = since;
                 vec![Effect::Publish(Notice::Isolated(since))]
@@ -240,6 +248,7 @@ impl Engine {
             logs: self.logs.to_vec(),
             dead_letters: self.dead_letters,
             bridge: self.bridge.clone(),
+            nodes: self.nodes.clone(),
             up_to: self.up_to,
         }
     }

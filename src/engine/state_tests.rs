@@ -10,7 +10,7 @@ use crate::model::{
     Act, ActId, AuditKind, KeyOverrides, Marks, MessageRow, Role, StoreTrouble, TaskStatus, Token, TokenHash, TokenId,
 };
 use crate::protocol::{
-    BridgePanel, ClientId, ConfigFault, Notice, Refusal, Reply, Request, RequestId, Snapshot, Update,
+    BridgePanel, ClientId, ConfigFault, NodesPanel, Notice, Refusal, Reply, Request, RequestId, Snapshot, Update,
 };
 use crate::store::{DeskWork, Projected, Unread};
 
@@ -88,6 +88,7 @@ fn engine() -> Engine {
                 vec![(TokenHash([1; 32]), token())],
             ),
             bridge: BridgePanel::default(),
+            nodes: NodesPanel::default(),
         },
     )
 }

@@ -120,6 +120,18 @@ id_type!(
     /// The journal of a host: made with the spool, so that a mount that shows another one is found out.
     SpoolId, "spl_", "a spool id"
 );
+id_type!(
+    /// One life of a node's log: made with the database, and anew when others hold more of it than it does.
+    EpochId, "epo_", "an epoch id"
+);
+id_type!(
+    /// One run of an engine's process.
+    BootId, "boot_", "a boot id"
+);
+id_type!(
+    /// An entry of a node's log.
+    SharedId, "shr_", "the id of an entry"
+);
 
 impl JobId {
     /// The name of the job on `host`, of several that are called so: the same each time it is asked for.

@@ -29,6 +29,7 @@ mod message;
 mod moment;
 mod name;
 mod nearest;
+mod node;
 mod operator;
 mod pane;
 mod panel;
@@ -36,6 +37,7 @@ mod prompt;
 mod rejection;
 mod rollout;
 mod secret;
+mod shared;
 mod ssh;
 mod stats;
 mod storage;
@@ -69,7 +71,8 @@ pub use event::{Event, EventState};
 pub use filter::{Assignee, ContactFilter, EventFilter, InboxFilter, MessagePage, Order};
 pub use host::{AgentCard, BadHostName, HostName, HostPanel, LayerKind, LayerPanel, LayerState};
 pub use id::{
-    ActId, ApprovalId, BadId, ContactId, ConversationId, EngineId, EventId, JobId, MessageId, SpoolId, TokenId,
+    ActId, ApprovalId, BadId, BootId, ContactId, ConversationId, EngineId, EpochId, EventId, JobId, MessageId,
+    SharedId, SpoolId, TokenId,
 };
 pub use inbox_query::{BadQuery, WORDS_MAX, search_words};
 pub use job::{
@@ -82,6 +85,7 @@ pub use log::{LogLevel, LogLine};
 pub use message::{Attachment, Contact, Marks, Message, MessageRow, Parsed, Person, Report};
 pub use moment::{BadMoment, moment};
 pub use nearest::nearest;
+pub use node::{BadNodeKey, BadNodeName, Invitation, NodeKey, NodeName, NodePanel, NodeState, Trust};
 pub use operator::{BadOperatorName, Identity, OperatorName, RecognisedBy, Role};
 pub use pane::{BadPaneName, PaneAddress, PaneChunk, PaneDriver, PaneFacts, PaneFeedKind, PaneId, PaneName, PaneSeed};
 pub use panel::{ChannelPanel, ChannelState};
@@ -89,6 +93,7 @@ pub use prompt::{BadPanePlace, PanePlace, Prompt, PromptTemplate};
 pub use rejection::{Reason, Rejection};
 pub use rollout::{Pace, Rollout, RolloutPhase, RolloutRow, Undoing, stages};
 pub use secret::{Secret, names_a_secret};
+pub use shared::{BadChainHash, ChainHash, Head, Hlc, Origin, SharedEvent, SharedKind};
 pub use ssh::{BadSshPlace, SshPlace, is_remote_path, is_ssh_user, port_number};
 pub use stats::ChannelStats;
 pub use storage::{StoreFault, StoreTrouble};

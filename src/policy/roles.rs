@@ -1,7 +1,7 @@
 //! Which role and which scope a request needs. The engine asks here before it does anything.
 
 use crate::model::{Identity, Role, Scope};
-use crate::protocol::{BridgeRequest, PaneRequest, Request};
+use crate::protocol::{BridgeRequest, NodeOrder, NodeRequest, PaneRequest, Request};
 
 /// The role a request needs.
 #[must_use]
@@ -42,6 +42,7 @@ pub fn needed(request: &Request) -> Role {
         | Request::Reload => Role::Operator,
         Request::Bridge(request) => needed_for_bridge(request),
         Request::Pane(request) => needed_for_pane(request),
+        Request::Node(request) => needed_for_nodes(request),
         Request::Tokens | Request::AddToken(_) | Request::RevokeToken(_) => Role::Admin,
     }
 }
@@ -85,6 +86,22 @@ fn needed_for_pane(request: &PaneRequest) -> Role {
         | PaneRequest::Release { .. }
         | PaneRequest::Record { .. }
         | PaneRequest::Mark { .. } => Role::Operator,
+    }
+}
+
+/// The role a request about nodes needs: who is trusted is decided by an admin. What is asked of another node is also
+/// judged there.
+fn needed_for_nodes(request: &NodeRequest) -> Role {
+    match request {
+        NodeRequest::List => Role::Viewer,
+        NodeRequest::On { order: NodeOrder::Bridge(request), .. } => needed_for_bridge(request),
+        NodeRequest::On { order: NodeOrder::RestartTask(_), .. } => Role::Operator,
+        NodeRequest::Invite { .. }
+        | NodeRequest::Join { .. }
+        | NodeRequest::Add { .. }
+        | NodeRequest::Trust { .. }
+        | NodeRequest::Remove(_)
+        | NodeRequest::Rotate => Role::Admin,
     }
 }
 
@@ -136,7 +153,8 @@ fn opens(request: &Request) -> Opens {
         | Request::AddToken(_)
         | Request::RevokeToken(_)
         | Request::Bridge(_)
-        | Request::Pane(_) => Opens::Unlimited,
+        | Request::Pane(_)
+        | Request::Node(_) => Opens::Unlimited,
     }
 }
 
@@ -178,8 +196,8 @@ fn is_open(identity: &Identity, opens: Opens) -> Result<(), String> {
 mod tests {
     use crate::model::{
         Act, ActId, ApprovalId, Class, ContactFilter, ContactId, ConversationId, EventFilter, EventId, HostName,
-        HostSelector, InboxFilter, JobId, Lane, MessageId, Order, PaneAddress, PaneId, Plan, RecognisedBy, TokenId,
-        TokenWish,
+        HostSelector, InboxFilter, JobId, Lane, MessageId, NodeKey, NodeName, Order, PaneAddress, PaneId, Plan,
+        RecognisedBy, TokenId, TokenWish, Trust,
     };
 
     use crate::protocol::{Draft, JobFilter, PaneMark, PanePace};
@@ -201,6 +219,10 @@ mod tests {
 
     fn id<T>(make: impl Fn(uuid::Uuid) -> T) -> T {
         make(uuid::Uuid::from_u128(7))
+    }
+
+    fn node() -> NodeName {
+        "hub-2".parse().expect("a name")
     }
 
     table! {
@@ -295,6 +317,23 @@ mod tests {
         }), Viewer, Opens::Unlimited;
         Request::Bridge(BridgeRequest::VerifyAudit) => Request::Bridge(BridgeRequest::VerifyAudit),
             Viewer, Opens::Unlimited;
+        Request::Node(NodeRequest::List) => Request::Node(NodeRequest::List), Viewer, Opens::Unlimited;
+        Request::Node(NodeRequest::Invite { .. }) => Request::Node(NodeRequest::Invite { trust: Trust::Report }),
+            Admin, Opens::Unlimited;
+        Request::Node(NodeRequest::Join { .. }) => Request::Node(NodeRequest::Join {
+            token: "t".into(), trust: Trust::Report,
+        }), Admin, Opens::Unlimited;
+        Request::Node(NodeRequest::Add { .. }) => Request::Node(NodeRequest::Add {
+            name: node(), url: "http://127.0.0.1:1".into(), key: NodeKey::from_bytes([1; 32]), trust: Trust::Report,
+        }), Admin, Opens::Unlimited;
+        Request::Node(NodeRequest::Trust { .. }) => Request::Node(NodeRequest::Trust {
+            name: node(), trust: Trust::Report,
+        }), Admin, Opens::Unlimited;
+        Request::Node(NodeRequest::Remove(_)) => Request::Node(NodeRequest::Remove(node())), Admin, Opens::Unlimited;
+        Request::Node(NodeRequest::Rotate) => Request::Node(NodeRequest::Rotate), Admin, Opens::Unlimited;
+        Request::Node(NodeRequest::On { .. }) => Request::Node(NodeRequest::On {
+            node: node(), order: NodeOrder::RestartTask("t".into()),
+        }), Operator, Opens::Unlimited;
         Request::Pane(PaneRequest::List) => Request::Pane(PaneRequest::List), Viewer, Opens::Unlimited;
         Request::Pane(PaneRequest::Follow(_)) => Request::Pane(PaneRequest::Follow(true)), Viewer, Opens::Unlimited;
         Request::Pane(PaneRequest::Watch { .. }) => Request::Pane(PaneRequest::Watch {

@@ -6,7 +6,7 @@ use super::{Notice, PaneUpdate, Refusal, Reply, Request, RequestId, Snapshot};
 
 /// Version of these frames; one more whenever a shape changes. An engine refuses a client of another version, with a
 /// sentence that says so.
-pub const VERSION: u32 = 5;
+pub const VERSION: u32 = 6;
 
 /// Longest frame. A raw body of 64 MiB as base64 fits.
 pub const CODEC_MAX: usize = 96 << 20;

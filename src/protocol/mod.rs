@@ -9,8 +9,10 @@ mod bridge;
 mod bridge_problems;
 mod bridge_verbs;
 mod config_status;
+mod federation;
 mod figures;
 mod frame;
+mod nodes;
 mod panes;
 mod problems;
 mod reply;
@@ -25,8 +27,13 @@ pub use agent::{AGENT_FRAME_MAX, AGENT_VERSION, FromAgent, JobOrder, Journal, To
 pub use agent_panes::{DRIVER_IDLE_S, DriveAsk, PANE_WINDOW, PaneSaid, WatchAsk};
 pub use bridge::{BridgeNotice, BridgePanel, BridgeReply, BridgeRequest};
 pub use config_status::{ConfigFault, ConfigStatus};
+pub use federation::{
+    BODY_BYTES, Beat, BeatAnswer, FEDERATION_VERSION, HOPS_MAX, Join, JoinAnswer, PAGE_BYTES, PAGE_EVENTS, Page,
+    PageAsk, PageRefusal, Probe, ProbeAnswer, RemoteAct, RemoteActAnswer, Seen, WAIT_MAX,
+};
 pub use figures::{CheckFigures, Figures, LookFigures, Overall, StoreFigures};
 pub use frame::{CODEC_MAX, FromEngine, ToEngine, VERSION};
+pub use nodes::{NodeOrder, NodeReply, NodeRequest, NodesNotice, NodesPanel, RemoteIncident, RemoteNode, SharedLine};
 pub use panes::{
     HostPanes, PaneLine, PaneLines, PaneLost, PaneMark, PanePace, PaneReply, PaneRequest, PaneRow, PaneUpdate,
     ProgramDoing, ProgramState,

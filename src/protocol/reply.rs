@@ -12,7 +12,7 @@ use crate::model::{
     Undone,
 };
 
-use super::{BridgeReply, Figures, Overall, PaneReply, Snapshot};
+use super::{BridgeReply, Figures, NodeReply, Overall, PaneReply, Snapshot};
 
 /// The answer to a request.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -78,6 +78,8 @@ pub enum Reply {
     Bridge(BridgeReply),
     /// Something about panes.
     Pane(PaneReply),
+    /// Something about nodes.
+    Node(NodeReply),
 }
 
 /// One event with everything that came along.

@@ -8,7 +8,7 @@ use crate::model::{
     Order, Place, TokenId, TokenWish,
 };
 
-use super::{BridgeRequest, PaneRequest};
+use super::{BridgeRequest, NodeRequest, PaneRequest};
 
 /// The number a client gives its request; the reply carries it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -180,15 +180,18 @@ pub enum Request {
     Bridge(BridgeRequest),
     /// Something about the panes of hosts.
     Pane(PaneRequest),
+    /// Something about the nodes that know each other.
+    Node(NodeRequest),
 }
 
 impl Request {
-    /// What it is called on the wire, as `restart-task`; of the bridge's, as `run`; of the panes', as `take`.
+    /// What it is called on the wire, as `restart-task`; of the bridge's, as `run`; of the panes', as `take`; of the nodes', as `invite`.
     #[must_use]
     pub fn name(&self) -> String {
         let written = match self {
             Self::Bridge(request) => serde_json::to_value(request),
             Self::Pane(request) => serde_json::to_value(request),
+            Self::Node(request) => serde_json::to_value(request),
             request => serde_json::to_value(request),
         };
         match written {
@@ -242,6 +245,7 @@ impl Request {
             | Self::RevokeToken(_) => true,
             Self::Bridge(request) => request.writes(),
             Self::Pane(request) => request.writes(),
+            Self::Node(request) => request.writes(),
         }
     }
 
@@ -262,6 +266,7 @@ impl Request {
         match self {
             Self::RestartTask(_) | Self::CheckNow(_) | Self::AddToken(_) => false,
             Self::Pane(request) => request.is_idempotent(),
+            Self::Node(request) => request.is_idempotent(),
             _ => true,
         }
     }

@@ -193,6 +193,7 @@ mod tests {
             logs: Vec::new(),
             dead_letters: 0,
             bridge: crate::protocol::BridgePanel::default(),
+            nodes: crate::protocol::NodesPanel::default(),
             up_to: 0,
         }
     }

@@ -1,0 +1,207 @@
+//! What nodes say to each other: `/fed/v1/*`, one JSON document a request and an answer.
+//!
+//! Each request is signed by the node that makes it (`net/node_auth.rs`); what is applied is covered by the signed head
+//! of its origin's log, whoever brings it.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::model::{BootId, EpochId, Head, Hlc, Identity, NodeKey, NodeName, NodeState, Origin, SharedEvent, Trust};
+
+use super::{NodeOrder, NodeReply, Refusal};
+
+/// Version of these documents; one more whenever a shape changes. Nodes of another one are refused, and say so.
+pub const FEDERATION_VERSION: u32 = 1;
+
+/// Entries of one page at most.
+pub const PAGE_EVENTS: usize = 500;
+/// Bytes of one page at most.
+pub const PAGE_BYTES: usize = 1 << 20;
+/// Bytes of one entry's body at most; what is longer is not shared.
+pub const BODY_BYTES: usize = 64 << 10;
+/// Longest wait of an empty page, in seconds.
+pub const WAIT_MAX: u64 = 25;
+/// Relays between an origin and whoever applies its entries, at most.
+pub const HOPS_MAX: u8 = 2;
+
+/// A node says that it is there: `POST /fed/v1/heartbeat`, every 5 s ± 10 %.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Beat {
+    /// The version of these documents.
+    pub version: u32,
+    /// Who.
+    pub node: NodeName,
+    /// Which run of its process. Another one is a restart, not an outage.
+    pub boot: BootId,
+    /// When that began.
+    pub started: Timestamp,
+    /// Counted up with every heartbeat of a run, so that none counts twice.
+    pub number: u64,
+    /// Raised by the node when it hears that it is suspected.
+    pub incarnation: u64,
+    /// The life of its log.
+    pub epoch: EpochId,
+    /// The newest entry of its log.
+    pub high: u64,
+    /// Its clock when it was sent.
+    pub sent: Timestamp,
+    /// Its hybrid clock.
+    pub hlc: Hlc,
+    /// How slow it is itself, 0 to 8.
+    pub slowness: u8,
+    /// The version of its program. Text from outside.
+    pub program: String,
+    /// Whether it goes and says so.
+    pub leaving: bool,
+    /// How it sees the others.
+    pub sees: Vec<Seen>,
+    /// Its keys: the one that counts, and while they are changed the other one.
+    pub keys: Vec<NodeKey>,
+}
+
+/// How one node sees another.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Seen {
+    /// Whom.
+    pub node: NodeName,
+    /// How it stands.
+    pub state: NodeState,
+    /// Which raise of its own it answers.
+    pub incarnation: u64,
+    /// Milliseconds since it was heard, when it ever was.
+    pub heard_ms: Option<u64>,
+    /// The life of its log, as far as it is known.
+    pub epoch: Option<EpochId>,
+    /// The newest entry of it that is held and can be had here.
+    pub held: u64,
+    /// Whether it is heard directly.
+    pub direct: bool,
+    /// Its keys as they are pinned there.
+    pub keys: Vec<NodeKey>,
+}
+
+/// The answer to a heartbeat: the other's own, and when it was received and answered, for the difference of clocks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BeatAnswer {
+    /// The other's own.
+    pub beat: Beat,
+    /// Its clock when the heartbeat came.
+    pub received: Timestamp,
+    /// What it holds of the asking node's log: life, number and hash. A log that was restored from a backup sees by it
+    /// that others know more than it does.
+    pub holds: Option<Head>,
+}
+
+/// Which entries somebody wants: `GET /fed/v1/events`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PageAsk {
+    /// Of whose log.
+    pub origin: NodeName,
+    /// Which life of it is known; `None` at the beginning.
+    pub epoch: Option<EpochId>,
+    /// Only later ones.
+    pub after: u64,
+    /// How many at most.
+    pub limit: usize,
+    /// Seconds to wait for the first one.
+    pub wait: u64,
+}
+
+/// Entries of one log in order, without gaps.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Page {
+    /// Whose log, which life.
+    #[serde(flatten)]
+    pub origin: Origin,
+    /// The entries. Empty when none came in time.
+    pub events: Vec<SharedEvent>,
+    /// The signed head that covers the last of `events`. Absent only when there are none.
+    pub head: Option<Head>,
+    /// The newest entry the answering node holds.
+    pub high: u64,
+    /// The oldest entry it holds.
+    pub low: u64,
+    /// Whether there is more to have at once.
+    pub more: bool,
+    /// Relays they have come over so far.
+    pub hops: u8,
+}
+
+/// Why there is no page.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[serde(rename_all = "kebab-case", tag = "problem")]
+pub enum PageRefusal {
+    /// 409: the log has another life than was asked for.
+    #[error("the log has begun anew: it holds {low} to {high}")]
+    OtherEpoch {
+        /// Which it has.
+        epoch: EpochId,
+        /// Its oldest entry.
+        low: u64,
+        /// Its newest entry.
+        high: u64,
+    },
+    /// 410: what was asked for was swept.
+    #[error("everything before {low} is gone")]
+    Gone {
+        /// The oldest entry there is.
+        low: u64,
+        /// The hash of the entry before it, which `low` is chained to.
+        before: crate::model::ChainHash,
+    },
+    /// 404: nothing is known of that log, or it has come over too many relays.
+    #[error("nothing of that log is to be had there")]
+    Unknown,
+}
+
+/// A node that was invited says who it is: `POST /fed/v1/join`, signed with its key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Join {
+    /// The version of these documents.
+    pub version: u32,
+    /// The secret of the invitation, which counts once.
+    pub secret: String,
+    /// Its name.
+    pub node: NodeName,
+    /// Where it listens, when it can be reached.
+    pub url: Option<String>,
+    /// Its key.
+    pub key: NodeKey,
+}
+
+/// The answer to a [`Join`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JoinAnswer {
+    /// The name of who invited.
+    pub node: NodeName,
+    /// Its key.
+    pub key: NodeKey,
+    /// What the joining node may do there.
+    pub trust: Trust,
+}
+
+/// Somebody wants to know whether a third node can be reached from there: `POST /fed/v1/probe`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Probe {
+    /// Which node.
+    pub whom: NodeName,
+}
+
+/// The answer to a [`Probe`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProbeAnswer {
+    /// Whether it answered, and with which incarnation.
+    pub reached: Option<u64>,
+}
+
+/// An order of another node's operator: `POST /fed/v1/act`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RemoteAct {
+    /// Who it is there.
+    pub by: Identity,
+    /// What.
+    pub order: NodeOrder,
+}
+
+/// The answer to a [`RemoteAct`].
+pub type RemoteActAnswer = Result<NodeReply, Refusal>;
