@@ -60,6 +60,7 @@ fn sentence(identity: &Identity) -> String {
         RecognisedBy::Uid(uid) => format!("uid {uid}"),
         RecognisedBy::SshKey(key) => format!("the ssh key {key}"),
         RecognisedBy::Token(id) => format!("the token {id}"),
+        RecognisedBy::Node(node) => format!("the node {node}"),
         RecognisedBy::Nobody => "nothing".to_owned(),
     };
     format!("{}  {}  recognised by {by}", identity.operator, identity.role)

@@ -28,6 +28,9 @@ pub(super) fn operators(typed: &BTreeMap<Spanned<String>, OperatorFile>) -> Resu
     let mut operators = Operators::new();
     for (key, operator) in typed {
         let name: OperatorName = key.get_ref().parse().map_err(|e| Mistake::at(key, format!("{e}")))?;
+        if name.is_remote() {
+            return Err(Mistake::at(key, "a name with an @ is one of another node's operators".to_owned()));
+        }
         let role = operator
             .role
             .as_ref()
@@ -104,6 +107,7 @@ mod tests {
                 Some("did you mean `admin`?"),
             ),
             ("[operators.a]\nunix = 1\n".to_owned(), (1, 12), "no role", None),
+            ("[operators.\"a@b\"]\nrole = \"admin\"\n".to_owned(), (1, 12), "another node", None),
             ("[operators.\"a b\"]\nrole = \"admin\"\n".to_owned(), (1, 12), "operator id", None),
             (twice("unix = 1000"), (6, 8), "operator `a` has the uid 1000", None),
             (twice("ssh_key = \"k\""), (6, 11), "operator `a` has the ssh key", None),

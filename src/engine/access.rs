@@ -5,7 +5,9 @@ use std::collections::HashMap;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::config::Operators;
-use crate::model::{Identity, OperatorName, RecognisedBy, Role, Scope, Token, TokenHash, TokenId, TokenRow, TokenWish};
+use crate::model::{
+    Identity, NodeName, OperatorName, RecognisedBy, Role, Scope, Token, TokenHash, TokenId, TokenRow, TokenWish,
+};
 use crate::policy;
 
 /// Tokens kept. More are a mistake of a script, not a need.
@@ -30,6 +32,10 @@ pub enum Credential {
     },
     /// A token.
     Token(TokenHash),
+    /// An operator of another node, which has proven that it is that node and may have things done here.
+    Node(NodeName, Box<Identity>),
+    /// This node itself: it follows what happens, to share it.
+    Itself(NodeName),
     /// Nothing. That is enough to ask whether aurora is well.
     Nobody,
 }
@@ -104,6 +110,18 @@ impl Access {
             Credential::Local { uid, ssh_key: None } => self.by_uid(*uid),
             Credential::Local { uid, ssh_key: Some(key) } => self.by_key(*uid, key),
             Credential::Token(hash) => self.by_token(hash, now),
+            Credential::Node(node, who) => Ok(Identity {
+                operator: who.operator.of(node),
+                role: who.role,
+                scopes: who.scopes.clone(),
+                by: RecognisedBy::Node(node.clone()),
+            }),
+            Credential::Itself(node) => Ok(Identity {
+                operator: OperatorName::unnamed(),
+                role: Role::Viewer,
+                scopes: None,
+                by: RecognisedBy::Node(node.clone()),
+            }),
             Credential::Nobody => Ok(Identity {
                 operator: OperatorName::unnamed(),
                 role: Role::Viewer,
@@ -203,7 +221,8 @@ impl Access {
                 let found = self.tokens.iter().find(|(_, token)| token.id == *id);
                 found.map_or_else(|| Err(NO_TOKEN.to_owned()), |(hash, _)| self.by_token(hash, now))
             }
-            RecognisedBy::Nobody => Ok(identity.clone()),
+            // What another node may is looked up with each order; it stays for one alone.
+            RecognisedBy::Node(_) | RecognisedBy::Nobody => Ok(identity.clone()),
         }
     }
 
@@ -214,6 +233,9 @@ impl Access {
 
     /// Decides on a wish for a token, or says why there cannot be such a token.
     pub(super) fn grant(&self, wish: TokenWish, now: Timestamp) -> Result<Grant, String> {
+        if wish.operator.is_remote() {
+            return Err("another node's operators have their tokens there".to_owned());
+        }
         let most = self.operators.get(&wish.operator).map(|operator| operator.role);
         let role = wish.role.or(most).unwrap_or(Role::Viewer);
         if let Some(most) = most.filter(|most| role > *most) {

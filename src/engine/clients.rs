@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use crate::model::{Act, AuditKind, AuditNote, Identity};
+use crate::model::{Act, AuditKind, AuditNote, Identity, RecognisedBy};
 use crate::policy;
 use crate::protocol::{ClientId, NodeReply, NodeRequest, Notice, Refusal, Reply, Request, RequestId, Update};
 use crate::store::ActOrder;
@@ -19,8 +19,10 @@ pub(super) struct Follower {
 }
 
 impl Engine {
+    /// Screens that follow. This node itself follows too, to share what happens, and is none.
     pub(super) fn followers(&self) -> usize {
-        self.clients.values().filter(|client| client.follow).count()
+        let is_screen = |client: &&Follower| client.follow && !matches!(client.identity.by, RecognisedBy::Node(_));
+        self.clients.values().filter(is_screen).count()
     }
 
     pub(super) fn joined(

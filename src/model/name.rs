@@ -6,6 +6,11 @@
 /// in a file name and on a screen.
 macro_rules! name_id {
     ($(#[$doc:meta])* $name:ident, $(#[$bad_doc:meta])* $bad:ident, $what:literal) => {
+        $crate::model::name::name_id! {
+            $(#[$doc])* $name, $(#[$bad_doc])* $bad, $what, $crate::model::name::is_name
+        }
+    };
+    ($(#[$doc:meta])* $name:ident, $(#[$bad_doc:meta])* $bad:ident, $what:literal, $is:path) => {
         $(#[$doc])*
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
         #[serde(try_from = "String", into = "String")]
@@ -28,13 +33,7 @@ macro_rules! name_id {
             type Err = $bad;
 
             fn from_str(text: &str) -> Result<Self, Self::Err> {
-                let safe = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
-                let first_ok = text.chars().next().is_some_and(|c| c.is_ascii_alphanumeric());
-                if first_ok && text.len() <= 64 && text.chars().all(safe) {
-                    Ok(Self(text.into()))
-                } else {
-                    Err($bad(text.to_owned()))
-                }
+                if $is(text) { Ok(Self(text.into())) } else { Err($bad(text.to_owned())) }
             }
         }
 
@@ -67,3 +66,10 @@ macro_rules! name_id {
 }
 
 pub(super) use name_id;
+
+/// Whether `text` may be a name: 1 to 64 of `a-z A-Z 0-9 . _ -`, beginning with a letter or digit.
+pub(super) fn is_name(text: &str) -> bool {
+    let safe = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    let first_ok = text.chars().next().is_some_and(|c| c.is_ascii_alphanumeric());
+    first_ok && text.len() <= 64 && text.chars().all(safe)
+}

@@ -5,13 +5,22 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Scope, TokenId};
+use super::name::is_name;
+use super::{NodeName, Scope, TokenId};
 
 super::name::name_id! {
     /// The name of an operator: the table name under `[operators.*]`, and what a mark says about who took a message.
+    /// One of another node has its name behind an `@`: `anna@hub-2`.
     OperatorName,
     /// An operator name that cannot be used.
-    BadOperatorName, "operator"
+    BadOperatorName, "operator", is_operator
+}
+
+fn is_operator(text: &str) -> bool {
+    match text.split_once('@') {
+        Some((name, node)) => is_name(name) && is_name(node),
+        None => is_name(text),
+    }
 }
 
 impl OperatorName {
@@ -19,6 +28,25 @@ impl OperatorName {
     #[must_use]
     pub fn unnamed() -> Self {
         Self("operator".into())
+    }
+
+    /// This operator as another node calls it that hears of it from `node`.
+    #[must_use]
+    pub fn of(&self, node: &NodeName) -> Self {
+        Self(format!("{}@{node}", self.person()).into())
+    }
+
+    /// The name without the node. Nobody knows whether two nodes mean the same person by it, so where two people are
+    /// wanted one name counts once.
+    #[must_use]
+    pub fn person(&self) -> &str {
+        self.0.split_once('@').map_or(&*self.0, |(name, _)| name)
+    }
+
+    /// Whether it is an operator of another node.
+    #[must_use]
+    pub fn is_remote(&self) -> bool {
+        self.0.contains('@')
     }
 }
 
@@ -70,7 +98,7 @@ impl FromStr for Role {
 }
 
 /// How somebody was recognised.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum RecognisedBy {
     /// The uid the state directory belongs to, or root.
@@ -81,12 +109,14 @@ pub enum RecognisedBy {
     SshKey(String),
     /// A token.
     Token(TokenId),
+    /// Another node that has the trust `command`, and says who it is. This node itself, for what it shares.
+    Node(NodeName),
     /// Nothing: whoever asks whether aurora is well.
     Nobody,
 }
 
 /// Who a client is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Identity {
     /// What it is called.
     pub operator: OperatorName,
@@ -101,6 +131,16 @@ pub struct Identity {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_operator_of_another_node_is_somebody_else_with_the_same_name() {
+        let anna: OperatorName = "anna".parse().expect("a name");
+        let far = anna.of(&"hub-2".parse().expect("a name"));
+        assert_eq!((far.as_str(), far.person(), far.is_remote()), ("anna@hub-2", "anna", true));
+        assert_eq!(far.to_string().parse(), Ok(far.clone()));
+        assert_eq!(far.of(&"hub-3".parse().expect("a name")).as_str(), "anna@hub-3", "who says so counts");
+        assert!(["a@", "@b", "a@b@c", "a@-b"].iter().all(|bad| bad.parse::<OperatorName>().is_err()));
+    }
 
     #[test]
     fn roles_are_ordered_and_read_back() {

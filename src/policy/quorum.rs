@@ -28,7 +28,7 @@ pub fn vote(
         let reason = format!("this needs the role approver; {} has the role {}", identity.operator, identity.role);
         return refused("role", reason);
     }
-    let is_own = approval.by == identity.operator;
+    let is_own = approval.by.person() == identity.operator.person();
     let said = approval.votes.iter().find(|vote| vote.by == identity.operator).map(|vote| vote.yes);
     if said == Some(yes) {
         return Ok(approval.clone());
@@ -44,7 +44,7 @@ pub fn vote(
         return refused("own", format!("{} asked for it; the yes has to come from somebody else", approval.by));
     }
     let mut approval = approval.clone();
-    approval.votes.retain(|vote| vote.by != identity.operator);
+    approval.votes.retain(|vote| vote.by.person() != identity.operator.person());
     let note = note.map(|note| cut(&note)).filter(|note| !note.trim().is_empty());
     approval.votes.push(Vote { by: identity.operator.clone(), yes, at: now, note });
     approval.state = if yes && enough(&approval) {
@@ -68,12 +68,12 @@ pub fn state_at(approval: &Approval, now: Timestamp) -> ApprovalState {
     }
 }
 
-/// Whether enough different people, none of them whoever asked, have said yes.
+/// Whether enough different people, none of them whoever asked, have said yes. `anna` and `anna@hub-2` may be one.
 #[must_use]
 pub fn enough(approval: &Approval) -> bool {
-    let mut names: Vec<_> =
-        approval.votes.iter().filter(|vote| vote.yes && vote.by != approval.by).map(|vote| &vote.by).collect();
-    names.sort();
+    let others = approval.votes.iter().filter(|vote| vote.yes).map(|vote| vote.by.person());
+    let mut names: Vec<_> = others.filter(|person| *person != approval.by.person()).collect();
+    names.sort_unstable();
     names.dedup();
     names.len() >= approval.need.max(1) as usize
 }
@@ -142,6 +142,16 @@ mod tests {
             Ok(ApprovalState::Granted),
             "asked again"
         );
+    }
+
+    #[test]
+    fn one_name_is_one_person_on_whichever_node() {
+        let far = Approval { by: "anna@hub-2".parse().expect("a name"), ..approval() };
+        assert_eq!(say(&far, "anna", true, 1), Err("approval.own".into()));
+        let one = say(&far, "ben", true, 1).expect("counts");
+        let same = say(&one, "ben@hub-3", true, 2).expect("counts");
+        assert_eq!(same.state, ApprovalState::Open, "another person is wanted");
+        assert_eq!(say(&same, "cleo@hub-3", true, 3).expect("counts").state, ApprovalState::Granted);
     }
 
     #[test]

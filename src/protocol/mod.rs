@@ -33,7 +33,9 @@ pub use federation::{
 };
 pub use figures::{CheckFigures, Figures, LookFigures, Overall, StoreFigures};
 pub use frame::{CODEC_MAX, FromEngine, ToEngine, VERSION};
-pub use nodes::{NodeOrder, NodeReply, NodeRequest, NodesNotice, NodesPanel, RemoteIncident, RemoteNode, SharedLine};
+pub use nodes::{
+    NodeOrder, NodeReply, NodeRequest, NodesNotice, NodesPanel, RemoteChange, RemoteIncident, RemoteNode, SharedLine,
+};
 pub use panes::{
     HostPanes, PaneLine, PaneLines, PaneLost, PaneMark, PanePace, PaneReply, PaneRequest, PaneRow, PaneUpdate,
     ProgramDoing, ProgramState,

@@ -1,10 +1,13 @@
 //! What screens and commands ask about nodes, and what they hear of them.
 
+use std::cmp::Reverse;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
-    ChannelStats, CheckPanel, Invitation, JobRow, MessageRow, NodeKey, NodeName, NodePanel, TaskStatus, Trust,
+    ChannelStats, CheckPanel, Invitation, JobRow, MessageRow, NodeKey, NodeName, NodePanel, SharedKind, TaskStatus,
+    Trust,
 };
 
 use super::BridgeReply;
@@ -98,14 +101,85 @@ pub enum NodesNotice {
     Me(Box<NodePanel>),
     /// These nodes are gone, and what they shared.
     Removed(Vec<NodeName>),
-    /// What these nodes share now.
+    /// All that these nodes share now.
     Remote(Vec<RemoteNode>),
+    /// What these nodes share has changed so far.
+    Changed(Vec<RemoteChange>),
     /// New entries of logs, oldest first; in a burst only the newest.
     News(Vec<SharedLine>),
 }
 
+/// What has changed of what a node shares.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RemoteChange {
+    /// What is new or otherwise now.
+    pub put: RemoteNode,
+    /// What is no longer there: its kind, and its subject as in the log.
+    pub gone: Vec<(SharedKind, String)>,
+}
+
 /// Entries of logs a screen keeps.
 const NEWS: usize = 200;
+/// Jobs and messages of another node that are kept.
+const JOBS: usize = 50;
+const MESSAGES: usize = 100;
+
+impl RemoteNode {
+    /// Takes in what has changed.
+    pub fn take(&mut self, change: &RemoteChange) {
+        for (kind, subject) in &change.gone {
+            match kind {
+                SharedKind::Check => self.checks.retain(|check| check.id.as_str() != subject),
+                SharedKind::Counts => self.counts.retain(|counts| counts.channel.as_str() != subject),
+                SharedKind::Incident => self.incidents.retain(|incident| incident.subject != *subject),
+                SharedKind::Job => self.jobs.retain(|job| job.id.to_string() != *subject),
+                SharedKind::Task => self.tasks.retain(|task| task.name != *subject),
+                SharedKind::Message => self.messages.retain(|message| message.id.to_string() != *subject),
+                SharedKind::Node | SharedKind::Told | SharedKind::Gap => {}
+            }
+        }
+        let new = &change.put;
+        new.checks.iter().for_each(|check| put(&mut self.checks, check, |known| &known.id));
+        new.counts.iter().for_each(|counts| put(&mut self.counts, counts, |known| &known.channel));
+        new.tasks.iter().for_each(|task| put(&mut self.tasks, task, |known| &known.name));
+        for incident in &new.incidents {
+            self.incidents.retain(|known| known.subject != incident.subject);
+            self.incidents.push(incident.clone());
+        }
+        self.incidents
+            .sort_by_cached_key(|incident| (incident.rank(), Reverse(incident.since), incident.subject.clone()));
+        for job in &new.jobs {
+            self.jobs.retain(|known| known.id != job.id);
+            self.jobs.push(job.clone());
+        }
+        self.jobs.sort_by_key(|job| Reverse((job.asked, job.id)));
+        self.jobs.truncate(JOBS);
+        for message in &new.messages {
+            self.messages.retain(|known| known.id != message.id);
+            self.messages.push(message.clone());
+        }
+        self.messages.sort_by_key(|message| Reverse(message.seq));
+        self.messages.truncate(MESSAGES);
+    }
+}
+
+impl RemoteIncident {
+    /// The worst first.
+    fn rank(&self) -> u8 {
+        match self.state.as_str() {
+            "critical" => 0,
+            "warn" => 1,
+            "ok" => 3,
+            _ => 2,
+        }
+    }
+
+    /// Whether it is over.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.state == "ok"
+    }
+}
 
 impl NodesPanel {
     /// Applies a change, as the engine applied it.
@@ -124,6 +198,16 @@ impl NodesPanel {
             NodesNotice::Remote(changed) => {
                 for remote in changed {
                     put(&mut self.remote, remote, |known| &known.node);
+                }
+            }
+            NodesNotice::Changed(changes) => {
+                for change in changes {
+                    let node = &change.put.node;
+                    let place = self.remote.binary_search_by(|known| known.node.cmp(node)).unwrap_or_else(|place| {
+                        self.remote.insert(place, RemoteNode::new(node.clone()));
+                        place
+                    });
+                    self.remote[place].take(change);
                 }
             }
             NodesNotice::News(lines) => {
@@ -274,4 +358,55 @@ pub enum NodeReply {
     },
     /// What the other node's bridge says.
     Bridge(Box<BridgeReply>),
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::model::CheckState;
+
+    use super::*;
+
+    fn name(text: &str) -> NodeName {
+        text.parse().expect("a name")
+    }
+
+    fn change(node: &str, make: impl FnOnce(&mut RemoteNode), gone: &[(SharedKind, &str)]) -> NodesNotice {
+        let mut put = RemoteNode::new(name(node));
+        make(&mut put);
+        let gone = gone.iter().map(|(kind, subject)| (*kind, (*subject).to_owned())).collect();
+        NodesNotice::Changed(vec![RemoteChange { put, gone }])
+    }
+
+    #[test]
+    fn changes_of_a_node_are_put_where_they_belong() {
+        let at = |second| Timestamp::from_second(second).expect("in range");
+        let mut panel = NodesPanel::default();
+        let check = |id, state| CheckPanel::sample(id, state, at(1));
+        let incident = |subject: &str, state: &str, since| RemoteIncident {
+            subject: subject.into(),
+            state: state.into(),
+            since: at(since),
+            cause: None,
+            told_by: None,
+        };
+        panel.apply(&change("hub-2", |put| put.checks = vec![check("web", CheckState::Ok)], &[]));
+        panel.apply(&change("hub-2", |put| put.checks = vec![check("db", CheckState::Ok)], &[]));
+        panel.apply(&change("hub-2", |put| put.checks = vec![check("web", CheckState::Warn)], &[]));
+        panel.apply(&change("hub-1", |put| put.incidents = vec![incident("a", "warn", 1)], &[]));
+        panel.apply(&change(
+            "hub-1",
+            |put| put.incidents = vec![incident("b", "ok", 3), incident("c", "critical", 2)],
+            &[],
+        ));
+        let order: Vec<&str> = panel.remote.iter().map(|remote| remote.node.as_str()).collect();
+        assert_eq!(order, ["hub-1", "hub-2"]);
+        let checks: Vec<_> =
+            panel.remote("hub-2").expect("known").checks.iter().map(|one| (one.id.as_str(), one.state)).collect();
+        assert_eq!(checks, [("db", CheckState::Ok), ("web", CheckState::Warn)]);
+        let subjects: Vec<_> =
+            panel.remote("hub-1").expect("known").incidents.iter().map(|one| &one.subject[..]).collect();
+        assert_eq!(subjects, ["c", "a", "b"], "the worst first, what is over last");
+        panel.apply(&change("hub-2", |_| {}, &[(SharedKind::Check, "web"), (SharedKind::Check, "none")]));
+        assert_eq!(panel.remote("hub-2").expect("known").checks.len(), 1);
+    }
 }
