@@ -63,10 +63,11 @@ impl SharedKind {
         }
     }
 
-    /// Whether the newest entry about a subject says everything about it, so that older ones are history only.
+    /// Whether the newest entry about a subject says everything about it, so that older ones are history only. A body of
+    /// `null` then says that there is no such subject any more.
     #[must_use]
     pub fn is_state(self) -> bool {
-        matches!(self, Self::Check | Self::Counts | Self::Job | Self::Task | Self::Node)
+        !matches!(self, Self::Message | Self::Gap)
     }
 }
 
@@ -202,6 +203,13 @@ impl PartialEq for SharedEvent {
 impl Eq for SharedEvent {}
 
 impl SharedEvent {
+    /// Bytes it takes on the wire, at most.
+    #[must_use]
+    pub fn weight(&self) -> usize {
+        // Names, numbers, id and hash of the JSON; each byte of the subject may be escaped with six.
+        300 + 6 * self.subject.len() + self.body.get().len()
+    }
+
     /// The hash of an entry of `origin` with these parts after `before`. Each part goes in with its length, so that
     /// no two entries have the same bytes.
     #[must_use]
@@ -299,6 +307,18 @@ mod tests {
         let back: SharedEvent = serde_json::from_str(&wire).expect("an entry");
         assert_eq!(back, event);
         assert_eq!(back.body.get(), r#"{"state": "ok"}"#);
+    }
+
+    #[test]
+    fn no_entry_is_longer_on_the_wire_than_its_weight() {
+        let (_, mut event) = entry();
+        (event.seq, event.hlc) = (u64::MAX, Hlc::from_bits(u64::MAX));
+        event.kind = SharedKind::Incident;
+        for subject in [String::new(), "\u{1}".repeat(256), "\u{e9}\"\\".repeat(64)] {
+            event.subject = subject;
+            let wire = serde_json::to_string(&event).expect("JSON");
+            assert!(wire.len() < event.weight(), "{} {}", wire.len(), event.weight());
+        }
     }
 
     #[test]

@@ -47,6 +47,8 @@ pub struct Store {
     health: Arc<Health>,
     commit_times: Arc<CommitTimes>,
     passages: Passages,
+    /// Counts what was written to the logs of nodes since the store was opened.
+    pub(super) shared: watch::Sender<u64>,
     /// Shared with the writer.
     pub(super) spent: SpentTokens,
     threads: Vec<JoinHandle<()>>,
@@ -122,6 +124,7 @@ impl Store {
             recorded,
             commit_times,
             passages,
+            shared: watch::Sender::new(0),
             health,
             spent,
             threads,
@@ -153,6 +156,12 @@ impl Store {
     #[must_use]
     pub fn recorded(&self) -> u64 {
         self.recorded.load(Ordering::Relaxed)
+    }
+
+    /// Changes whenever an entry was written to the log of a node, this one's or another's.
+    #[must_use]
+    pub fn shared_changes(&self) -> watch::Receiver<u64> {
+        self.shared.subscribe()
     }
 
     /// The way to ask whether the writer still works.
