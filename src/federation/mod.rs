@@ -3,13 +3,32 @@
 mod chain;
 mod feed;
 mod feed_fetch;
+mod hybrid;
 mod link;
+mod membership;
+mod now;
+mod owner;
+mod phi;
+mod skew;
+mod slowness;
 mod sync;
 mod sync_log;
 mod sync_pace;
+mod telling;
+mod vantage;
 
 pub use chain::{Follows, PageFault, SUBJECT_BYTES, check};
 pub use feed::{Feed, SignHead, begins_anew, epoch_after};
 pub use feed_fetch::{Fetched, Outcome, fetch};
+pub use hybrid::{FarAhead, HybridClock};
 pub use link::{Answer, Answered, Answerer, EventLink, LinkError};
+pub use membership::{
+    BEAT_WITHIN, HeldLog, Me, MemberEffect, MemberInput, Membership, OwnLog, PROBE_WITHIN, PeerSpec, ProbeTicket, Reach,
+};
+pub use now::Now;
+pub use owner::{order_of, owner};
+pub use phi::BEAT_EVERY;
+pub use skew::{SKEW_REFUSE, SKEW_WARN, SkewLevel};
 pub use sync::{Question, Standing, Sync, SyncEffect};
+pub use telling::{TELL_STEP, TOO_OLD, Telling};
+pub use vantage::{Sight, Vantage};

@@ -21,6 +21,8 @@ pub const PAGE_BYTES: usize = 1 << 20;
 pub const BODY_BYTES: usize = 64 << 10;
 /// Longest wait of an empty page, in seconds.
 pub const WAIT_MAX: u64 = 25;
+/// Nodes a heartbeat names at most.
+pub const SEES_MAX: usize = 512;
 /// Relays between an origin and whoever applies its entries, at most.
 pub const HOPS_MAX: u8 = 2;
 
@@ -53,7 +55,10 @@ pub struct Beat {
     pub program: String,
     /// Whether it goes and says so.
     pub leaving: bool,
-    /// How it sees the others.
+    /// Whether `sees` names every node it knows. Otherwise it names the receiver and those that the receiver does not hear
+    /// itself; what was said of others before still holds.
+    pub whole: bool,
+    /// How it sees the others; [`SEES_MAX`] at most.
     pub sees: Vec<Seen>,
     /// Its keys: the one that counts, and while they are changed the other one.
     pub keys: Vec<NodeKey>,

@@ -29,7 +29,7 @@ pub use bridge::{BridgeNotice, BridgePanel, BridgeReply, BridgeRequest};
 pub use config_status::{ConfigFault, ConfigStatus};
 pub use federation::{
     BODY_BYTES, Beat, BeatAnswer, FEDERATION_VERSION, HOPS_MAX, Join, JoinAnswer, PAGE_BYTES, PAGE_EVENTS, Page,
-    PageAsk, PageRefusal, Probe, ProbeAnswer, RemoteAct, RemoteActAnswer, Seen, WAIT_MAX,
+    PageAsk, PageRefusal, Probe, ProbeAnswer, RemoteAct, RemoteActAnswer, SEES_MAX, Seen, WAIT_MAX,
 };
 pub use figures::{CheckFigures, Figures, LookFigures, Overall, StoreFigures};
 pub use frame::{CODEC_MAX, FromEngine, ToEngine, VERSION};

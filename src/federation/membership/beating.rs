@@ -1,0 +1,139 @@
+//! When heartbeats are sent, and what they say.
+
+use std::time::Duration;
+
+use rand::RngExt;
+use rand::rngs::SmallRng;
+
+use crate::model::{NodeName, NodeState};
+use crate::protocol::{Beat, FEDERATION_VERSION, Seen};
+
+use super::super::Now;
+use super::super::phi::BEAT_EVERY;
+use super::peer::Peer;
+use super::{HeldLog, MemberEffect, Membership, OwnLog, Reach};
+
+/// Time for the answer to a heartbeat, while this node is not slow.
+pub const BEAT_WITHIN: Duration = Duration::from_secs(3);
+/// Time in which a node that is asked for a probe tries to reach the third one.
+pub const PROBE_WITHIN: Duration = Duration::from_millis(1_500);
+
+/// No answer is waited for any longer, however slow this node is.
+const WITHIN_MAX: Duration = Duration::from_secs(10);
+/// A node that went is called only so often: when it comes back it calls itself.
+const LEFT_EVERY: Duration = Duration::from_secs(30);
+/// A heartbeat goes this much earlier or later at most, so as to lie midway between those of the other side: then each
+/// pair has a sign of life every 2.5 s.
+const SHIFT: Duration = Duration::from_millis(450);
+/// And this much by chance, so that two sides that began at once move apart.
+const JITTER_MS: i64 = 50;
+/// A rhythm that was not heard for so long is none.
+const RHYTHM: Duration = Duration::from_secs(15);
+/// All nodes are named at least so often.
+const WHOLE_EVERY: Duration = Duration::from_mins(1);
+
+impl Membership {
+    /// Makes a heartbeat for `to`: to be sent, or as the answer to its own. Each counts as one; none is sent twice.
+    ///
+    /// Of the other nodes it names those that `to` does not hear itself, and now and then all. `held` says what is held
+    /// of their logs.
+    #[must_use]
+    pub fn beat(&mut self, to: &NodeName, log: &OwnLog, held: impl Fn(&NodeName) -> HeldLog, now: Now) -> Beat {
+        self.number += 1;
+        let receiver = self.peers.get_mut(to);
+        let due = |told: Option<Duration>| told.is_none_or(|at| now.mono.saturating_sub(at) >= WHOLE_EVERY);
+        let whole = receiver.as_ref().is_some_and(|peer| due(peer.told_whole));
+        if let Some(peer) = receiver.filter(|_| whole) {
+            peer.told_whole = Some(now.mono);
+        }
+        let hears = self.peers.get(to).map(|peer| &peer.claims);
+        let named = |name: &NodeName| whole || name == to || hears.is_some_and(|claims| !claims.hears_node(name));
+        let sees = self.peers.iter().filter(|(name, _)| named(name));
+        let sees = sees.map(|(name, peer)| seen(name, peer, held(name), now.mono)).collect();
+        Beat {
+            version: FEDERATION_VERSION,
+            node: self.me.name.clone(),
+            boot: self.me.boot,
+            started: self.me.started,
+            number: self.number,
+            incarnation: self.incarnation,
+            epoch: log.epoch,
+            high: log.high,
+            sent: now.wall,
+            hlc: log.hlc,
+            slowness: self.slowness.score(),
+            program: self.me.program.clone(),
+            leaving: self.leaving,
+            whole,
+            sees,
+            keys: log.keys.clone(),
+        }
+    }
+
+    /// Sends the heartbeats that are due.
+    pub(super) fn send_due(&mut self, now: Duration) {
+        let within = self.within(BEAT_WITHIN);
+        for (name, peer) in &mut self.peers {
+            if peer.spec.reach == Reach::Direct && peer.next_beat <= now {
+                peer.next_beat = next(peer, now, &mut self.chance);
+                self.out.push(MemberEffect::Beat { to: name.clone(), within });
+            }
+        }
+    }
+
+    /// Says to all that this node goes.
+    pub(super) fn say_goodbye(&mut self) {
+        self.leaving = true;
+        for (name, peer) in &self.peers {
+            if peer.spec.reach == Reach::Direct && peer.state != NodeState::Left {
+                self.out.push(MemberEffect::Beat { to: name.clone(), within: BEAT_WITHIN });
+            }
+        }
+    }
+
+    pub(super) fn within(&self, usual: Duration) -> Duration {
+        (usual * self.slowness.factor()).min(WITHIN_MAX)
+    }
+}
+
+fn seen(name: &NodeName, peer: &Peer, held: HeldLog, now: Duration) -> Seen {
+    let ms = |at: Duration| u64::try_from(now.saturating_sub(at).as_millis()).unwrap_or(u64::MAX);
+    Seen {
+        node: name.clone(),
+        state: peer.state,
+        incarnation: peer.run.as_ref().map_or(0, |run| run.incarnation),
+        heard_ms: peer.heard.map(ms),
+        epoch: held.epoch,
+        held: held.held,
+        direct: peer.is_direct(),
+        keys: held.keys,
+    }
+}
+
+/// When the heartbeat after the one that goes now is due.
+fn next(peer: &Peer, now: Duration, chance: &mut SmallRng) -> Duration {
+    let lively = |last: Option<Duration>| last.is_some_and(|at| now.saturating_sub(at) < RHYTHM);
+    let chance = chance.random_range(-JITTER_MS..=JITTER_MS);
+    let jitter = |at: Duration| {
+        let shift = Duration::from_millis(chance.unsigned_abs());
+        if chance < 0 { at.saturating_sub(shift) } else { at + shift }
+    };
+    match peer.sent.last() {
+        _ if peer.state == NodeState::Left => jitter(now + LEFT_EVERY),
+        heard if lively(heard) => jitter(midway(now + BEAT_EVERY, heard.unwrap_or(now))),
+        // It cannot call us: then we call twice as often, so that a sign of life comes as often as between others.
+        _ if lively(peer.answers.last()) => jitter(now + BEAT_EVERY / 2),
+        _ => jitter(now + BEAT_EVERY),
+    }
+}
+
+/// The moment near `due` that lies midway between the other side's heartbeats, of which one came at `heard`, as far as
+/// [`SHIFT`] allows.
+fn midway(due: Duration, heard: Duration) -> Duration {
+    let every = BEAT_EVERY.as_millis();
+    let phase = due.saturating_sub(heard).as_millis() % every;
+    // Above half: it is too late by `ahead`. Below: too early by `behind`.
+    let ahead = Duration::from_millis(u64::try_from(phase.saturating_sub(every / 2)).unwrap_or(0));
+    let behind = Duration::from_millis(u64::try_from((every / 2).saturating_sub(phase)).unwrap_or(0));
+    (due + behind.min(SHIFT)).saturating_sub(ahead.min(SHIFT))
+}
