@@ -184,4 +184,5 @@ def main():
                 print(f"\n{name} takes {ratio:.0f} times as long as ours over ssh ({line}, to the end of the command).")
 
 
-main()
+if __name__ == "__main__":
+    main()

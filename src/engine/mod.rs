@@ -34,6 +34,7 @@ mod recent;
 mod reload;
 #[cfg(test)]
 mod reload_tests;
+mod rest;
 mod service;
 mod staged;
 mod staged_panes;

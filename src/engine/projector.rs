@@ -16,7 +16,7 @@ use super::doors::Channels;
 use super::pace::Pace;
 use super::reading_mark::ReadingMark;
 use super::supervisor::TaskContext;
-use super::{Input, files};
+use super::{Input, files, rest};
 
 /// Events projected in one transaction.
 const BATCH: usize = 128;
@@ -24,8 +24,6 @@ const BATCH: usize = 128;
 const INDEX_BATCH: usize = 256;
 /// How soon what did not work is tried again, and what was left behind is looked for after the start.
 const AGAIN: Duration = Duration::from_secs(1);
-/// How often a task that waits takes a turn, so that the watchdog sees it.
-const TURN: Duration = Duration::from_secs(5);
 /// How often the watermark is looked at without a hint: a lost hint costs this much latency, never data.
 const SWEEP: Duration = Duration::from_mins(1);
 
@@ -78,10 +76,12 @@ impl Projector {
         let (mut looked, mut again) = (Instant::now(), true);
         loop {
             context.turn();
+            let now = tokio::time::Instant::now();
+            let due = if again { now + AGAIN } else { rest::after(now) };
             tokio::select! {
                 () = context.stop.cancelled() => return Ok(()),
                 () = hint(&self).notified() => {}
-                () = tokio::time::sleep(if again { AGAIN } else { TURN }) => {
+                () = tokio::time::sleep_until(due) => {
                     if !again && looked.elapsed() < SWEEP {
                         continue;
                     }

@@ -24,7 +24,7 @@ use super::glance::Glance;
 use super::panels::Panels;
 use super::recent::Recent;
 use super::tasks::Tasks;
-use super::{Aftermath, Effect, Input, Occasion, Taken};
+use super::{Aftermath, Effect, Input, Occasion, Taken, rest};
 
 /// Messages in a snapshot; a screen asks for older ones as it scrolls.
 pub(super) const INBOX: usize = 200;
@@ -33,9 +33,8 @@ pub(super) const ACTIVITY: usize = 200;
 /// Messages in one notice; in a burst the rest are counted and read from the store.
 const ROWS_PER_NOTICE: usize = 64;
 
-/// Between two ticks while something is due soon, and while nothing is: the watchdog wants to see a turn.
+/// Between two ticks while something is due soon; while nothing is, the engine rests.
 const TICK: Duration = Duration::from_secs(1);
-const IDLE: Duration = Duration::from_secs(5);
 const SOON: SignedDuration = SignedDuration::from_secs(10);
 /// First pause before a configuration that was refused is tried again by itself; doubled each time.
 const TRY_AGAIN: SignedDuration = SignedDuration::from_secs(30);
@@ -146,7 +145,7 @@ impl Engine {
 
     /// The next input. The only place that waits.
     pub async fn select(&mut self) -> Input {
-        let due = self.ticked + if self.moves() { TICK } else { IDLE };
+        let due = if self.moves() { self.ticked + TICK } else { rest::after(self.ticked) };
         tokio::select! {
             // Inputs first: a tick is late under load, never an answer.
             biased;
@@ -402,7 +401,7 @@ impl Engine {
 
     fn tick(&mut self, now: Timestamp) -> Vec<Effect> {
         // A process that was stopped saw nothing of the time meanwhile.
-        let seconds = self.ticked.elapsed().as_secs().clamp(1, IDLE.as_secs());
+        let seconds = self.ticked.elapsed().as_secs().clamp(1, rest::REST.as_secs());
         self.ticked = Instant::now();
         self.panels.tick(now);
         self.checks.tick(seconds);

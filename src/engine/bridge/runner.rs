@@ -2,6 +2,7 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use futures_util::FutureExt;
@@ -15,7 +16,7 @@ use crate::bridge::{Bridge, BridgeEffect, BridgeInput, LayerNews, Term};
 use crate::model::{AuditEntry, CheckId, EngineId, JobId};
 use crate::store::{JobBatch, Store, StoreError};
 
-use super::super::Input;
+use super::super::{Input, rest};
 use super::gate;
 use super::road::Handed;
 use super::roads::Roads;
@@ -25,7 +26,7 @@ use super::waiting::{Group, Waiting};
 
 /// Pieces of news that may wait for the loop.
 const NEWS: usize = 1024;
-/// The loop takes a turn at least this often.
+/// The loop takes a turn at least this often while something is held; otherwise it rests.
 const TURN: Duration = Duration::from_secs(1);
 /// Pause before something that could not be written is tried again.
 const AGAIN: Duration = Duration::from_secs(1);
@@ -258,7 +259,8 @@ impl Runner {
             let pause = at.duration_since(Timestamp::now());
             now + Duration::try_from(pause).unwrap_or(Duration::ZERO)
         });
-        [tick, self.telling.due()].into_iter().flatten().fold(now + TURN, Instant::min)
+        let turn = if self.service.holds.load(Ordering::Relaxed) { now + TURN } else { rest::after(now) };
+        [tick, self.telling.due()].into_iter().flatten().fold(turn, Instant::min)
     }
 
     /// What is due now.

@@ -15,8 +15,8 @@ use crate::bridge::panes::LinkNews;
 use crate::model::{HostName, OperatorName, PaneAddress, PaneId};
 use crate::protocol::{ClientId, PaneReply, PaneRequest, PaneUpdate, Refusal, Reply, RequestId};
 
-use super::super::Input;
 use super::super::bridge::BridgeSet;
+use super::super::{Input, rest};
 use super::host::Host;
 use super::leases::{LeaseEffect, Leases};
 use super::marks::{Hits, Mark};
@@ -27,10 +27,8 @@ use super::watching::Watch;
 
 /// Pieces of news of links that may wait.
 const NEWS: usize = 256;
-/// The task takes a turn at least this often while it looks at a host.
+/// The task takes a turn at least this often while it looks at a host; otherwise it rests.
 const TURN: Duration = Duration::from_secs(1);
-/// And so often while nobody wants anything: the watchdog hears of it, and an idle machine is left alone.
-const REST: Duration = Duration::from_secs(5);
 /// Marks are looked at this often.
 const LOOK: Duration = Duration::from_millis(500);
 /// A marked pane whose watch was refused or has ended is watched again after so long.
@@ -296,8 +294,8 @@ impl Desk {
         let looks = (!self.marks.is_empty()).then_some(self.look);
         let lists = self.listing.iter().map(|listing| listing.until);
         let leases = self.leases.due();
-        let turn = if self.hosts.values().any(Host::is_linked) { TURN } else { REST };
-        lists.chain(tells).chain(looks).chain(leases).fold(now + turn, Instant::min)
+        let turn = if self.hosts.values().any(Host::is_linked) { now + TURN } else { rest::after(now) };
+        lists.chain(tells).chain(looks).chain(leases).fold(turn, Instant::min)
     }
 
     /// What is due now.

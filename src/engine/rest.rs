@@ -1,0 +1,35 @@
+//! When whoever has nothing to do looks up: everybody at the same moments, so that an idle machine is woken once for all.
+
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// Between two of these moments. The watchdog wants to see a turn of everybody in it.
+pub(super) const REST: Duration = Duration::from_secs(5);
+
+/// The next of these moments.
+pub(super) fn after(now: Instant) -> Instant {
+    static BEGAN: OnceLock<Instant> = OnceLock::new();
+    next(*BEGAN.get_or_init(Instant::now), now)
+}
+
+fn next(began: Instant, now: Instant) -> Instant {
+    let since = now.saturating_duration_since(began);
+    let whole = since.as_secs() / REST.as_secs() + 1;
+    // A clock that a test has stopped may stand before the beginning.
+    (began + REST * u32::try_from(whole).unwrap_or(u32::MAX)).max(now)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_rests_looks_up_with_all_others() {
+        let began = Instant::now();
+        let at = |millis| next(began, began + Duration::from_millis(millis)).duration_since(began).as_secs();
+        assert_eq!((at(0), at(4_999), at(5_000), at(9_999)), (5, 5, 10, 10));
+        assert!(next(began + REST, began) >= began);
+    }
+}
