@@ -145,7 +145,7 @@ impl PaneRequest {
 /// How much of a pane may come to a client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PanePace {
-    /// Shortest time between two pieces, in milliseconds; the first after a rest comes at once. 66 is 15 a second.
+    /// Shortest time between two pieces, in milliseconds; the first after a rest comes at once. 67 is 15 a second.
     pub every_ms: u32,
     /// Bytes that may be on their way before the client says that it has seen them.
     pub window: u32,
@@ -153,7 +153,7 @@ pub struct PanePace {
 
 impl PanePace {
     /// In front, on a good line.
-    pub const LIVE: Self = Self { every_ms: 66, window: 128 << 10 };
+    pub const LIVE: Self = Self { every_ms: 67, window: 128 << 10 };
     /// In front, on a slow line.
     pub const LITE: Self = Self { every_ms: 1_000, window: 8 << 10 };
 }

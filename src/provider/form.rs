@@ -207,30 +207,33 @@ impl FormBuilder {
     fn end(&mut self) -> Vec<Bytes> {
         let Some(mut open) = self.open.take() else { return Vec::new() };
         let mut to_file = Vec::new();
-        if !open.is_file && std::str::from_utf8(&open.kept).is_err() {
-            // The form holds text. What is none is kept as it came.
-            open.begin_file(&mut to_file);
+        if !open.is_file {
+            match String::from_utf8(std::mem::take(&mut open.kept)) {
+                Ok(value) => {
+                    self.form.fields.push(FormField { name: open.head.name, value, cut: false });
+                    return to_file;
+                }
+                // The form holds text. What is none is kept as it came.
+                Err(other) => {
+                    open.kept = other.into_bytes();
+                    open.begin_file(&mut to_file);
+                }
+            }
         }
         if open.head.file_name.is_none() {
-            let value = if open.is_file {
-                String::from_utf8_lossy(&open.kept).into_owned()
-            } else {
-                String::from_utf8(std::mem::take(&mut open.kept)).unwrap_or_default()
-            };
-            self.form.fields.push(FormField { name: open.head.name.clone(), value, cut: open.is_file });
+            let value = String::from_utf8_lossy(&open.kept).into_owned();
+            self.form.fields.push(FormField { name: open.head.name.clone(), value, cut: true });
         } else {
             self.held -= open.kept.len();
         }
-        if open.is_file {
-            self.form.files.push(FormFile {
-                field: open.head.name,
-                name: open.head.file_name,
-                declared: open.head.media_type,
-                found: file_type::of(&open.kept[..open.kept.len().min(file_type::HEAD)]).map(str::to_owned),
-                size: open.size,
-                sha256: hex::encode(open.hash.finalize()),
-            });
-        }
+        self.form.files.push(FormFile {
+            field: open.head.name,
+            name: open.head.file_name,
+            declared: open.head.media_type,
+            found: file_type::of(&open.kept[..open.kept.len().min(file_type::HEAD)]).map(str::to_owned),
+            size: open.size,
+            sha256: hex::encode(open.hash.finalize()),
+        });
         to_file
     }
 

@@ -38,16 +38,16 @@ impl Urlencoded {
             None if self.finished && !window.is_empty() => window.len(),
             None => return Ok(None),
         };
-        let name = unescaped(self.pending.split_to(end));
+        // Names are short and many: each is read where it is, and only its text is made.
+        let len = resolve(&mut self.pending[..end], true);
+        let name = (len <= MAX_NAME).then(|| String::from_utf8_lossy(&self.pending[..len]).into_owned());
+        self.pending.advance(end);
         // A name without a value is followed by `&`, which ends the value as well.
         if self.pending.first() == Some(&b'=') {
             self.pending.advance(1);
         }
-        if name.len() > MAX_NAME {
-            return Err(FormError::TooLarge("the name of a field"));
-        }
+        let Some(name) = name else { return Err(FormError::TooLarge("the name of a field")) };
         self.in_value = true;
-        let name = String::from_utf8_lossy(&name).into_owned();
         Ok(Some(Piece::Begin(PartHead { name, file_name: None, media_type: None })))
     }
 

@@ -18,7 +18,7 @@ use crate::screen::PaneScreen;
 use super::kept::Screen;
 
 /// Shortest and longest time between two pieces, whatever is asked for: 15 a second at most.
-const EVERY: [Duration; 2] = [Duration::from_millis(66), Duration::from_secs(5)];
+const EVERY: [Duration; 2] = [Duration::from_millis(67), Duration::from_secs(5)];
 /// Largest and smallest window, whatever is asked for.
 const WINDOW: [u64; 2] = [1 << 10, 1 << 20];
 /// Fewer bytes than this are not compared with a whole screen.

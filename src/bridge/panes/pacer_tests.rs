@@ -52,8 +52,8 @@ fn the_first_piece_after_a_rest_comes_at_once_and_the_next_in_its_time() {
     pacer.seen(100);
     print(&kept, "a");
     print(&kept, "b");
-    assert_eq!(pacer.turn(&kept.look(), clock.at(10).instant), Turn::At(clock.at(66).instant));
-    assert_eq!(said(&mut pacer, &kept, clock.at(66)), ["C100 ab"], "together");
+    assert_eq!(pacer.turn(&kept.look(), clock.at(10).instant), Turn::At(clock.at(67).instant));
+    assert_eq!(said(&mut pacer, &kept, clock.at(67)), ["C100 ab"], "together");
     assert_eq!(pacer.turn(&kept.look(), clock.at(70).instant), Turn::Rest);
     print(&kept, "c");
     assert_eq!(said(&mut pacer, &kept, clock.at(1_000)), ["C102 c"], "after a rest at once");

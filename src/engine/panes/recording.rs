@@ -20,7 +20,7 @@ use crate::screen::Cast;
 /// The directory below the state directory.
 const DIR: &str = "recordings";
 /// Pause between two pieces.
-const EVERY: Duration = Duration::from_millis(66);
+const EVERY: Duration = Duration::from_millis(67);
 /// What was shown is in the file, and the file on the disk, after so long.
 const SYNC: Duration = Duration::from_secs(1);
 /// Lines that wait for the disk, in bytes; more are written at once.
