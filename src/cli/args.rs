@@ -782,7 +782,7 @@ pub(super) enum TokenCommand {
         /// What it may do: viewer, operator, approver or admin; the operator's own role when absent
         #[arg(long)]
         role: Option<Role>,
-        /// Only this part of the API: health, stats, metrics or updates; may be repeated
+        /// Only this part of the API: health, stats, metrics, updates or federation; may be repeated
         #[arg(long = "scope", value_name = "SCOPE")]
         scopes: Vec<Scope>,
         /// When it ends: 12h, 90d, a time, or never

@@ -107,7 +107,8 @@ pub(super) async fn stop(running: Running) -> Outcome {
 }
 
 async fn refuse_taken_ports(config: &Config) -> Result<(), Failure> {
-    for address in config.listeners().into_keys().chain(config.api) {
+    let nodes = config.federation.listen.filter(|_| config.federation.enabled);
+    for address in config.listeners().into_keys().chain(config.api).chain(nodes) {
         net::bind(address)
             .await
             .map_err(|error| Failure::new(Exit::Failed, format!("failed to listen on {address}: {error}")))?;

@@ -6,6 +6,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use toml::Spanned;
 
+use super::federation_file::VantageFile;
+
 /// `[[checks]]`
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -40,6 +42,9 @@ pub struct CheckFile {
     /// In place of `alert.fail`: so many failures among so many results.
     #[schemars(with = "Option<[u32; 2]>")]
     pub m_of_n: Option<Spanned<[u32; 2]>>,
+    /// Which nodes look at the same, and how many of them have to agree that it is down.
+    #[schemars(with = "Option<VantageFile>")]
+    pub vantage: Option<Spanned<VantageFile>>,
     /// `http`: the address.
     #[schemars(with = "Option<String>")]
     pub url: Option<Spanned<String>>,

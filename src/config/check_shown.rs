@@ -29,6 +29,9 @@ fn shown(check: &CheckConfig) -> Value {
     if let Some((m, n)) = check.alert.m_of_n {
         shown["m_of_n"] = json!([m, n]);
     }
+    if let Some(vantage) = &check.vantage {
+        shown["vantage"] = json!({ "nodes": vantage.nodes, "need": vantage.need });
+    }
     let mut headers = Map::new();
     match &check.target {
         Target::Http(target) => {

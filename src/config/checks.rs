@@ -17,7 +17,7 @@ use super::check_file::{AlertFile, CheckFile, HealthFile};
 use super::check_target::target;
 use super::mistake::{Mistake, Source};
 use super::period::{period, period_text};
-use super::{Config, ConfigError, ConfiguredSecret, check_defaults, check_schema};
+use super::{Config, ConfigError, ConfiguredSecret, Vantage, check_defaults, check_schema};
 
 /// What is watched.
 #[derive(Debug, Clone, PartialEq)]
@@ -55,6 +55,8 @@ pub struct CheckConfig {
     pub warn: Option<Condition>,
     /// When a state counts.
     pub alert: Alert,
+    /// Which nodes look at the same, and how many have to agree.
+    pub vantage: Option<Vantage>,
 }
 
 /// When a state counts.
@@ -172,6 +174,7 @@ impl CheckConfig {
             when,
             warn,
             alert: Alert::default(),
+            vantage: None,
         })
     }
 
@@ -225,6 +228,7 @@ impl CheckConfig {
             warn: if typed.when.is_some() { warn } else { warn.or(usual.warn) },
             when: when.unwrap_or(usual.when),
             alert: alert(typed.alert.as_ref(), typed.m_of_n.as_ref())?,
+            vantage: typed.vantage.as_ref().map(Vantage::new).transpose()?,
             id: usual.id,
             target: usual.target,
         })

@@ -9,7 +9,10 @@ use crate::model::ChannelId;
 use super::Config;
 
 /// Keys that are looked at once, when the engine starts or a screen opens. `limits.connections` counts for listeners that are new.
-const AT_START: [&str; 10] = [
+const AT_START: [&str; 13] = [
+    "federation",
+    "nodes",
+    "listen.federation",
     "node.state_dir",
     "listen.api",
     "store.commit_batch",
@@ -60,7 +63,8 @@ fn compare(path: &str, old: Option<&Value>, new: Option<&Value>, lines: &mut Vec
         (None, Some(Value::Object(_))) => "added".to_owned(),
         (old, new) => format!("{} -> {}", shown(old), shown(new)),
     };
-    let late = if AT_START.contains(&path) { " (takes effect at the next start)" } else { "" };
+    let waits = |key: &&str| path.strip_prefix(*key).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+    let late = if AT_START.iter().any(|key| waits(&key)) { " (takes effect at the next start)" } else { "" };
     lines.push(format!("{path}: {change}{late}"));
 }
 
@@ -114,6 +118,14 @@ mod tests {
             found,
             ["limits.ingress_per_minute: 600 -> 5", "limits.queue: 4096 -> 9 (takes effect at the next start)"]
         );
+    }
+
+    #[test]
+    fn what_nodes_know_of_each_other_waits_for_the_next_start() {
+        let node = "[[nodes]]\nname = \"hub-2\"\nvia = \"x\"\nkey = \"file:secrets/hub-2\"\n";
+        let (found, _) = lines(A, &format!("[federation]\nrelay = false\n{A}{node}"));
+        let late = "(takes effect at the next start)";
+        assert_eq!(found, [format!("federation.relay: true -> false {late}"), format!("nodes.hub-2: added {late}")]);
     }
 
     #[test]

@@ -73,6 +73,7 @@ impl Config {
         let mut listen = json!({
             "ingress": self.ingress.to_string(),
             "api": self.api.map_or_else(|| "off".to_owned(), |address| address.to_string()),
+            "federation": self.federation.listen.map_or_else(|| "off".to_owned(), |address| address.to_string()),
             "behind_proxy": self.exposure.behind_proxy,
             "trusted_proxies": self.exposure.trusted_proxies.iter().map(ToString::to_string).collect::<Vec<_>>(),
         });
@@ -101,6 +102,8 @@ impl Config {
                 "witnesses": self.health.witnesses.iter().map(ToString::to_string).collect::<Vec<_>>(),
                 "need": self.health.need,
             },
+            "federation": self.federation.shown(),
+            "nodes": self.federation.shown_nodes(),
             "hosts": shown_hosts(&self.hosts),
             "checks": shown_checks(&self.health),
             "tui": {

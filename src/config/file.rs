@@ -10,6 +10,7 @@ use toml::Spanned;
 use super::agent::AgentFile;
 use super::check_file::{CheckFile, HealthFile};
 use super::command_file::{CommandFile, PolicyFile};
+use super::federation_file::{FederationFile, KnownNodeFile};
 use super::host_file::HostFile;
 use super::theme::ThemeFile;
 use super::themes::ThemeChoiceFile;
@@ -43,6 +44,10 @@ pub struct ConfigFile {
     pub commands: BTreeMap<Spanned<String>, CommandFile>,
     /// What commands need before they run.
     pub policy: PolicyFile,
+    /// Other nodes: whether this one takes part, and what it shares.
+    pub federation: FederationFile,
+    /// Nodes that are known by this file. Others are invited, or join.
+    pub nodes: Vec<KnownNodeFile>,
     /// Who writes.
     pub contacts: ContactsFile,
     /// How events are kept.
@@ -117,6 +122,10 @@ pub struct ListenFile {
     /// Address of the API, `127.0.0.1:8901` when absent; `off` is none.
     #[schemars(with = "Option<String>")]
     pub api: Option<Spanned<String>>,
+    /// Address where other nodes reach this one, `127.0.0.1:9292` when absent; `off` is none. Open only while
+    /// `federation.enabled` is true.
+    #[schemars(with = "Option<String>")]
+    pub federation: Option<Spanned<String>>,
     /// TLS of every listener that carries none of its own.
     #[schemars(with = "Option<TlsFile>")]
     pub tls: Option<Spanned<TlsFile>>,

@@ -21,6 +21,8 @@ mod commands_tests;
 mod difference;
 mod effective;
 mod error;
+mod federation;
+mod federation_file;
 mod file;
 mod host_file;
 mod host_shown;
@@ -59,6 +61,8 @@ pub use command_file::{ArgumentFile, CommandFile, PolicyFile, ScalarFile};
 pub use commands::Commands;
 pub use difference::{Difference, difference};
 pub use error::ConfigError;
+pub use federation::{FederationConfig, KnownNodeConfig, Vantage, is_node_url};
+pub use federation_file::{FederationFile, KnownNodeFile, VantageFile};
 pub use file::{
     ChannelFile, ConfigFile, ContactsFile, KeysFile, KeysTable, LimitsFile, ListenFile, NodeFile, OperatorFile,
     SecretFile, StoreFile, TlsFile, TuiFile,

@@ -11,6 +11,7 @@ use toml::Spanned;
 use crate::model::{Assurance, ChannelId, ProviderKind, Secret};
 
 use super::commands::{commands, harmless, name_checks};
+use super::federation::{FederationConfig, refuse_shared_address};
 use super::file::{self, ChannelFile, ConfigFile, SecretFile};
 use super::hosts::hosts;
 use super::listeners::{self, Exposure, TlsFiles};
@@ -56,6 +57,8 @@ pub struct Config {
     pub commit_batch: usize,
     /// The machines commands run on.
     pub hosts: Hosts,
+    /// The nodes that know each other.
+    pub federation: FederationConfig,
     /// What is watched.
     pub health: HealthConfig,
     /// What may be run on hosts.
@@ -167,6 +170,9 @@ impl Config {
         if default_channels {
             channels = default_channel_set(&state_dir, body_max);
         }
+        let federation = FederationConfig::new(&file.federation, &file.nodes, &file.listen, &node, &exposure, &source)?;
+        let typed = file.listen.federation.as_ref();
+        refuse_shared_address(&federation, typed, ingress, api, &channels)?;
         refuse_shared_api(api, file.listen.api.as_ref(), ingress, &channels)?;
         super::agent::check(&file.agent)?;
         let themes = ThemeLibrary::new(&file.tui.themes, path, &source)?;
@@ -195,6 +201,7 @@ impl Config {
             vip: VipList::new(&file.contacts.vip),
             commit_batch: at_least(file.store.commit_batch.as_ref(), 1, 256)? as usize,
             hosts: hosts(&file.hosts)?,
+            federation,
             health,
             commands,
             policy: PolicyConfig::new(&file.policy)?,

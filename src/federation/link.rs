@@ -57,6 +57,6 @@ pub trait Answerer: Send + Sync + 'static {
     /// An operator of another node wants something done.
     fn act(&self, from: NodeName, act: RemoteAct) -> Answered<'_, RemoteActAnswer>;
 
-    /// A node was invited. Its signature fits the key it names.
+    /// A node was invited. It has proven that it has the key it names, and the key of the invitation it names.
     fn join(&self, join: Join) -> Answered<'_, Result<JoinAnswer, String>>;
 }

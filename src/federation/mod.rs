@@ -3,7 +3,15 @@
 mod chain;
 mod feed;
 mod feed_fetch;
+mod http_call;
+mod http_door;
+mod http_join;
+mod http_limits;
+mod http_link;
+mod http_seeds;
+mod http_wire;
 mod hybrid;
+mod invitation;
 mod link;
 mod membership;
 mod now;
@@ -20,7 +28,12 @@ mod vantage;
 pub use chain::{Follows, PageFault, SUBJECT_BYTES, check};
 pub use feed::{Feed, SignHead, begins_anew, epoch_after};
 pub use feed_fetch::{Fetched, Outcome, fetch};
+pub use http_door::{DoorSettings, HttpDoor, RefusedQuestion, serve_nodes};
+pub use http_join::join_at;
+pub use http_link::HttpLink;
+pub use http_seeds::{TokenAnswerer, TokenRefusal};
 pub use hybrid::{FarAhead, HybridClock};
+pub use invitation::{INVITED_FOR, JoinFault, JoinToken, Joining, fits, is_invited, kept_url};
 pub use link::{Answer, Answered, Answerer, EventLink, LinkError};
 pub use membership::{
     BEAT_WITHIN, HeldLog, Me, MemberEffect, MemberInput, Membership, OwnLog, PROBE_WITHIN, PeerSpec, ProbeTicket, Reach,

@@ -21,11 +21,13 @@ pub enum Scope {
     Metrics,
     /// What happens, as it happens.
     Updates,
+    /// The nodes, and the entries of this node's log.
+    Federation,
 }
 
 impl Scope {
     /// Every scope.
-    pub const ALL: [Self; 4] = [Self::Health, Self::Stats, Self::Metrics, Self::Updates];
+    pub const ALL: [Self; 5] = [Self::Health, Self::Stats, Self::Metrics, Self::Updates, Self::Federation];
 
     /// The name used on the command line and in `--json`.
     #[must_use]
@@ -35,6 +37,7 @@ impl Scope {
             Self::Stats => "stats",
             Self::Metrics => "metrics",
             Self::Updates => "updates",
+            Self::Federation => "federation",
         }
     }
 }
@@ -49,10 +52,9 @@ impl FromStr for Scope {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Self::ALL
-            .into_iter()
-            .find(|scope| scope.as_str() == text)
-            .ok_or_else(|| format!("unknown scope `{text}`; the scopes are health, stats, metrics, updates"))
+        Self::ALL.into_iter().find(|scope| scope.as_str() == text).ok_or_else(|| {
+            format!("unknown scope `{text}`; the scopes are health, stats, metrics, updates, federation")
+        })
     }
 }
 

@@ -9,17 +9,23 @@ mod client;
 mod forwarded;
 mod limit;
 mod listen;
+mod node_auth;
+mod node_gate;
+mod node_key;
 mod tls;
 
 pub use agent_auth::{AuthError, Seals, prove_agent, prove_engine};
 pub use agent_frames::{FrameError, FrameReader, FrameWriter};
 pub use agent_letter::{Address, Answers, BEAT_NAME, BadLetter, Beat, Way, is_letter_name, open_letter, seal_letter};
 pub use agent_seal::{AgentKey, Seal, WeakKey};
-pub use client::{HttpClient, http_client};
+pub use client::{HttpClient, http_client, node_client};
 pub use forwarded::client_address;
 pub use limit::{RateLimit, source};
 pub use listen::{DoorLimits, Handler, Manner, RefusedConnection, bind, serve, take_over};
+pub use node_auth::{Answered, Asked, Nonce, Proof, SIGNED, digest};
+pub use node_gate::{Barred, KnownNodes, NodeGate, Proven, SKEW_MAX_MS};
+pub use node_key::{InvitationKey, NodeKeyError, NodeKeys, is_signed, is_signed_head};
 pub use tls::{
-    AgentTls, Distrust, HandshakeError, ListenerTls, ProbeTls, Shown, TlsError, client_tls, follow_files,
-    install_provider, pinned_tls, pinned_to, probe_tls,
+    AgentTls, Distrust, HandshakeError, ListenerTls, ProbeTls, Shown, TlsError, certificate_pin, client_tls,
+    follow_files, install_provider, pinned_tls, pinned_to, probe_tls,
 };

@@ -122,6 +122,7 @@ fn opens(request: &Request) -> Opens {
         Request::Health => Opens::One(Scope::Health),
         Request::Stats => Opens::One(Scope::Stats),
         Request::Figures => Opens::One(Scope::Metrics),
+        Request::Node(NodeRequest::List) => Opens::One(Scope::Federation),
         Request::Events { .. } | Request::Snapshot => Opens::One(Scope::Updates),
         Request::EventCount(_)
         | Request::Event(_)
@@ -317,7 +318,7 @@ mod tests {
         }), Viewer, Opens::Unlimited;
         Request::Bridge(BridgeRequest::VerifyAudit) => Request::Bridge(BridgeRequest::VerifyAudit),
             Viewer, Opens::Unlimited;
-        Request::Node(NodeRequest::List) => Request::Node(NodeRequest::List), Viewer, Opens::Unlimited;
+        Request::Node(NodeRequest::List) => Request::Node(NodeRequest::List), Viewer, Opens::One(Scope::Federation);
         Request::Node(NodeRequest::Invite { .. }) => Request::Node(NodeRequest::Invite { trust: Trust::Report }),
             Admin, Opens::Unlimited;
         Request::Node(NodeRequest::Join { .. }) => Request::Node(NodeRequest::Join {

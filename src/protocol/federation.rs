@@ -164,14 +164,30 @@ pub enum PageRefusal {
 pub struct Join {
     /// The version of these documents.
     pub version: u32,
-    /// The secret of the invitation, which counts once.
-    pub secret: String,
+    /// By which invitation: the public half of the key in its token. It counts once.
+    pub invitation: NodeKey,
+    /// Ed25519 with that key over [`Join::proven`], so that whoever hears this cannot join with another key.
+    #[serde(with = "crate::model::base64_bytes")]
+    pub proof: Vec<u8>,
     /// Its name.
     pub node: NodeName,
     /// Where it listens, when it can be reached.
     pub url: Option<String>,
     /// Its key.
     pub key: NodeKey,
+}
+
+impl Join {
+    /// The bytes that the key of the invitation signs: `node` joins `whom` with `key`. Names hold no zero.
+    #[must_use]
+    pub fn proven(node: &NodeName, key: &NodeKey, whom: &NodeName) -> Vec<u8> {
+        let mut bytes = b"aurora join 1\0".to_vec();
+        bytes.extend_from_slice(key.as_bytes());
+        bytes.extend_from_slice(node.as_str().as_bytes());
+        bytes.push(0);
+        bytes.extend_from_slice(whom.as_str().as_bytes());
+        bytes
+    }
 }
 
 /// The answer to a [`Join`].

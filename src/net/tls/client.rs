@@ -40,6 +40,32 @@ pub fn pinned_tls(certificate: Option<&Path>) -> Result<Arc<ClientConfig>, TlsEr
     trusting(Arc::new(Pinned { only, provider: provider() }))
 }
 
+/// TLS for a client that talks to another node: the platform's roots are trusted, and a certificate with the public key
+/// whose SHA-256 is `pin`, under any name and at any age.
+///
+/// # Errors
+/// When there is neither a root nor a pin.
+pub fn node_tls(pin: Option<[u8; 32]>) -> Result<Arc<ClientConfig>, TlsError> {
+    let Some(pin) = pin else { return client_tls(&[]) };
+    // A machine without roots still has the pin.
+    let roots = Verifier::new_with_extra_roots(Vec::new(), provider()).ok();
+    trusting(Arc::new(PinnedOr { only: Pinned { only: Pin::PublicKey(pin), provider: provider() }, roots }))
+}
+
+/// SHA-256 of the public key (SPKI) in the first certificate of the PEM file `path`: what others pin.
+///
+/// # Errors
+/// When the file cannot be read or holds no certificate.
+pub fn certificate_pin(path: &Path) -> Result<[u8; 32], TlsError> {
+    let first = certificates(path)?.into_iter().next().and_then(|first| public_key(&first));
+    first.ok_or_else(|| TlsError::Key(format!("{} holds no certificate with a public key", path.display())))
+}
+
+fn public_key(certificate: &CertificateDer<'_>) -> Option<[u8; 32]> {
+    let (_, read) = x509_parser::parse_x509_certificate(certificate).ok()?;
+    Some(Sha256::digest(read.public_key().raw).into())
+}
+
 pub(super) fn trusting(verifier: Arc<dyn ServerCertVerifier>) -> Result<Arc<ClientConfig>, TlsError> {
     let config = ClientConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()?
@@ -58,6 +84,8 @@ pub(super) enum Pin {
     Certificate(CertificateDer<'static>),
     /// The one with this SHA-256.
     Digest([u8; 32]),
+    /// Those whose public key has this SHA-256.
+    PublicKey([u8; 32]),
 }
 
 /// Accepts one certificate, byte for byte, from who holds its key.
@@ -80,6 +108,7 @@ impl ServerCertVerifier for Pinned {
             Pin::Nothing => false,
             Pin::Certificate(only) => only == end_entity,
             Pin::Digest(only) => Sha256::digest(end_entity)[..] == only[..],
+            Pin::PublicKey(only) => public_key(end_entity).as_ref() == Some(only),
         };
         if is_it {
             Ok(ServerCertVerified::assertion())
@@ -108,6 +137,55 @@ impl ServerCertVerifier for Pinned {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.provider.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+/// Accepts what [`Pinned`] accepts, and what the platform's roots vouch for: a certificate that was renewed with another
+/// key by an authority stays good.
+#[derive(Debug)]
+struct PinnedOr {
+    only: Pinned,
+    roots: Option<Verifier>,
+}
+
+impl ServerCertVerifier for PinnedOr {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        let pinned = self.only.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now);
+        match (&self.roots, pinned) {
+            (Some(roots), Err(_)) => {
+                roots.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
+            }
+            (_, pinned) => pinned,
+        }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.only.verify_tls12_signature(message, certificate, signature)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.only.verify_tls13_signature(message, certificate, signature)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.only.supported_verify_schemes()
     }
 }
 

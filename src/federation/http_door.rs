@@ -1,0 +1,420 @@
+//! The listener where other nodes ask: who it is first, then how much, then the question, and a signed answer.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use http_body_util::{BodyExt, Full};
+use hyper::body::{Body, Incoming};
+use jiff::Timestamp;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::Cidr;
+use crate::model::NodeName;
+use crate::net::{
+    self, Asked, Barred, DoorLimits, Handler, KnownNodes, ListenerTls, NodeGate, NodeKeys, Nonce, Proof, Proven,
+    RateLimit,
+};
+use crate::protocol::{Beat, FEDERATION_VERSION, Join};
+
+use super::http_limits::NodeLimits;
+use super::http_seeds;
+use super::http_wire::{self as wire, ACT, ACT_MAX, BEAT_MAX, EVENTS, HEARTBEAT, JOIN, PROBE, SMALL_MAX};
+use super::{Answerer, TokenAnswerer, is_invited};
+
+/// Time for a whole body.
+const BODY_TIME: Duration = Duration::from_secs(10);
+/// What nobody has proven, a minute and source address.
+const UNPROVEN_PER_MINUTE: u32 = 60;
+/// Joins that are looked at at once.
+const JOINS: usize = 2;
+
+/// A request that was refused, for whoever shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RefusedQuestion {
+    /// Where it came from.
+    pub source: IpAddr,
+    /// The node it says it is of. Whether it is, says `proven`.
+    pub node: Option<NodeName>,
+    /// Whether it is that node's.
+    pub proven: bool,
+    /// Why, in one line.
+    pub why: String,
+}
+
+/// What the door stands on.
+pub struct DoorSettings {
+    /// This node.
+    pub me: NodeName,
+    /// Its keys.
+    pub keys: Arc<NodeKeys>,
+    /// The nodes that are known.
+    pub known: Arc<KnownNodes>,
+    /// Who answers other nodes.
+    pub answerer: Arc<dyn Answerer>,
+    /// Who answers holders of a token.
+    pub tokens: Arc<dyn TokenAnswerer>,
+    /// Whether a token may stand in an address.
+    pub allow_query_token: bool,
+    /// The TLS spoken here.
+    pub tls: Option<Arc<ListenerTls>>,
+    /// Proxies that are believed about who called them.
+    pub proxies: Vec<Cidr>,
+    /// Told of each refusal. It must not wait.
+    pub refused: Box<dyn Fn(RefusedQuestion) + Send + Sync>,
+}
+
+/// The routes of nodes, and of holders of a token.
+pub struct HttpDoor {
+    pub(super) settings: DoorSettings,
+    gate: NodeGate,
+    limits: NodeLimits,
+    pub(super) unproven: RateLimit<IpAddr>,
+    joins: Semaphore,
+}
+
+/// Listens on `address` until `stop`; `running` is called once it does, `trouble` about the certificate.
+///
+/// # Errors
+/// When the address is taken, or not ours.
+pub async fn serve_nodes(
+    address: SocketAddr,
+    door: Arc<HttpDoor>,
+    connections: usize,
+    stop: CancellationToken,
+    running: impl FnOnce(),
+    trouble: impl Fn(Option<String>),
+) -> Result<(), String> {
+    let listener = tokio::select! {
+        listener = net::take_over(address) => listener.map_err(|error| error.to_string())?,
+        () = stop.cancelled() => return Ok(()),
+    };
+    running();
+    let limits = DoorLimits { connections, ..DoorLimits::default() };
+    let turned_away = Box::new(|peer| tracing::warn!(%peer, "more connections of nodes than the listener takes"));
+    let following = net::follow_files(|| door.tls(), trouble);
+    tokio::select! {
+        () = net::serve(listener, Arc::clone(&door), limits, turned_away, stop) => Ok(()),
+        () = following => unreachable!("files are followed for ever"),
+    }
+}
+
+impl Handler for HttpDoor {
+    fn tls(&self) -> Option<Arc<ListenerTls>> {
+        self.settings.tls.clone()
+    }
+
+    async fn handle(&self, request: Request<Incoming>, peer: SocketAddr) -> Response<Full<Bytes>> {
+        let source = net::source(net::client_address(peer.ip(), request.headers(), &self.settings.proxies));
+        let mut response = self.answer(request, source).await;
+        let plain = [
+            (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+            (header::CACHE_CONTROL, "no-store"),
+            (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
+        ];
+        for (name, value) in plain {
+            response.headers_mut().insert(name, HeaderValue::from_static(value));
+        }
+        response
+    }
+}
+
+/// Why a question is answered with a problem.
+struct Refused {
+    status: StatusCode,
+    why: String,
+}
+
+fn refused(status: StatusCode, why: impl Into<String>) -> Refused {
+    Refused { status, why: why.into() }
+}
+
+/// A good answer: its status, and its JSON.
+type Good = (StatusCode, Vec<u8>);
+
+impl HttpDoor {
+    /// The door of a process that started at `started`.
+    #[must_use]
+    pub fn new(settings: DoorSettings, started: Timestamp) -> Self {
+        Self {
+            gate: NodeGate::new(settings.me.clone(), started),
+            settings,
+            limits: NodeLimits::default(),
+            unproven: RateLimit::new(UNPROVEN_PER_MINUTE),
+            joins: Semaphore::new(JOINS),
+        }
+    }
+
+    /// Forgets what is remembered of a node that was removed.
+    pub fn forget(&self, node: &NodeName) {
+        self.gate.forget(node);
+    }
+
+    async fn answer(&self, request: Request<Incoming>, source: IpAddr) -> Response<Full<Bytes>> {
+        let now = Timestamp::now();
+        match (request.method(), request.uri().path()) {
+            (&Method::GET | &Method::HEAD, "/health") => {
+                json(StatusCode::OK, encoded(&serde_json::json!({ "status": "ok", "node": self.settings.me })))
+            }
+            (&Method::GET, http_seeds::NODES) => http_seeds::nodes(self, &request, source, now).await,
+            (&Method::GET, http_seeds::ENTRIES) => http_seeds::entries(self, &request, source, now).await,
+            (&Method::GET, EVENTS) | (&Method::POST, HEARTBEAT | PROBE | ACT | JOIN) => {
+                match Proof::read(request.headers()) {
+                    Some(proof) if request.uri().path() == JOIN => self.joining(proof, request, source, now).await,
+                    Some(proof) => self.question(proof, request, source, now).await,
+                    None => self.unproven(None, source, now),
+                }
+            }
+            (_, http_seeds::NODES | http_seeds::ENTRIES | "/health" | EVENTS | HEARTBEAT | PROBE | ACT | JOIN) => {
+                problem(StatusCode::METHOD_NOT_ALLOWED, "this path takes another method")
+            }
+            _ => problem(StatusCode::NOT_FOUND, "there is no such path"),
+        }
+    }
+
+    /// Nothing is said to who has proven nothing.
+    fn unproven(&self, node: Option<NodeName>, source: IpAddr, now: Timestamp) -> Response<Full<Bytes>> {
+        let why = Barred::Unproven.to_string();
+        (self.settings.refused)(RefusedQuestion { source, node, proven: false, why });
+        if self.unproven.take(source, now) {
+            return problem(StatusCode::TOO_MANY_REQUESTS, "too many requests from this address");
+        }
+        problem(StatusCode::UNAUTHORIZED, "")
+    }
+
+    /// A question of a node that is known.
+    async fn question(
+        &self,
+        proof: Proof,
+        request: Request<Incoming>,
+        source: IpAddr,
+        now: Timestamp,
+    ) -> Response<Full<Bytes>> {
+        let path = request.uri().path_and_query().map_or("", |path| path.as_str()).to_owned();
+        let method = request.method().as_str().to_owned();
+        let asked = Asked { method: &method, path: &path, digest: &proof.digest };
+        let keys = self.settings.known.keys(&proof.node, now);
+        let once = request.uri().path() == ACT;
+        let outcome = match self.gate.admit(&proof, &asked, &keys, once, now) {
+            Ok(proven) => self.admitted(proven, &proof, request, now).await,
+            Err(Barred::Unproven) => return self.unproven(Some(proof.node), source, now),
+            Err(barred) => Err(told(&barred)),
+        };
+        self.signed(&proof.node, &proof.nonce, outcome, source)
+    }
+
+    /// A question whose node is proven.
+    async fn admitted(
+        &self,
+        proven: Proven,
+        proof: &Proof,
+        request: Request<Incoming>,
+        now: Timestamp,
+    ) -> Result<Good, Refused> {
+        let waits = request.uri().path() == EVENTS;
+        let busy = |why| refused(StatusCode::TOO_MANY_REQUESTS, why);
+        let _place = self.limits.take(&proven.node, waits, now).map_err(busy)?;
+        let good = self.work(&proven, proof, request).await?;
+        self.limits.gave(&proven.node, good.1.len(), Timestamp::now());
+        Ok(good)
+    }
+
+    async fn work(&self, proven: &Proven, proof: &Proof, request: Request<Incoming>) -> Result<Good, Refused> {
+        let (answerer, from) = (&self.settings.answerer, proven.node.clone());
+        let (head, body) = request.into_parts();
+        match head.uri.path() {
+            EVENTS => {
+                read(body, 0, proof).await?;
+                let ask = wire::page_ask(head.uri.query().unwrap_or_default())
+                    .map_err(|why| refused(StatusCode::BAD_REQUEST, why))?;
+                Ok(match answerer.page(from, ask).await {
+                    Ok(page) => (StatusCode::OK, encoded(&page)),
+                    Err(why) => (wire::status_of(&why), encoded(&why)),
+                })
+            }
+            HEARTBEAT => {
+                let beat: Beat = versioned(&read(body, BEAT_MAX, proof).await?)?;
+                if beat.node != from {
+                    return Err(refused(StatusCode::FORBIDDEN, "a heartbeat is sent by its own node"));
+                }
+                self.settings.known.learn(&from, &beat.keys, proven.key, Timestamp::now());
+                let answer = answerer.beat(from, beat).await;
+                answer
+                    .map(|answer| (StatusCode::OK, encoded(&answer)))
+                    .map_err(|why| refused(StatusCode::FORBIDDEN, why))
+            }
+            PROBE => {
+                let probe = parsed(&read(body, SMALL_MAX, proof).await?)?;
+                Ok((StatusCode::OK, encoded(&answerer.probe(from, probe).await)))
+            }
+            _ => {
+                let act = parsed(&read(body, ACT_MAX, proof).await?)?;
+                Ok((StatusCode::OK, encoded(&answerer.act(from, act).await)))
+            }
+        }
+    }
+
+    /// Somebody who was invited. It is not known yet: it proves that it has the key it names, and the invitation.
+    async fn joining(
+        &self,
+        proof: Proof,
+        request: Request<Incoming>,
+        source: IpAddr,
+        now: Timestamp,
+    ) -> Response<Full<Bytes>> {
+        let Ok(_place) = self.joins.try_acquire() else {
+            return problem(StatusCode::TOO_MANY_REQUESTS, "others are joining; ask again");
+        };
+        if self.unproven.is_exhausted(&source, now) {
+            return self.unproven(Some(proof.node), source, now);
+        }
+        let join = match read(request.into_body(), SMALL_MAX, &proof).await {
+            Ok(body) => versioned::<Join>(&body),
+            Err(refused) => Err(refused),
+        };
+        let join = match join {
+            Ok(join) => join,
+            Err(refused) => return problem(refused.status, &refused.why),
+        };
+        let asked = Asked { method: "POST", path: JOIN, digest: &proof.digest };
+        let is_invited = is_invited(&join, &self.settings.me);
+        let outcome = match self.gate.prove(&proof, &asked, &[join.key], true, now) {
+            Ok(_) if join.node == proof.node && is_invited => self
+                .settings
+                .answerer
+                .join(join)
+                .await
+                .map(|answer| (StatusCode::OK, encoded(&answer)))
+                .map_err(|why| refused(StatusCode::FORBIDDEN, why)),
+            Ok(_) | Err(Barred::Unproven) => return self.unproven(Some(proof.node), source, now),
+            Err(barred) => Err(told(&barred)),
+        };
+        if outcome.is_err() {
+            // Whoever tries invitations one after another is let down to a few a minute.
+            self.unproven.take(source, now);
+        }
+        self.signed(&proof.node, &proof.nonce, outcome, source)
+    }
+
+    /// The answer, signed for whoever asked.
+    fn signed(
+        &self,
+        to: &NodeName,
+        nonce: &Nonce,
+        outcome: Result<Good, Refused>,
+        source: IpAddr,
+    ) -> Response<Full<Bytes>> {
+        let (status, body, media) = match outcome {
+            Ok((status, body)) => (status, body, JSON),
+            Err(Refused { status, why }) => {
+                let body = problem_body(status, &why);
+                (self.settings.refused)(RefusedQuestion { source, node: Some(to.clone()), proven: true, why });
+                (status, body, PROBLEM)
+            }
+        };
+        let answer = net::Answered { node: &self.settings.me, to, nonce, status: status.as_u16(), body: &body };
+        let proof = answer.header(&self.settings.keys);
+        let mut response = answered(status, media, body);
+        if let Ok(proof) = HeaderValue::from_str(&proof) {
+            response.headers_mut().insert(net::SIGNED, proof);
+        }
+        if status == StatusCode::TOO_MANY_REQUESTS {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        response
+    }
+}
+
+/// What is said to a node that is proven, and barred all the same.
+fn told(barred: &Barred) -> Refused {
+    let status = match barred {
+        Barred::OtherNode { .. } => StatusCode::MISDIRECTED_REQUEST,
+        Barred::BeforeStart => StatusCode::TOO_EARLY,
+        Barred::Unproven | Barred::Skewed(_) | Barred::Replayed => StatusCode::FORBIDDEN,
+    };
+    refused(status, barred.to_string())
+}
+
+/// Reads a body of at most `max` bytes, which has to be the one that was signed.
+async fn read(body: Incoming, max: usize, proof: &Proof) -> Result<Bytes, Refused> {
+    let too_large = || refused(StatusCode::PAYLOAD_TOO_LARGE, format!("a body of this path has at most {max} bytes"));
+    if body.size_hint().lower() > max as u64 {
+        return Err(too_large());
+    }
+    let mut body = body;
+    let reading = async {
+        let mut whole = BytesMut::new();
+        while let Some(frame) = body.frame().await {
+            let frame = frame.map_err(|_| refused(StatusCode::BAD_REQUEST, "the body broke off"))?;
+            let Ok(data) = frame.into_data() else { continue };
+            if whole.len() + data.len() > max {
+                return Err(too_large());
+            }
+            whole.extend_from_slice(&data);
+        }
+        Ok(whole.freeze())
+    };
+    let late = |_| refused(StatusCode::REQUEST_TIMEOUT, "the body took longer than 10 s");
+    let whole = tokio::time::timeout(BODY_TIME, reading).await.map_err(late)??;
+    if net::digest(&whole) != proof.digest {
+        return Err(refused(StatusCode::FORBIDDEN, "the body is another one than was signed"));
+    }
+    Ok(whole)
+}
+
+fn parsed<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refused> {
+    serde_json::from_slice(body)
+        .map_err(|error| refused(StatusCode::BAD_REQUEST, format!("it cannot be read: {error}")))
+}
+
+/// The same for a document that says its version: one of another version is no broken one.
+fn versioned<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refused> {
+    #[derive(serde::Deserialize)]
+    struct Version {
+        version: u32,
+    }
+    let Version { version } = parsed(body)?;
+    if version != FEDERATION_VERSION {
+        let why = format!("it speaks version {version}, and this node {FEDERATION_VERSION}; bring both to one version");
+        return Err(refused(StatusCode::BAD_REQUEST, why));
+    }
+    parsed(body)
+}
+
+const JSON: &str = "application/json";
+const PROBLEM: &str = "application/problem+json";
+
+pub(super) fn encoded(value: &impl Serialize) -> Vec<u8> {
+    // Everything that is answered has text for keys, so it always serialises.
+    serde_json::to_vec(value).unwrap_or_default()
+}
+
+pub(super) fn json(status: StatusCode, body: Vec<u8>) -> Response<Full<Bytes>> {
+    answered(status, JSON, body)
+}
+
+/// A problem document (RFC 9457).
+pub(super) fn problem(status: StatusCode, why: &str) -> Response<Full<Bytes>> {
+    answered(status, PROBLEM, problem_body(status, why))
+}
+
+fn problem_body(status: StatusCode, why: &str) -> Vec<u8> {
+    let title = status.canonical_reason().unwrap_or("Error");
+    let mut document = serde_json::json!({ "title": title, "status": status.as_u16() });
+    if !why.is_empty() {
+        document["detail"] = why.into();
+    }
+    encoded(&document)
+}
+
+fn answered(status: StatusCode, media: &'static str, body: Vec<u8>) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(Bytes::from(body)));
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(media));
+    response
+}
