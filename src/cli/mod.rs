@@ -26,6 +26,7 @@ mod load;
 mod logging;
 mod managed;
 mod moment;
+mod node;
 mod orders;
 mod output;
 mod pane;

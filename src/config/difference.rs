@@ -63,8 +63,8 @@ fn compare(path: &str, old: Option<&Value>, new: Option<&Value>, lines: &mut Vec
         (None, Some(Value::Object(_))) => "added".to_owned(),
         (old, new) => format!("{} -> {}", shown(old), shown(new)),
     };
-    let waits = |key: &&str| path.strip_prefix(*key).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
-    let late = if AT_START.iter().any(|key| waits(&key)) { " (takes effect at the next start)" } else { "" };
+    let waits = |key: &str| path.strip_prefix(key).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+    let late = if AT_START.into_iter().any(waits) { " (takes effect at the next start)" } else { "" };
     lines.push(format!("{path}: {change}{late}"));
 }
 

@@ -33,11 +33,14 @@ pub(super) fn page_path(ask: &PageAsk) -> String {
     if let Some(epoch) = ask.epoch {
         query.append_pair("epoch", &epoch.to_string());
     }
-    for (name, number) in [("after", ask.after), ("limit", ask.limit as u64), ("wait", ask.wait)] {
+    for (name, number) in NUMBERS.into_iter().zip([ask.after, ask.limit as u64, ask.wait]) {
         query.append_pair(name, &number.to_string());
     }
     query.finish()
 }
+
+/// The numbers of a question for entries.
+const NUMBERS: [&str; 3] = ["after", "limit", "wait"];
 
 /// Reads what [`page_path`] wrote, and takes what is asked for down to what is given.
 ///
@@ -47,7 +50,6 @@ pub(super) fn page_ask(query: &str) -> Result<PageAsk, String> {
     let mut origin: Option<NodeName> = None;
     let mut epoch: Option<EpochId> = None;
     let mut numbers = [None; 3];
-    const NUMBERS: [&str; 3] = ["after", "limit", "wait"];
     for (name, value) in form_urlencoded::parse(query.as_bytes()) {
         let bad = || format!("`{name}` cannot be read, or is there twice");
         let number = NUMBERS.iter().position(|known| *known == name);

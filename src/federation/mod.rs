@@ -9,6 +9,8 @@ mod http_join;
 mod http_limits;
 mod http_link;
 mod http_seeds;
+#[cfg(test)]
+mod http_tests;
 mod http_wire;
 mod hybrid;
 mod invitation;

@@ -173,7 +173,9 @@ fn sized(what: &[u8], parts: &[&[u8]]) -> Vec<u8> {
 }
 
 fn shown(signatures: &[Vec<u8>]) -> String {
-    signatures.iter().map(|signature| format!(", sig={}", URL_SAFE_NO_PAD.encode(signature))).collect()
+    let fields: Vec<String> =
+        signatures.iter().map(|signature| format!(", sig={}", URL_SAFE_NO_PAD.encode(signature))).collect();
+    fields.concat()
 }
 
 fn bytes(text: &str) -> Option<Vec<u8>> {

@@ -282,7 +282,8 @@ mod tests {
         {
             let mut came = gate.came.lock().expect("not poisoned");
             let came = came.get_mut(&name("hub-1")).expect("it came");
-            came.nonces.extend((1..NONCES as i64).map(|number| (NOW * 1000 + number, [0; 16])));
+            came.nonces
+                .extend((1..i64::try_from(NONCES).expect("in range")).map(|number| (NOW * 1000 + number, [0; 16])));
         }
         let next = asker.proof("hub-2", NOW + 60);
         asker.admitted(&gate, &next, NOW + 60).expect("the newest is let in");

@@ -45,7 +45,7 @@ pub fn pinned_tls(certificate: Option<&Path>) -> Result<Arc<ClientConfig>, TlsEr
 ///
 /// # Errors
 /// When there is neither a root nor a pin.
-pub fn node_tls(pin: Option<[u8; 32]>) -> Result<Arc<ClientConfig>, TlsError> {
+pub(in crate::net) fn node_tls(pin: Option<[u8; 32]>) -> Result<Arc<ClientConfig>, TlsError> {
     let Some(pin) = pin else { return client_tls(&[]) };
     // A machine without roots still has the pin.
     let roots = Verifier::new_with_extra_roots(Vec::new(), provider()).ok();

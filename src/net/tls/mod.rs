@@ -7,7 +7,8 @@ mod probe;
 mod provider;
 
 pub use agent::{AgentTls, pinned_to};
-pub use client::{certificate_pin, client_tls, node_tls, pinned_tls};
+pub(super) use client::node_tls;
+pub use client::{certificate_pin, client_tls, pinned_tls};
 pub use listener::{ListenerTls, follow_files};
 pub use probe::{Distrust, HandshakeError, ProbeTls, Shown, probe_tls};
 pub use provider::{TlsError, install_provider};
