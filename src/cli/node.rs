@@ -52,10 +52,7 @@ pub(super) async fn run(command: NodeCommand, config: &Config, global: &Global) 
         (NodeReply::Rotated { key, until }, _) => {
             output::line(&format!("new key    {key}"))?;
             output::line(&format!("           {}", key.fingerprint()))?;
-            output::line(&format!(
-                "the key before counts until {}; the others learn the new one by themselves",
-                until
-            ))?;
+            output::line(&format!("the key before counts until {until}; the others learn the new one by themselves"))?;
         }
         (NodeReply::Done, NodeCommand::Add { name, trust, key, .. }) => {
             output::line(&format!("{name} is known by {}, with the trust {trust}", key.fingerprint()))?;

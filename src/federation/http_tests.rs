@@ -63,6 +63,7 @@ impl Party {
             program: "test".into(),
             leaving: false,
             sees: Vec::new(),
+            whole: true,
             keys: self.keys.public(),
         }
     }
@@ -198,7 +199,7 @@ impl Hub {
             proxies: Vec::new(),
             refused: Box::new(move |question| noted.lock().expect("not poisoned").push(question)),
         };
-        let started = Timestamp::now() - Duration::from_secs(3600);
+        let started = Timestamp::now() - Duration::from_hours(1);
         let door = Arc::new(HttpDoor::new(settings, started));
         let free = TcpListener::bind("127.0.0.1:0").await.expect("binds");
         let address = free.local_addr().expect("an address");
@@ -481,7 +482,7 @@ async fn the_key_before_counts_for_a_day_and_no_longer() {
         let before = PinnedKey { key: party.keys.key(), since: Timestamp::UNIX_EPOCH, until: Some(end) };
         PinnedKeys(vec![before, PinnedKey { key: NodeKey::from_bytes([9; 32]), since: now, until: None }])
     };
-    for (end, status) in [(now + Duration::from_secs(60), 200), (now - Duration::from_secs(1), 401)] {
+    for (end, status) in [(now + Duration::from_mins(1), 200), (now - Duration::from_secs(1), 401)] {
         hub.known.put(party.name.clone(), pinned(end));
         let request = party.request("hub-1", BEAT, &beat_bytes(&party), Timestamp::now());
         assert_eq!(hub.send(&request).await.0, status);
@@ -564,6 +565,9 @@ fn trusting(party: &Party) -> Arc<KnownNodes> {
     known
 }
 
+/// Whether an error is the one that was expected.
+type Fits = fn(&LinkError) -> bool;
+
 #[tokio::test]
 async fn only_a_signed_answer_is_believed() {
     let (me, hub) = (Party::new("hub-2"), Party::new("hub-1"));
@@ -572,9 +576,9 @@ async fn only_a_signed_answer_is_believed() {
         let head = format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", body.len());
         [head.as_bytes(), body].concat()
     };
-    let unusable = |error: &LinkError| matches!(error, LinkError::Unusable(_));
-    let cases: [(&str, Vec<u8>, fn(&LinkError) -> bool); 5] = [
-        ("unsigned", answers("200 OK", page), unusable as fn(&LinkError) -> bool),
+    let unusable: Fits = |error| matches!(error, LinkError::Unusable(_));
+    let cases: [(&str, Vec<u8>, Fits); 5] = [
+        ("unsigned", answers("200 OK", page), unusable),
         ("redirected", answers("302 Found", b""), unusable),
         ("too long", answers("200 OK", &vec![b' '; 2 << 20]), unusable),
         ("busy", answers("503 Service Unavailable", b""), |error| matches!(error, LinkError::Unreachable(_))),
