@@ -25,7 +25,9 @@ const LEFT_EVERY: Duration = Duration::from_secs(30);
 /// A heartbeat goes this much earlier or later at most, so as to lie midway between those of the other side: then each
 /// pair has a sign of life every 2.5 s.
 const SHIFT: Duration = Duration::from_millis(450);
-/// And this much by chance, so that two sides that began at once move apart.
+/// Of two sides that call at the same time, within this of it, one moves forward and the other back.
+const TOGETHER: Duration = Duration::from_millis(300);
+/// And this much by chance.
 const JITTER_MS: i64 = 50;
 /// A rhythm that was not heard for so long is none.
 const RHYTHM: Duration = Duration::from_secs(15);
@@ -75,7 +77,7 @@ impl Membership {
         let within = self.within(BEAT_WITHIN);
         for (name, peer) in &mut self.peers {
             if peer.spec.reach == Reach::Direct && peer.next_beat <= now {
-                peer.next_beat = next(peer, now, &mut self.chance);
+                peer.next_beat = next(peer, now, self.me.name < *name, &mut self.chance);
                 self.out.push(MemberEffect::Beat { to: name.clone(), within });
             }
         }
@@ -110,8 +112,8 @@ fn seen(name: &NodeName, peer: &Peer, held: HeldLog, now: Duration) -> Seen {
     }
 }
 
-/// When the heartbeat after the one that goes now is due.
-fn next(peer: &Peer, now: Duration, chance: &mut SmallRng) -> Duration {
+/// When the heartbeat after the one that goes now is due. Of two sides one is `first`.
+fn next(peer: &Peer, now: Duration, first: bool, chance: &mut SmallRng) -> Duration {
     let lively = |last: Option<Duration>| last.is_some_and(|at| now.saturating_sub(at) < RHYTHM);
     let chance = chance.random_range(-JITTER_MS..=JITTER_MS);
     let jitter = |at: Duration| {
@@ -120,7 +122,7 @@ fn next(peer: &Peer, now: Duration, chance: &mut SmallRng) -> Duration {
     };
     match peer.sent.last() {
         _ if peer.state == NodeState::Left => jitter(now + LEFT_EVERY),
-        heard if lively(heard) => jitter(midway(now + BEAT_EVERY, heard.unwrap_or(now))),
+        heard if lively(heard) => jitter(midway(now + BEAT_EVERY, heard.unwrap_or(now), first)),
         // It cannot call us: then we call twice as often, so that a sign of life comes as often as between others.
         _ if lively(peer.answers.last()) => jitter(now + BEAT_EVERY / 2),
         _ => jitter(now + BEAT_EVERY),
@@ -128,12 +130,15 @@ fn next(peer: &Peer, now: Duration, chance: &mut SmallRng) -> Duration {
 }
 
 /// The moment near `due` that lies midway between the other side's heartbeats, of which one came at `heard`, as far as
-/// [`SHIFT`] allows.
-fn midway(due: Duration, heard: Duration) -> Duration {
+/// [`SHIFT`] allows. The other side does the same, so each goes half of the way.
+fn midway(due: Duration, heard: Duration, first: bool) -> Duration {
     let every = BEAT_EVERY.as_millis();
     let phase = due.saturating_sub(heard).as_millis() % every;
-    // Above half: it is too late by `ahead`. Below: too early by `behind`.
-    let ahead = Duration::from_millis(u64::try_from(phase.saturating_sub(every / 2)).unwrap_or(0));
-    let behind = Duration::from_millis(u64::try_from((every / 2).saturating_sub(phase)).unwrap_or(0));
-    (due + behind.min(SHIFT)).saturating_sub(ahead.min(SHIFT))
+    let together = phase.min(every - phase) < TOGETHER.as_millis();
+    let half = |millis: u128| Duration::from_millis(u64::try_from(millis / 2).unwrap_or(0)).min(SHIFT);
+    if phase > every / 2 && !together || together && first {
+        due.saturating_sub(half(phase.max(every - phase) - every / 2))
+    } else {
+        due + half(phase.max(every - phase) - every / 2)
+    }
 }

@@ -13,7 +13,7 @@ use super::peer::Doubt;
 use super::{MemberEffect, Membership, ProbeTicket};
 
 /// No node is down before it was silent for so long: one that rested for ten seconds has answered by then.
-const DOWN_AFTER: Duration = Duration::from_millis(13_500);
+const DOWN_AFTER: Duration = Duration::from_millis(14_200);
 /// Nor before it was doubted for so long.
 const DOUBTED: Duration = Duration::from_secs(2);
 /// While a node is doubted, others are asked so often.
@@ -29,7 +29,7 @@ const MUTE: u32 = 3;
 /// What the way to whoever is asked and back may take.
 const ON_THE_WAY: Duration = Duration::from_secs(1);
 /// After this node was cut off, the silence of others counts as one of this length: they have 6 s more.
-const AFTER_ISOLATION: Duration = Duration::from_millis(7_500);
+const AFTER_ISOLATION: Duration = Duration::from_millis(8_200);
 
 impl Membership {
     pub(super) fn judge(&mut self, now: Duration) {

@@ -101,6 +101,8 @@ pub(super) struct Peer {
     pub(super) next_beat: Duration,
     /// Since when our heartbeats are not answered, and why.
     pub(super) unanswered: Option<String>,
+    /// When a suspicion of its was last answered.
+    pub(super) refuted: Option<Duration>,
     /// When it was last told of all nodes.
     pub(super) told_whole: Option<Duration>,
     pub(super) doubt: Option<Doubt>,
@@ -127,6 +129,7 @@ impl Peer {
             claims: Claims::default(),
             next_beat: now,
             unanswered: None,
+            refuted: None,
             told_whole: None,
             doubt: None,
         }

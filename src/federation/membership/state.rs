@@ -19,6 +19,8 @@ use super::{Me, MemberEffect, MemberInput, PeerSpec, Reach};
 const TURN: Duration = Duration::from_secs(1);
 /// A timer that is later says that this node was stopped, or had no time.
 const AWAY: Duration = Duration::from_secs(1);
+/// A suspicion of this node is answered no more often, so that a node that lies keeps nobody busy.
+const REFUTE_EVERY: Duration = Duration::from_secs(2);
 /// Less is no jump of a clock, in milliseconds.
 const JUMP: u64 = 1_000;
 
@@ -224,11 +226,11 @@ impl Membership {
                 && matches!(seen.state, NodeState::Suspect | NodeState::Down)
                 && seen.incarnation == self.incarnation
         });
-        if suspected {
+        let Some(peer) = self.peers.get_mut(from).filter(|_| suspected) else { return };
+        if peer.refuted.is_none_or(|at| now.saturating_sub(at) >= REFUTE_EVERY) {
+            peer.refuted = Some(now);
+            peer.next_beat = now;
             self.incarnation += 1;
-            if let Some(peer) = self.peers.get_mut(from) {
-                peer.next_beat = now;
-            }
             self.stirred = true;
         }
     }

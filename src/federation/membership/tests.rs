@@ -295,7 +295,7 @@ fn when_nobody_is_heard_it_is_this_node() {
     assert_eq!((scene.state("me"), scene.state("hub-3")), (NodeState::Alive, NodeState::Suspect));
     scene.all_well(&["hub-2", "hub-3"], 1);
     assert_eq!((scene.state("hub-3"), scene.state("hub-4")), (NodeState::Alive, NodeState::Suspect));
-    for _ in 0..3 {
+    for _ in 0..5 {
         scene.all_well(&["hub-2", "hub-3"], 1);
         scene.answer_probes(None);
     }
@@ -419,8 +419,9 @@ fn a_suspicion_is_answered_with_a_higher_incarnation_and_a_lie_is_not() {
         scene.members.beat(&name("hub-2"), &log(), |_| HeldLog::default(), moment(scene.now)).incarnation
     };
     for (claimed, expected) in [(0, 1), (0, 1), (1, 2), (u64::MAX, 2), (3, 2), (2, 3)] {
-        scene.others.clear();
         let before = incarnation(&mut scene);
+        scene.pass(2_100);
+        scene.others.clear();
         let mut beat = scene.beat_of("hub-2");
         beat.sees = vec![Seen { incarnation: claimed, ..seen("me", NodeState::Suspect, Some(9_000)) }];
         scene.hear(beat);
@@ -428,6 +429,12 @@ fn a_suspicion_is_answered_with_a_higher_incarnation_and_a_lie_is_not() {
         let at_once = scene.has(|effect| matches!(effect, MemberEffect::Beat { .. }));
         assert_eq!(at_once, expected > before, "{claimed}");
     }
+    for _ in 0..100 {
+        let mut beat = scene.beat_of("hub-2");
+        beat.sees = vec![Seen { incarnation: incarnation(&mut scene), ..seen("me", NodeState::Down, None) }];
+        scene.hear(beat);
+    }
+    assert!(incarnation(&mut scene) <= 4, "nor does it keep this node busy");
 }
 
 #[test]
