@@ -170,7 +170,7 @@ pub(super) fn failed(error: StoreError) -> Refusal {
 }
 
 /// When the day of `now` began, in UTC.
-fn midnight(now: Timestamp) -> Timestamp {
+pub(super) fn midnight(now: Timestamp) -> Timestamp {
     const DAY: i64 = 86_400;
     Timestamp::from_second(now.as_second().div_euclid(DAY) * DAY).unwrap_or(now)
 }
@@ -280,7 +280,7 @@ mod tests {
         let bridges = Bridges::new(set, Arc::clone(&store), inputs.clone(), Arc::clone(&checks), opens, true);
         let (bridges, state_dir) = (Arc::new(bridges), dir.path().to_owned());
         let panes = Panes::new(Arc::clone(&bridges), inputs.clone(), bridge::every_layer(), state_dir);
-        let followers = Followers { checks, bridges, panes: Arc::new(panes) };
+        let followers = Followers { checks, bridges, panes: Arc::new(panes), nodes: None };
         (dir, Driver::new(store, projector, supervisor, None, followers, inputs), received)
     }
 

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use crate::model::{Act, AuditKind, AuditNote, Identity, RecognisedBy};
 use crate::policy;
-use crate::protocol::{ClientId, NodeReply, NodeRequest, Notice, Refusal, Reply, Request, RequestId, Update};
+use crate::protocol::{ClientId, Notice, Refusal, Reply, Request, RequestId, Update};
 use crate::store::ActOrder;
 
 use super::{Credential, Effect, Engine, Occasion, TokenEffect, desk, views};
@@ -110,10 +110,7 @@ impl Engine {
             )))),
             Request::Bridge(request) => vec![Effect::Bridge { client, id, identity: identity.clone(), request }],
             Request::Pane(request) => vec![Effect::Pane { client, id, identity: identity.clone(), request }],
-            Request::Node(NodeRequest::List) => answer(Ok(Reply::Node(NodeReply::Nodes(Box::new(self.nodes.clone()))))),
-            Request::Node(_) => answer(Err(Refusal::Failed(
-                "this node knows no others: set `enabled = true` under [federation] and start again".to_owned(),
-            ))),
+            Request::Node(request) => vec![Effect::Node { client, id, identity: identity.clone(), request }],
             Request::Snapshot => answer(Ok(Reply::Snapshot(Box::new(self.snapshot(now))))),
             Request::Operators => answer(Ok(Reply::Operators(self.access.operators()))),
             Request::Act { act: Act::Assign(name), .. }

@@ -8,7 +8,8 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::model::Identity;
 use crate::protocol::{
-    BridgeRequest, ClientId, Notice, PaneRequest, PaneUpdate, Reply, RequestId, StoreFigures, Update,
+    BridgeRequest, ClientId, NodeReply, NodeRequest, Notice, PaneRequest, PaneUpdate, Refusal, Reply, RequestId,
+    StoreFigures, Update,
 };
 use crate::store::{Patience, Point, Store};
 
@@ -16,6 +17,7 @@ use super::answers::failed;
 use super::bridge::Bridges;
 use super::checks::Checks;
 use super::in_turn::InTurn;
+use super::nodes::Nodes;
 use super::panes::Panes;
 use super::projector::Projector;
 use super::reload::{Followers, Reloader};
@@ -23,6 +25,9 @@ use super::supervisor::Supervisor;
 use super::views::Counted;
 use super::watchdog::Turns;
 use super::{Effect, Engine, Input, TurnedAway};
+
+/// What is asked about nodes where there are none.
+const ALONE: &str = "this node knows no others: set `enabled = true` under [federation] and start again";
 
 struct Outbox {
     sender: mpsc::Sender<Update>,
@@ -44,6 +49,7 @@ pub(super) struct Driver {
     checks: Arc<Checks>,
     pub(super) bridges: Arc<Bridges>,
     panes: Arc<Panes>,
+    nodes: Option<Arc<Nodes>>,
     pub inputs: mpsc::Sender<Input>,
     /// What is written, one after the other.
     pub(super) in_turn: InTurn,
@@ -63,7 +69,7 @@ impl Driver {
         followers: Followers,
         inputs: mpsc::Sender<Input>,
     ) -> Self {
-        let Followers { checks, bridges, panes } = followers;
+        let Followers { checks, bridges, panes, nodes } = followers;
         let in_turn = InTurn::begin(Arc::clone(&projector), inputs.clone());
         Self {
             store,
@@ -73,6 +79,7 @@ impl Driver {
             checks,
             bridges,
             panes,
+            nodes,
             inputs,
             in_turn,
             counted: Counted::default(),
@@ -165,6 +172,17 @@ impl Driver {
                 )
             }
             Effect::Pane { client, id, identity, request } => self.pane(client, id, identity, request),
+            Effect::Node { client, id, identity, request } => {
+                let nodes = self.nodes.clone();
+                self.answer(client, id, async move {
+                    let reply = match (nodes, request) {
+                        (Some(nodes), request) => nodes.answer(identity, request).await?,
+                        (None, NodeRequest::List) => NodeReply::Nodes(Box::default()),
+                        (None, _) => return Err(Refusal::Failed(ALONE.to_owned())),
+                    };
+                    Ok((Reply::Node(reply), None))
+                })
+            }
             Effect::Audit(note) => {
                 let bridges = Arc::clone(&self.bridges);
                 tokio::spawn(async move { bridges.audit(vec![note]).await });

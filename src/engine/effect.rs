@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use crate::model::{ActId, AuditNote, CheckId, ContactId, EventFilter, Identity, OperatorName, Rejection, TokenId};
-use crate::protocol::{BridgeRequest, ClientId, Figures, Notice, PaneRequest, Request, RequestId, Update};
+use crate::protocol::{BridgeRequest, ClientId, Figures, NodeRequest, Notice, PaneRequest, Request, RequestId, Update};
 use crate::store::ActOrder;
 
 use super::TurnedAway;
@@ -141,6 +141,17 @@ pub enum Effect {
         identity: Identity,
         /// What.
         request: PaneRequest,
+    },
+    /// Ask about nodes, or order something.
+    Node {
+        /// Who asks.
+        client: ClientId,
+        /// The number of the request.
+        id: RequestId,
+        /// Who that is.
+        identity: Identity,
+        /// What.
+        request: NodeRequest,
     },
     /// Write this into the audit log.
     Audit(AuditNote),

@@ -25,6 +25,7 @@ mod lifetime;
 mod lock;
 mod log_sink;
 mod mint;
+mod nodes;
 mod pace;
 mod panels;
 mod panes;

@@ -20,6 +20,7 @@ use crate::store::StoreError;
 use super::bridge::{BridgeSet, Bridges};
 use super::checks::{CheckSet, Checks};
 use super::doors::{self, Channels, Ingress, certificates, listener_task};
+use super::nodes::Nodes;
 use super::panes::Panes;
 use super::projector::{Projector, Reading, blocking};
 use super::start::{StartError, number, prepare};
@@ -59,6 +60,8 @@ pub(super) struct Followers {
     pub checks: Arc<Checks>,
     pub bridges: Arc<Bridges>,
     pub panes: Arc<Panes>,
+    /// Where this node takes part.
+    pub nodes: Option<Arc<Nodes>>,
 }
 
 /// Puts configurations in force, one after the other.

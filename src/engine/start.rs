@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use crate::config::{Config, ConfigError, VipList};
 use crate::ingress::{BodyBudget, Certificates, Channel, Refusals, Spool, Swap};
 use crate::model::{ChannelId, CheckPanel, EventFilter, InboxFilter, OperatorName, ProviderKind};
+use crate::net::{NodeKeyError, NodeKeys};
 use crate::protocol::NodesPanel;
 use crate::store::{Blobs, Options, Pulse, Store, StoreError};
 
@@ -25,6 +26,7 @@ use super::checks::{CheckSet, Checks};
 use super::doors::{Channels, Ingress, certificates};
 use super::driver::Driver;
 use super::lifetime::see_through;
+use super::nodes::{Ground, Nodes, Ways};
 use super::panels::Panels;
 use super::panes::Panes;
 use super::projector::{Projector, Reading};
@@ -69,6 +71,9 @@ pub enum StartError {
     /// The configuration holds a mistake, or names a secret or a certificate that cannot be used.
     #[error(transparent)]
     Config(#[from] Box<ConfigError>),
+    /// The key by which other nodes know this one cannot be read or made.
+    #[error(transparent)]
+    NodeKey(#[from] NodeKeyError),
     /// The store cannot be opened.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -171,7 +176,7 @@ pub(super) async fn begin(
     let mut engine = Engine::new(received, beginning(&config, &store, shown.clone(), now, scenery.as_ref())?);
     let played = scenery.as_ref().and_then(Scenery::pane_roads);
     let has_panes = matches!(doors, Doors::Open | Doors::Closed) || played.is_some();
-    let followers = followers(&config, doors, &store, checks, &inputs, played);
+    let mut followers = followers(&config, doors, &store, checks, &inputs, played);
     let supervisor = Arc::new(Supervisor::new(inputs.clone(), stop.clone()));
     let handle = Handle {
         inputs: inputs.clone(),
@@ -179,6 +184,10 @@ pub(super) async fn begin(
         next_client: Arc::new(AtomicU64::new(1)),
         stop: stop.clone(),
     };
+    followers.nodes = Box::pin(nodes(&config, doors, &store, &handle, &followers.bridges)).await?;
+    if let Some(nodes) = &followers.nodes {
+        engine.nodes = nodes.panel();
+    }
     if matches!(doors, Doors::Open | Doors::Staged) {
         follow(&handle, &projector);
         let looking = match &scenery {
@@ -245,7 +254,36 @@ fn followers(
     }
     let opens = played.unwrap_or_else(bridge::every_layer);
     let panes = Panes::new(Arc::clone(&bridges), inputs.clone(), opens, config.state_dir.clone());
-    Followers { checks, bridges, panes: Arc::new(panes) }
+    Followers { checks, bridges, panes: Arc::new(panes), nodes: None }
+}
+
+/// The other nodes, where this one takes part.
+async fn nodes(
+    config: &Config,
+    doors: Doors,
+    store: &Arc<Store>,
+    handle: &Handle,
+    bridges: &Arc<Bridges>,
+) -> Result<Option<Arc<Nodes>>, StartError> {
+    let takes_part = config.federation.enabled && matches!(doors, Doors::Open | Doors::Closed);
+    let Some(me) = config.federation.me.clone().filter(|_| takes_part) else { return Ok(None) };
+    let keys = Arc::new(NodeKeys::open(&config.state_dir.join("secrets"), Timestamp::now())?);
+    let ground = Ground {
+        config: config.federation.clone(),
+        named: config.node_keys()?,
+        store: Arc::clone(store),
+        handle: handle.clone(),
+        bridges: Arc::clone(bridges),
+        ways: Ways::new(me.clone(), config, Arc::clone(&keys))?,
+        keys,
+    };
+    let nodes = Nodes::new(me, ground).await?;
+    if doors == Doors::Open {
+        for task in Nodes::tasks(&nodes) {
+            handle.supervise(task);
+        }
+    }
+    Ok(Some(nodes))
 }
 
 /// Brings who is a VIP by `vip` up to date, unless that was done by the same list. It looks at every contact.

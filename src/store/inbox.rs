@@ -38,6 +38,16 @@ impl Store {
         self.find(filter, Order::Newest, before, limit, &Patience::endless())
     }
 
+    /// Messages after the place `after`, oldest first.
+    ///
+    /// # Errors
+    /// When the store cannot read.
+    pub fn messages_after(&self, after: i64, limit: usize) -> Result<Vec<MessageRow>, StoreError> {
+        let sql = format!("SELECT {ROW} FROM message m {JOINS} WHERE m.seq > ?1 ORDER BY m.seq LIMIT ?2");
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        self.read(|connection| connection.prepare_cached(&sql)?.query_map([after, limit], row)?.collect())
+    }
+
     /// Messages nobody has read, VIPs first, and among each the oldest first.
     ///
     /// # Errors

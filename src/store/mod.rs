@@ -83,7 +83,7 @@ pub use events::RawEvent;
 pub use inbox::ChannelCounts;
 pub use jobs::JobBatch;
 pub use messages::Unread;
-pub use nodes::{KnownNode, PinnedKey, Quarantine, Vouched};
+pub use nodes::{KnownNode, Quarantine, Vouched};
 pub use nodes_append::{NewShared, Publication};
 pub use nodes_apply::{Applied, CheckedPage};
 pub use nodes_log::{LogEnd, SharedLog};

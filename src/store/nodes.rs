@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use crate::model::{AuditEntry, AuditNote, NodeKey, NodeName, Trust};
+use crate::model::{AuditEntry, AuditNote, NodeKey, NodeName, PinnedKey, Trust};
 
 use super::events::{corrupt, timestamp};
 use super::nodes_log::{drop_logs, name};
@@ -16,6 +16,8 @@ pub struct KnownNode {
     pub name: NodeName,
     /// Where it listens, when it is reached directly.
     pub url: Option<String>,
+    /// SHA-256 of the public key in its listener's certificate, where only that one is believed.
+    pub pin: Option<[u8; 32]>,
     /// Who vouched for it. `None`: it was added or invited here.
     pub via: Option<NodeName>,
     /// What it may do here.
@@ -28,17 +30,6 @@ pub struct KnownNode {
     pub keys: Vec<PinnedKey>,
     /// Why nothing of it is taken over, when that is so.
     pub quarantine: Option<Quarantine>,
-}
-
-/// A key of a node as it was pinned.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PinnedKey {
-    /// The key.
-    pub key: NodeKey,
-    /// Since when it counts.
-    pub since: Timestamp,
-    /// The moment after which no request counts under it.
-    pub until: Option<Timestamp>,
 }
 
 /// Why nothing of a node is taken over.
@@ -72,7 +63,7 @@ impl Store {
         self.read(|connection| {
             let mut nodes: Vec<KnownNode> = connection
                 .prepare_cached(
-                    "SELECT name, url, via, trust, configured, added, quarantined, why FROM node
+                    "SELECT name, url, via, trust, configured, added, quarantined, why, pin FROM node
                      WHERE removed IS NULL ORDER BY name",
                 )?
                 .query_map([], node)?
@@ -218,8 +209,8 @@ fn put(connection: &Connection, node: &KnownNode) -> rusqlite::Result<()> {
     let quarantine = node.quarantine.as_ref();
     connection
         .prepare_cached(
-            "INSERT OR REPLACE INTO node (name, url, via, trust, configured, added, quarantined, why)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+            "INSERT OR REPLACE INTO node (name, url, via, trust, configured, added, quarantined, why, pin)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
         )?
         .execute(params![
             node.name.as_str(),
@@ -230,6 +221,7 @@ fn put(connection: &Connection, node: &KnownNode) -> rusqlite::Result<()> {
             node.added.as_microsecond(),
             quarantine.map(|quarantine| quarantine.since.as_microsecond()),
             quarantine.map(|quarantine| &quarantine.why),
+            node.pin.as_ref().map(|pin| &pin[..]),
         ])?;
     connection.prepare_cached("DELETE FROM node_key WHERE node = ?1")?.execute([node.name.as_str()])?;
     for PinnedKey { key, since, until } in &node.keys {
@@ -265,6 +257,7 @@ fn node(row: &Row<'_>) -> rusqlite::Result<KnownNode> {
     Ok(KnownNode {
         name: name(row, 0)?,
         url: row.get(1)?,
+        pin: row.get(8)?,
         via: row.get_ref(2)?.as_str_or_null()?.map(str::parse).transpose().map_err(|error| corrupt(2, error))?,
         trust: trust.parse().map_err(|error: String| corrupt(3, std::io::Error::other(error)))?,
         configured: row.get(4)?,

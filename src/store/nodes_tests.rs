@@ -6,13 +6,12 @@ use tempfile::TempDir;
 use uuid::Uuid;
 
 use crate::model::{
-    ChainHash, EpochId, Head, Hlc, NodeKey, NodeName, Origin, SharedEvent, SharedId, SharedKind, Trust,
+    ChainHash, EpochId, Head, Hlc, NodeKey, NodeName, Origin, PinnedKey, SharedEvent, SharedId, SharedKind, Trust,
 };
 
 use super::tests::{at, open};
 use super::{
-    Applied, CheckedPage, KeepShared, KnownNode, LogEnd, NewShared, PinnedKey, Publication, Quarantine, SharedLog,
-    Store, Vouched,
+    Applied, CheckedPage, KeepShared, KnownNode, LogEnd, NewShared, Publication, Quarantine, SharedLog, Store, Vouched,
 };
 
 fn name(name: &str) -> NodeName {
@@ -36,6 +35,7 @@ fn node(node: &str, trust: Trust) -> KnownNode {
     KnownNode {
         name: name(node),
         url: Some("http://127.0.0.1:9292".into()),
+        pin: Some([7; 32]),
         via: None,
         trust,
         configured: false,

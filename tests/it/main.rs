@@ -47,6 +47,7 @@ mod matrix;
 mod members_sim;
 mod newcomer;
 mod nginx;
+mod nodes;
 mod orders;
 mod pane_streams;
 mod pane_tmux;

@@ -2,6 +2,7 @@
 CREATE TABLE node (
     name        TEXT    NOT NULL PRIMARY KEY,
     url         TEXT,
+    pin         BLOB,                       -- SHA-256 of the public key in its certificate; NULL: any that is valid
     via         TEXT,                       -- who vouched for it; NULL: it was added or invited here
     trust       TEXT    NOT NULL,
     configured  INTEGER NOT NULL,

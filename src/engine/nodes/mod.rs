@@ -1,0 +1,19 @@
+//! The nodes that know each other, in the running engine: who is there, logs kept in step, what is shared, acting through
+//! a peer.
+
+mod acting;
+mod answerer;
+mod desk;
+mod logs;
+mod members;
+mod panels;
+mod publisher;
+mod publishing;
+mod registry;
+mod remotes;
+mod requests;
+mod service;
+mod ways;
+
+pub(super) use service::{Ground, Nodes};
+pub(super) use ways::Ways;

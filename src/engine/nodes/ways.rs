@@ -1,0 +1,153 @@
+//! How other nodes are asked, and who may ask here: links, pinned keys, the listener.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
+
+use jiff::Timestamp;
+
+use crate::config::{Cidr, Config, ConfigError};
+use crate::federation::{DoorSettings, EventLink, HttpDoor, HttpLink, RefusedQuestion, serve_nodes};
+use crate::model::{NodeName, PinnedKeys};
+use crate::net::{KnownNodes, ListenerTls, NodeKeys, certificate_pin, node_client};
+use crate::store::KnownNode;
+
+use super::super::supervisor::TaskSpec;
+use super::answerer::Desks;
+use super::service::Nodes;
+
+/// A link that was made, and for which address and certificate.
+type Made = (String, Option<[u8; 32]>, Arc<dyn EventLink>);
+
+/// How other nodes are asked, and who may ask here.
+pub(in super::super) struct Ways {
+    me: NodeName,
+    keys: Arc<NodeKeys>,
+    known: Arc<KnownNodes>,
+    /// Links are kept while their node stays where it is: they hold connections.
+    links: Mutex<BTreeMap<NodeName, Made>>,
+    tls: Option<Arc<ListenerTls>>,
+    /// The certificate of the listener.
+    certificate: Option<PathBuf>,
+    proxies: Vec<Cidr>,
+    connections: usize,
+    /// What the listener remembers of nodes. Its task owns it.
+    door: OnceLock<Weak<HttpDoor>>,
+}
+
+impl Ways {
+    /// The ways of `me` by `config`.
+    ///
+    /// # Errors
+    /// When the certificate of the listener cannot be used.
+    pub(in super::super) fn new(me: NodeName, config: &Config, keys: Arc<NodeKeys>) -> Result<Self, Box<ConfigError>> {
+        let tls = config.exposure.tls.as_ref().map(|files| {
+            ListenerTls::load(config.locate(&files.cert), config.locate(&files.key))
+                .map(Arc::new)
+                .map_err(|error| config.tls_mistake(files, &error.to_string()))
+        });
+        Ok(Self {
+            me,
+            keys,
+            known: Arc::default(),
+            links: Mutex::default(),
+            tls: tls.transpose()?,
+            certificate: config.exposure.tls.as_ref().map(|files| config.locate(&files.cert)),
+            proxies: config.proxies().to_vec(),
+            connections: config.limits.connections,
+            door: OnceLock::new(),
+        })
+    }
+
+    /// Whether the listener speaks TLS.
+    pub(super) fn has_tls(&self) -> bool {
+        self.tls.is_some()
+    }
+
+    /// What others pin of the listener's certificate, where it has one.
+    pub(super) fn pin(&self) -> Option<[u8; 32]> {
+        let pin = certificate_pin(self.certificate.as_deref()?);
+        pin.inspect_err(|error| tracing::error!(%error, "nobody can pin the listener's certificate")).ok()
+    }
+
+    /// The link to a node that is reached directly.
+    pub(super) fn link(&self, node: &KnownNode) -> Option<Arc<dyn EventLink>> {
+        let url = node.url.as_ref()?;
+        let mut links = self.links.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((known, pin, link)) = links.get(&node.name)
+            && (known, *pin) == (url, node.pin)
+        {
+            return Some(Arc::clone(link));
+        }
+        let http = node_client(url, node.pin)
+            .inspect_err(|why| tracing::error!(node = %node.name, why, "a node cannot be asked"))
+            .ok()?;
+        let (keys, known) = (Arc::clone(&self.keys), Arc::clone(&self.known));
+        let link = HttpLink::new(http, url, node.name.clone(), self.me.clone(), keys, known);
+        let link: Arc<dyn EventLink> = Arc::new(link);
+        links.insert(node.name.clone(), (url.clone(), node.pin, Arc::clone(&link)));
+        Some(link)
+    }
+
+    /// These nodes may ask here, by these keys.
+    pub(super) fn admit(&self, nodes: &[KnownNode]) {
+        for node in nodes {
+            self.known.put(node.name.clone(), PinnedKeys(node.keys.clone()));
+        }
+    }
+
+    /// `node` may ask here no more.
+    pub(super) fn forget(&self, node: &NodeName) {
+        self.known.forget(node);
+        self.links.lock().unwrap_or_else(PoisonError::into_inner).remove(node);
+        if let Some(door) = self.door.get().and_then(Weak::upgrade) {
+            door.forget(node);
+        }
+    }
+
+    /// The pinned keys of nodes.
+    pub(super) fn pinned(&self) -> &KnownNodes {
+        &self.known
+    }
+}
+
+impl Nodes {
+    /// The task that listens for other nodes, where they can reach this one.
+    pub(super) fn listening(this: &Arc<Self>) -> Option<TaskSpec> {
+        let address = this.config.listen?;
+        let desks = Arc::new(Desks(Arc::clone(this)));
+        let settings = DoorSettings {
+            me: this.me.clone(),
+            keys: Arc::clone(&this.keys),
+            known: Arc::clone(&this.ways.known),
+            answerer: Arc::clone(&desks) as _,
+            tokens: desks,
+            allow_query_token: this.config.allow_query_token,
+            tls: this.ways.tls.clone(),
+            proxies: this.ways.proxies.clone(),
+            refused: Box::new(|refused| log_refused(&refused)),
+        };
+        let door = Arc::new(HttpDoor::new(settings, Timestamp::now()));
+        // The tasks are asked for once.
+        let _ = this.ways.door.set(Arc::downgrade(&door));
+        let connections = this.ways.connections;
+        Some(TaskSpec::new(format!("listener {address}"), move |context| {
+            let door = Arc::clone(&door);
+            async move {
+                let stop = context.stop.clone();
+                serve_nodes(address, door, connections, stop, || context.running(), |what| context.trouble(what)).await
+            }
+        }))
+    }
+}
+
+fn log_refused(refused: &RefusedQuestion) {
+    let RefusedQuestion { source, node, proven, why } = refused;
+    let node = node.as_ref().map(ToString::to_string).unwrap_or_default();
+    if *proven {
+        tracing::warn!(%source, node, why, "a question of a node is refused");
+    } else {
+        // Anybody can cause these.
+        tracing::debug!(%source, claimed = node, why, "a question of nobody who is known is refused");
+    }
+}
