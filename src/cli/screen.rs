@@ -23,6 +23,7 @@ pub(super) async fn open(config: Config, line: &str, global: &Global) -> Outcome
             node: config.node.clone(),
             checks: config.health.checks.iter().map(|check| check.id.clone()).collect(),
             hosts: config.hosts.keys().cloned().collect(),
+            ..Known::default()
         },
     };
     let place = Place::parse(line, &known).map_err(|error| match error.column {

@@ -21,6 +21,8 @@ pub enum Context {
     Health,
     /// In a check that is shown in full.
     Check,
+    /// Among nodes.
+    Nodes,
     /// Among hosts and jobs.
     Bridge,
     /// In the list of panes.
@@ -57,7 +59,7 @@ impl FromStr for Context {
 
 impl Context {
     /// Every context; an outer one comes before those within it.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Global,
         Self::List,
         Self::Inbox,
@@ -65,6 +67,7 @@ impl Context {
         Self::Channels,
         Self::Health,
         Self::Check,
+        Self::Nodes,
         Self::Bridge,
         Self::Panes,
         Self::Pane,
@@ -88,6 +91,7 @@ impl Context {
             Self::Channels => "channels",
             Self::Health => "health",
             Self::Check => "check",
+            Self::Nodes => "nodes",
             Self::Bridge => "bridge",
             Self::Panes => "panes",
             Self::Pane => "pane",
@@ -122,6 +126,7 @@ impl Context {
             | Self::Channels
             | Self::Health
             | Self::Check
+            | Self::Nodes
             | Self::Bridge
             | Self::Pane
             | Self::Tiles

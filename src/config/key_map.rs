@@ -355,7 +355,7 @@ mod tests {
             ("[keys.inbx]\nack = \"a\"\n", (1, 7), "unknown context `inbx`; did you mean `inbox`?", ""),
             ("[keys.zzzzzzzz]\nack = \"a\"\n", (1, 7), "the contexts are global, list", ""),
             ("[keys.inbox]\nakc = \"a\"\n", (2, 1), "unknown action `akc`", "did you mean `ack`?"),
-            ("[keys.inbox]\nrestart_task = \"x\"\n", (2, 1), "does nothing in `inbox`", "[keys.tasks]"),
+            ("[keys.inbox]\nnext_error = \"x\"\n", (2, 1), "does nothing in `inbox`", "[keys.lines]"),
             ("[keys.inbox]\nnext_urgent = []\n", (2, 1), "no key in `inbox`", "[keys.global]"),
             ("[keys.inbox]\nack = \"ctrl-i\"\n", (2, 7), "terminals send ctrl-i as tab; write \"tab\"", "a key is"),
             ("[keys.inbox]\nack = [\"x\", \"shift-a\"]\n", (2, 13), "write \"A\"", "a key is"),

@@ -6,6 +6,7 @@
 mod chance;
 mod fillers;
 mod letter;
+mod nodes;
 mod panes;
 mod play;
 mod refused;

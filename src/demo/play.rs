@@ -4,6 +4,7 @@ use std::fs::{DirBuilder, File};
 use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use tempfile::TempDir;
@@ -13,9 +14,13 @@ use crate::config::ConfigError;
 use crate::engine::{Handle, LogSink, Running, Stage, StartError, stage};
 use crate::model::ProviderKind;
 
-use super::World;
 use super::letter;
+use super::nodes::changes;
 use super::world::Happening;
+use super::{Scene, World};
+
+/// How often the other nodes say something new.
+const NODES: Duration = Duration::from_secs(5);
 
 /// Why a world could not be played.
 #[derive(Debug, thiserror::Error)]
@@ -55,7 +60,10 @@ impl Demo {
             sink.put(line);
         }
         let (running, stage) = stage(config, logs, world.scenery()).await?;
-        let happening = tokio::spawn(happen(world, stage, running.handle.clone()));
+        let engine = running.handle.clone();
+        let happening = tokio::spawn(async move {
+            tokio::join!(happen(world, &stage, &engine), meet(world, &stage, &engine));
+        });
         Ok((Self { running, happening, dir }, sink))
     }
 
@@ -85,7 +93,7 @@ impl Demo {
 }
 
 /// Lets things happen until the engine stops.
-async fn happen(world: World, stage: Stage, engine: Handle) {
+async fn happen(world: World, stage: &Stage, engine: &Handle) {
     for number in 0.. {
         tokio::select! {
             () = engine.stopped() => return,
@@ -100,6 +108,22 @@ async fn happen(world: World, stage: Stage, engine: Handle) {
                 }
             }
         }
+    }
+}
+
+/// Lets the other nodes live until the engine stops.
+async fn meet(world: World, stage: &Stage, engine: &Handle) {
+    let Some(mut known) = world.nodes(world.began).filter(|_| world.scene == Scene::Lively) else { return };
+    loop {
+        tokio::select! {
+            () = engine.stopped() => return,
+            () = tokio::time::sleep(NODES) => {}
+        }
+        let Some(now) = world.nodes(Timestamp::now()) else { return };
+        for notice in changes(&known, &now) {
+            stage.tell_of_nodes(notice).await;
+        }
+        known = now;
     }
 }
 

@@ -68,6 +68,12 @@ pub(super) fn at(began: Timestamp, is_still: bool) -> Option<Remote> {
     Some(Remote { hosts: teller.hosts()?, jobs, approvals: vec![approval], audit, panes: Arc::new(Panes { is_still }) })
 }
 
+/// An id that sorts by `at`, as those of an engine do.
+pub(super) fn id(at: Timestamp, n: u128) -> Uuid {
+    let milliseconds = u128::from(at.as_millisecond().unsigned_abs());
+    Uuid::from_u128((milliseconds << 80) | (0x7 << 76) | (0x2 << 62) | n)
+}
+
 struct Teller {
     began: Timestamp,
 }
@@ -75,12 +81,6 @@ struct Teller {
 impl Teller {
     fn ago(&self, seconds: i64) -> Timestamp {
         self.began.checked_sub(SignedDuration::from_secs(seconds)).unwrap_or(self.began)
-    }
-
-    /// An id that sorts by `at`, as those of an engine do.
-    fn id(at: Timestamp, n: u128) -> Uuid {
-        let milliseconds = u128::from(at.as_millisecond().unsigned_abs());
-        Uuid::from_u128((milliseconds << 80) | (0x7 << 76) | (0x2 << 62) | n)
     }
 
     fn hosts(&self) -> Option<Vec<HostPanel>> {
@@ -172,7 +172,7 @@ impl Teller {
             |of: Stream| wrote.iter().filter(|(stream, _)| *stream == of).map(|(_, text)| text.len() as u64).sum();
         let attempt = Attempt { layer: LayerKind::Tmux, at, what: "accepted by the journal of its host".to_owned() };
         let job = Job {
-            id: JobId::from_uuid(Self::id(at, 1)),
+            id: JobId::from_uuid(id(at, 1)),
             hash: plan.hash(),
             plan,
             risk,
@@ -252,7 +252,7 @@ impl Teller {
     }
 
     fn approval_id(&self) -> ApprovalId {
-        ApprovalId::from_uuid(Self::id(self.ago(240), 2))
+        ApprovalId::from_uuid(id(self.ago(240), 2))
     }
 
     fn approval(&self, jobs: &[Ran]) -> Option<Approval> {

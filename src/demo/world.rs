@@ -8,12 +8,13 @@ use jiff::{SignedDuration, Timestamp};
 use crate::config::{self, Config, ConfigError};
 use crate::engine::{Delivery, Scenery};
 use crate::model::{Act, LogLevel, LogLine, OperatorName, ProviderKind, Rejection};
+use crate::protocol::NodesPanel;
 
 use super::Scene;
 use super::chance::Chance;
 use super::letter::{self, Done, Letter};
 use super::watched::{self, Found};
-use super::{fillers, refused, remote, story};
+use super::{fillers, nodes, refused, remote, story};
 
 /// How often checks were looked at before the world began.
 const LOOKED_EVERY: Duration = Duration::from_secs(30);
@@ -86,6 +87,7 @@ impl World {
             looked: (looked_since, self.began, LOOKED_EVERY),
             still: self.scene == Scene::Still,
             remote: if self.scene == Scene::Busy { None } else { remote::at(self.began, self.scene == Scene::Still) },
+            nodes: self.nodes(self.began).unwrap_or_default(),
             trouble: Some("cert.pem is gone; the certificate read before stays in use for 5 days".to_owned()),
         }
     }
@@ -120,6 +122,11 @@ impl World {
         }
         let letter = story::news(usize::try_from(number).unwrap_or_default());
         letter.delivery(LATER + number, at).map(|delivery| Happening::Delivered(Box::new(delivery)))
+    }
+
+    /// The other nodes at `now`, where there are any.
+    pub(super) fn nodes(&self, now: Timestamp) -> Option<NodesPanel> {
+        nodes::at(self.scene, self.began, now)
     }
 
     /// How long after the `number`th thing the next one happens.

@@ -16,7 +16,7 @@ use crate::model::{
     Act, ActId, Approval, AuditEntry, ChannelId, CheckPanel, EngineId, EventId, HostPanel, Item, Job, OperatorName,
     OutputChunk, Rejection, TaskState, TaskStatus,
 };
-use crate::protocol::{BridgePanel, Reply, Request, RequestId, Update};
+use crate::protocol::{BridgePanel, NodesNotice, NodesPanel, Reply, Request, RequestId, Update};
 use crate::provider::{RawRequest, Verified};
 use crate::store::{ActOrder, JobBatch, Store, StoreError};
 
@@ -67,6 +67,8 @@ pub struct Scenery {
     pub still: bool,
     /// What is known of hosts, where there are any.
     pub remote: Option<Remote>,
+    /// The other nodes, and what they share.
+    pub nodes: NodesPanel,
     /// What the task of the first listener has to complain about.
     pub trouble: Option<String>,
 }
@@ -178,6 +180,12 @@ impl Stage {
     /// When it cannot be stored.
     pub async fn deliver(&self, delivery: &Delivery) -> Result<(), StoreError> {
         deliver(&self.store, &self.channels, delivery).await
+    }
+
+    /// Lets other nodes change. No link leads to them, so nobody else says it.
+    pub async fn tell_of_nodes(&self, notice: NodesNotice) {
+        // The engine is gone only when everything ends.
+        let _ = self.inputs.send(Input::Nodes(notice)).await;
     }
 
     /// Lets deliveries be refused.

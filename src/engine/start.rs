@@ -394,7 +394,7 @@ fn beginning(
         next_wake: store.next_wake()?,
         access: Access::new(owner(), config.operators.clone(), store.tokens()?),
         bridge,
-        nodes: NodesPanel::default(),
+        nodes: scenery.map_or_else(NodesPanel::default, |scenery| scenery.nodes.clone()),
     })
 }
 

@@ -176,7 +176,9 @@ impl InboxFilter {
     /// When another node is meant: a sentence that says which there is.
     pub fn answer(&mut self, node: &str, operator: &OperatorName) -> Result<(), String> {
         if let Some(asked) = self.node.take().filter(|asked| asked != node) {
-            return Err(format!("nothing of @{asked} is here: this is the node @{node}, and it knows no other"));
+            return Err(format!(
+                "the messages of @{asked} are kept there: this is the node @{node}; a screen lists what @{asked} shares"
+            ));
         }
         if self.assignee == Some(Assignee::Me) {
             self.assignee = Some(Assignee::Operator(operator.clone()));

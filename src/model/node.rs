@@ -225,10 +225,47 @@ pub struct NodePanel {
 }
 
 impl NodePanel {
+    /// When it was last known how it is, where nothing newer can be shown; `None` while it is current.
+    #[must_use]
+    pub fn old_since(&self) -> Option<Timestamp> {
+        (!self.state.is_current()).then(|| self.last_seen.unwrap_or(self.since))
+    }
+
     /// Entries that are known to exist and not applied here.
     #[must_use]
     pub fn behind(&self) -> u64 {
         self.high.saturating_sub(self.applied)
+    }
+}
+
+#[cfg(test)]
+impl NodePanel {
+    /// A node of which nothing is known but how it stands.
+    pub(crate) fn sample(name: &str, state: NodeState, since: Timestamp) -> Self {
+        Self {
+            name: name.parse().expect("a name"),
+            url: None,
+            via: None,
+            state,
+            since,
+            why: None,
+            trust: Trust::Report,
+            keys: Vec::new(),
+            version: None,
+            last_seen: None,
+            started: None,
+            rtt: None,
+            skew_ms: None,
+            phi_tenths: None,
+            slowness: 0,
+            high: 0,
+            applied: 0,
+            lag: None,
+            rate: 0,
+            missing: 0,
+            bytes: (0, 0),
+            hears: Vec::new(),
+        }
     }
 }
 

@@ -12,6 +12,7 @@ mod config_status;
 mod federation;
 mod figures;
 mod frame;
+mod node_problems;
 mod nodes;
 mod panes;
 mod problems;

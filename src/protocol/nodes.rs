@@ -223,6 +223,14 @@ impl NodesPanel {
         self.me.iter().chain(&self.nodes).find(|node| node.name.as_str() == name)
     }
 
+    /// What the others share, with how each stands, by name. What nobody is known to have said is left out.
+    pub fn shared(&self) -> impl Iterator<Item = (&NodePanel, &RemoteNode)> {
+        self.remote.iter().filter_map(|remote| {
+            let node = self.nodes.iter().find(|node| node.name == remote.node)?;
+            Some((node, remote))
+        })
+    }
+
     /// What the node of this name shares.
     #[must_use]
     pub fn remote(&self, name: &str) -> Option<&RemoteNode> {

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{CheckPanel, CheckState, EventState, Rejection, StoreFault, TaskState, age};
 
-use super::{Need, Snapshot, bridge_problems};
+use super::{Need, Snapshot, bridge_problems, node_problems};
 
 /// How much a problem matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -126,6 +126,7 @@ impl Snapshot {
         }
         troubles.extend(unhealthy(&self.checks, self.isolated, now));
         troubles.extend(bridge_problems::troubles(&self.bridge, now));
+        troubles.extend(node_problems::troubles(&self.nodes, now));
         if self.dead_letters > 0 {
             // Kept for good, but news for a day only.
             let newest = self.events.iter().filter(|event| event.state == EventState::Dead).map(|event| event.received);

@@ -4,14 +4,14 @@ use std::fmt;
 
 use jiff::Timestamp;
 
-use crate::model::{ApprovalId, CheckId, HostName, Identity, JobId, MessageId, MessageRow, age};
+use crate::model::{ApprovalId, CheckId, HostName, Identity, JobId, MessageId, MessageRow, NodeName, age};
 
 use super::problems::Trouble;
 use super::{Severity, Snapshot, bridge_problems};
 
 /// The order, as it is told to people.
-pub const ORDER: &str = "what is broken, then critical checks, jobs with an unknown end and hosts out of reach, \
-                         approvals you can answer, VIPs who wait, warnings, others who wait";
+pub const ORDER: &str = "what is broken, then critical checks, jobs with an unknown end, hosts out of reach and nodes \
+                         that are down or quarantined, approvals you can answer, VIPs who wait, warnings, others who wait";
 
 /// What something is about, and so where a person looks at it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,6 +34,15 @@ pub enum Need {
     Job(JobId),
     /// A host is out of reach, or one of its roads must not be used.
     Host(HostName),
+    /// Another node cannot be trusted or heard, or this one hears nobody.
+    Node(NodeName),
+    /// Something is wrong on another node.
+    Incident {
+        /// Where.
+        node: NodeName,
+        /// About what: the id of a check. Text from outside.
+        subject: String,
+    },
     /// A plan waits for other people's yes.
     Approval(ApprovalId),
     /// A message nobody has read.
@@ -54,6 +63,8 @@ impl fmt::Display for Need {
             }
             Self::Job(id) => write!(f, "job {id}"),
             Self::Host(name) => write!(f, "host {name}"),
+            Self::Node(name) => write!(f, "node {name}"),
+            Self::Incident { node, subject } => write!(f, "check {subject}@{node}"),
             Self::Approval(id) => write!(f, "approval {id}"),
             Self::Message(id) => write!(f, "message {id}"),
         }

@@ -2,15 +2,16 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::model::{CheckPanel, MessageId};
+use crate::model::MessageId;
 use crate::protocol::{Link, Request, Severity};
 
 use super::action::{Action, View};
 use super::activity::ActivityTab;
 use super::app::{App, Cmd, Overlay, Purpose, Quit};
-use super::health::OpenCheck;
+use super::health::{OpenCheck, watched};
 use super::list::moved;
 use super::opened::Tab;
+use super::place::CheckOf;
 use super::themes::ThemeStep;
 use super::view;
 
@@ -49,6 +50,10 @@ impl App {
             self.opening = None;
             self.going = false;
             self.inbox.awaited = None;
+        }
+        let at_node = self.view == View::Nodes && matches!(action, Action::RunCommand | Action::RestartTask);
+        if at_node || matches!(action, Action::InviteNode | Action::TrustNode | Action::RemoveNode) {
+            return self.act_on_nodes(action);
         }
         if let Some(commands) = self.act_on_panes(action) {
             return commands;
@@ -153,6 +158,7 @@ impl App {
     fn turn_tab(&mut self, forward: bool) -> Vec<Cmd> {
         match &mut self.inbox.open {
             Some(open) if self.view == View::Inbox => open.turn(forward),
+            _ if self.view == View::Nodes => self.nodes.turn(forward),
             _ if self.view == View::Bridge => return self.turn_bridge(forward),
             _ => self.activity.turn(forward),
         }
@@ -226,13 +232,15 @@ impl App {
         Vec::new()
     }
 
-    pub(super) fn checks(&self) -> &[CheckPanel] {
-        self.snapshot.as_ref().map(|snapshot| snapshot.checks.as_slice()).unwrap_or_default()
+    /// The check that keys are about.
+    pub(super) fn on_check(&self) -> Option<CheckOf> {
+        self.health.target(self.snapshot.as_ref()?)
     }
 
-    /// Asks for the past of the check that is open.
+    /// Asks for the past of the check that is open. That of another node's is kept there.
     pub(super) fn past(&self) -> Vec<Cmd> {
-        let Some(open) = &self.health.open else { return Vec::new() };
+        let open = self.health.open.as_ref().map(|open| &open.id).filter(|id| id.node.is_none());
+        let Some(open) = open else { return Vec::new() };
         let since = self.now.checked_sub(SignedDuration::from_hours(24)).unwrap_or(Timestamp::UNIX_EPOCH);
         let request = Request::CheckHistory { id: open.id.clone(), since, slots: 24 };
         vec![Cmd::Ask(Purpose::CheckHistory(open.id.clone()), request)]
@@ -249,22 +257,13 @@ impl App {
                 let row = self.inbox.target().map(|target| target.message);
                 row.map_or_else(Vec::new, |id| self.open_message(id))
             }
-            View::Channels => {
-                let panel = self.snapshot.as_ref().and_then(|snapshot| snapshot.channels.get(self.channel));
-                let Some(id) = panel.map(|panel| panel.id.clone()) else { return Vec::new() };
-                self.inbox.channel = Some(id);
-                self.inbox.search = None;
-                self.inbox.saved = None;
-                self.inbox.open = None;
-                self.go(View::Inbox);
-                let request = self.inbox.request();
-                self.rows(request)
-            }
+            View::Channels => self.open_channel(),
             View::Health => {
-                let Some(id) = self.health.target(self.checks()) else { return Vec::new() };
+                let Some(id) = self.on_check() else { return Vec::new() };
                 self.health.open = Some(OpenCheck::new(id));
                 self.past()
             }
+            View::Nodes => self.open_among_nodes(),
             View::Bridge => self.open_on_bridge(),
             View::Approvals => self.open_approval(),
             View::Activity if self.activity.tab == ActivityTab::Audit => {
@@ -293,6 +292,10 @@ impl App {
                     open.scroll = moved(action, open.scroll, len, page).unwrap_or(open.scroll);
                     return Vec::new();
                 }
+                if self.inbox.elsewhere().is_some() {
+                    self.scroll_there(action, height.saturating_sub(view::inbox::DETAIL_THERE));
+                    return Vec::new();
+                }
                 let list = &mut self.inbox.list;
                 if let Some(to) = moved(action, list.index(), list.rows().len(), height) {
                     list.select(to);
@@ -305,12 +308,16 @@ impl App {
                 self.older()
             }
             View::Channels => {
-                let len = self.snapshot.as_ref().map_or(0, |snapshot| snapshot.channels.len());
+                let len = self.counted().len();
                 self.channel = moved(action, self.channel, len, height).unwrap_or(self.channel);
                 Vec::new()
             }
             View::Health => {
                 self.scroll_health(action);
+                Vec::new()
+            }
+            View::Nodes => {
+                self.scroll_nodes(action);
                 Vec::new()
             }
             View::Bridge => {
@@ -326,14 +333,14 @@ impl App {
                 self.activity.scroll(action, tasks);
                 Vec::new()
             }
-            _ => Vec::new(),
+            View::Overview => Vec::new(),
         }
     }
 
     fn scroll_health(&mut self, action: Action) {
         let height = self.list_height();
         if let Some(open) = &self.health.open {
-            let check = self.checks().iter().find(|check| check.id == open.id);
+            let check = self.snapshot.as_ref().and_then(|all| watched(all).find(|one| one.of() == open.id));
             let lines = view::check::lines(self, open, check, usize::from(self.size.0)).len();
             let last = (lines + 1).saturating_sub(height.max(1)).max(1);
             let to = moved(action, open.scroll, last, height);
@@ -343,7 +350,7 @@ impl App {
             return;
         }
         let Some(snapshot) = &self.snapshot else { return };
-        let shown = self.health.shown(&snapshot.checks);
+        let shown = self.health.shown(snapshot);
         let height = height.saturating_sub(view::health::below(self).into());
         if let Some(to) = moved(action, self.health.index(&shown), shown.len(), height) {
             self.health.select(&shown, to);

@@ -9,7 +9,7 @@ pub enum View {
     Channels,
     /// Messages.
     Inbox,
-    /// Other aurora nodes; not built yet.
+    /// Other aurora nodes.
     Nodes,
     /// Checks.
     Health,
@@ -62,21 +62,6 @@ impl View {
             Self::Activity => ("go_activity", "go to Activity"),
         };
         (name, words, "")
-    }
-
-    /// Why the view cannot be opened, when it cannot.
-    #[must_use]
-    pub fn missing(self) -> Option<&'static str> {
-        match self {
-            Self::Nodes => Some("federation with other nodes is not built yet"),
-            Self::Overview
-            | Self::Channels
-            | Self::Inbox
-            | Self::Health
-            | Self::Bridge
-            | Self::Approvals
-            | Self::Activity => None,
-        }
     }
 }
 
@@ -140,12 +125,12 @@ actions! {
     Filter = "filter", "filter: all, new, VIP, open", "filter";
     Views = "views", "saved views: choose one, save what is shown, delete one", "views";
     ToggleOrder = "toggle_order", "what is searched: what fits best first, or the newest", "best";
-    RestartTask = "restart_task", "restart the task", "restart";
+    RestartTask = "restart_task", "restart the task, or one at the node", "restart";
     Reload = "reload", "reload configuration", "";
     CheckNow = "check_now", "look at the check now", "look now";
     FilterChecks = "filter_checks", "filter checks: id, kind, target or cause", "filter";
     ProblemsOnly = "problems_only", "only checks that are not ok, or all", "problems";
-    RunCommand = "run_command", "run a command on the host", "run";
+    RunCommand = "run_command", "run a command on the host, or at the node", "run";
     CancelJob = "cancel_job", "cancel the job: take it back, or stop its processes", "cancel";
     ResolveJob = "resolve_job", "say whether a job with an unknown end ran", "resolve";
     ProbeHost = "probe_host", "ask the host's agent now, over every layer", "probe";
@@ -163,6 +148,9 @@ actions! {
     FollowCursor = "follow_cursor", "go with the pane's cursor again", "";
     Grant = "grant_approval", "say yes to exactly this plan", "yes";
     Deny = "deny_approval", "say no to this plan", "no";
+    InviteNode = "invite_node", "invite another node: a token that counts once, for 15 minutes", "invite";
+    TrustNode = "trust_node", "let the node do more or less here, and end its quarantine", "trust";
+    RemoveNode = "remove_node", "forget the node: its key no longer counts", "forget";
     Pick = "pick", "pick this one for an act on many, or no longer", "pick";
     PickRange = "pick_range", "pick from here to where you go", "";
     PickAll = "pick_all", "pick all that are listed, or none", "";

@@ -9,6 +9,7 @@ use super::action::{Action, View};
 use super::activity::ActivityTab;
 use super::app::{App, Purpose};
 use super::opened::OpenMessage;
+use super::place::CheckOf;
 
 impl App {
     /// Why `action` cannot be done now; `None` when it can. [`App::act`] asks here before it does anything, so what
@@ -18,10 +19,9 @@ impl App {
             return answer;
         }
         let missing = match action {
-            Action::Go(view) => view
-                .missing()
-                .map(str::to_owned)
-                .or_else(|| (view == self.view && self.is_whole()).then(|| format!("this is {} already", view.name()))),
+            Action::Go(view) => {
+                (view == self.view && self.is_whole()).then(|| format!("this is {} already", view.name()))
+            }
             Action::Ack
             | Action::ToggleRead
             | Action::Snooze
@@ -32,6 +32,8 @@ impl App {
             | Action::Pick
             | Action::PickRange
             | Action::PickAll => self.desk_missing(action),
+            Action::InviteNode | Action::TrustNode | Action::RemoveNode => return self.node_missing(action),
+            Action::RunCommand | Action::RestartTask if self.view == View::Nodes => return self.node_missing(action),
             Action::RunCommand
             | Action::CancelJob
             | Action::ResolveJob
@@ -50,12 +52,16 @@ impl App {
             }),
             Action::Save => self.nothing_to_save(),
             Action::RestartTask => self.selected_task().is_none().then(|| "no task is selected".to_owned()),
-            Action::CheckNow => self.health.target(self.checks()).is_none().then(|| "no check is selected".to_owned()),
+            Action::CheckNow => match self.on_check() {
+                None => Some("no check is selected".to_owned()),
+                Some(CheckOf { node, .. }) => node.map(|node| format!("this check is {node}'s, which looks at it")),
+            },
             Action::Open => self.nothing_to_open(),
             Action::NextTab | Action::PreviousTab => {
                 let tabs = match self.view {
                     View::Activity => true,
                     View::Inbox => self.inbox.open.is_some(),
+                    View::Nodes => self.nodes.open.is_none(),
                     View::Bridge => self.bridge.open.is_none() || self.bridge.open_job().is_some(),
                     _ => false,
                 };
@@ -116,7 +122,7 @@ impl App {
             }
             Action::Reload => Some((Purpose::Reload, Request::Reload)),
             Action::CheckNow => {
-                let id = self.health.target(self.checks())?;
+                let id = self.on_check()?.id;
                 Some((Purpose::Look(id.clone()), Request::CheckNow(id)))
             }
             _ => None,
@@ -132,6 +138,9 @@ impl App {
     }
 
     pub(super) fn no_message(&self) -> Option<String> {
+        if let Some(why) = self.kept_there() {
+            return Some(why);
+        }
         let here = self.view == View::Inbox && self.inbox.target().is_some();
         (!here).then(|| "no message is selected".to_owned())
     }
@@ -145,20 +154,17 @@ impl App {
     }
 
     fn nothing_to_open(&self) -> Option<String> {
-        let snapshot = self.snapshot.as_ref();
         match self.view {
             View::Inbox => match &self.inbox.open {
                 Some(_) => Some("the message is open already".to_owned()),
                 None => self.no_message(),
             },
-            View::Channels => {
-                let selected = snapshot.and_then(|snapshot| snapshot.channels.get(self.channel));
-                selected.is_none().then(|| "no channel is selected".to_owned())
-            }
+            View::Channels => self.no_channel(),
             View::Health => match &self.health.open {
                 Some(_) => Some("the check is open already".to_owned()),
-                None => self.health.target(self.checks()).is_none().then(|| "no check is selected".to_owned()),
+                None => self.on_check().is_none().then(|| "no check is selected".to_owned()),
             },
+            View::Nodes => self.nothing_among_nodes(),
             View::Bridge => self.nothing_on_bridge(),
             View::Approvals => self.no_approval(),
             View::Activity if self.activity.tab == ActivityTab::Audit => self
@@ -173,7 +179,7 @@ impl App {
                 Some(_) => None,
             },
             View::Activity => Some("only events and the audit log lead anywhere".to_owned()),
-            _ => Some("nothing is selected".to_owned()),
+            View::Overview => Some("nothing is selected".to_owned()),
         }
     }
 

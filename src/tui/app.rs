@@ -32,6 +32,8 @@ use super::keymap::Keymap;
 use super::listed::Listed;
 use super::memory::Kept;
 use super::mouse::Regions;
+use super::node_dialog::{NodeDialog, NodePurpose};
+use super::nodes::Nodes;
 use super::note::Note;
 use super::opened::OpenMessage;
 use super::palette::Palette;
@@ -126,6 +128,8 @@ pub enum Purpose {
     Desk(DeskPurpose),
     /// Something about hosts, jobs and approvals.
     Bridge(BridgePurpose),
+    /// Something about nodes.
+    Node(NodePurpose),
     /// Something about panes.
     Pane(PanePurpose),
     /// This line of the palette was ordered.
@@ -191,6 +195,7 @@ pub(super) enum Overlay {
     Views(Box<ViewPicker>),
     Run(Box<RunDialog>),
     Confirm(Box<Confirm>),
+    Node(Box<NodeDialog>),
     Mark(Box<MarkDialog>),
 }
 
@@ -226,6 +231,9 @@ pub struct App {
     pub(super) inbox: Inbox,
     pub(super) activity: Activity,
     pub(super) channel: usize,
+    /// The node whose channels are shown; those of all without one.
+    pub(super) channels_of: Option<String>,
+    pub(super) nodes: Nodes,
     pub(super) health: Health,
     pub(super) bridge: Bridge,
     pub(super) panes: Panes,
@@ -278,6 +286,8 @@ impl App {
             inbox: Inbox::default(),
             activity: Activity::default(),
             channel: 0,
+            channels_of: None,
+            nodes: Nodes::default(),
             health: Health::default(),
             bridge: Bridge::default(),
             panes: Panes::default(),
@@ -367,6 +377,7 @@ impl App {
             Msg::Typed(bytes) => self.typed(&bytes),
             Msg::GiveBack => self.give_back(),
             Msg::Reply(Purpose::Bridge(purpose), reply) => self.bridge_replied(purpose, reply),
+            Msg::Reply(Purpose::Node(purpose), reply) => self.node_replied(purpose, reply),
             Msg::Reply(Purpose::Pane(purpose), reply) => self.pane_replied(purpose, reply),
             Msg::Reply(Purpose::Preview, reply) => {
                 self.take_preview(reply.ok());
@@ -405,6 +416,7 @@ impl App {
             View::Inbox if self.inbox.open.is_some() => &[Context::Message, Context::List],
             View::Inbox => &[Context::Inbox, Context::List],
             View::Channels => &[Context::Channels, Context::List],
+            View::Nodes => &[Context::Nodes, Context::List],
             View::Health if self.health.open.is_some() => &[Context::Check, Context::List],
             View::Health => &[Context::Health, Context::List],
             View::Bridge => match &self.bridge.open {
@@ -422,7 +434,7 @@ impl App {
             }
             View::Activity if self.activity.has_lines() => &[Context::Lines, Context::Activity, Context::List],
             View::Activity => &[Context::Tasks, Context::Activity, Context::List],
-            _ => &[],
+            View::Overview => &[],
         };
         [inner, &[Context::Global]].concat()
     }
@@ -458,6 +470,7 @@ impl App {
             Update::Snapshot(snapshot) => {
                 self.heard = self.now;
                 self.take_keys(&snapshot.config.keys);
+                self.inbox.node.clone_from(&snapshot.node);
                 let request = self.inbox.refresh();
                 self.activity.refreshed(&snapshot);
                 self.panes.keep_hosts(&snapshot.bridge.hosts);
@@ -512,7 +525,7 @@ impl App {
             }
             Notice::Vip { contact, vip } => self.inbox.vip_changed(*contact, *vip),
             Notice::Checks(changed) => {
-                let open = self.health.open.as_ref().map(|open| &open.id);
+                let open = self.health.open.as_ref().filter(|open| open.id.node.is_none()).map(|open| &open.id.id);
                 // A new failure belongs to what is shown; while all is well the past may be as old as it is.
                 let failed = changed.iter().any(|check| Some(&check.id) == open && check.cause.is_some());
                 return if failed { self.past() } else { Vec::new() };
@@ -637,7 +650,7 @@ impl App {
             }
             (Purpose::Next, Reply::Messages(rows)) => return self.go_on(rows),
             (Purpose::CheckHistory(id), Reply::CheckHistory(Some(history))) => {
-                if let Some(open) = self.health.open.as_mut().filter(|open| open.id == id) {
+                if let Some(open) = self.health.open.as_mut().filter(|open| open.id == id.into()) {
                     open.history = Some(history);
                 }
             }
@@ -687,7 +700,8 @@ impl App {
             Some(Overlay::Views(picker)) => !matches!(picker.step, Step::Name(_)),
             Some(Overlay::Confirm(confirm)) => !confirm.has_note(),
             Some(overlay) => {
-                matches!(overlay, Overlay::Quit | Overlay::Bulk(_) | Overlay::Problems(_) | Overlay::Themes(_))
+                use Overlay::{Bulk, Node, Problems, Quit, Themes};
+                matches!(overlay, Quit | Bulk(_) | Problems(_) | Themes(_) | Node(_))
             }
             None => false,
         };
@@ -709,6 +723,7 @@ impl App {
             Some(Overlay::Views(picker)) => self.key_in_views(key, picker),
             Some(Overlay::Run(dialog)) => self.key_in_run(key, dialog),
             Some(Overlay::Confirm(confirm)) => self.key_in_confirm(key, confirm),
+            Some(Overlay::Node(dialog)) => self.key_in_node(key, dialog),
             Some(Overlay::Mark(dialog)) => self.key_in_mark(key, dialog),
             None => {
                 if self.view == View::Inbox

@@ -2,11 +2,14 @@
 
 use tui_textarea::{CursorMove, TextArea};
 
-use crate::model::{End, HostName, HostPanel, JobId, JobRow, JobState, LayerKind, LayerPanel, LayerState, Outcome};
-use crate::protocol::BridgePanel;
+use crate::model::{
+    End, HostName, HostPanel, JobId, JobRow, JobState, LayerKind, LayerPanel, LayerState, NodePanel, Outcome,
+};
+use crate::protocol::{BridgePanel, NodesPanel};
 use crate::screen;
 
 use super::job::OpenJob;
+use super::narrow::Sought;
 use super::pane_open::OpenPane;
 use super::pane_tail::PaneTail;
 use super::tiles::Tiles;
@@ -36,6 +39,25 @@ impl BridgeTab {
             Self::Panes => "Panes",
         }
     }
+}
+
+/// What the lists are made of.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Ground<'a> {
+    /// This node.
+    pub node: &'a str,
+    /// Its hosts and jobs.
+    pub here: &'a BridgePanel,
+    /// What the others share.
+    pub nodes: &'a NodesPanel,
+}
+
+/// A job, and whose it is.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Listed<'a> {
+    pub row: &'a JobRow,
+    /// The other node it runs at; `None` for one of this node's.
+    pub node: Option<&'a NodePanel>,
 }
 
 /// Which hosts, jobs or panes are listed.
@@ -125,23 +147,35 @@ pub(super) struct OpenHost {
 
 impl Bridge {
     /// The hosts that are shown, the worst first, then by name.
-    pub(super) fn hosts<'a>(&self, panel: &'a BridgePanel) -> Vec<&'a HostPanel> {
-        let text = self.looked_for();
-        let mut shown: Vec<&HostPanel> = panel.hosts.iter().filter(|host| host_has(host, &text)).collect();
+    pub(super) fn hosts<'a>(&self, ground: Ground<'a>) -> Vec<&'a HostPanel> {
+        let sought = self.sought(ground);
+        let marked =
+            |host: &HostPanel, word: &str| host.labels.iter().any(|label| label.as_str().to_lowercase().contains(word));
+        let fits = |host: &&HostPanel| sought.fits(ground.node, |word| marked(host, word), |text| host_has(host, text));
+        let mut shown: Vec<&HostPanel> = ground.here.hosts.iter().filter(fits).collect();
         shown.sort_by(|a, b| Reach::of(a).cmp(&Reach::of(b)).then_with(|| a.name.cmp(&b.name)));
         shown
     }
 
-    /// The jobs that are shown, the newest first; those with an unknown end stand before all others.
-    pub(super) fn jobs<'a>(&self, panel: &'a BridgePanel) -> Vec<&'a JobRow> {
-        let text = self.looked_for();
-        let mut shown: Vec<&JobRow> = panel.jobs.iter().filter(|row| job_has(row, &text)).collect();
-        shown.sort_by_key(|row| row.state.word() != "unknown");
+    /// The jobs that are shown, the newest first, those of other nodes among ours; those with an unknown end stand
+    /// before all others.
+    pub(super) fn jobs<'a>(&self, ground: Ground<'a>) -> Vec<Listed<'a>> {
+        let sought = self.sought(ground);
+        let fits = |one: &Listed<'_>| {
+            let node = one.node.map_or(ground.node, |node| node.name.as_str());
+            sought.fits(node, |_| false, |text| job_has(one, text))
+        };
+        let mut shown: Vec<Listed<'a>> = all_jobs(ground).filter(fits).collect();
+        if shown.iter().any(|one| one.node.is_some()) {
+            shown.sort_by_key(|one| std::cmp::Reverse(one.row.asked));
+        }
+        shown.sort_by_key(|one| one.row.state.word() != "unknown");
         shown
     }
 
-    fn looked_for(&self) -> String {
-        self.text().trim().to_lowercase()
+    fn sought(&self, ground: Ground<'_>) -> Sought {
+        let nodes = ground.nodes.nodes.iter().map(|node| node.name.as_str());
+        Sought::new(self.text(), nodes.chain([ground.node]))
     }
 
     /// What is typed as the filter.
@@ -207,16 +241,16 @@ impl Bridge {
     }
 
     /// Where the selection is, and how many rows there are.
-    pub(super) fn index(&self, panel: &BridgePanel) -> (usize, usize) {
+    pub(super) fn index(&self, ground: Ground<'_>) -> (usize, usize) {
         match self.tab {
             BridgeTab::Hosts => {
-                let shown = self.hosts(panel);
+                let shown = self.hosts(ground);
                 let at = shown.iter().position(|host| Some(&host.name) == self.host.as_ref());
                 (at.unwrap_or(0), shown.len())
             }
             BridgeTab::Jobs => {
-                let shown = self.jobs(panel);
-                (shown.iter().position(|row| Some(row.id) == self.job).unwrap_or(0), shown.len())
+                let shown = self.jobs(ground);
+                (shown.iter().position(|one| Some(one.row.id) == self.job).unwrap_or(0), shown.len())
             }
             // Who holds the panes knows.
             BridgeTab::Panes => (0, 0),
@@ -224,10 +258,10 @@ impl Bridge {
     }
 
     /// Selects a row by its number.
-    pub(super) fn select(&mut self, panel: &BridgePanel, index: usize) {
+    pub(super) fn select(&mut self, ground: Ground<'_>, index: usize) {
         match self.tab {
-            BridgeTab::Hosts => self.host = self.hosts(panel).get(index).map(|host| host.name.clone()),
-            BridgeTab::Jobs => self.job = self.jobs(panel).get(index).map(|row| row.id),
+            BridgeTab::Hosts => self.host = self.hosts(ground).get(index).map(|host| host.name.clone()),
+            BridgeTab::Jobs => self.job = self.jobs(ground).get(index).map(|one| one.row.id),
             BridgeTab::Panes => {}
         }
     }
@@ -240,44 +274,57 @@ impl Bridge {
         self.job = Some(id);
     }
 
-    /// The job that keys are about: the one that is open, else the selected one.
-    pub(super) fn job(&self, panel: &BridgePanel) -> Option<JobId> {
+    /// The job that keys are about: the one that is open, else the selected one. Those of other nodes are theirs.
+    pub(super) fn job(&self, ground: Ground<'_>) -> Option<JobId> {
         match &self.open {
             Some(Opened::Job(job)) => Some(job.id),
-            None if self.tab == BridgeTab::Jobs => self.jobs(panel).get(self.index(panel).0).map(|row| row.id),
-            Some(_) | None => None,
+            Some(_) => None,
+            None => self.selected(ground).filter(|one| one.node.is_none()).map(|one| one.row.id),
         }
     }
 
+    /// The job that is selected in the list, whosever it is.
+    pub(super) fn selected<'a>(&self, ground: Ground<'a>) -> Option<Listed<'a>> {
+        let is_listed = self.open.is_none() && self.tab == BridgeTab::Jobs;
+        is_listed.then(|| self.jobs(ground).get(self.index(ground).0).copied()).flatten()
+    }
+
     /// The host that keys are about: the one that is open or selected, or that of the job.
-    pub(super) fn host(&self, panel: &BridgePanel) -> Option<HostName> {
+    pub(super) fn host(&self, ground: Ground<'_>) -> Option<HostName> {
         match &self.open {
             Some(Opened::Host(host)) => return Some(host.name.clone()),
             None if self.tab == BridgeTab::Hosts => {
-                return self.hosts(panel).get(self.index(panel).0).map(|host| host.name.clone());
+                return self.hosts(ground).get(self.index(ground).0).map(|host| host.name.clone());
             }
             _ => {}
         }
-        let id = self.job(panel)?;
-        let row = panel.jobs.iter().find(|row| row.id == id).map(|row| row.host.clone());
+        let id = self.job(ground)?;
+        let row = ground.here.jobs.iter().find(|row| row.id == id).map(|row| row.host.clone());
         row.or_else(|| self.open_job()?.job.as_ref().map(|job| job.plan.host.clone()))
     }
+}
+
+/// The jobs of this node and of the others.
+pub(super) fn all_jobs(ground: Ground<'_>) -> impl Iterator<Item = Listed<'_>> {
+    let here = ground.here.jobs.iter().map(|row| Listed { row, node: None });
+    let there = ground.nodes.shared();
+    here.chain(there.flat_map(|(node, remote)| remote.jobs.iter().map(|row| Listed { row, node: Some(node) })))
 }
 
 /// Whether `host` has `text`, in lower case, where a person would look for it.
 fn host_has(host: &HostPanel, text: &str) -> bool {
     let found = |part: &str| part.to_lowercase().contains(text);
-    text.is_empty()
-        || found(host.name.as_str())
+    found(host.name.as_str())
         || found(Reach::of(host).as_str())
         || host.labels.iter().any(|label| found(&format!("@{label}")))
         || host.layers.iter().any(|layer| found(&layer.why))
 }
 
-fn job_has(row: &JobRow, text: &str) -> bool {
+fn job_has(one: &Listed<'_>, text: &str) -> bool {
     let found = |part: &str| part.to_lowercase().contains(text);
-    text.is_empty()
-        || found(row.host.as_str())
+    let row = one.row;
+    found(row.host.as_str())
+        || one.node.is_some_and(|node| found(&format!("@{}", node.name)))
         || found(&row.title)
         || found(row.by.as_str())
         || found(&state_word(&row.state))
@@ -301,8 +348,13 @@ pub(super) fn why(panel: &HostPanel) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::sample;
+    use super::super::{node_sample, sample};
     use super::*;
+
+    fn ground(here: &BridgePanel) -> Ground<'_> {
+        static NOBODY: NodesPanel = NodesPanel { me: None, nodes: Vec::new(), remote: Vec::new(), news: Vec::new() };
+        Ground { node: "hub-1", here, nodes: &NOBODY }
+    }
 
     fn names(hosts: &[&HostPanel]) -> Vec<String> {
         hosts.iter().map(|host| host.name.to_string()).collect()
@@ -312,17 +364,20 @@ mod tests {
     fn the_worst_hosts_come_first_and_the_selection_stays() {
         let mut panel = sample::bridge();
         let mut bridge = Bridge::default();
-        assert_eq!(names(&bridge.hosts(&panel)), ["db-1", "web-1", "web-2"]);
-        let reaches: Vec<Reach> = bridge.hosts(&panel).into_iter().map(Reach::of).collect();
+        assert_eq!(names(&bridge.hosts(ground(&panel))), ["db-1", "web-1", "web-2"]);
+        let reaches: Vec<Reach> = bridge.hosts(ground(&panel)).into_iter().map(Reach::of).collect();
         assert_eq!(reaches, [Reach::Gone, Reach::Detour, Reach::Up]);
-        bridge.select(&panel, 2);
+        bridge.select(ground(&panel), 2);
         for layer in panel.hosts.iter_mut().flat_map(|host| &mut host.layers) {
             layer.state = LayerState::Barred;
         }
-        assert_eq!((bridge.index(&panel), bridge.host(&panel)), ((2, 3), Some("web-2".parse().expect("a name"))));
+        assert_eq!(
+            (bridge.index(ground(&panel)), bridge.host(ground(&panel))),
+            ((2, 3), Some("web-2".parse().expect("a name")))
+        );
         bridge.filter.insert_str("@WEB");
-        assert_eq!(names(&bridge.hosts(&panel)), ["web-1", "web-2"]);
-        assert_eq!(bridge.index(&panel), (1, 2));
+        assert_eq!(names(&bridge.hosts(ground(&panel))), ["web-1", "web-2"]);
+        assert_eq!(bridge.index(ground(&panel)), (1, 2));
         bridge.turn(true);
         assert!(bridge.text().is_empty() && bridge.tab == BridgeTab::Jobs);
     }
@@ -342,10 +397,33 @@ mod tests {
     fn unknown_ends_stand_before_all_other_jobs() {
         let panel = sample::bridge();
         let mut bridge = Bridge { tab: BridgeTab::Jobs, ..Bridge::default() };
-        let words: Vec<String> = bridge.jobs(&panel).into_iter().map(|row| state_word(&row.state)).collect();
+        let words: Vec<String> =
+            bridge.jobs(ground(&panel)).into_iter().map(|one| state_word(&one.row.state)).collect();
         assert_eq!(words, ["unknown", "running", "approval", "exit 3", "done"]);
-        assert_eq!(bridge.host(&panel), Some(bridge.jobs(&panel)[0].host.clone()));
+        assert_eq!(bridge.host(ground(&panel)), Some(bridge.jobs(ground(&panel))[0].row.host.clone()));
         bridge.filter.insert_str("exit 3");
-        assert_eq!(bridge.jobs(&panel).len(), 1);
+        assert_eq!(bridge.jobs(ground(&panel)).len(), 1);
+    }
+
+    #[test]
+    fn jobs_of_other_nodes_stand_among_ours_and_are_theirs() {
+        let (here, nodes) = (sample::bridge(), node_sample::nodes());
+        let ground = Ground { node: "hub-1", here: &here, nodes: &nodes };
+        let mut bridge = Bridge { tab: BridgeTab::Jobs, ..Bridge::default() };
+        let whose = |bridge: &Bridge| {
+            let node = |one: Listed<'_>| one.node.map_or("here".to_owned(), |node| node.name.to_string());
+            bridge.jobs(ground).into_iter().map(node).collect::<Vec<_>>()
+        };
+        assert_eq!(whose(&bridge), ["here", "hub-2", "here", "here", "here", "here"]);
+        bridge.select(ground, 1);
+        assert_eq!((bridge.job(ground), bridge.host(ground)), (None, None), "nothing is done to it here");
+        assert_eq!(bridge.selected(ground).and_then(|one| one.node).map(|node| node.name.as_str()), Some("hub-2"));
+        bridge.filter.insert_str("@hub-2");
+        assert_eq!(whose(&bridge), ["hub-2"]);
+        bridge.filter.insert_str(" exit 3");
+        assert!(whose(&bridge).is_empty());
+        let mut bridge = Bridge::default();
+        bridge.filter.insert_str("@hub-2");
+        assert!(bridge.hosts(ground).is_empty(), "hosts are not shared");
     }
 }

@@ -1,11 +1,13 @@
 //! What the screen asks of the engine about the bridge, and what becomes of the answers.
 
-use crate::model::{CommandName, CommandTemplate, HostName, HostSelector, JobId};
-use crate::protocol::{BridgeNotice, BridgePanel, BridgeReply, BridgeRequest, Refusal, Reply, Request, Severity};
+use crate::model::{CommandName, CommandTemplate, HostName, HostPanel, HostSelector, JobId};
+use crate::protocol::{
+    BridgeNotice, BridgePanel, BridgeReply, BridgeRequest, NodeReply, Refusal, Reply, Request, Severity,
+};
 
 use super::action::View;
 use super::app::{App, Cmd, Overlay, Purpose};
-use super::bridge::{BridgeTab, OpenHost, Opened};
+use super::bridge::{BridgeTab, Ground, OpenHost, Opened};
 use super::bridge_keys::not_resolved;
 use super::confirm::Confirm;
 use super::job::OpenJob;
@@ -40,24 +42,32 @@ fn ask(purpose: BridgePurpose, request: BridgeRequest) -> Cmd {
     Cmd::Ask(Purpose::Bridge(purpose), Request::Bridge(request))
 }
 
+/// Those of `commands` that may run on `on`: of several of `hosts` on every one.
+pub(super) fn allowed_on(on: &HostSelector, hosts: &[HostPanel], commands: &[CommandTemplate]) -> Vec<CommandTemplate> {
+    let hosts: Vec<_> = hosts.iter().filter(|host| on.means(&host.name, &host.labels)).collect();
+    let allowed = |command: &&CommandTemplate| {
+        let may = |host: &&HostPanel| command.hosts.iter().any(|selector| selector.means(&host.name, &host.labels));
+        !hosts.is_empty() && hosts.iter().all(may)
+    };
+    commands.iter().filter(allowed).cloned().collect()
+}
+
 impl App {
     /// What is known of the bridge.
     pub(super) fn bridge_panel(&self) -> &BridgePanel {
         self.snapshot.as_ref().map_or(&NOTHING, |snapshot| &snapshot.bridge)
     }
 
+    /// What the lists of hosts and jobs are made of.
+    pub(super) fn ground(&self) -> Ground<'_> {
+        let node = self.snapshot.as_ref().map_or("", |snapshot| &snapshot.node);
+        Ground { node, here: self.bridge_panel(), nodes: self.nodes_panel() }
+    }
+
     /// The commands that may run on `on`: of several hosts on every one.
     pub(super) fn commands_on(&self, on: &HostSelector) -> Vec<CommandTemplate> {
         let panel = self.bridge_panel();
-        let hosts: Vec<_> = panel.hosts.iter().filter(|host| on.means(&host.name, &host.labels)).collect();
-        let allowed = |command: &&CommandTemplate| {
-            let may = |host: &&_| {
-                let host: &crate::model::HostPanel = host;
-                command.hosts.iter().any(|selector| selector.means(&host.name, &host.labels))
-            };
-            !hosts.is_empty() && hosts.iter().all(may)
-        };
-        panel.commands.iter().filter(allowed).cloned().collect()
+        allowed_on(on, &panel.hosts, &panel.commands)
     }
 
     /// Orders `request`.
@@ -129,7 +139,12 @@ impl App {
     }
 
     fn bridge_answered(&mut self, purpose: BridgePurpose, reply: &Reply) -> Vec<Cmd> {
-        let Reply::Bridge(said) = reply else { return Vec::new() };
+        let said = match reply {
+            Reply::Bridge(said) => said,
+            // The same, of another node's bridge.
+            Reply::Node(NodeReply::Bridge(said)) => said,
+            _ => return Vec::new(),
+        };
         let open = |app: &'_ mut Self, id| app.bridge.open_job_mut().is_some_and(|open: &mut OpenJob| open.id == id);
         match (purpose, said) {
             (BridgePurpose::Job(id), BridgeReply::Job(job)) if open(self, id) => {

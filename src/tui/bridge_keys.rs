@@ -6,7 +6,7 @@ use crate::protocol::{BridgeRequest, Order, Request};
 use super::action::{Action, View};
 use super::app::{App, Cmd, Overlay};
 use super::approvals::{Approvals, OpenApproval};
-use super::bridge::{BridgeShown, BridgeTab, Opened, Reach};
+use super::bridge::{BridgeShown, BridgeTab, Ground, Opened, Reach};
 use super::confirm::Confirm;
 use super::job::JobTab;
 use super::list::moved;
@@ -19,19 +19,19 @@ impl App {
     pub(super) fn bridge_missing(&self, action: Action) -> Option<String> {
         let request = match action {
             Action::RunCommand => match self.on_host() {
-                None => return Some("no host is selected; go to Bridge".to_owned()),
+                None => return Some(self.not_ours().unwrap_or_else(|| "no host is selected; go to Bridge".to_owned())),
                 Some(on) if self.commands_on(&on).is_empty() => {
                     return Some("no command of the whitelist may run there".to_owned());
                 }
                 // What it needs is what the dialog asks first.
                 Some(on) => self.draft_for(&on)?,
             },
-            Action::ProbeHost => match self.on_bridge().then(|| self.bridge.host(self.bridge_panel())).flatten() {
+            Action::ProbeHost => match self.on_bridge().then(|| self.bridge.host(self.ground())).flatten() {
                 Some(name) => BridgeRequest::Probe(name),
-                None => return Some("no host is selected; go to Bridge".to_owned()),
+                None => return Some(self.not_ours().unwrap_or_else(|| "no host is selected; go to Bridge".to_owned())),
             },
             Action::CancelJob | Action::ResolveJob => {
-                let Some(id) = self.on_job() else { return Some("no job is selected; go to Bridge, jobs".to_owned()) };
+                let Some(id) = self.on_job() else { return Some(self.no_job()) };
                 let state = self.job_row(id).map(|row| &row.state);
                 let why = match action {
                     Action::CancelJob => not_stopped(state),
@@ -47,7 +47,7 @@ impl App {
                 }
             }
             Action::JobHost => {
-                return self.on_job().is_none().then(|| "no job is selected; go to Bridge, jobs".to_owned());
+                return self.on_job().is_none().then(|| self.no_job());
             }
             Action::FilterBridge => {
                 return (!self.on_bridge() || self.bridge.open.is_some())
@@ -82,12 +82,16 @@ impl App {
     }
 
     fn on_host(&self) -> Option<HostSelector> {
-        let name = self.on_bridge().then(|| self.bridge.host(self.bridge_panel())).flatten();
+        let name = self.on_bridge().then(|| self.bridge.host(self.ground())).flatten();
         name.map(HostSelector::Host)
     }
 
     fn on_job(&self) -> Option<JobId> {
-        self.on_bridge().then(|| self.bridge.job(self.bridge_panel())).flatten()
+        self.on_bridge().then(|| self.bridge.job(self.ground())).flatten()
+    }
+
+    fn no_job(&self) -> String {
+        self.not_ours().unwrap_or_else(|| "no job is selected; go to Bridge, jobs".to_owned())
     }
 
     fn on_approval(&self) -> Option<&Approval> {
@@ -107,7 +111,7 @@ impl App {
                 None => Vec::new(),
             },
             Action::ProbeHost => {
-                let host = self.bridge.host(self.bridge_panel());
+                let host = self.bridge.host(self.ground());
                 host.map(|name| Self::ask_bridge(BridgeRequest::Probe(name))).unwrap_or_default()
             }
             Action::CancelJob => {
@@ -122,7 +126,7 @@ impl App {
                 Vec::new()
             }
             Action::JobHost => {
-                let host = self.bridge.host(self.bridge_panel());
+                let host = self.bridge.host(self.ground());
                 host.map(|name| self.open_host(name)).unwrap_or_default()
             }
             Action::Grant | Action::Deny => {
@@ -145,7 +149,9 @@ impl App {
         match &self.bridge.open {
             Some(Opened::Job(_)) => Some("the job is open already".to_owned()),
             Some(_) => None,
-            None => (self.bridge.index(self.bridge_panel()).1 == 0).then(|| "nothing is listed".to_owned()),
+            None => (self.bridge.index(self.ground()).1 == 0)
+                .then(|| "nothing is listed".to_owned())
+                .or_else(|| self.not_ours()),
         }
     }
 
@@ -164,11 +170,10 @@ impl App {
             self.bridge.list(&BridgeShown { tab: BridgeTab::Jobs, text });
             return Vec::new();
         }
-        let panel = self.bridge_panel();
-        if let Some(id) = self.bridge.job(panel) {
+        if let Some(id) = self.bridge.job(self.ground()) {
             return self.open_job(id);
         }
-        self.bridge.host(panel).map(|name| self.open_host(name)).unwrap_or_default()
+        self.bridge.host(self.ground()).map(|name| self.open_host(name)).unwrap_or_default()
     }
 
     pub(super) fn open_approval(&mut self) -> Vec<Cmd> {
@@ -210,11 +215,9 @@ impl App {
             }
             Some(Opened::Pane(_) | Opened::Tiles(_) | Opened::Tail(_)) => {}
             None => {
-                let (index, len) = self.bridge.index(self.bridge_panel());
-                if let (Some(to), Some(snapshot)) =
-                    (moved(action, index, len, height.saturating_sub(below)), &self.snapshot)
-                {
-                    self.bridge.select(&snapshot.bridge, to);
+                let (index, len) = self.bridge.index(self.ground());
+                if let Some(to) = moved(action, index, len, height.saturating_sub(below)) {
+                    self.select_listed(to);
                 }
             }
         }
@@ -238,7 +241,7 @@ impl App {
 
     /// Where the screen is on the bridge, and what is selected there.
     pub(super) fn here_on_bridge(&self) -> (Place, Selected) {
-        let panel = self.bridge_panel();
+        let ground = self.ground();
         match &self.bridge.open {
             Some(Opened::Host(host)) => (Place::Host(host.name.clone()), Selected::Nothing),
             Some(Opened::Job(job)) => (Place::Job(job.id), Selected::Nothing),
@@ -246,8 +249,8 @@ impl App {
             Some(Opened::Tiles(_) | Opened::Tail(_)) => (Place::Bridge(self.bridge.listed()), Selected::Nothing),
             None => {
                 let selected = match self.bridge.tab {
-                    BridgeTab::Hosts => self.bridge.host(panel).map(Selected::Host),
-                    BridgeTab::Jobs => self.bridge.job(panel).map(Selected::Job),
+                    BridgeTab::Hosts => self.bridge.host(ground).map(Selected::Host),
+                    BridgeTab::Jobs => self.bridge.selected(ground).map(|one| Selected::Job(one.row.id)),
                     BridgeTab::Panes => self.on_pane().map(Selected::Pane),
                 };
                 (Place::Bridge(self.bridge.listed()), selected.unwrap_or(Selected::Nothing))
@@ -322,16 +325,28 @@ impl App {
             return self.select_among_panes(index);
         }
         let Some(snapshot) = &self.snapshot else { return false };
-        let panel = &snapshot.bridge;
         if self.view == View::Approvals {
-            let shown = Approvals::shown(&panel.approvals);
+            let shown = Approvals::shown(&snapshot.bridge.approvals);
             let before = self.approvals.index(&shown);
             self.approvals.select(&shown, index);
             return before != index;
         }
-        let before = self.bridge.index(panel).0;
-        self.bridge.select(panel, index);
+        let before = self.bridge.index(self.ground()).0;
+        self.select_listed(index);
         before != index
+    }
+
+    /// Selects a host or a job by the number of its row.
+    fn select_listed(&mut self, index: usize) {
+        let Some(snapshot) = &self.snapshot else { return };
+        let ground = Ground { node: &snapshot.node, here: &snapshot.bridge, nodes: &snapshot.nodes };
+        self.bridge.select(ground, index);
+    }
+
+    /// Why nothing is done here to the selected job: it is another node's.
+    fn not_ours(&self) -> Option<String> {
+        let node = self.on_bridge().then(|| self.bridge.selected(self.ground())).flatten()?.node?;
+        Some(format!("this job is {}'s: it is looked at and stopped there", node.name))
     }
 }
 

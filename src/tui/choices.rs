@@ -9,8 +9,10 @@ use super::action::{Action, View};
 use super::activity::ActivityTab;
 use super::app::App;
 use super::bridge_choices;
+use super::known::Known;
 use super::listed::Listed;
-use super::place::{ChecksShown, Known, Place};
+use super::nodes_keys;
+use super::place::{ChecksShown, Place};
 
 /// What a choice does.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -211,7 +213,10 @@ impl App {
     fn objects(&self) -> Vec<Choice> {
         let Some(snapshot) = &self.snapshot else { return Vec::new() };
         let checks = snapshot.checks.iter().map(|check| {
-            Choice::place(format!("check {}: {}", check.id, check.state.as_str()), Place::Check(check.id.clone()))
+            Choice::place(
+                format!("check {}: {}", check.id, check.state.as_str()),
+                Place::Check(check.id.clone().into()),
+            )
         });
         let channels = snapshot.channels.iter().map(|channel| {
             let filter = crate::model::InboxFilter { channel: Some(channel.id.clone()), ..Default::default() };
@@ -233,7 +238,14 @@ impl App {
             self.inbox.views.iter().map(|view| {
                 Choice::place(format!("view {}: {}", view.name, view.query), Place::View(view.name.clone()))
             });
-        checks.chain(channels).chain(views).chain(tasks).chain(self.bridge_objects()).chain(messages).collect()
+        checks
+            .chain(channels)
+            .chain(views)
+            .chain(tasks)
+            .chain(self.node_choices())
+            .chain(self.bridge_objects())
+            .chain(messages)
+            .collect()
     }
 }
 
@@ -246,7 +258,7 @@ fn places() -> Vec<Choice> {
     let lists = ActivityTab::ALL
         .into_iter()
         .map(|tab| Choice::place(format!("go to {}: {}", View::Activity.name(), tab.name()), Place::Activity(tab)));
-    inbox.chain([health]).chain(bridge_choices::places()).chain(lists).collect()
+    inbox.chain([health]).chain(nodes_keys::places()).chain(bridge_choices::places()).chain(lists).collect()
 }
 
 /// What can be chosen for a line.

@@ -143,7 +143,7 @@ mod tests {
         assert_eq!(needs[..2], [Need::Task("search".into()), Need::Check("web".parse().expect("an id"))]);
         press(&mut app, "j\n");
         assert!(app.overlay.is_none());
-        assert_eq!((app.view, app.health.target(app.checks())), (View::Health, "web".parse().ok()));
+        assert_eq!((app.view, app.on_check().map(|of| of.to_string())), (View::Health, Some("web".into())));
     }
 
     #[test]

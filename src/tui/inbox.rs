@@ -107,6 +107,10 @@ pub(super) struct Inbox {
     pub awaited: Option<String>,
     /// The views there are, as far as anybody has asked.
     pub views: Vec<SavedView>,
+    /// The node this is, once that is known: `@NODE` of another one lists what that shares.
+    pub node: String,
+    /// The selected message of another node.
+    pub there: Option<MessageId>,
     /// Who looks, once that is known: a view may be about what is theirs.
     pub me: Option<OperatorName>,
     pub open: Option<OpenMessage>,
@@ -167,14 +171,24 @@ impl Inbox {
     fn ask(&self, before: Option<Place>) -> Option<Request> {
         match &self.search {
             Some(search) if search.query().trim().is_empty() => None,
-            // While a condition is being typed there is nothing to ask.
+            // While a condition is being typed there is nothing to ask, and nothing of other nodes.
             Some(search) => {
-                let filter = search.query().parse().ok()?;
+                let filter: InboxFilter = search.query().parse().ok()?;
+                if self.elsewhere().is_some() {
+                    return None;
+                }
                 let before = before.map(|place| place.seq);
                 Some(Request::Search { filter, order: search.order, before, limit: PAGE })
             }
             None => Some(Request::Conversations { filter: self.filter(), before, limit: PAGE }),
         }
+    }
+
+    /// What is listed where it is of another node.
+    pub(super) fn elsewhere(&self) -> Option<InboxFilter> {
+        let filter: InboxFilter = self.search.as_ref()?.query().parse().ok()?;
+        let is_other = filter.node.as_ref().is_some_and(|node| *node != self.node);
+        is_other.then_some(filter)
     }
 
     /// Which messages are listed, the words of a search included.

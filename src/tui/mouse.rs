@@ -113,6 +113,7 @@ impl App {
             _ if self.view == View::Bridge => {
                 self.bridge.open_job().map_or(self.bridge.tab as usize, |open| open.tab as usize)
             }
+            _ if self.view == View::Nodes => self.nodes.tab as usize,
             _ => self.activity.tab as usize,
         };
         let action = if index < shown { Action::PreviousTab } else { Action::NextTab };
@@ -133,6 +134,7 @@ impl App {
                 Overlay::Help(help) => select(&mut help.selected),
                 Overlay::Dialog(dialog) => select(&mut dialog.selected),
                 Overlay::Run(dialog) => select(&mut dialog.selected),
+                Overlay::Node(dialog) => select(&mut dialog.selected),
                 Overlay::Problems(drawer) => drawer.select(&troubles, index),
                 Overlay::Views(picker) => select(&mut picker.selected),
                 Overlay::Themes(_)
@@ -144,6 +146,7 @@ impl App {
             };
         }
         match self.view {
+            View::Inbox if self.inbox.elsewhere().is_some() => self.select_there(index),
             View::Inbox => {
                 let before = self.inbox.list.index();
                 self.inbox.list.select(index);
@@ -152,11 +155,12 @@ impl App {
             View::Channels => select(&mut self.channel),
             View::Health => {
                 let Some(snapshot) = &self.snapshot else { return false };
-                let shown = self.health.shown(&snapshot.checks);
+                let shown = self.health.shown(snapshot);
                 let before = self.health.index(&shown);
                 self.health.select(&shown, index);
                 before != index
             }
+            View::Nodes => self.select_among_nodes(index),
             View::Bridge | View::Approvals => self.select_on_bridge(index),
             View::Activity => {
                 let index = self.activity.first() + index;
@@ -164,7 +168,7 @@ impl App {
                 self.activity.select(index);
                 before != index
             }
-            _ => false,
+            View::Overview => false,
         }
     }
 }

@@ -11,7 +11,8 @@ use super::app::{App, Cmd, Overlay, type_into};
 use super::choices::{Choice, Does};
 use super::fuzzy;
 use super::keymap::{Keymap, Valid};
-use super::place::{Known, Place};
+use super::known::Known;
+use super::place::Place;
 
 /// What it costs to be named by an id and not by words: more than any words that fit.
 const NAMED: u32 = 1_000;

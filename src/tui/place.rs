@@ -1,19 +1,23 @@
 //! Places of the screen as text: what the palette, `aurora open` and the history go to. Pure.
 //!
-//! `overview`, `channels`, `inbox QUERY`, `inbox view NAME`, `inbox message ID`, `health`, `health CHECK`, `health /TEXT`, `health !`,
-//! `bridge`, `bridge jobs`, `bridge panes`, `bridge HOST`, `bridge job ID`, `bridge /TEXT`, `pane NAME`, `approvals`, `approvals ID`,
-//! `activity events|refusals|tasks|logs|audit`. `@NODE` anywhere narrows a place to that node.
+//! `overview`, `channels`, `inbox QUERY`, `inbox view NAME`, `inbox message ID`, `nodes`, `nodes NODE`, `nodes topology`, `nodes log`,
+//! `health`, `health CHECK`, `health /TEXT`, `health !`, `bridge`, `bridge jobs`, `bridge panes`, `bridge HOST`, `bridge job ID`,
+//! `bridge /TEXT`, `pane NAME`, `approvals`, `approvals ID`, `activity events|refusals|tasks|logs|audit`. `@NODE` anywhere narrows a
+//! place to that node.
 
 use std::fmt;
 
 use crate::model::{
-    ApprovalId, BadViewName, CheckId, HostName, InboxFilter, JobId, MessageId, PaneName, nearest, view_name,
+    ApprovalId, BadViewName, CheckId, HostName, InboxFilter, JobId, MessageId, NodeName, PaneName, nearest, view_name,
 };
-use crate::protocol::{BadLine, Snapshot};
+use crate::protocol::BadLine;
 
 use super::action::View;
 use super::activity::ActivityTab;
 use super::bridge::{BridgeShown, BridgeTab};
+use super::known::{Known, Whose};
+use super::narrow::with_node;
+use super::nodes::NodesTab;
 
 /// Longest place, in bytes.
 const MAX: usize = 2_048;
@@ -23,8 +27,8 @@ const MAX: usize = 2_048;
 pub enum Place {
     /// The overview.
     Overview,
-    /// The channels.
-    Channels,
+    /// The channels, of one node only where it is named.
+    Channels(Option<String>),
     /// Messages that match.
     Inbox(Box<InboxFilter>),
     /// The conversations of a saved view.
@@ -34,7 +38,11 @@ pub enum Place {
     /// Checks that match.
     Health(ChecksShown),
     /// A check in full.
-    Check(CheckId),
+    Check(CheckOf),
+    /// One of the lists of nodes.
+    Nodes(NodesTab),
+    /// A node in full.
+    Node(NodeName),
     /// Hosts, jobs or panes that match.
     Bridge(BridgeShown),
     /// A host in full.
@@ -60,22 +68,27 @@ pub struct ChecksShown {
     pub text: String,
 }
 
-/// The names a place may use.
-#[derive(Debug, Clone, Default)]
-pub struct Known {
-    /// The node, the only one there is.
-    pub node: String,
-    /// The ids of the checks.
-    pub checks: Vec<CheckId>,
-    /// The names of the hosts.
-    pub hosts: Vec<HostName>,
+/// A check, and whose it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CheckOf {
+    /// Its id there.
+    pub id: CheckId,
+    /// The other node it belongs to; `None` for one of this node's.
+    pub node: Option<NodeName>,
 }
 
-impl From<&Snapshot> for Known {
-    fn from(snapshot: &Snapshot) -> Self {
-        let checks = snapshot.checks.iter().map(|check| check.id.clone()).collect();
-        let hosts = snapshot.bridge.hosts.iter().map(|host| host.name.clone()).collect();
-        Self { node: snapshot.node.clone(), checks, hosts }
+impl From<CheckId> for CheckOf {
+    fn from(id: CheckId) -> Self {
+        Self { id, node: None }
+    }
+}
+
+impl fmt::Display for CheckOf {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.node {
+            None => write!(f, "{}", self.id),
+            Some(node) => write!(f, "{}@{node}", self.id),
+        }
     }
 }
 
@@ -108,25 +121,31 @@ impl Place {
             );
             return Err(BadLine::new(*column, format!("no place is called `{first}`; {meant}")));
         };
-        if let Some(why) = view.missing() {
-            return Err(BadLine::new(*column, why));
-        }
         if view == View::Inbox {
             return inbox(line, rest, known);
         }
-        let (nodes, rest): (Vec<_>, Vec<_>) = rest.iter().copied().partition(|(_, word)| word.starts_with('@'));
-        for (column, node) in nodes {
-            is_known(&node[1..], column, known)?;
-        }
+        let (whose, others) = known.taken_out(rest)?;
+        let theirs = || match &whose {
+            Whose::Theirs(node) => Err(BadLine::new(
+                rest.iter().find(|(_, word)| word.starts_with('@')).map_or(*column, |(column, _)| *column),
+                format!("{node} does not share this; `nodes {node}` shows what it does"),
+            )),
+            Whose::Ours(_) | Whose::Anybodys => Ok(()),
+        };
         match view {
-            View::Health => health(&rest, known),
-            View::Activity => activity(&rest),
-            View::Bridge => bridge(&rest, known),
-            View::Approvals => approvals(&rest),
-            _ => match rest.first() {
-                Some((column, _)) => Err(BadLine::new(*column, format!("nothing follows `{first}`"))),
-                None if view == View::Channels => Ok(Self::Channels),
-                None => Ok(Self::Overview),
+            View::Health => health(&others, &whose, known),
+            View::Bridge => match bridge(&others, &whose, known)? {
+                place @ Self::Bridge(BridgeShown { tab: BridgeTab::Jobs, .. }) => Ok(place),
+                place => theirs().map(|()| place),
+            },
+            View::Nodes => nodes(&others, &whose, known),
+            View::Activity => activity(&others).and_then(|place| theirs().map(|()| place)),
+            View::Approvals => approvals(&others).and_then(|place| theirs().map(|()| place)),
+            _ => match (others.first(), whose) {
+                (Some((column, _)), _) => Err(BadLine::new(*column, format!("nothing follows `{first}`"))),
+                (None, whose) if view == View::Channels => Ok(Self::Channels(whose.node().map(str::to_owned))),
+                (None, Whose::Theirs(node)) => Ok(Self::Node(node)),
+                (None, _) => Ok(Self::Overview),
             },
         }
     }
@@ -137,7 +156,8 @@ impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Overview => f.write_str("overview"),
-            Self::Channels => f.write_str("channels"),
+            Self::Channels(None) => f.write_str("channels"),
+            Self::Channels(Some(node)) => write!(f, "channels @{node}"),
             Self::Inbox(filter) if **filter == InboxFilter::default() => f.write_str("inbox"),
             Self::Inbox(filter) => {
                 let query = filter.to_string();
@@ -153,7 +173,16 @@ impl fmt::Display for Place {
                 f.write_str(if shown.problems_only { "health !" } else { "health" })?;
                 if shown.text.is_empty() { Ok(()) } else { write!(f, " /{}", shown.text) }
             }
-            Self::Check(id) => write!(f, "health {id}"),
+            Self::Check(CheckOf { id, node: None }) => write!(f, "health {id}"),
+            Self::Check(CheckOf { id, node: Some(node) }) => write!(f, "health {id} @{node}"),
+            Self::Nodes(tab) => f.write_str(match tab {
+                NodesTab::Nodes => "nodes",
+                NodesTab::Topology => "nodes topology",
+                NodesTab::Log => "nodes log",
+            }),
+            // A node may be called as one of the words is.
+            Self::Node(name) if LISTS.contains(&name.as_str()) => write!(f, "nodes node {name}"),
+            Self::Node(name) => write!(f, "nodes {name}"),
             Self::Bridge(shown) => {
                 f.write_str(match shown.tab {
                     BridgeTab::Hosts => "bridge",
@@ -199,14 +228,7 @@ fn view(typed: &str) -> Option<View> {
 }
 
 fn names() -> Vec<&'static str> {
-    View::ALL.into_iter().filter(|view| view.missing().is_none()).map(word).chain([PANE]).collect()
-}
-
-fn is_known(node: &str, column: usize, known: &Known) -> Result<(), BadLine> {
-    if node == known.node {
-        return Ok(());
-    }
-    Err(BadLine::new(column, format!("no node is called `{node}`; the only one known here is `@{}`", known.node)))
+    View::ALL.into_iter().map(word).chain([PANE]).collect()
 }
 
 fn inbox(line: &str, rest: &[(usize, &str)], known: &Known) -> Result<Place, BadLine> {
@@ -230,7 +252,9 @@ fn inbox(line: &str, rest: &[(usize, &str)], known: &Known) -> Result<Place, Bad
         query.parse().map_err(|error: crate::model::BadQuery| BadLine::new(error.column + column - 1, error.what))?;
     if let Some(node) = filter.node.take() {
         let at = rest.iter().find(|(_, word)| word.strip_prefix('@') == Some(&node)).map_or(*column, |(at, _)| *at);
-        is_known(&node, at, known)?;
+        if let Whose::Theirs(node) = known.whose(&node, at)? {
+            filter.node = Some(node.to_string());
+        }
     }
     Ok(Place::Inbox(Box::new(filter)))
 }
@@ -240,7 +264,10 @@ fn view_named(column: usize, words: &[(usize, &str)], known: &Known) -> Result<P
     let mut name: Vec<&str> = Vec::new();
     for (column, word) in words {
         match word.strip_prefix('@') {
-            Some(node) => is_known(node, *column, known)?,
+            Some(node) => match known.whose(node, *column)? {
+                Whose::Theirs(_) => return Err(BadLine::new(*column, "a view lists what is in this node's store")),
+                Whose::Ours(_) | Whose::Anybodys => {}
+            },
             None => name.push(word),
         }
     }
@@ -252,29 +279,59 @@ fn view_named(column: usize, words: &[(usize, &str)], known: &Known) -> Result<P
     }
 }
 
-fn health(rest: &[(usize, &str)], known: &Known) -> Result<Place, BadLine> {
+fn health(rest: &[(usize, &str)], whose: &Whose, known: &Known) -> Result<Place, BadLine> {
     let problems_only = rest.first().is_some_and(|(_, word)| *word == "!");
     let rest = if problems_only { &rest[1..] } else { rest };
-    let Some(((column, word), more)) = rest.split_first() else {
-        return Ok(Place::Health(ChecksShown { problems_only, text: String::new() }));
+    let shown = |text: &str| {
+        let text = with_node(text, whose.node());
+        Ok(Place::Health(ChecksShown { problems_only, text }))
     };
+    let Some(((column, word), more)) = rest.split_first() else { return shown("") };
     if let Some(text) = word.strip_prefix('/') {
-        return Ok(Place::Health(ChecksShown { problems_only, text: joined(text, more) }));
+        return shown(&joined(text, more));
     }
     match more.first() {
         Some((column, _)) => Err(BadLine::new(*column, "one check at a time; `/TEXT` lists those that match")),
         None if problems_only => Err(BadLine::new(*column, format!("`!` lists checks; `! /{word}` narrows the list"))),
-        None => check(*column, word, known),
+        None => check(*column, word, whose, known),
     }
 }
 
-fn check(column: usize, word: &str, known: &Known) -> Result<Place, BadLine> {
-    if let Some(id) = known.checks.iter().find(|id| id.as_str() == word) {
-        return Ok(Place::Check(id.clone()));
+fn check(column: usize, word: &str, whose: &Whose, known: &Known) -> Result<Place, BadLine> {
+    let node = if let Whose::Theirs(node) = whose { Some(node) } else { None };
+    let ids: Vec<&CheckId> = match node {
+        None => known.checks.iter().collect(),
+        Some(node) => known.remote.iter().filter(|(of, _)| of == node).map(|(_, id)| id).collect(),
+    };
+    if let Some(id) = ids.iter().find(|id| id.as_str() == word) {
+        return Ok(Place::Check(CheckOf { id: (*id).clone(), node: node.cloned() }));
     }
-    let meant = nearest(word, known.checks.iter().map(CheckId::as_str))
+    let meant = nearest(word, ids.iter().map(|id| id.as_str()))
         .map_or_else(String::new, |near| format!("did you mean `{near}`? "));
-    Err(BadLine::new(column, format!("no check is called `{word}`; {meant}`health /{word}` lists those that match")))
+    let of = node.map_or_else(String::new, |node| format!(" of {node}"));
+    Err(BadLine::new(
+        column,
+        format!("no check{of} is called `{word}`; {meant}`health /{word}` lists those that match"),
+    ))
+}
+
+/// What stands where the name of a node may stand.
+const LISTS: [&str; 3] = ["topology", "log", "node"];
+
+fn nodes(rest: &[(usize, &str)], whose: &Whose, known: &Known) -> Result<Place, BadLine> {
+    let named = |column: usize, name: &str| match known.whose(name, column)? {
+        Whose::Theirs(name) => Ok(Place::Node(name)),
+        Whose::Ours(name) => name.parse().map(Place::Node).map_err(|error| BadLine::new(column, error)),
+        Whose::Anybodys => Ok(Place::Nodes(NodesTab::Nodes)),
+    };
+    match (rest, whose.node()) {
+        ([], None) => Ok(Place::Nodes(NodesTab::Nodes)),
+        ([], Some(node)) => named(1, node),
+        ([(_, "topology")], None) => Ok(Place::Nodes(NodesTab::Topology)),
+        ([(_, "log")], None) => Ok(Place::Nodes(NodesTab::Log)),
+        ([(_, "node"), (column, name)] | [(column, name)], None) => named(*column, name),
+        ([.., (column, _)], _) => Err(BadLine::new(*column, "nothing follows the name of a node")),
+    }
 }
 
 /// Text goes on to the end; single spaces join its words.
@@ -288,13 +345,18 @@ const WORDS: [&str; 4] = ["jobs", "job", "panes", "host"];
 /// The word before the name of a pane.
 const PANE: &str = "pane";
 
-fn bridge(rest: &[(usize, &str)], known: &Known) -> Result<Place, BadLine> {
-    let shown = |tab, text| Ok(Place::Bridge(BridgeShown { tab, text }));
+fn bridge(rest: &[(usize, &str)], whose: &Whose, known: &Known) -> Result<Place, BadLine> {
+    // Of what is on the bridge nodes share their jobs.
+    let shown = |tab, text: String| {
+        let text = if tab == BridgeTab::Jobs { with_node(&text, whose.node()) } else { text };
+        Ok(Place::Bridge(BridgeShown { tab, text }))
+    };
     let nothing_more = |more: &[(usize, &str)], after: &str| match more.first() {
         Some((column, _)) => Err(BadLine::new(*column, format!("nothing follows {after}"))),
         None => Ok(()),
     };
     match rest {
+        [] if matches!(whose, Whose::Theirs(_)) => shown(BridgeTab::Jobs, String::new()),
         [] => shown(BridgeTab::Hosts, String::new()),
         [(_, "jobs")] => shown(BridgeTab::Jobs, String::new()),
         [(_, "jobs"), (column, word), more @ ..] => match word.strip_prefix('/') {
@@ -365,121 +427,4 @@ fn activity(rest: &[(usize, &str)]) -> Result<Place, BadLine> {
             .map_or_else(|| format!("the lists are {}", lists.join(", ")), |near| format!("did you mean `{near}`?"));
         BadLine::new(*column, format!("no list is called `{word}`; {meant}"))
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn known() -> Known {
-        Known {
-            node: "hub-1".into(),
-            checks: ["api", "web"].map(|id| id.parse().expect("an id")).to_vec(),
-            hosts: ["web-1", "jobs", "panes"].map(|name| name.parse().expect("a name")).to_vec(),
-        }
-    }
-
-    fn place(line: &str) -> String {
-        match Place::parse(line, &known()) {
-            Ok(place) => place.to_string(),
-            Err(error) => error.to_string(),
-        }
-    }
-
-    #[test]
-    fn places_are_read_and_written() {
-        for (typed, written) in [
-            ("overview", "overview"),
-            (" channels  @hub-1", "channels"),
-            ("inbox", "inbox"),
-            ("inbox from:stripe unread", "inbox unread from:stripe"),
-            ("inbox @hub-1 vip", "inbox vip"),
-            (
-                "inbox message msg_01a1fbc1535071810000000000000001",
-                "inbox message msg_01a1fbc1535071810000000000000001",
-            ),
-            ("inbox message in a bottle", "inbox message in a bottle"),
-            ("inbox view  Late  orders @hub-1", "inbox view Late orders"),
-            ("inbox view VIP", "inbox view vip"),
-            ("inbox view", "inbox view"),
-            ("inbox \"view\" from above", "inbox \"view\" from above"),
-            ("inbox vip view from", "inbox vip view from"),
-            ("health", "health"),
-            ("health web", "health web"),
-            ("health /tls @hub-1", "health /tls"),
-            ("health @hub-1 ! /not  ok", "health ! /not ok"),
-            ("bridge", "bridge"),
-            ("bridge web-1 @hub-1", "bridge web-1"),
-            ("bridge jobs", "bridge jobs"),
-            ("bridge host jobs", "bridge host jobs"),
-            ("bridge /no  road", "bridge /no road"),
-            ("bridge jobs /web-1", "bridge jobs /web-1"),
-            ("bridge panes", "bridge panes"),
-            ("bridge panes /@web make", "bridge panes /@web make"),
-            ("bridge host panes", "bridge host panes"),
-            ("pane web-1:0.1", "pane web-1:0.1"),
-            ("pane  web-1:my  work:12.0", "pane web-1:my work:12.0"),
-            ("bridge job job_01a1fbc1535071810000000000000001", "bridge job job_01a1fbc1535071810000000000000001"),
-            ("approvals", "approvals"),
-            ("approvals apr_01a1fbc1535071810000000000000001", "approvals apr_01a1fbc1535071810000000000000001"),
-            ("activity", "activity events"),
-            ("activity audit", "activity audit"),
-            ("activity tasks", "activity tasks"),
-        ] {
-            assert_eq!(place(typed), written, "{typed:?}");
-        }
-    }
-
-    #[test]
-    fn mistakes_have_a_column_and_a_suggestion() {
-        for (typed, said) in [
-            ("", "column 1: the places are overview, channels, inbox, health, bridge, approvals, activity, pane"),
-            ("  helth", "column 3: no place is called `helth`; did you mean `health`?"),
-            ("health /tls @hub-2", "column 13: no node is called `hub-2`; the only one known here is `@hub-1`"),
-            ("inbox vip @hub-2", "column 11: no node is called `hub-2`; the only one known here is `@hub-1`"),
-            (
-                "health wbe",
-                "column 8: no check is called `wbe`; did you mean `web`? `health /wbe` lists those that match",
-            ),
-            ("health web api", "column 12: one check at a time; `/TEXT` lists those that match"),
-            ("activity task", "column 10: no list is called `task`; did you mean `tasks`?"),
-            ("inbox view a:b", "column 12: the name of a view has 1 to 32 letters, digits, blanks and . _ -"),
-            ("overview now", "column 10: nothing follows `overview`"),
-            (
-                "bridge wbe-1",
-                "column 8: no host is called `wbe-1`; did you mean `web-1`? `bridge /wbe-1` lists those that match",
-            ),
-            ("pane", "column 1: `pane` needs the name of one, as web-1:0.1; `bridge panes` lists them"),
-            (
-                "pane wbe-1:0.1",
-                "column 6: no host is called `wbe-1`; did you mean `web-1`? `bridge /wbe-1` lists those that match",
-            ),
-            ("bridge job", "column 8: `bridge job` needs the id of a job"),
-            ("bridge web-1 now", "column 14: nothing follows the name of a host"),
-            ("bridge jobs now", "column 13: `/TEXT` lists jobs that match; `bridge job ID` shows one"),
-            ("nodes", "column 1: federation with other nodes is not built yet"),
-        ] {
-            assert_eq!(place(typed), said, "{typed:?}");
-        }
-        assert!(place("inbox  form:x").starts_with("column 8: no condition is called `form:`; did you mean `from:`?"));
-        assert!(place("inbox message msg_1").starts_with("column 15: "), "{}", place("inbox message msg_1"));
-    }
-
-    proptest! {
-        #[test]
-        fn what_is_written_reads_as_the_same_place(line in "(inbox|health|bridge|approvals|activity|overview|channels|pane)( (vip|web-1:0.1|panes|unread|view|!|/[a-z]{1,4}|web|web-1|jobs|@hub-1|from:[a-z]{1,5}|[a-z é]{1,6}|tasks)){0,4}") {
-            if let Ok(place) = Place::parse(&line, &known()) {
-                prop_assert_eq!(Place::parse(&place.to_string(), &known()), Ok(place));
-            }
-        }
-
-        #[test]
-        fn whatever_is_typed_has_its_mistake_inside_the_line(line in "(inbox |health |bridge |approvals |activity )?.{0,40}") {
-            if let Err(error) = Place::parse(&line, &known()) {
-                prop_assert!(error.column >= 1 && error.column <= line.chars().count() + 2, "{}", error);
-            }
-        }
-    }
 }

@@ -7,11 +7,12 @@ use jiff::{SignedDuration, Timestamp};
 use tui_textarea::{CursorMove, TextArea};
 
 use crate::client;
-use crate::model::{Argument, ArgumentKind, CommandName, CommandTemplate, HostSelector, JobId, Lane, Pace};
-use crate::protocol::{BridgeRequest, Draft, Preview, Request, Severity};
+use crate::model::{Argument, ArgumentKind, CommandName, CommandTemplate, HostSelector, JobId, Lane, NodeName, Pace};
+use crate::protocol::{BridgeRequest, Draft, NodeOrder, NodeRequest, Preview, Request, Severity};
 
 use super::app::{App, Cmd, Overlay, Purpose, type_into};
 use super::bridge_asks::BridgePurpose;
+use super::node_dialog::NodePurpose;
 
 /// Keys in the first moments were meant for what was there before.
 const GUARD: SignedDuration = SignedDuration::from_millis(300);
@@ -106,6 +107,8 @@ pub(super) fn kind(kind: &ArgumentKind) -> String {
 #[derive(Debug)]
 pub(super) struct RunDialog {
     pub on: HostSelector,
+    /// The other node whose host it is.
+    pub node: Option<NodeName>,
     pub step: Step,
     /// The commands that may run there.
     commands: Vec<CommandTemplate>,
@@ -129,6 +132,7 @@ impl RunDialog {
     pub(super) fn new(on: HostSelector, commands: Vec<CommandTemplate>, now: Timestamp) -> Self {
         Self {
             on,
+            node: None,
             step: Step::Choose,
             commands,
             field: TextArea::default(),
@@ -196,7 +200,15 @@ impl RunDialog {
         let Some(draft) = self.draft() else { return Vec::new() };
         self.step = Step::Asking;
         let purpose = Purpose::Bridge(BridgePurpose::DryRun(self.id));
-        vec![Cmd::Ask(purpose, Request::Bridge(BridgeRequest::DryRun(Box::new(draft))))]
+        vec![Cmd::Ask(purpose, self.to_whom(BridgeRequest::DryRun(Box::new(draft))))]
+    }
+
+    /// `request`, to whom it concerns: this node, or the other one.
+    fn to_whom(&self, request: BridgeRequest) -> Request {
+        match &self.node {
+            None => Request::Bridge(request),
+            Some(node) => Request::Node(NodeRequest::On { node: node.clone(), order: NodeOrder::Bridge(request) }),
+        }
     }
 
     /// Takes what would run, when it was asked for here.
@@ -257,6 +269,12 @@ impl App {
         }
         self.overlay = Some(Overlay::Run(Box::new(dialog)));
         commands
+    }
+
+    /// Opens the dialog for a host of another node, on which these commands may run.
+    pub(super) fn open_run_at(&mut self, node: NodeName, on: &HostSelector, commands: Vec<CommandTemplate>) {
+        let dialog = RunDialog { node: Some(node), ..RunDialog::new(on.clone(), commands, self.now) };
+        self.overlay = Some(Overlay::Run(Box::new(dialog)));
     }
 
     pub(super) fn key_in_run(&mut self, key: KeyEvent, mut dialog: Box<RunDialog>) -> Vec<Cmd> {
@@ -349,8 +367,12 @@ impl App {
 
     fn run_it(&mut self, dialog: &RunDialog) -> Vec<Cmd> {
         let Some(draft) = dialog.draft() else { return Vec::new() };
-        let purpose = Purpose::Bridge(BridgePurpose::Run(draft.command.clone()));
-        self.toast(Severity::Info, format!("{} on {} is asked for", draft.command, dialog.on));
-        vec![Cmd::Ask(purpose, Request::Bridge(BridgeRequest::Run(Box::new(draft))))]
+        let command = draft.command.clone();
+        self.toast(Severity::Info, format!("{command} on {} is asked for", dialog.on));
+        let purpose = match &dialog.node {
+            None => Purpose::Bridge(BridgePurpose::Run(command)),
+            Some(node) => Purpose::Node(NodePurpose::Run(node.clone(), command)),
+        };
+        vec![Cmd::Ask(purpose, dialog.to_whom(BridgeRequest::Run(Box::new(draft))))]
     }
 }

@@ -1,13 +1,14 @@
 //! Going from place to place: up, back and forward, and to the place before.
 
-use crate::model::{ApprovalId, CheckId, HostName, InboxFilter, JobId, MessageId, PaneAddress};
+use crate::model::{ApprovalId, HostName, InboxFilter, JobId, MessageId, NodeName, PaneAddress};
 use crate::protocol::Severity;
 
 use super::action::View;
 use super::app::{App, Cmd};
 use super::health::OpenCheck;
+use super::known::Known;
 use super::memory::Kept;
-use super::place::{Known, Place};
+use super::place::{CheckOf, Place};
 use super::recent::Recent;
 
 /// Stops remembered in each direction.
@@ -18,7 +19,8 @@ const MOST: usize = 64;
 pub(super) enum Selected {
     Nothing,
     Message(MessageId),
-    Check(CheckId),
+    Check(CheckOf),
+    Node(NodeName),
     Host(HostName),
     Job(JobId),
     Pane(PaneAddress),
@@ -79,15 +81,16 @@ impl App {
             View::Health => match &self.health.open {
                 Some(open) => (Place::Check(open.id.clone()), Selected::Nothing),
                 None => {
-                    let selected = self.health.target(self.checks()).map_or(Selected::Nothing, Selected::Check);
+                    let selected = self.on_check().map_or(Selected::Nothing, Selected::Check);
                     (Place::Health(self.health.listed()), selected)
                 }
             },
             View::Bridge => self.here_on_bridge(),
             View::Approvals => self.here_on_approvals(),
             View::Activity => (Place::Activity(self.activity.tab), Selected::Row(self.activity.index())),
-            View::Channels => (Place::Channels, Selected::Row(self.channel)),
-            _ => (Place::Overview, Selected::Nothing),
+            View::Channels => (Place::Channels(self.channels_of.clone()), Selected::Row(self.channel)),
+            View::Nodes => self.here_among_nodes(),
+            View::Overview => (Place::Overview, Selected::Nothing),
         };
         Stop { place, selected }
     }
@@ -165,7 +168,18 @@ impl App {
     fn go_to(&mut self, Stop { place, selected }: Stop) -> Vec<Cmd> {
         match place {
             Place::Overview => self.view = View::Overview,
-            Place::Channels => self.view = View::Channels,
+            Place::Channels(of) => {
+                self.view = View::Channels;
+                (self.channels_of, self.channel) = (of, 0);
+            }
+            Place::Nodes(tab) => {
+                self.go_to_nodes(tab, selected);
+                return Vec::new();
+            }
+            Place::Node(name) => {
+                self.open_node(name);
+                return Vec::new();
+            }
             Place::Inbox(filter) => {
                 self.view = View::Inbox;
                 self.inbox.open = None;
@@ -245,7 +259,9 @@ impl App {
             View::Bridge => self.bridge.open.is_none() && self.bridge.text().is_empty() && !self.bridge.typing,
             View::Approvals => self.approvals.open.is_none(),
             View::Activity => self.activity.find.is_none(),
-            _ => true,
+            View::Channels => self.channels_of.is_none(),
+            View::Nodes => self.nodes.open.is_none(),
+            View::Overview => true,
         }
     }
 
@@ -313,6 +329,8 @@ impl App {
             }
             View::Health if self.health.open.take().is_some() || self.health.unfilter() => return Vec::new(),
             View::Approvals if self.approvals.open.take().is_some() => return Vec::new(),
+            View::Nodes if self.nodes.open.take().is_some() => return Vec::new(),
+            View::Channels if self.channels_of.take().is_some() => return Vec::new(),
             View::Activity if self.activity.find.take().is_some() => return Vec::new(),
             _ => {}
         }
@@ -397,12 +415,12 @@ mod tests {
         let snapshot = sample::snapshot();
         let mut app = sample::app(snapshot.clone(), Role::Viewer, false);
         press(&mut app, &snapshot, "5jj");
-        assert_eq!(app.health.target(&snapshot.checks), Some(sample::check("api", CheckState::Ok).id));
+        assert_eq!(app.on_check(), Some(sample::check("api", CheckState::Ok).id.into()));
         press(&mut app, &snapshot, "/tls\n1[");
         assert_eq!(at(&app), "health /tls");
         press(&mut app, &snapshot, "[");
         assert_eq!(at(&app), "health", "not every letter is a place");
-        assert_eq!(app.health.target(&snapshot.checks), Some(sample::check("api", CheckState::Ok).id));
+        assert_eq!(app.on_check(), Some(sample::check("api", CheckState::Ok).id.into()));
     }
 
     #[test]

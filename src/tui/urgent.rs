@@ -2,13 +2,15 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::model::MessageRow;
+use crate::model::{MessageRow, NodeName};
 use crate::protocol::{Link, Need, Request, Severity, Urgent};
 
 use super::action::View;
 use super::activity::ActivityTab;
 use super::app::{App, Cmd, Purpose};
-use super::place::Place;
+use super::nodes::NodesTab;
+use super::place::{CheckOf, Place};
+use super::travel::Selected;
 
 /// Unread messages that are asked for; more are counted as "and more".
 const LIMIT: usize = 200;
@@ -151,7 +153,11 @@ impl App {
             Need::Check(id) => {
                 self.go(View::Health);
                 self.health.open = None;
-                self.health.select_check(id);
+                self.health.select_check(id.into());
+            }
+            Need::Incident { node, subject } => return self.look_at_incident(node, &subject),
+            Need::Node(name) => {
+                self.go_to_nodes(NodesTab::Nodes, Selected::Node(name));
             }
             Need::Job(id) => return self.open_job(id),
             Need::Host(name) => return self.open_host(name),
@@ -172,6 +178,20 @@ impl App {
             }
             Need::Store | Need::Isolation | Need::Configuration => self.go(View::Overview),
         }
+        Vec::new()
+    }
+
+    /// Goes to the check an incident of another node is about, or to that node where it does not share its checks.
+    fn look_at_incident(&mut self, node: NodeName, subject: &str) -> Vec<Cmd> {
+        let shared = self.nodes_panel().remote(node.as_str());
+        let check = shared.and_then(|shared| shared.checks.iter().find(|check| check.id.as_str() == subject));
+        let Some(id) = check.map(|check| check.id.clone()) else {
+            self.open_node(node);
+            return Vec::new();
+        };
+        self.go(View::Health);
+        self.health.open = None;
+        self.health.select_check(CheckOf { id, node: Some(node) });
         Vec::new()
     }
 

@@ -45,9 +45,7 @@ impl App {
     pub(super) fn no_zoom(&self) -> Option<String> {
         let why = match self.view {
             View::Health if self.health.open.is_some() => "the check has the whole screen already",
-            View::Health if self.checks_alone() && self.health.target(self.checks()).is_none() => {
-                "no check is selected"
-            }
+            View::Health if self.checks_alone() && self.on_check().is_none() => "no check is selected",
             View::Inbox if self.inbox.open.is_none() && !self.previews() => "the list has the whole screen already",
             View::Inbox
                 if self.inbox.open.is_some() && self.message_alone() || !view::message::fits_beside(self.size) =>

@@ -37,7 +37,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "federation",
         ],
     ),
-    ("demo", &["model", "config", "provider", "engine"]),
+    ("demo", &["model", "config", "protocol", "provider", "engine"]),
     ("server", &["model", "config", "protocol", "net", "engine"]),
     ("client", &["model", "config", "protocol", "net", "engine"]),
     ("tui", &["model", "config", "protocol", "policy", "screen", "client"]),

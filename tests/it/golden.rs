@@ -526,9 +526,9 @@ fn next_goes_to_the_broken_task_then_to_the_critical_check_and_then_to_a_vip() {
 }
 
 #[test]
-fn a_view_that_is_not_built_says_so() {
+fn a_node_alone_says_how_there_come_to_be_more() {
     let stage = Stage::new((80, 24), ColourMode::Sixteen, false).keys("4");
-    assert!(stage.draw().backend().to_string().contains("federation with other nodes is not built yet"));
+    assert!(stage.draw().backend().to_string().contains("aurora node join TOKEN"));
 }
 
 #[test]

@@ -5,11 +5,11 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Paragraph;
 
-use crate::model::{HostPanel, JobRow, JobState, age};
+use crate::model::{HostPanel, JobState, NodePanel, age};
 use crate::screen;
 
 use super::super::app::App;
-use super::super::bridge::{BridgeTab, Opened, Reach, state_word, why};
+use super::super::bridge::{BridgeTab, Listed, Opened, Reach, all_jobs, state_word, why};
 use super::super::status::coarse;
 use super::parts::{Row, fit, heading, list, tab_regions};
 use super::{host, job, pane, pane_tail, panes, tiles};
@@ -45,11 +45,11 @@ pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
     }
     let tabs = Rect { x: area.x.saturating_add(8), height: 1, ..area }.intersection(area);
     tab_regions(app, BridgeTab::ALL.map(BridgeTab::name), tabs);
-    let panel = app.bridge_panel();
+    let ground = app.ground();
     let listed = if app.bridge.tab == BridgeTab::Panes { app.listed_panes() } else { Vec::new() };
     let (index, len) = match app.bridge.tab {
         BridgeTab::Panes => (app.panes.index(&listed), listed.len()),
-        _ => app.bridge.index(panel),
+        _ => app.bridge.index(ground),
     };
     let line = Rect { height: area.height.min(1), ..area };
     let area = heading(title(app, len), frame, area);
@@ -71,14 +71,14 @@ pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
     let width = usize::from(told.width);
     let mut lines = match app.bridge.tab {
         BridgeTab::Hosts => {
-            let shown = app.bridge.hosts(panel);
+            let shown = app.bridge.hosts(ground);
             list(app, &shown, index, frame, above, |host, width| host_row(app, host, width));
             shown.get(index).map(|host| host::summary(app, host, width)).unwrap_or_default()
         }
         BridgeTab::Jobs => {
-            let shown = app.bridge.jobs(panel);
-            list(app, &shown, index, frame, above, |row, width| job_row(app, row, width));
-            shown.get(index).map(|row| job::summary(app, row, None, width)).unwrap_or_default()
+            let shown = app.bridge.jobs(ground);
+            list(app, &shown, index, frame, above, |one, width| job_row(app, one, width));
+            shown.get(index).map(|one| told_of(app, one, width)).unwrap_or_default()
         }
         BridgeTab::Panes => {
             list(app, &listed, index, frame, above, |row, width| panes::row(app, row, width));
@@ -106,7 +106,7 @@ fn title(app: &App, shown: usize) -> Line<'static> {
     }
     let all = match app.bridge.tab {
         BridgeTab::Hosts => panel.hosts.len(),
-        BridgeTab::Jobs => panel.jobs.len(),
+        BridgeTab::Jobs => all_jobs(app.ground()).count(),
         BridgeTab::Panes => {
             let hosts = app.panes.hosts.as_deref().unwrap_or_default();
             hosts.iter().map(|host| host.panes.len().max(1)).sum()
@@ -169,9 +169,23 @@ fn rtt(host: &HostPanel) -> String {
     active.and_then(|layer| layer.rtt).map_or_else(|| "-".to_owned(), |rtt| format!("<{}ms", coarse(rtt).as_millis()))
 }
 
+/// What is said of a job below the list.
+fn told_of(app: &App, one: &Listed<'_>, width: usize) -> Vec<Line<'static>> {
+    let mut lines = job::summary(app, one.row, None, width);
+    if let Some(node) = one.node {
+        let old = node.old_since().map(|old| format!("; this is {} old", age(old, app.now))).unwrap_or_default();
+        let text = format!("at {}, which is {}{old}; what it wrote is kept there", node.name, node.state.as_str());
+        lines.push(Line::styled(fit(&app.look, &text, width), app.look.node(node.state)));
+    }
+    lines
+}
+
 /// One job on one line: how it is, where, what, who asked, how long ago, over what, how many tries.
-fn job_row(app: &App, row: &JobRow, width: usize) -> Row {
-    let look = &app.look;
+fn job_row(app: &App, one: &Listed<'_>, width: usize) -> Row {
+    let (look, row) = (&app.look, one.row);
+    let old = one.node.and_then(NodePanel::old_since);
+    let shade = |style| if old.is_some() { look.stale } else { style };
+    let place = one.node.map_or_else(|| row.host.to_string(), |node| format!("{}@{}", row.host, node.name));
     let (host, by) = match width {
         100.. => (16, 12),
         NARROW.. => (12, 8),
@@ -180,9 +194,9 @@ fn job_row(app: &App, row: &JobRow, width: usize) -> Row {
     let line = Line::from(vec![
         Span::styled(
             format!("{} {} ", look.sign(&row.state), fit(look, &state_word(&row.state), 10)),
-            look.job(&row.state),
+            shade(look.job(&row.state)),
         ),
-        Span::styled(format!("{} ", fit(look, row.host.as_str(), host)), look.text),
+        Span::styled(format!("{} ", fit(look, &place, host)), shade(look.text)),
     ]);
     let layer = row.layer.map_or("-", |layer| layer.as_str());
     let tries = if row.attempts > 1 { format!("{}x", row.attempts) } else { String::new() };
@@ -195,6 +209,10 @@ fn job_row(app: &App, row: &JobRow, width: usize) -> Row {
         JobState::Staged { why } => format!("{}: {why}", row.title),
         _ => row.title.clone(),
     };
-    let rest = vec![Span::styled(fit(look, &screen::line(&title), room), look.text), Span::styled(told, look.muted)];
+    let title = old.map_or_else(|| title.clone(), |old| format!("{} old: {title}", age(old, app.now)));
+    let rest = vec![
+        Span::styled(fit(look, &screen::line(&title), room), shade(look.text)),
+        Span::styled(told, shade(look.muted)),
+    ];
     Row { line, rest }
 }

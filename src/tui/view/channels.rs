@@ -1,15 +1,16 @@
-//! Channels: a panel each.
+//! Channels: a panel each, those of other nodes with what they count.
 
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Paragraph;
 
-use crate::model::{ChannelPanel, age};
+use crate::model::{ChannelPanel, ChannelStats, NodePanel, age};
 use crate::screen;
 
 use super::super::action::Action;
 use super::super::app::App;
+use super::super::channels::Counted;
 use super::super::mouse::Hit;
 use super::parts::{fit, framed, heading};
 
@@ -18,11 +19,12 @@ const HEIGHT: u16 = 7;
 const WIDTH: u16 = 38;
 
 pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
-    let channels = app.snapshot.as_ref().map(|snapshot| snapshot.channels.as_slice()).unwrap_or_default();
+    let channels = app.counted();
+    let here = channels.iter().filter(|channel| matches!(channel, Counted::Here(_))).count();
     let opens = app.key_of(Action::Open).map(|key| format!(", {key} shows a channel's messages")).unwrap_or_default();
     let title = Line::from(vec![
         Span::styled("Channels", app.look.title),
-        Span::styled(format!("   {} configured{opens}", channels.len()), app.look.muted),
+        Span::styled(told(app, here, channels.len() - here) + &opens, app.look.muted),
     ]);
     let area = heading(title, frame, area);
     let columns = usize::from((area.width / WIDTH).max(1));
@@ -33,8 +35,47 @@ pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
         let (row, column) = ((index - first) / columns, (index - first) % columns);
         let cells = Layout::horizontal(vec![Constraint::Fill(1); columns]).split(grid[row]);
         app.region(cells[column], Hit::Row(index));
-        panel(app, channel, index == app.channel, frame, cells[column]);
+        match channel {
+            Counted::Here(channel) => panel(app, channel, index == app.channel, frame, cells[column]),
+            Counted::There(node, stats) => there(app, node, stats, index == app.channel, frame, cells[column]),
+        }
     }
+}
+
+/// How many channels are shown, and whose.
+fn told(app: &App, here: usize, there: usize) -> String {
+    match (&app.channels_of, there) {
+        (Some(node), _) => format!("   {} of @{}", here + there, screen::line(node)),
+        (None, 0) => format!("   {here} configured"),
+        (None, there) => format!("   {here} configured, {there} of other nodes"),
+    }
+}
+
+/// A channel of another node, as that counts it.
+fn there(app: &App, node: &NodePanel, stats: &ChannelStats, selected: bool, frame: &mut Frame<'_>, area: Rect) {
+    let look = &app.look;
+    let title = if selected { look.selected } else { look.title };
+    let name = format!("{}@{}", stats.channel, node.name);
+    let block = framed(look, fit(look, &name, usize::from(area.width).saturating_sub(4)).trim_end(), title);
+    let inside = block.inner(area);
+    frame.render_widget(block, area);
+    let width = usize::from(inside.width);
+    let old = node.old_since();
+    let shade = |style| if old.is_some() { look.stale } else { style };
+    let stands = match old {
+        Some(old) => format!("{} old: {} is {}", age(old, app.now), node.name, node.state.as_str()),
+        None => format!("{} is {}", node.name, node.state.as_str()),
+    };
+    let stands = format!("{} {stands}", look.sign(&node.state));
+    let lines = vec![
+        Line::styled(fit(look, &stands, width), shade(look.node(node.state))),
+        Line::from(vec![
+            Span::styled(format!("{} VIP", stats.vip), shade(if stats.vip > 0 { look.vip } else { look.muted })),
+            Span::styled(format!(" messages, {} unread", stats.unread), shade(look.text)),
+        ]),
+        Line::styled(format!("messages {}, {} today", stats.messages, stats.processed_today), shade(look.text)),
+    ];
+    frame.render_widget(Paragraph::new(lines), inside);
 }
 
 fn panel(app: &App, channel: &ChannelPanel, selected: bool, frame: &mut Frame<'_>, area: Rect) {

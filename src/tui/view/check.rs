@@ -12,7 +12,7 @@ use crate::screen;
 
 use super::super::action::Action;
 use super::super::app::App;
-use super::super::health::OpenCheck;
+use super::super::health::{OpenCheck, Watched};
 use super::super::styles::Look;
 use super::super::zone;
 use super::health::{percent, state_word, strip};
@@ -23,10 +23,13 @@ const BAR: u128 = 50;
 /// Columns of the labels.
 const LABEL: usize = 10;
 
-pub(super) fn draw(app: &App, open: &OpenCheck, check: Option<&CheckPanel>, frame: &mut Frame<'_>, area: Rect) {
+pub(super) fn draw(app: &App, open: &OpenCheck, check: Option<Watched<'_>>, frame: &mut Frame<'_>, area: Rect) {
     let look = &app.look;
     let keys = [(Action::Back, "goes back"), (Action::CheckNow, "looks now")];
-    let keys = keys.into_iter().filter_map(|(action, does)| Some(format!("{} {does}", app.key_of(action)?)));
+    // Only its own node looks at it.
+    let known = if open.id.node.is_some() { 1 } else { 2 };
+    let keys =
+        keys.into_iter().take(known).filter_map(|(action, does)| Some(format!("{} {does}", app.key_of(action)?)));
     let title = Line::from(vec![
         Span::styled(open.id.to_string(), look.title),
         Span::styled(format!("   {}", keys.collect::<Vec<_>>().join(", ")), look.muted),
@@ -41,15 +44,19 @@ pub(super) fn draw(app: &App, open: &OpenCheck, check: Option<&CheckPanel>, fram
 pub(in super::super) fn lines(
     app: &App,
     open: &OpenCheck,
-    check: Option<&CheckPanel>,
+    check: Option<Watched<'_>>,
     width: usize,
 ) -> Vec<Line<'static>> {
     let look = &app.look;
     let Some(check) = check else {
         return vec![Line::styled("This check is no longer configured.", look.muted)];
     };
-    let mut lines = summary(app, check, width, true, true);
+    let mut lines = summary(app, &check, width, true, true);
     lines.push(Line::default());
+    if let Some(node) = check.node {
+        lines.push(Line::styled(format!("Its past is kept by {}.", node.name), look.muted));
+        return lines;
+    }
     match &open.history {
         None => lines.push(Line::styled("its past is on its way", look.muted)),
         Some(history) => lines.extend(past(app, history, width)),
@@ -61,12 +68,12 @@ pub(in super::super) fn lines(
 /// drawn already, and a bar of phases where it is not drawn again at every move.
 pub(super) fn summary(
     app: &App,
-    check: &CheckPanel,
+    one: &Watched<'_>,
     width: usize,
     with_strip: bool,
     with_bar: bool,
 ) -> Vec<Line<'static>> {
-    let look = &app.look;
+    let (look, check) = (&app.look, one.check);
     let about = format!("{} {}, every {}", check.kind, screen::line(&check.target), short_duration(check.interval));
     let soft = check.soft.map(|soft| format!("; {} of {} say {}", soft.count, soft.of, soft.state.as_str()));
     let enabled = if check.enabled { "" } else { "; not enabled" };
@@ -74,7 +81,9 @@ pub(super) fn summary(
         "now" => "just now".to_owned(),
         since => format!("for {since}"),
     };
-    let state = format!("{} {since}{}{enabled}", state_word(check), soft.unwrap_or_default());
+    let old = one.old_since().map(|old| format!("; this is {} old, as its node is not heard", age(old, app.now)));
+    let (soft, old) = (soft.unwrap_or_default(), old.unwrap_or_default());
+    let state = format!("{} {since}{soft}{enabled}{old}", state_word(check));
     let next = check.next.map_or_else(String::new, |next| format!(", next {}", age(app.now, next)));
     let last = check.last.map_or_else(|| "never looked".to_owned(), |last| format!("looked {}", age(last, app.now)));
     let cause = check.cause.as_deref().map(screen::line);
@@ -94,14 +103,15 @@ pub(super) fn summary(
     let step = format!("each {}", short_duration(check.strip.step));
     let label = |text: &str| Span::styled(format!("{text:LABEL$}"), look.muted);
     let room = width.saturating_sub(LABEL);
+    let name = one.of().to_string();
     let mut lines = vec![
         Line::from(vec![
-            Span::styled(format!("{} ", fit(look, check.id.as_str(), check.id.as_str().len().min(24))), look.title),
+            Span::styled(format!("{} ", fit(look, &name, name.len().min(24))), look.title),
             Span::styled(fit(look, &about, width.saturating_sub(25)), look.muted),
         ]),
         Line::from(vec![
             label("state"),
-            Span::styled(format!("{} {state}", look.sign(check)), look.check(check.state)),
+            Span::styled(format!("{} {state}", look.sign(check)), look.check(one.state())),
         ]),
         Line::from(vec![
             label("cause"),

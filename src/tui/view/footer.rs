@@ -117,6 +117,11 @@ fn inner_hints(app: &App) -> Option<Vec<(String, &'static str)>> {
             let does = if confirm.has_note() { "enter" } else { "y" };
             return Some(named(&[(does, "do it"), ("esc", "do nothing")]));
         }
+        Some(Overlay::Node(dialog)) => {
+            let leave = ("esc", if dialog.doing().is_some() { "do nothing" } else { "close" });
+            let does = dialog.doing().map(|(key, _)| (key, "do it"));
+            return Some(named(&does.into_iter().chain([leave]).collect::<Vec<_>>()));
+        }
         Some(Overlay::Bulk(_)) => return Some(named(&[("y", "do it"), ("esc", "do nothing")])),
         Some(Overlay::Note(_)) => return Some(named(&[("ctrl-s", "keep it"), ("esc", "leave")])),
         Some(Overlay::Views(picker)) => {

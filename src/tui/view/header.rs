@@ -36,11 +36,7 @@ pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
     let mut x = area.x;
     for view in View::ALL {
         let name = if area.width >= 78 { view.name() } else { &view.name()[..3] };
-        let style = match view {
-            _ if view == app.view => look.tab,
-            _ if view.missing().is_some() => look.muted,
-            _ => look.text,
-        };
+        let is_here = view == app.view;
         if !spans.is_empty() {
             spans.push(Span::styled(" ", look.text));
             x += 1;
@@ -49,15 +45,8 @@ pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
         let width = u16::try_from(screen::width(&number) + screen::width(name)).unwrap_or(u16::MAX);
         app.region(Rect { x, width, ..area }.intersection(area), Hit::Go(view));
         x = x.saturating_add(width);
-        let key = if view == app.view {
-            look.tab
-        } else if view.missing().is_some() {
-            look.muted
-        } else {
-            look.key
-        };
-        spans.push(Span::styled(number, key));
-        spans.push(Span::styled(name, style));
+        spans.push(Span::styled(number, if is_here { look.tab } else { look.key }));
+        spans.push(Span::styled(name, if is_here { look.tab } else { look.text }));
     }
     frame.render_widget(Paragraph::new(Line::from(spans)), area);
 }

@@ -1,4 +1,4 @@
-//! Health: the checks, the worst first, and what the selected one says.
+//! Health: the checks of all nodes, the worst first, and what the selected one says.
 
 use std::time::Duration;
 
@@ -12,6 +12,7 @@ use crate::model::{CheckPanel, CheckState, Verdict, age, short_duration};
 use crate::screen;
 
 use super::super::app::App;
+use super::super::health::{Watched, watched};
 use super::super::styles::Look;
 use super::check;
 use super::parts::{Row, fit, heading, list};
@@ -32,15 +33,16 @@ pub(in super::super) fn below(app: &App) -> u16 {
 
 pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
     let look = &app.look;
-    let checks = app.snapshot.as_ref().map(|snapshot| snapshot.checks.as_slice()).unwrap_or_default();
+    let Some(snapshot) = &app.snapshot else { return };
+    let all: Vec<Watched<'_>> = watched(snapshot).collect();
     if let Some(open) = &app.health.open {
-        return check::draw(app, open, checks.iter().find(|check| check.id == open.id), frame, area);
+        return check::draw(app, open, all.into_iter().find(|one| one.of() == open.id), frame, area);
     }
-    let shown = app.health.shown(checks);
-    let area = heading(title(app, checks, shown.len()), frame, area);
+    let shown = app.health.shown(snapshot);
+    let area = heading(title(app, &all, shown.len()), frame, area);
     if shown.is_empty() {
         let text = match app.health.text().trim() {
-            _ if checks.is_empty() => "no checks are configured".to_owned(),
+            _ if all.is_empty() => "no checks are configured".to_owned(),
             "" => "every check is ok".to_owned(),
             text => format!("no check has {text:?} in its id, kind, target or cause"),
         };
@@ -61,20 +63,20 @@ pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
         }
     };
     let selected = app.health.index(&shown);
-    list(app, &shown, selected, frame, listed, |check, width| row(app, check, width));
-    if let Some(check) = shown.get(selected) {
-        let with_strip = !has_strip(check, usize::from(listed.width));
-        let lines = check::summary(app, check, usize::from(told.width), with_strip, false);
+    list(app, &shown, selected, frame, listed, |one, width| row(app, one, width));
+    if let Some(one) = shown.get(selected) {
+        let with_strip = !has_strip(one.check, usize::from(listed.width));
+        let lines = check::summary(app, one, usize::from(told.width), with_strip, false);
         frame.render_widget(Paragraph::new(lines), told);
     }
 }
 
-fn title(app: &App, checks: &[CheckPanel], shown: usize) -> Line<'static> {
+fn title(app: &App, all: &[Watched<'_>], shown: usize) -> Line<'static> {
     let look = &app.look;
     let mut line = vec![Span::styled("Health", look.title)];
     let states = [CheckState::Critical, CheckState::Warn, CheckState::Stale, CheckState::Unknown, CheckState::Ok];
     for state in states {
-        let count = checks.iter().filter(|check| check.state == state).count();
+        let count = all.iter().filter(|one| one.state() == state).count();
         if count > 0 {
             line.push(Span::styled(format!("   {count} {}", state.as_str()), look.check(state)));
         }
@@ -88,8 +90,8 @@ fn title(app: &App, checks: &[CheckPanel], shown: usize) -> Line<'static> {
     if app.health.problems_only {
         line.push(Span::styled("   problems only", look.muted));
     }
-    if checks.len() > shown {
-        line.push(Span::styled(format!("   {} hidden", checks.len() - shown), look.muted));
+    if all.len() > shown {
+        line.push(Span::styled(format!("   {} hidden", all.len() - shown), look.muted));
     }
     if let Some(since) = app.snapshot.as_ref().and_then(|snapshot| snapshot.isolated) {
         line.push(Span::styled(format!("   this machine is isolated ({})", age(since, app.now)), look.crit));
@@ -98,8 +100,8 @@ fn title(app: &App, checks: &[CheckPanel], shown: usize) -> Line<'static> {
 }
 
 /// One check on one line: state, name, since when, time, uptime, and as much of its strip as there is room for.
-pub(super) fn row(app: &App, check: &CheckPanel, width: usize) -> Row {
-    let look = &app.look;
+pub(super) fn row(app: &App, one: &Watched<'_>, width: usize) -> Row {
+    let (look, check) = (&app.look, one.check);
     let narrow = width < usize::from(NARROW);
     let name = match width {
         100.. => 24,
@@ -109,11 +111,11 @@ pub(super) fn row(app: &App, check: &CheckPanel, width: usize) -> Row {
     let latency = check.latency.map_or_else(|| "-".to_owned(), short_duration);
     let uptime = check.uptime_24h.map_or_else(|| "-".to_owned(), percent);
     // What is too old is grey as a whole; its age stands beside it.
-    let (text, muted) =
-        if check.state == CheckState::Stale { (look.stale, look.stale) } else { (look.text, look.muted) };
+    let is_stale = one.state() == CheckState::Stale;
+    let (text, muted) = if is_stale { (look.stale, look.stale) } else { (look.text, look.muted) };
     let line = Line::from(vec![
-        Span::styled(format!("{} {:8} ", look.sign(check), state_word(check)), look.check(check.state)),
-        Span::styled(fit(look, check.id.as_str(), name), text),
+        Span::styled(format!("{} {:8} ", look.sign(check), state_word(check)), look.check(one.state())),
+        Span::styled(fit(look, &one.of().to_string(), name), text),
     ]);
     let mut rest = vec![Span::styled(format!(" {:>4} ", age(check.since, app.now)), muted)];
     let mut taken = 11 + name + 1 + 5;
@@ -122,7 +124,9 @@ pub(super) fn row(app: &App, check: &CheckPanel, width: usize) -> Row {
         taken += 16;
     }
     let mut room = width.saturating_sub(taken);
-    if let Some(reason) = reason(check) {
+    let told = one.old_since().map(|old| format!("{} old", age(old, app.now)));
+    let told = [told, reason(check)].into_iter().flatten().collect::<Vec<_>>().join(": ");
+    if let Some(reason) = Some(told).filter(|told| !told.is_empty()) {
         // The reason is worth more than the picture.
         let share = if has_strip(check, width) { room / 2 } else { room };
         rest.push(Span::styled(fit(look, &reason, share), text));

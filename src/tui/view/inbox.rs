@@ -3,20 +3,21 @@
 use std::collections::BTreeSet;
 
 use ratatui::Frame;
-use ratatui::layout::Rect;
+use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Paragraph;
 
-use crate::model::{InboxFilter, Item, Order};
+use crate::model::{InboxFilter, Item, Order, age};
 use crate::protocol::Link;
 use crate::screen;
 
 use super::super::app::App;
+use super::super::inbox_there::There;
 use super::super::list::first_shown;
 use super::super::listed::Listed;
 use super::super::mouse::Hit;
 use super::super::window::Placed;
-use super::parts::{heading, list, message_row};
+use super::parts::{fit, heading, list, message_row};
 use super::{conversation, message};
 
 pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
@@ -26,6 +27,9 @@ pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
         (Some(open), Some(beside)) => message::draw(app, open, frame, beside),
         (None, Some(beside)) if app.previews() => message::preview(app, frame, beside),
         (None, _) => {}
+    }
+    if let Some(there) = app.there() {
+        return elsewhere(app, &there, frame, area);
     }
     let area = if app.inbox.open.is_some() || app.previews() { listed } else { area };
     let rows = heading(title(app), frame, area);
@@ -70,6 +74,49 @@ pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
         };
         app.region(Rect { y, height: 1, ..rows }, hit);
     }
+}
+
+/// Rows of the selected one below the list of another node's messages.
+pub(in super::super) const DETAIL_THERE: usize = 5;
+
+/// The messages another node shares.
+fn elsewhere(app: &App, there: &There<'_>, frame: &mut Frame<'_>, area: Rect) {
+    let look = &app.look;
+    let rows = heading(title(app), frame, area);
+    let [above, told] =
+        Layout::vertical([Constraint::Min(1), Constraint::Length(u16::try_from(DETAIL_THERE).unwrap_or(5))])
+            .areas(rows);
+    let Some(node) = there.node else {
+        let text = format!("  no node is called {:?}", there.name);
+        return frame.render_widget(Paragraph::new(Span::styled(screen::line(&text), look.muted)), rows);
+    };
+    if there.rows.is_empty() {
+        let text = format!("  {} shares no message that matches", node.name);
+        return frame.render_widget(Paragraph::new(Span::styled(text, look.muted)), rows);
+    }
+    let selected = app.index_there(there);
+    let old = node.old_since();
+    list(app, &there.rows, selected, frame, above, |row, width| {
+        let drawn = message_row(app, row, width);
+        if old.is_none() {
+            return drawn;
+        }
+        let text: String = drawn.spans.iter().map(|span| span.content.as_ref()).collect();
+        Line::styled(text, look.stale)
+    });
+    let Some(row) = there.rows.get(selected) else { return };
+    let width = usize::from(told.width).max(1);
+    let known = old.map(|old| format!("; what is shown is {} old", age(old, app.now))).unwrap_or_default();
+    let whose = format!("{} on {}@{}, which is {}{known}", row.from, row.channel, node.name, node.state.as_str());
+    let mut lines = vec![
+        Line::default(),
+        Line::styled(fit(look, &screen::line(&row.subject), width), look.title),
+        Line::styled(fit(look, &screen::line(&whose), width), look.node(node.state)),
+    ];
+    let preview = screen::wrap(&screen::line(&row.preview), width).into_iter();
+    lines.extend(preview.map(|text| Line::styled(text, if old.is_some() { look.stale } else { look.text })));
+    lines.truncate(usize::from(told.height));
+    frame.render_widget(Paragraph::new(lines), told);
 }
 
 /// Why a query cannot be read, and at which column.
@@ -118,6 +165,10 @@ fn title(app: &App) -> Line<'static> {
         if search.typing {
             spans.push(Span::styled(" ", look.selected));
         }
+        if let Some(there) = app.there() {
+            spans.push(Span::styled(format!("   {} found of what it shares", there.rows.len()), look.muted));
+            return Line::from(spans);
+        }
         let more = if inbox.list.is_complete() && !search.unranked { "" } else { "+" };
         spans.push(Span::styled(format!("   {}{more} found", inbox.list.rows().len()), look.muted));
         if let Some(order) = inbox.is_ranked() {
@@ -147,6 +198,10 @@ fn title(app: &App) -> Line<'static> {
     let picked = inbox.picked().len();
     if picked > 0 {
         spans.push(Span::styled(format!("   {picked} picked"), look.key));
+    }
+    for (node, remote) in app.nodes_panel().shared().filter(|(_, remote)| !remote.messages.is_empty()) {
+        let unread = remote.messages.iter().filter(|row| row.marks.read.is_none()).count();
+        spans.push(Span::styled(format!("   {unread} unread @{}", node.name), look.muted));
     }
     if inbox.list.has_newer() {
         spans.push(Span::styled("   newer above: g", look.warn));

@@ -15,9 +15,12 @@ mod header;
 pub(super) mod health;
 mod help;
 mod host;
-mod inbox;
+pub(super) mod inbox;
 pub(super) mod job;
 pub(super) mod message;
+pub(super) mod node;
+mod node_dialog;
+pub(super) mod nodes;
 mod overview;
 mod palette;
 pub(super) mod pane;
@@ -56,11 +59,12 @@ pub(super) fn draw(app: &App, frame: &mut Frame<'_>) {
     match app.view {
         View::Channels => channels::draw(app, frame, body),
         View::Inbox => inbox::draw(app, frame, body),
+        View::Nodes => nodes::draw(app, frame, body),
         View::Health => health::draw(app, frame, body),
         View::Bridge => bridge::draw(app, frame, body),
         View::Approvals => approvals::draw(app, frame, body),
         View::Activity => activity::draw(app, frame, body),
-        _ => overview::draw(app, frame, body),
+        View::Overview => overview::draw(app, frame, body),
     }
     stale::draw(app, frame, body);
     match &app.overlay {
@@ -75,6 +79,7 @@ pub(super) fn draw(app: &App, frame: &mut Frame<'_>) {
         Some(Overlay::Views(picker)) => views::draw(app, picker, frame, body),
         Some(Overlay::Run(dialog)) => run_dialog::draw(app, dialog, frame, body),
         Some(Overlay::Confirm(confirm)) => confirm::draw(app, confirm, frame, body),
+        Some(Overlay::Node(dialog)) => node_dialog::draw(app, dialog, frame, body),
         Some(Overlay::Mark(dialog)) => pane_mark::draw(app, dialog, frame, body),
         Some(Overlay::Quit) => quit::draw(app, frame, body),
     }

@@ -5,7 +5,7 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Paragraph;
 
-use crate::model::{ApprovalState, ChannelPanel, LayerKind, ProviderKind, age};
+use crate::model::{ApprovalState, ChannelPanel, LayerKind, NodePanel, NodeState, ProviderKind, age};
 use crate::protocol::{Severity, Snapshot, Trouble};
 use crate::screen;
 
@@ -13,9 +13,11 @@ use super::super::action::Action;
 use super::super::app::App;
 use super::super::bridge::{Bridge, Reach};
 use super::super::health::Health;
+use super::super::nodes::Nodes;
 use super::super::palette;
 use super::bridge::host_row;
 use super::health;
+use super::nodes::row as node_row;
 use super::parts::{fit, message_row, outside};
 
 /// Below these columns and rows there is room for two things only.
@@ -47,7 +49,8 @@ pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
         frame.render_widget(Paragraph::new(lines), left);
         let mut lines = channels(app, snapshot, usize::from(middle.width));
         lines.push(Line::default());
-        let hosts = bridge(app, snapshot, usize::from(middle.width), HOSTS);
+        let mut hosts = bridge(app, snapshot, usize::from(middle.width), HOSTS);
+        hosts.extend(nodes(app, snapshot, usize::from(middle.width), HOSTS));
         let room = usize::from(middle.height).saturating_sub(lines.len() + hosts.len() + 1);
         lines.extend(checks(app, snapshot, usize::from(middle.width), room));
         lines.extend(hosts);
@@ -65,6 +68,7 @@ pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
         frame.render_widget(Paragraph::new(lines), left);
         let mut lines = channels(app, snapshot, usize::from(right.width));
         lines.extend(bridge(app, snapshot, usize::from(right.width), HOSTS));
+        lines.extend(nodes(app, snapshot, usize::from(right.width), HOSTS));
         lines.push(Line::default());
         lines.extend(latest(app, snapshot, usize::from(right.width), 12));
         return frame.render_widget(Paragraph::new(lines), right);
@@ -81,6 +85,7 @@ pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
     lines.push(Line::default());
     let mut below = channels(app, snapshot, width);
     below.extend(bridge(app, snapshot, width, 0));
+    below.extend(nodes(app, snapshot, width, 0));
     let room = usize::from(area.height).saturating_sub(lines.len() + below.len() + 2);
     lines.extend(needs(app, snapshot, width, room));
     lines.push(Line::default());
@@ -181,9 +186,35 @@ fn bridge(app: &App, snapshot: &Snapshot, width: usize, hosts: usize) -> Vec<Lin
     let open = panel.approvals.iter().filter(|approval| approval.state == ApprovalState::Open).count();
     figure(open, "to approve", look.warn);
     let mut lines = vec![Line::from(figures)];
-    let worst_first = Bridge::default().hosts(panel).into_iter().take(hosts);
+    let worst_first = Bridge::default().hosts(app.ground()).into_iter().take(hosts);
     lines.extend(worst_first.map(|host| host_row(app, host, width).into_line()));
     if hosts > 0 {
+        lines.insert(0, Line::default());
+    }
+    lines
+}
+
+/// How the other nodes stand, in figures, and those that are worst; nothing where there is none.
+fn nodes(app: &App, snapshot: &Snapshot, width: usize, named: usize) -> Vec<Line<'static>> {
+    let (look, panel) = (&app.look, &snapshot.nodes);
+    if panel.nodes.is_empty() {
+        return Vec::new();
+    }
+    let mut figures = vec![Span::styled("Nodes", look.title)];
+    for state in NodeState::ALL.into_iter().rev() {
+        let count = panel.nodes.iter().filter(|node| node.state == state).count();
+        if count > 0 {
+            figures.push(Span::styled(format!("   {count} {}", state.as_str()), look.node(state)));
+        }
+    }
+    let behind: u64 = panel.nodes.iter().map(NodePanel::behind).sum();
+    if behind > 0 {
+        figures.push(Span::styled(format!("   {behind} entries behind"), look.muted));
+    }
+    let mut lines = vec![Line::from(figures)];
+    let others = Nodes::shown(panel).into_iter().skip(usize::from(panel.me.is_some()));
+    lines.extend(others.take(named).map(|node| node_row(app, node, width).into_line()));
+    if named > 0 {
         lines.insert(0, Line::default());
     }
     lines
@@ -212,8 +243,8 @@ fn channel_line(app: &App, channel: &ChannelPanel, width: usize) -> Line<'static
 /// The checks, the worst first.
 fn checks(app: &App, snapshot: &Snapshot, width: usize, room: usize) -> Vec<Line<'static>> {
     let mut lines = vec![Line::styled("Checks", app.look.title)];
-    let worst_first = Health::default().shown(&snapshot.checks).into_iter();
-    lines.extend(worst_first.take(room).map(|check| health::row(app, check, width).into_line()));
+    let worst_first = Health::default().shown(snapshot).into_iter();
+    lines.extend(worst_first.take(room).map(|one| health::row(app, &one, width).into_line()));
     lines
 }
 

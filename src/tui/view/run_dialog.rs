@@ -31,12 +31,14 @@ pub(super) fn draw(app: &App, dialog: &RunDialog, frame: &mut Frame<'_>, area: R
         Step::Refused(_) => "it cannot run",
     };
     let name = if matches!(dialog.step, Step::Choose) { "a command".to_owned() } else { name };
-    let inside = overlay(app, &format!("Run {name} on {}: {step}", dialog.on), SIZE, frame, area);
+    let at = dialog.node.as_ref().map(|node| format!(" of @{node}")).unwrap_or_default();
+    let inside = overlay(app, &format!("Run {name} on {}{at}: {step}", dialog.on), SIZE, frame, area);
     match &dialog.step {
         Step::Choose => choose(app, dialog, frame, inside),
         Step::Fill => fill(app, dialog, frame, inside),
         Step::Asking => {
-            frame.render_widget(Paragraph::new(Line::styled("the engine is asked", look.muted)), inside);
+            let whom = dialog.node.as_ref().map_or_else(|| "the engine".to_owned(), ToString::to_string);
+            frame.render_widget(Paragraph::new(Line::styled(format!("{whom} is asked"), look.muted)), inside);
         }
         Step::Refused(why) => {
             let rows = screen::wrap(&screen::line(why), usize::from(inside.width).max(1)).into_iter();

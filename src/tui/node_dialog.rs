@@ -1,0 +1,249 @@
+//! Questions about nodes: whom to invite, what a node may do, whether it is forgotten, and what is done there.
+
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use jiff::{SignedDuration, Timestamp};
+
+use crate::model::{CommandName, CommandTemplate, HostPanel, HostSelector, Invitation, NodeName, TaskStatus, Trust};
+use crate::protocol::{BridgeReply, NodeOrder, NodeReply, NodeRequest, Refusal, Reply, Request, Severity};
+
+use super::app::{App, Cmd, Overlay, Purpose};
+use super::bridge::{BridgeShown, BridgeTab};
+use super::bridge_asks::allowed_on;
+use super::place::Place;
+
+/// Keys in the first moments were meant for what was there before.
+const GUARD: SignedDuration = SignedDuration::from_millis(300);
+
+/// Why something was asked about nodes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NodePurpose {
+    /// A token for who is invited.
+    Invite,
+    /// This was ordered; in words, what is done when it is.
+    Order(String),
+    /// The hosts and the commands of this node, to choose one of each.
+    Ground(NodeName),
+    /// This command was ordered there.
+    Run(NodeName, CommandName),
+}
+
+/// What is asked.
+#[derive(Debug)]
+pub(super) enum Step {
+    /// What may the one do who joins?
+    Invite,
+    /// The token is on its way.
+    Making,
+    /// This is given to `aurora node join`.
+    Invited(Box<Invitation>),
+    /// What may it do from now on? It is this now.
+    Trust(NodeName, Trust),
+    /// Shall it be forgotten?
+    Remove(NodeName),
+    /// Which task is restarted there?
+    Tasks(NodeName, Vec<TaskStatus>),
+    /// On which host of its is a command run? Both are `None` until that node has said it.
+    Hosts { node: NodeName, hosts: Option<Vec<HostPanel>>, commands: Option<Vec<CommandTemplate>> },
+    /// It cannot be done, and why.
+    Refused(String),
+}
+
+/// The question while it is open.
+#[derive(Debug)]
+pub(super) struct NodeDialog {
+    pub step: Step,
+    /// The row that is chosen, where there is a choice.
+    pub selected: usize,
+    opened: Timestamp,
+}
+
+impl NodeDialog {
+    fn new(step: Step, selected: usize, now: Timestamp) -> Self {
+        Self { step, selected, opened: now }
+    }
+
+    pub(super) fn invite(now: Timestamp) -> Self {
+        Self::new(Step::Invite, Trust::default() as usize, now)
+    }
+
+    pub(super) fn trust(name: NodeName, trust: Trust, now: Timestamp) -> Self {
+        Self::new(Step::Trust(name, trust), trust as usize, now)
+    }
+
+    pub(super) fn remove(name: NodeName, now: Timestamp) -> Self {
+        Self::new(Step::Remove(name), 0, now)
+    }
+
+    pub(super) fn tasks(node: NodeName, tasks: Vec<TaskStatus>, now: Timestamp) -> Self {
+        Self::new(Step::Tasks(node, tasks), 0, now)
+    }
+
+    pub(super) fn hosts(node: NodeName, now: Timestamp) -> Self {
+        Self::new(Step::Hosts { node, hosts: None, commands: None }, 0, now)
+    }
+
+    /// How many there are to choose among.
+    fn choices(&self) -> usize {
+        match &self.step {
+            Step::Invite | Step::Trust(..) => Trust::ALL.len(),
+            Step::Tasks(_, tasks) => tasks.len(),
+            Step::Hosts { hosts, .. } => hosts.as_ref().map_or(0, Vec::len),
+            Step::Making | Step::Invited(_) | Step::Remove(_) | Step::Refused(_) => 0,
+        }
+    }
+
+    /// What is chosen, of the levels of trust.
+    pub(super) fn chosen_trust(&self) -> Trust {
+        Trust::ALL.get(self.selected).copied().unwrap_or_default()
+    }
+
+    /// The key that does it.
+    pub(super) fn doing(&self) -> Option<(&'static str, &'static str)> {
+        match &self.step {
+            Step::Invite => Some(("enter", "makes the token")),
+            Step::Trust(_, trust) if *trust == self.chosen_trust() => {
+                Some(("enter", "keeps it, and ends a quarantine"))
+            }
+            Step::Trust(..) => Some(("enter", "does it")),
+            Step::Remove(_) => Some(("y", "forgets it")),
+            Step::Tasks(..) => Some(("enter", "restarts it there")),
+            Step::Hosts { hosts, .. } if hosts.is_some() => Some(("enter", "goes on to the command")),
+            Step::Making | Step::Invited(_) | Step::Hosts { .. } | Step::Refused(_) => None,
+        }
+    }
+
+    fn waits_for(&self, purpose: &NodePurpose) -> bool {
+        match (&self.step, purpose) {
+            (Step::Making, NodePurpose::Invite) => true,
+            (Step::Hosts { node, .. }, NodePurpose::Ground(of)) => node == of,
+            _ => false,
+        }
+    }
+}
+
+fn ask(purpose: NodePurpose, request: NodeRequest) -> Vec<Cmd> {
+    vec![Cmd::Ask(Purpose::Node(purpose), Request::Node(request))]
+}
+
+impl App {
+    pub(super) fn key_in_node(&mut self, key: KeyEvent, mut dialog: Box<NodeDialog>) -> Vec<Cmd> {
+        let control = key.modifiers.contains(KeyModifiers::CONTROL);
+        let last = dialog.choices().saturating_sub(1);
+        match key.code {
+            KeyCode::Esc => return Vec::new(),
+            KeyCode::Char('c') if control => return Vec::new(),
+            KeyCode::Char('n' | 'q') if matches!(dialog.step, Step::Remove(_)) => return Vec::new(),
+            KeyCode::Down | KeyCode::Char('j') | KeyCode::Tab => dialog.selected = (dialog.selected + 1).min(last),
+            KeyCode::Up | KeyCode::Char('k') | KeyCode::BackTab => {
+                dialog.selected = dialog.selected.saturating_sub(1);
+            }
+            _ if self.now.duration_since(dialog.opened) < GUARD => {}
+            KeyCode::Char('y') if !control && matches!(dialog.step, Step::Remove(_)) => return self.do_to_node(dialog),
+            KeyCode::Enter if !matches!(dialog.step, Step::Remove(_)) => return self.do_to_node(dialog),
+            _ => {}
+        }
+        self.overlay = Some(Overlay::Node(dialog));
+        Vec::new()
+    }
+
+    /// Does what the dialog asks about, as it was chosen.
+    fn do_to_node(&mut self, mut dialog: Box<NodeDialog>) -> Vec<Cmd> {
+        let (trust, at) = (dialog.chosen_trust(), dialog.selected);
+        let commands = match &mut dialog.step {
+            Step::Invite => {
+                dialog.step = Step::Making;
+                ask(NodePurpose::Invite, NodeRequest::Invite { trust })
+            }
+            Step::Trust(name, _) => {
+                let done = format!("{name} may {trust} from now on");
+                return ask(NodePurpose::Order(done), NodeRequest::Trust { name: name.clone(), trust });
+            }
+            Step::Remove(name) => {
+                let done = format!("{name} is forgotten");
+                return ask(NodePurpose::Order(done), NodeRequest::Remove(name.clone()));
+            }
+            Step::Tasks(node, tasks) => {
+                let Some(task) = tasks.get(at).map(|task| task.name.clone()) else { return Vec::new() };
+                let done = format!("{task} of {node} is started again");
+                let order = NodeOrder::RestartTask(task);
+                return ask(NodePurpose::Order(done), NodeRequest::On { node: node.clone(), order });
+            }
+            Step::Hosts { node, hosts, commands } => {
+                let (hosts, commands) = (hosts.as_deref().unwrap_or_default(), commands.as_deref().unwrap_or_default());
+                let Some(host) = hosts.get(at) else {
+                    self.overlay = Some(Overlay::Node(dialog));
+                    return Vec::new();
+                };
+                let on = HostSelector::Host(host.name.clone());
+                let fitting = allowed_on(&on, hosts, commands);
+                if fitting.is_empty() {
+                    self.toast(Severity::Info, format!("no command of {node}'s whitelist may run on {}", host.name));
+                    self.overlay = Some(Overlay::Node(dialog));
+                    return Vec::new();
+                }
+                let node = node.clone();
+                self.open_run_at(node, &on, fitting);
+                return Vec::new();
+            }
+            Step::Making | Step::Invited(_) | Step::Refused(_) => Vec::new(),
+        };
+        self.overlay = Some(Overlay::Node(dialog));
+        commands
+    }
+
+    /// Takes an answer about nodes, or a refusal.
+    pub(super) fn node_replied(&mut self, purpose: NodePurpose, reply: Result<Reply, Refusal>) -> Vec<Cmd> {
+        let reply = match reply {
+            Ok(Reply::Node(reply)) => reply,
+            Ok(_) => return Vec::new(),
+            Err(refusal) => {
+                let why = refusal.to_string();
+                match &mut self.overlay {
+                    Some(Overlay::Node(dialog)) if dialog.waits_for(&purpose) => dialog.step = Step::Refused(why),
+                    _ => self.toast(Severity::Crit, format!("not done: {why}")),
+                }
+                return Vec::new();
+            }
+        };
+        match (purpose, reply) {
+            (purpose @ NodePurpose::Invite, NodeReply::Invited(invitation)) => match &mut self.overlay {
+                Some(Overlay::Node(dialog)) if dialog.waits_for(&purpose) => {
+                    dialog.step = Step::Invited(Box::new(invitation));
+                }
+                // Nobody sees this token, so nobody has it.
+                _ => self.toast(Severity::Info, "the invitation was not looked at; it ends by itself"),
+            },
+            (NodePurpose::Order(done), _) => self.toast(Severity::Info, done),
+            (NodePurpose::Ground(node), NodeReply::Bridge(said)) => self.take_ground(&node, *said),
+            (NodePurpose::Run(node, command), NodeReply::Bridge(said)) => {
+                let BridgeReply::Running { jobs, approval } = *said else { return Vec::new() };
+                let waits = approval.map(|id| format!(", and waits there for approval {id}")).unwrap_or_default();
+                let job = jobs.first().map(|job| format!(" as {}", job.id)).unwrap_or_default();
+                self.toast(Severity::Info, format!("{command} runs at {node}{job}{waits}"));
+                let listed = BridgeShown { tab: BridgeTab::Jobs, text: format!("@{node}") };
+                return self.go_to_place(Place::Bridge(listed));
+            }
+            _ => {}
+        }
+        Vec::new()
+    }
+
+    /// Takes the hosts or the commands of a node, where they are waited for.
+    fn take_ground(&mut self, of: &NodeName, said: BridgeReply) {
+        let Some(Overlay::Node(dialog)) = &mut self.overlay else { return };
+        let Step::Hosts { node, hosts, commands } = &mut dialog.step else { return };
+        if node != of {
+            return;
+        }
+        match said {
+            BridgeReply::Hosts(found) => *hosts = Some(found),
+            BridgeReply::Commands(found) => *commands = Some(found),
+            _ => {}
+        }
+        if let (Some(known), Some(_)) = (&hosts, &commands)
+            && known.is_empty()
+        {
+            dialog.step = Step::Refused(format!("{of} has no hosts to run anything on"));
+        }
+    }
+}

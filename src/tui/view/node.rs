@@ -1,0 +1,237 @@
+//! One node: how it is reached and how far behind it is, its keys, what it shares, and its last entries.
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+use ratatui::text::{Line, Span};
+use ratatui::widgets::Paragraph;
+
+use crate::model::{CheckState, NodePanel, Trust, age, short_bytes, short_duration};
+use crate::protocol::RemoteNode;
+use crate::screen;
+
+use super::super::action::Action;
+use super::super::app::App;
+use super::super::nodes::OpenNode;
+use super::super::status::coarse;
+use super::super::zone;
+use super::nodes::{entry, why};
+use super::parts::{fit, heading};
+
+/// Columns of the labels.
+const LABEL: usize = 10;
+/// Entries, incidents and tasks that are named.
+const ENTRIES: usize = 12;
+const NAMED: usize = 12;
+
+/// How many lines the open node takes.
+pub(in super::super) fn lines_of_open(app: &App) -> usize {
+    app.nodes.open.as_ref().map_or(0, |open| lines(app, open, usize::from(app.size.0)).len())
+}
+
+pub(super) fn draw(app: &App, open: &OpenNode, frame: &mut Frame<'_>, area: Rect) {
+    let look = &app.look;
+    let keys = [
+        (Action::Back, "goes back"),
+        (Action::Open, "lists its checks"),
+        (Action::RunCommand, "runs a command there"),
+        (Action::TrustNode, "trust"),
+        (Action::RemoveNode, "forgets it"),
+    ];
+    let keys = keys.into_iter().filter_map(|(action, does)| Some(format!("{} {does}", app.key_of(action)?)));
+    let title = Line::from(vec![
+        Span::styled(open.name.to_string(), look.title),
+        Span::styled(format!("   {}", keys.collect::<Vec<_>>().join(", ")), look.muted),
+    ]);
+    let area = heading(title, frame, area);
+    let lines = lines(app, open, usize::from(area.width)).into_iter().skip(open.scroll);
+    frame.render_widget(Paragraph::new(lines.take(usize::from(area.height)).collect::<Vec<_>>()), area);
+}
+
+/// What is said of a node below the list.
+pub(super) fn summary(app: &App, node: &NodePanel, width: usize) -> Vec<Line<'static>> {
+    let look = &app.look;
+    let mut lines = vec![Line::styled(fit(look, node.name.as_str(), width), look.title)];
+    lines.extend(standing(app, node, width).into_iter().take(5));
+    let shares = app.nodes_panel().remote(node.name.as_str()).map(shares).unwrap_or_default();
+    if !shares.is_empty() {
+        lines.push(Line::from(vec![label(app, "shares"), Span::styled(shares.join(", "), look.text)]));
+    }
+    lines
+}
+
+fn label(app: &App, text: &str) -> Span<'static> {
+    Span::styled(format!("{text:LABEL$}"), app.look.muted)
+}
+
+/// Everything there is to say about a node.
+fn lines(app: &App, open: &OpenNode, width: usize) -> Vec<Line<'static>> {
+    let look = &app.look;
+    let panel = app.nodes_panel();
+    let Some(node) = panel.node(open.name.as_str()) else {
+        return vec![Line::styled("This node was forgotten.", look.muted)];
+    };
+    let mut lines = standing(app, node, width);
+    lines.push(Line::default());
+    lines.push(Line::styled("Keys, by their fingerprints", look.title));
+    if node.keys.is_empty() {
+        lines.push(Line::styled("  none is known yet", look.muted));
+    }
+    for (index, key) in node.keys.iter().enumerate() {
+        let which = if index == 0 { "the one that counts" } else { "the other one, while they are changed" };
+        lines.push(Line::from(vec![
+            Span::styled(format!("  {}  ", key.fingerprint()), look.text),
+            Span::styled(fit(look, which, width.saturating_sub(43)).trim_end().to_owned(), look.muted),
+        ]));
+        lines.push(Line::styled(fit(look, &format!("  {key}"), width).trim_end().to_owned(), look.muted));
+    }
+    if let Some(remote) = panel.remote(open.name.as_str()) {
+        lines.extend(shared(app, node, remote, width));
+    }
+    let entries: Vec<_> = panel.news.iter().filter(|line| line.node == node.name).take(ENTRIES).collect();
+    if !entries.is_empty() {
+        lines.push(Line::default());
+        lines.push(Line::styled("Last entries of its log", look.title));
+    }
+    lines.extend(entries.into_iter().map(|line| entry(app, line, width, false).into_line()));
+    lines
+}
+
+/// How it stands, a line each; what matters most is first.
+fn standing(app: &App, node: &NodePanel, width: usize) -> Vec<Line<'static>> {
+    let look = &app.look;
+    let room = width.saturating_sub(LABEL).max(1);
+    let is_own = app.nodes_panel().me.as_ref().is_some_and(|me| me.name == node.name);
+    let mut lines = Vec::new();
+    let mut tell = |name: &str, text: &str, style: Style| {
+        for (number, row) in screen::wrap(text, room).into_iter().enumerate() {
+            lines.push(Line::from(vec![label(app, if number == 0 { name } else { "" }), Span::styled(row, style)]));
+        }
+    };
+    let since = match age(node.since, app.now).as_str() {
+        "now" => "just now".to_owned(),
+        since => format!("for {since}"),
+    };
+    let old = node.old_since().filter(|_| !is_own);
+    let old = old.map(|old| format!("; what is shown of it is {} old", age(old, app.now))).unwrap_or_default();
+    let why = why(node).map(|why| format!("; {why}")).unwrap_or_default();
+    let state = format!("{} {} {since}{why}{old}", look.sign(&node.state), node.state.as_str());
+    tell("state", &state, look.node(node.state));
+    tell("reached", &reached(app, node, is_own), look.text);
+    if !is_own {
+        let behind = match node.behind() {
+            0 => format!("all {} entries are here", node.applied),
+            behind => {
+                let lag = node.lag.map(|lag| format!(", the oldest waits {}", short_duration(lag))).unwrap_or_default();
+                format!("{} of {} entries are here, {behind} behind{lag}", node.applied, node.high)
+            }
+        };
+        tell("log", &format!("{behind}; {} in the last minute", node.rate), look.text);
+        if node.missing > 0 {
+            let gone = format!("{} entries are gone for good: swept before they were fetched", node.missing);
+            tell("gaps", &gone, look.warn);
+        }
+        let may = match node.trust {
+            Trust::Observe => "it may read what is shared here; what it says is not taken over",
+            Trust::Report => "what it shares is shown here",
+            Trust::Command => "its operators may also run what this node's policy allows",
+        };
+        tell("trust", &format!("{}: {may}", node.trust), look.trust(node.trust));
+        tell(
+            "clock",
+            &clock(node),
+            if node.skew_ms.is_some_and(|skew| skew.abs() > 2_000) { look.warn } else { look.text },
+        );
+    }
+    let version = node.version.as_deref().map_or_else(|| "not known yet".to_owned(), screen::line);
+    let started = node.started.map(|at| format!(", started {}", zone::moment(at, app.zone()))).unwrap_or_default();
+    tell("version", &format!("{version}{started}"), look.text);
+    if !is_own {
+        let (from, to) = node.bytes;
+        let bytes = format!("{} from it and {} to it since this engine started", short_bytes(from), short_bytes(to));
+        tell("bytes", &bytes, look.text);
+    }
+    if !node.hears.is_empty() {
+        let names: Vec<String> = node.hears.iter().map(ToString::to_string).collect();
+        tell("hears", &names.join(", "), look.text);
+    }
+    lines
+}
+
+fn reached(app: &App, node: &NodePanel, is_own: bool) -> String {
+    let at = node.url.as_deref().map(screen::line);
+    if is_own {
+        return at.map_or_else(|| "by nobody: it has no address".to_owned(), |at| format!("at {at}"));
+    }
+    let way = match (&node.via, at) {
+        (Some(via), _) => format!("over {via}"),
+        (None, Some(at)) => format!("at {at}"),
+        (None, None) => "it calls here; no address of its own is known".to_owned(),
+    };
+    let rtt = node.rtt.map(|rtt| format!(", rtt <{}ms", coarse(rtt).as_millis())).unwrap_or_default();
+    let heard = node.last_seen.map_or_else(|| "never".to_owned(), |seen| age(seen, app.now));
+    let phi = node.phi_tenths.map(|phi| format!(", phi {}.{}", phi / 10, phi % 10)).unwrap_or_default();
+    let slow =
+        if node.slowness > 0 { format!(", slow by its own word: {} of 8", node.slowness) } else { String::new() };
+    format!("{way}{rtt}, heard {heard}{phi}{slow}")
+}
+
+fn clock(node: &NodePanel) -> String {
+    match node.skew_ms {
+        None => "not measured yet".to_owned(),
+        Some(skew) if skew.abs() < 1_000 => "it agrees with ours".to_owned(),
+        Some(skew) => format!("{}s {} ours", skew.abs() / 1_000, if skew > 0 { "ahead of" } else { "behind" }),
+    }
+}
+
+/// What it shares, in figures.
+fn shares(remote: &RemoteNode) -> Vec<String> {
+    let mut shares = Vec::new();
+    let mut figure = |count: usize, words: &str, more: String| {
+        if count > 0 {
+            shares.push(format!("{count} {words}{more}"));
+        }
+    };
+    let bad = remote.checks.iter().filter(|check| check.state != CheckState::Ok).count();
+    figure(remote.checks.len(), "checks", if bad > 0 { format!(" ({bad} not ok)") } else { String::new() });
+    let unread: u64 = remote.counts.iter().map(|counts| counts.unread).sum();
+    figure(remote.counts.len(), "channels", format!(" ({unread} unread)"));
+    figure(remote.jobs.len(), "jobs", String::new());
+    figure(remote.tasks.len(), "tasks", String::new());
+    figure(remote.messages.len(), "messages", String::new());
+    shares
+}
+
+fn shared(app: &App, node: &NodePanel, remote: &RemoteNode, width: usize) -> Vec<Line<'static>> {
+    let look = &app.look;
+    let is_old = node.old_since().is_some();
+    let shade = |style: Style| if is_old { look.stale } else { style };
+    let mut lines = vec![Line::default(), Line::styled("Shares", look.title)];
+    let shares = shares(remote);
+    let text = if shares.is_empty() { "nothing yet".to_owned() } else { shares.join(", ") };
+    lines.push(Line::styled(fit(look, &format!("  {text}"), width).trim_end().to_owned(), shade(look.text)));
+    for incident in remote.incidents.iter().filter(|incident| incident.state != "ok").take(NAMED) {
+        let told = incident.told_by.as_ref().map(|by| format!("; told by {by}")).unwrap_or_default();
+        let cause = incident.cause.as_deref().map(|cause| format!(": {cause}")).unwrap_or_default();
+        let text = format!("{} is {}{cause}{told}", incident.subject, incident.state);
+        lines.push(Line::from(vec![
+            Span::styled(format!("  ! {:>4} ", age(incident.since, app.now)), shade(look.warn)),
+            Span::styled(
+                fit(look, &screen::line(&text), width.saturating_sub(9)).trim_end().to_owned(),
+                shade(look.text),
+            ),
+        ]));
+    }
+    for task in remote.tasks.iter().take(NAMED) {
+        let error = task.error().map(|error| format!("  {error}")).unwrap_or_default();
+        let text = screen::line(&format!("{}{error}", task.name));
+        lines.push(Line::from(vec![
+            Span::styled(
+                format!("  {} {:8} ", look.sign(&task.state), task.state.as_str()),
+                shade(look.task(task.state)),
+            ),
+            Span::styled(fit(look, &text, width.saturating_sub(13)).trim_end().to_owned(), shade(look.text)),
+        ]));
+    }
+    lines
+}
