@@ -22,7 +22,7 @@ pub(super) fn troubles(nodes: &NodesPanel, now: Timestamp) -> Vec<Trouble> {
     // Whoever hears nobody cannot say who is down.
     let others = nodes.nodes.iter().filter(|_| isolated.is_none()).filter_map(|node| standing(node, now));
     let there = nodes.shared().flat_map(|(node, remote)| {
-        let open = remote.incidents.iter().filter(|incident| incident.state != "ok");
+        let open = remote.incidents.iter().filter(|incident| !incident.is_over());
         open.map(|incident| incident_of(node, incident, now))
     });
     alone.into_iter().chain(others).chain(there).collect()

@@ -200,6 +200,8 @@ impl App {
                 let why = refusal.to_string();
                 match &mut self.overlay {
                     Some(Overlay::Node(dialog)) if dialog.waits_for(&purpose) => dialog.step = Step::Refused(why),
+                    // The other of two questions was refused for the same reason, or nobody waits any more.
+                    _ if matches!(purpose, NodePurpose::Ground(_)) => {}
                     _ => self.toast(Severity::Crit, format!("not done: {why}")),
                 }
                 return Vec::new();

@@ -35,6 +35,7 @@ mod frames;
 mod golden;
 mod golden_desk;
 mod golden_health;
+mod golden_nodes;
 mod health;
 mod hostile_http;
 mod hostile_text;

@@ -191,6 +191,9 @@ fn job_row(app: &App, one: &Listed<'_>, width: usize) -> Row {
         NARROW.. => (12, 8),
         _ => (8, 0),
     };
+    // Where there are other nodes' jobs a place is longer.
+    let longer = app.nodes_panel().remote.iter().any(|remote| !remote.jobs.is_empty());
+    let host = host + if longer && by > 0 { 8 } else { 0 };
     let line = Line::from(vec![
         Span::styled(
             format!("{} {} ", look.sign(&row.state), fit(look, &state_word(&row.state), 10)),

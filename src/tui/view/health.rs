@@ -103,11 +103,14 @@ fn title(app: &App, all: &[Watched<'_>], shown: usize) -> Line<'static> {
 pub(super) fn row(app: &App, one: &Watched<'_>, width: usize) -> Row {
     let (look, check) = (&app.look, one.check);
     let narrow = width < usize::from(NARROW);
-    let name = match width {
-        100.. => 24,
-        _ if !narrow => 16,
-        _ => 10,
-    };
+    // Where there are other nodes' checks a name is longer.
+    let longer = if app.nodes_panel().remote.is_empty() { 0 } else { 6 };
+    let name = longer
+        + match width {
+            100.. => 24,
+            _ if !narrow => 16,
+            _ => 10,
+        };
     let latency = check.latency.map_or_else(|| "-".to_owned(), short_duration);
     let uptime = check.uptime_24h.map_or_else(|| "-".to_owned(), percent);
     // What is too old is grey as a whole; its age stands beside it.

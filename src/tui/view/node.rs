@@ -120,6 +120,7 @@ fn standing(app: &App, node: &NodePanel, width: usize) -> Vec<Line<'static>> {
     tell("reached", &reached(app, node, is_own), look.text);
     if !is_own {
         let behind = match node.behind() {
+            0 if node.old_since().is_some() => format!("{} entries are here, all that are known of", node.applied),
             0 => format!("all {} entries are here", node.applied),
             behind => {
                 let lag = node.lag.map(|lag| format!(", the oldest waits {}", short_duration(lag))).unwrap_or_default();
@@ -210,7 +211,7 @@ fn shared(app: &App, node: &NodePanel, remote: &RemoteNode, width: usize) -> Vec
     let shares = shares(remote);
     let text = if shares.is_empty() { "nothing yet".to_owned() } else { shares.join(", ") };
     lines.push(Line::styled(fit(look, &format!("  {text}"), width).trim_end().to_owned(), shade(look.text)));
-    for incident in remote.incidents.iter().filter(|incident| incident.state != "ok").take(NAMED) {
+    for incident in remote.incidents.iter().filter(|incident| !incident.is_over()).take(NAMED) {
         let told = incident.told_by.as_ref().map(|by| format!("; told by {by}")).unwrap_or_default();
         let cause = incident.cause.as_deref().map(|cause| format!(": {cause}")).unwrap_or_default();
         let text = format!("{} is {}{cause}{told}", incident.subject, incident.state);

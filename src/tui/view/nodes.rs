@@ -163,8 +163,8 @@ pub(super) fn row(app: &App, node: &NodePanel, width: usize) -> Row {
     if width >= NARROW {
         let rtt = node.rtt.map_or_else(dash, |rtt| format!("<{}ms", coarse(rtt).as_millis()));
         let lag = node.lag.filter(|_| node.behind() > 0).map_or_else(dash, short_duration);
-        let rate = format!("{}/min", node.rate);
-        let behind = node.behind().to_string();
+        let theirs = |figure: String| if is_own { dash() } else { figure };
+        let (rate, behind) = (theirs(format!("{}/min", node.rate)), theirs(node.behind().to_string()));
         let figures = format!("{rtt:>7} {behind:>7} {lag:>5} {:>6} {rate:>7} {heard:>5} ", clock(node));
         taken += screen::width(&figures) + 7;
         rest.push(Span::styled(figures, text));
@@ -210,7 +210,8 @@ fn topology(app: &App, width: usize) -> Vec<Line<'static>> {
     let shown = &all[..all.len().min(room.max(1))];
     let mut lines = vec![Line::styled("A row hears a column directly", look.muted)];
     let numbers = (1..=shown.len()).map(|number| Span::styled(format!("{number:>3}"), look.muted));
-    lines.push(Line::from_iter([Span::raw(" ".repeat(4 + name + 2))].into_iter().chain(numbers)));
+    let before = Span::raw(" ".repeat(4 + name + 2));
+    lines.push(std::iter::once(before).chain(numbers).collect());
     for (number, node) in (1..).zip(&all) {
         let text = if node.old_since().is_some() { look.stale } else { look.text };
         let mut spans = vec![Span::styled(format!("{number:>3} {}  ", fit(look, node.name.as_str(), name)), text)];
