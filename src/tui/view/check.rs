@@ -129,7 +129,8 @@ pub(super) fn summary(
     };
     // Before the figures of the day.
     lines.splice(3..3, time);
-    if with_strip {
+    // Other nodes share how their checks stand, and not every look.
+    if with_strip && (one.node.is_none() || !check.strip.slots.is_empty()) {
         lines.push(Line::from([vec![label(&step)], strip(look, check, room)].concat()));
     }
     lines

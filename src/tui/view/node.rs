@@ -188,18 +188,18 @@ fn clock(node: &NodePanel) -> String {
 /// What it shares, in figures.
 fn shares(remote: &RemoteNode) -> Vec<String> {
     let mut shares = Vec::new();
-    let mut figure = |count: usize, words: &str, more: String| {
+    let mut figure = |count: usize, word: &str, more: String| {
         if count > 0 {
-            shares.push(format!("{count} {words}{more}"));
+            shares.push(format!("{count} {word}{}{more}", if count == 1 { "" } else { "s" }));
         }
     };
     let bad = remote.checks.iter().filter(|check| check.state != CheckState::Ok).count();
-    figure(remote.checks.len(), "checks", if bad > 0 { format!(" ({bad} not ok)") } else { String::new() });
+    figure(remote.checks.len(), "check", if bad > 0 { format!(" ({bad} not ok)") } else { String::new() });
     let unread: u64 = remote.counts.iter().map(|counts| counts.unread).sum();
-    figure(remote.counts.len(), "channels", format!(" ({unread} unread)"));
-    figure(remote.jobs.len(), "jobs", String::new());
-    figure(remote.tasks.len(), "tasks", String::new());
-    figure(remote.messages.len(), "messages", String::new());
+    figure(remote.counts.len(), "channel", format!(" ({unread} unread)"));
+    figure(remote.jobs.len(), "job", String::new());
+    figure(remote.tasks.len(), "task", String::new());
+    figure(remote.messages.len(), "message", String::new());
     shares
 }
 

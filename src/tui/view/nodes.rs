@@ -162,7 +162,7 @@ pub(super) fn row(app: &App, node: &NodePanel, width: usize) -> Row {
     let heard = node.last_seen.filter(|_| !is_own).map_or_else(dash, |seen| age(seen, app.now));
     if width >= NARROW {
         let rtt = node.rtt.map_or_else(dash, |rtt| format!("<{}ms", coarse(rtt).as_millis()));
-        let lag = node.lag.filter(|_| node.behind() > 0).map_or_else(dash, short_duration);
+        let lag = node.lag.filter(|_| !is_own && node.behind() > 0).map_or_else(dash, short_duration);
         let theirs = |figure: String| if is_own { dash() } else { figure };
         let (rate, behind) = (theirs(format!("{}/min", node.rate)), theirs(node.behind().to_string()));
         let figures = format!("{rtt:>7} {behind:>7} {lag:>5} {:>6} {rate:>7} {heard:>5} ", clock(node));
