@@ -47,6 +47,9 @@ pub(super) struct Global {
     /// Change nothing: the engine refuses every write of this client
     #[arg(long, global = true)]
     pub read_only: bool,
+    /// Have it done on this other node, which trusts this one with commands: run, job, host list|check, task restart
+    #[arg(long, global = true, value_name = "NAME", hide_short_help = true)]
+    pub node: Option<NodeName>,
     /// Theme of the screen; `aurora theme list` has the names
     #[arg(long, global = true, value_name = "NAME")]
     pub theme: Option<String>,

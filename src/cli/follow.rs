@@ -5,10 +5,11 @@ use std::time::{Duration, Instant};
 
 use crate::client::Client;
 use crate::model::{Job, JobFilter, JobId, JobRow, JobState, OutputChunk, RolloutPhase, RolloutRow};
-use crate::protocol::{BridgeNotice, BridgeReply, BridgeRequest, Link, Notice, Reply, Request, RequestId, Update};
+use crate::protocol::{BridgeNotice, BridgeReply, BridgeRequest, Link, Notice, Reply, RequestId, Update};
 
+use super::elsewhere::{self, Elsewhere};
 use super::exit::{Exit, Failure};
-use super::session::unexpected;
+use super::session::{Session, unexpected};
 
 /// How often it is asked though nothing was heard: a hint may be missed.
 const ANYHOW: Duration = Duration::from_secs(1);
@@ -94,6 +95,7 @@ impl Course {
 /// Jobs that are followed. With `live` what they write is asked for as it comes, otherwise at their end.
 pub(super) struct Follow<'a> {
     client: &'a mut Client,
+    there: &'a Elsewhere,
     jobs: BTreeMap<JobId, Told>,
     /// Those that were told to their end.
     over: BTreeSet<JobId>,
@@ -106,11 +108,13 @@ pub(super) struct Follow<'a> {
 impl<'a> Follow<'a> {
     /// Follows `rows` from their beginning on.
     /// With a rollout it ends when that has.
-    pub(super) fn new(client: &'a mut Client, rows: &[JobRow], rollout: Option<JobId>, live: bool) -> Self {
+    pub(super) fn new(session: &'a mut Session, rows: &[JobRow], rollout: Option<JobId>, live: bool) -> Self {
+        let (client, there) = session.parts();
         let jobs = rows.iter().map(|row| (row.id, Told::new(row))).collect();
         let course = |id| Course { id, told: None, news: None, asked: None, jobs: None, before: None, is_whole: false };
         Self {
             client,
+            there,
             jobs,
             over: BTreeSet::new(),
             course: rollout.map(course),
@@ -122,7 +126,7 @@ impl<'a> Follow<'a> {
 
     /// Asks for something and does not wait for the answer.
     pub(super) fn order(&self, request: BridgeRequest) {
-        self.client.ask(Request::Bridge(request));
+        self.client.ask(self.there.bridge(request));
     }
 
     /// The jobs that are not over yet.
@@ -153,10 +157,12 @@ impl<'a> Follow<'a> {
             match update
                 .ok_or_else(|| Failure::new(Exit::Down, "the engine has ended; the jobs go on where they run"))?
             {
-                Update::Reply { id, reply } if self.is_about_course(id) => self.answered_course(reply?)?,
+                Update::Reply { id, reply } if self.is_about_course(id) => {
+                    self.answered_course(elsewhere::told(reply?))?;
+                }
                 Update::Reply { id, reply } => {
                     let Some(job) = self.asked.remove(&id) else { continue };
-                    if let Some(heard) = self.answered(job, reply?)? {
+                    if let Some(heard) = self.answered(job, elsewhere::told(reply?))? {
                         return Ok(heard);
                     }
                 }
@@ -183,22 +189,22 @@ impl<'a> Follow<'a> {
     }
 
     fn ask_for_more(&mut self) {
-        let (client, asked, live) = (&self.client, &mut self.asked, self.live);
+        let (client, there, asked, live) = (&self.client, self.there, &mut self.asked, self.live);
         if let Some(course) = &mut self.course {
             if course.told.is_none() && course.asked.is_none() {
-                course.asked = Some(client.ask(Request::Bridge(BridgeRequest::Rollout(course.id))));
+                course.asked = Some(client.ask(there.bridge(BridgeRequest::Rollout(course.id))));
             }
             if course.is_over() && !course.is_whole && course.jobs.is_none() {
                 let filter = JobFilter { rollout: Some(course.id), ..JobFilter::default() };
                 let request = BridgeRequest::Jobs { filter, before: course.before, limit: JOBS };
-                course.jobs = Some(client.ask(Request::Bridge(request)));
+                course.jobs = Some(client.ask(there.bridge(request)));
             }
         }
         for (id, told) in self.jobs.iter_mut().filter(|(_, told)| told.stale && (live || told.is_over)) {
             if !asked.values().any(|job| job == id) {
                 told.stale = false;
                 let request = BridgeRequest::JobOutput { id: *id, from: told.next };
-                asked.insert(client.ask(Request::Bridge(request)), *id);
+                asked.insert(client.ask(there.bridge(request)), *id);
             }
         }
     }
@@ -206,12 +212,12 @@ impl<'a> Follow<'a> {
     /// Everything is asked for again, and whether it is over.
     fn doubt(&mut self) {
         if let Some(course) = self.course.as_mut().filter(|course| !course.is_over()) {
-            course.asked = Some(self.client.ask(Request::Bridge(BridgeRequest::Rollout(course.id))));
+            course.asked = Some(self.client.ask(self.there.bridge(BridgeRequest::Rollout(course.id))));
         }
         for (id, told) in &mut self.jobs {
             told.stale = true;
             if !told.is_over && !self.asked.values().any(|job| job == id) {
-                self.asked.insert(self.client.ask(Request::Bridge(BridgeRequest::Job(*id))), *id);
+                self.asked.insert(self.client.ask(self.there.bridge(BridgeRequest::Job(*id))), *id);
             }
         }
     }
@@ -283,7 +289,7 @@ impl<'a> Follow<'a> {
                 told.next = part.next;
                 if part.end {
                     told.is_over = true;
-                    self.asked.insert(self.client.ask(Request::Bridge(BridgeRequest::Job(id))), id);
+                    self.asked.insert(self.client.ask(self.there.bridge(BridgeRequest::Job(id))), id);
                 } else {
                     told.stale |= moved;
                 }

@@ -12,6 +12,7 @@ mod config_command;
 mod contacts;
 mod demo;
 mod desk;
+mod elsewhere;
 mod events;
 mod exit;
 mod export;

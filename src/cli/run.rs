@@ -12,8 +12,8 @@ use super::args::{Cli, Command};
 use super::exit::{Exit, Failure, Outcome};
 use super::load::{load, load_to_ask};
 use super::{
-    access, agent, approval, audit, channels, checks, config_command, contacts, demo, events, host, inbox, job, keys,
-    node, orders, output, pane, run_command, send_test, serve, status, stdio, tasks, theme, watch,
+    access, agent, approval, audit, channels, checks, config_command, contacts, demo, elsewhere, events, host, inbox,
+    job, keys, node, orders, output, pane, run_command, send_test, serve, status, stdio, tasks, theme, watch,
 };
 
 /// Runs the command line of this process.
@@ -43,6 +43,7 @@ pub fn main() -> ExitCode {
 
 fn run(cli: Cli) -> Outcome {
     let global = cli.global;
+    elsewhere::check(&global, cli.command.as_ref())?;
     if global.ascii || tui::is_ascii_locale(|name| std::env::var(name).unwrap_or_default()) {
         output::only_ascii();
     }

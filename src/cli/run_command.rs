@@ -257,7 +257,7 @@ pub(super) async fn watch(
     json: bool,
 ) -> Outcome {
     let mut interrupts = Interrupts::new()?;
-    let mut follow = Follow::new(session.client(), rows, rollout, is_one && !json);
+    let mut follow = Follow::new(session, rows, rollout, is_one && !json);
     let (mut raw, mut written, mut folded) = (RawOutput::new(), BTreeMap::<JobId, Written>::new(), Folded::default());
     let mut worst = Exit::Fine;
     loop {

@@ -9,6 +9,7 @@ use crate::protocol::{Reply, Request};
 use crate::server::socket_path;
 
 use super::args::Global;
+use super::elsewhere::{self, Elsewhere};
 use super::exit::{Exit, Failure};
 
 /// How long to wait for an engine that is just starting or stopping.
@@ -18,6 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub(super) struct Session {
     client: Client,
     own: Option<Running>,
+    there: Elsewhere,
 }
 
 impl Session {
@@ -32,18 +34,19 @@ impl Session {
     }
 
     async fn open_as(config: &Config, global: &Global, follow: bool) -> Result<Self, Failure> {
+        let there = Elsewhere::on(global.node.clone());
         let target = Target::Unix(socket_path(&config.state_dir));
         let started = Instant::now();
         loop {
             match Client::attach(target.clone(), follow, global.read_only).await {
-                Ok(client) => return Ok(Self { client, own: None }),
+                Ok(client) => return Ok(Self { client, own: None, there }),
                 Err(AttachError::Unreachable { .. }) => {}
                 Err(error) => return Err(error.into()),
             }
             match start(config.clone(), Doors::Closed, None, None).await {
                 Ok(running) => {
                     let client = Client::embedded(&running.handle, follow, global.read_only).await?;
-                    return Ok(Self { client, own: Some(running) });
+                    return Ok(Self { client, own: Some(running), there });
                 }
                 Err(StartError::Lock(LockError::Held)) if started.elapsed() < PATIENCE => {
                     tokio::time::sleep(Duration::from_millis(50)).await;
@@ -53,9 +56,10 @@ impl Session {
         }
     }
 
-    /// Asks and waits for the answer.
+    /// Asks and waits for the answer. What is about another node is asked of it.
     pub(super) async fn ask(&mut self, request: Request) -> Result<Reply, Failure> {
-        Ok(self.client.answer(request).await?)
+        let request = self.there.request(request)?;
+        Ok(elsewhere::told(self.client.answer(request).await?))
     }
 
     /// Refuses what goes on after this command where no engine runs to do it.
@@ -69,6 +73,11 @@ impl Session {
     /// Whether the engine ends with this command.
     pub(super) fn is_own(&self) -> bool {
         self.own.is_some()
+    }
+
+    /// The client itself, and where what is asked of it is carried out.
+    pub(super) fn parts(&mut self) -> (&mut Client, &Elsewhere) {
+        (&mut self.client, &self.there)
     }
 
     /// The client itself.
