@@ -1,9 +1,8 @@
 //! A screen as the bytes that make it again.
 
-use std::fmt::Write;
-
 use super::emulator::{Charsets, Emulator, Saved, number};
 use super::pane_screen::PaneScreen;
+use super::style::push;
 
 impl Emulator {
     pub(super) fn dump_text(&self) -> String {
@@ -67,31 +66,45 @@ impl Emulator {
 
     /// What `avt` dumped, in words that this screen reads as `avt` does.
     fn push_inner(&self, text: &mut String, inner: &str) {
-        let inner = inner.replace("\x1b[5W", "\x1b[3g").replace("\x1b[0W", "\x1bH");
-        let mut rest = inner.chars();
-        while let Some(c) = rest.next() {
-            let (base, marks) = self.clusters.resolve(c);
-            text.push(base);
-            text.push_str(marks);
-            // tmux repeats only ASCII.
-            let repeated = rest.as_str().strip_prefix("\x1b[").and_then(|after| after.split_once('b'));
-            if let (false, Some((count, after))) = (c.is_ascii(), repeated)
-                && let Ok(count) = count.parse::<u16>()
-            {
-                for _ in 0..count {
-                    text.push(base);
-                    text.push_str(marks);
+        let mut rest = inner;
+        let mut last = String::new();
+        while let Some(c) = rest.chars().next() {
+            if let Some((params, kind, after)) = sequence(rest) {
+                match (kind, params.split(';').next().unwrap_or_default()) {
+                    // Tabs: all away, one here.
+                    ('W', "5") => text.push_str("\x1b[3g"),
+                    ('W', _) => text.push_str("\x1bH"),
+                    // tmux repeats only ASCII.
+                    ('b', count) if !last.is_ascii() => {
+                        text.push_str(&last.repeat(count.parse::<u16>().unwrap_or(0).into()));
+                    }
+                    // For `avt` a cell is bold or faint and one ends the other; here it may be both.
+                    ('m', "1" | "2") => push(text, format_args!("\x1b[22;{params}m")),
+                    _ => text.push_str(&rest[..rest.len() - after.len()]),
                 }
-                rest = after.chars();
+                rest = after;
+                continue;
             }
+            let (base, marks) = self.clusters.resolve(c);
+            last.clear();
+            last.push(base);
+            last.push_str(marks);
+            text.push_str(&last);
+            rest = &rest[c.len_utf8()..];
         }
     }
 }
 
+/// The parameters and the last character of the sequence that a text begins with, and what comes after it.
+fn sequence(text: &str) -> Option<(&str, char, &str)> {
+    let rest = text.strip_prefix("\x1b[")?;
+    let end = rest.find(|c| ('@'..='~').contains(&c))?;
+    Some((&rest[..end], char::from(rest.as_bytes()[end]), &rest[end + 1..]))
+}
+
 /// Writes the sequence that goes to a row and a column, both from 0.
 fn go(text: &mut String, row: usize, column: usize) {
-    let result = write!(text, "\x1b[{};{}H", row + 1, column + 1);
-    debug_assert!(result.is_ok(), "writing to a String cannot fail");
+    push(text, format_args!("\x1b[{};{}H", row + 1, column + 1));
 }
 
 fn charsets(charsets: Charsets) -> String {

@@ -65,6 +65,18 @@ fn modes_of_keys_and_pastes_are_in_every_dump_whichever_way_they_are() {
 }
 
 #[test]
+fn what_is_faint_beside_what_is_bold_comes_out_of_a_dump_as_it_was() {
+    for printed in
+        ["\x1b[1ma\x1b[0;2mb\x1b[0;1mc\x1b[0md", "\x1b[2m─\x1b[1m─\x1b[0;2m─", "\x1b[;2m\x1b[4h─\x1b[1m\x1b[ZA"]
+    {
+        let one = screen(20, 6, printed);
+        let mut other = Emulator::new(20, 6);
+        other.feed(&one.dump());
+        same(&one, &other).unwrap_or_else(|error| panic!("{printed:?}: {error}"));
+    }
+}
+
+#[test]
 fn nothing_is_drawn_by_what_programs_say_to_the_terminal() {
     for said in [
         "\x1b]0;title\x07",

@@ -195,7 +195,8 @@ impl Style {
     }
 }
 
-fn push(out: &mut String, text: std::fmt::Arguments<'_>) {
+/// Writes formatted text.
+pub(super) fn push(out: &mut String, text: std::fmt::Arguments<'_>) {
     let result = out.write_fmt(text);
     debug_assert!(result.is_ok(), "writing to a String cannot fail");
 }
