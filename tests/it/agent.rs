@@ -510,6 +510,8 @@ async fn who_stops_reading_holds_up_neither_the_job_nor_others() {
     let mut session = Session::new();
     desk.serve(&mut session, hello(1), &sender).await;
     desk.serve(&mut session, ToAgent::Run(Box::new(order.clone())), &sender).await;
+    // The order is carried out beside what is asked, and who asks before it is written hears that there is none.
+    eventually("the order in the journal", || !matches!(host.query(order.id), Journal::Absent));
     let (journal, _) = split(follow(&desk, ToAgent::Query { id: order.id, from: 0, follow: true }).await);
     assert_eq!(done(&journal).0, End::Exit(0));
     let other = follow(&desk, ToAgent::Run(Box::new(host.order("job")))).await;
