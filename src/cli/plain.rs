@@ -209,6 +209,7 @@ mod tests {
             logs: Vec::new(),
             dead_letters: 0,
             bridge: crate::protocol::BridgePanel::default(),
+            calls: Vec::new(),
             nodes: crate::protocol::NodesPanel::default(),
             up_to: 0,
         }

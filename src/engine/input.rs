@@ -11,7 +11,7 @@ use crate::model::{
     TokenHash, TokenId,
 };
 use crate::protocol::{
-    BridgeNotice, ClientId, ConfigFault, NodesNotice, PaneUpdate, Refusal, Reply, Request, RequestId, Update,
+    BridgeNotice, ClientId, ConfigFault, NodesNotice, PaneCall, PaneUpdate, Refusal, Reply, Request, RequestId, Update,
 };
 use crate::store::{ChannelCounts, DeskWork, Projected, Unread};
 
@@ -71,6 +71,8 @@ pub enum Input {
     AllChecks(Vec<CheckPanel>),
     /// Hosts, jobs, approvals or the audit log have changed.
     Bridge(BridgeNotice),
+    /// These panes call a person now.
+    Calls(Vec<PaneCall>),
     /// Nodes, or what they share, have changed.
     Nodes(NodesNotice),
     /// Own connectivity is gone since then, or back.

@@ -12,8 +12,8 @@ use crate::model::{
     StoreTrouble,
 };
 use crate::protocol::{
-    BridgePanel, ClientId, ConfigFault, ConfigStatus, Figures, LookFigures, NodesPanel, Notice, Snapshot, StoreFigures,
-    Update,
+    BridgePanel, ClientId, ConfigFault, ConfigStatus, Figures, LookFigures, NodesPanel, Notice, PaneCall, Snapshot,
+    StoreFigures, Update,
 };
 use crate::store::Projected;
 
@@ -92,6 +92,8 @@ pub struct Engine {
     pub(super) next_wake: Option<Timestamp>,
     pub(super) access: Access,
     bridge: BridgePanel,
+    /// Panes that call a person.
+    calls: Vec<PaneCall>,
     pub(super) nodes: NodesPanel,
     pub(super) glance: Glance,
     pub(super) clients: HashMap<ClientId, Follower>,
@@ -130,6 +132,7 @@ impl Engine {
             next_wake: beginning.next_wake,
             access: beginning.access,
             bridge: beginning.bridge,
+            calls: Vec::new(),
             nodes: beginning.nodes,
             glance: Glance::default(),
             clients: HashMap::new(),
@@ -202,6 +205,10 @@ impl Engine {
                 self.bridge.apply(&notice);
                 vec![Effect::Publish(Notice::Bridge(notice))]
             }
+            Input::Calls(calls) => {
+                self.calls.clone_from(&calls);
+                vec![Effect::Publish(Notice::Calls(calls))]
+            }
             Input::Nodes(notice) => {
                 self.nodes.apply(&notice);
                 vec![Effect::Publish(Notice::Nodes(notice))]
@@ -247,6 +254,7 @@ impl Engine {
             logs: self.logs.to_vec(),
             dead_letters: self.dead_letters,
             bridge: self.bridge.clone(),
+            calls: self.calls.clone(),
             nodes: self.nodes.clone(),
             up_to: self.up_to,
         }

@@ -38,8 +38,8 @@ pub use nodes::{
     NodeOrder, NodeReply, NodeRequest, NodesNotice, NodesPanel, RemoteChange, RemoteIncident, RemoteNode, SharedLine,
 };
 pub use panes::{
-    HostPanes, PaneLine, PaneLines, PaneLost, PaneMark, PanePace, PaneReply, PaneRequest, PaneRow, PaneUpdate,
-    ProgramDoing, ProgramState,
+    HostPanes, PaneCall, PaneLine, PaneLines, PaneLost, PaneMark, PanePace, PaneReply, PaneRequest, PaneRow,
+    PaneUpdate, ProgramDoing, ProgramState,
 };
 pub use problems::{Problem, Severity, Trouble, severity};
 pub use reply::{Bytes, FullEvent, Refusal, Reply};

@@ -169,6 +169,19 @@ pub struct PaneMark {
     pub pattern: Option<String>,
 }
 
+/// A pane that calls a person, until one has looked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PaneCall {
+    /// Which pane.
+    pub pane: PaneAddress,
+    /// What it is called, as far as that is known: `web-1:0.1`. It may hold text from outside.
+    pub name: String,
+    /// Since when.
+    pub since: Timestamp,
+    /// Why, one line. It may hold text from outside.
+    pub why: String,
+}
+
 /// The answer to a [`PaneRequest`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -10,7 +10,9 @@ use crate::model::{
     StoreTrouble, TaskStatus,
 };
 
-use super::{BridgeNotice, BridgePanel, ConfigStatus, NodesNotice, NodesPanel, PaneUpdate, Refusal, Reply, RequestId};
+use super::{
+    BridgeNotice, BridgePanel, ConfigStatus, NodesNotice, NodesPanel, PaneCall, PaneUpdate, Refusal, Reply, RequestId,
+};
 
 /// Everything a screen begins with. It comes first, after every reconnect, and when a client fell behind.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -51,6 +53,8 @@ pub struct Snapshot {
     pub dead_letters: u64,
     /// Hosts, jobs, approvals and the audit log.
     pub bridge: BridgePanel,
+    /// Panes that call a person, by host and number.
+    pub calls: Vec<PaneCall>,
     /// The nodes that know each other, and what they share.
     pub nodes: NodesPanel,
     /// The place of the last event that is projected.
@@ -90,6 +94,8 @@ pub enum Notice {
     Views,
     /// Hosts, jobs, approvals or the audit log have changed.
     Bridge(BridgeNotice),
+    /// These panes call a person now.
+    Calls(Vec<PaneCall>),
     /// Nodes, or what they share, have changed.
     Nodes(NodesNotice),
     /// A contact became a VIP or ceased to be one.
@@ -204,6 +210,7 @@ impl Snapshot {
             Notice::Log(line) => push_all(&mut self.logs, std::slice::from_ref(line)),
             Notice::Clients(count) => self.clients = *count,
             Notice::Bridge(notice) => self.bridge.apply(notice),
+            Notice::Calls(calls) => self.calls.clone_from(calls),
             Notice::Nodes(notice) => self.nodes.apply(notice),
             Notice::Views | Notice::Stopping => {}
         }

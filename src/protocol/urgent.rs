@@ -4,14 +4,17 @@ use std::fmt;
 
 use jiff::Timestamp;
 
-use crate::model::{ApprovalId, CheckId, HostName, Identity, JobId, MessageId, MessageRow, NodeName, age};
+use crate::model::{
+    ApprovalId, CheckId, HostName, Identity, JobId, MessageId, MessageRow, NodeName, PaneAddress, age,
+};
 
 use super::problems::Trouble;
-use super::{Severity, Snapshot, bridge_problems};
+use super::{PaneCall, Severity, Snapshot, bridge_problems};
 
 /// The order, as it is told to people.
 pub const ORDER: &str = "what is broken, then critical checks, jobs with an unknown end, hosts out of reach and nodes \
-                         that are down or quarantined, approvals you can answer, VIPs who wait, warnings, others who wait";
+                         that are down or quarantined, approvals you can answer, VIPs who wait, warnings and panes that \
+                         call, others who wait";
 
 /// What something is about, and so where a person looks at it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,6 +48,8 @@ pub enum Need {
     },
     /// A plan waits for other people's yes.
     Approval(ApprovalId),
+    /// A pane does what it was marked for, and is called so.
+    Pane(PaneAddress, String),
     /// A message nobody has read.
     Message(MessageId),
 }
@@ -66,6 +71,7 @@ impl fmt::Display for Need {
             Self::Node(name) => write!(f, "node {name}"),
             Self::Incident { node, subject } => write!(f, "check {subject}@{node}"),
             Self::Approval(id) => write!(f, "approval {id}"),
+            Self::Pane(_, name) => write!(f, "pane {name}"),
             Self::Message(id) => write!(f, "message {id}"),
         }
     }
@@ -108,8 +114,13 @@ impl Snapshot {
         let problems = self.troubles(now).into_iter().filter(|trouble| trouble.problem.severity > Severity::Info);
         let unread = unread.iter().filter(|row| row.marks.read.is_none());
         let approvals = me.map(|me| bridge_problems::answerable(&self.bridge, me, now)).unwrap_or_default();
-        let mut urgent: Vec<Urgent> =
-            problems.map(Urgent::from).chain(approvals).chain(unread.map(|row| waiting(row, now))).collect();
+        let calls = self.calls.iter().map(|call| calling(call, now));
+        let mut urgent: Vec<Urgent> = problems
+            .map(Urgent::from)
+            .chain(approvals)
+            .chain(calls)
+            .chain(unread.map(|row| waiting(row, now)))
+            .collect();
         // Stable: what begins at the same moment stays in the order it was found in.
         urgent.sort_by_key(|urgent| (urgent.rank(), urgent.since));
         urgent
@@ -120,6 +131,12 @@ impl From<Trouble> for Urgent {
     fn from(Trouble { need, since, problem, .. }: Trouble) -> Self {
         Self { need, since, severity: problem.severity, reason: problem.what }
     }
+}
+
+fn calling(call: &PaneCall, now: Timestamp) -> Urgent {
+    let reason = format!("pane {} calls ({}): {}", call.name, age(call.since, now), call.why);
+    let need = Need::Pane(call.pane.clone(), call.name.clone());
+    Urgent { need, since: call.since, severity: Severity::Warn, reason }
 }
 
 fn waiting(row: &MessageRow, now: Timestamp) -> Urgent {
@@ -133,7 +150,9 @@ fn waiting(row: &MessageRow, now: Timestamp) -> Urgent {
 mod tests {
     use proptest::prelude::*;
 
-    use crate::model::{ChannelId, CheckPanel, CheckState, Marks, StoreFault, StoreTrouble, TaskState, TaskStatus};
+    use crate::model::{
+        ChannelId, CheckPanel, CheckState, Marks, PaneId, StoreFault, StoreTrouble, TaskState, TaskStatus,
+    };
 
     use super::super::ConfigStatus;
     use super::*;
@@ -204,9 +223,28 @@ mod tests {
             logs: Vec::new(),
             dead_letters: 0,
             bridge: crate::protocol::BridgePanel::default(),
+            calls: Vec::new(),
             nodes: crate::protocol::NodesPanel::default(),
             up_to: 0,
         }
+    }
+
+    #[test]
+    fn a_pane_that_calls_is_among_the_warnings() {
+        let pane = PaneAddress { host: "web-1".parse().expect("a name"), pane: PaneId { server: 7, number: 3 } };
+        let call = PaneCall {
+            pane: pane.clone(),
+            name: "web-1:0.0".into(),
+            since: at(70),
+            why: "it prints: build failed".into(),
+        };
+        let world = Snapshot { calls: vec![call], ..snapshot() };
+        let queue = world.urgent(&[row(2, false)], None, at(100));
+        let at = queue.iter().position(|urgent| urgent.need == Need::Pane(pane.clone(), "web-1:0.0".into()));
+        let at = at.expect("it is there");
+        assert_eq!(queue[at].reason, "pane web-1:0.0 calls (30m): it prints: build failed");
+        assert_eq!(queue[at - 1].need, Need::Check("soso".parse().expect("an id")), "that is a warning for longer");
+        assert!(matches!(queue[at + 1].need, Need::Message(_)));
     }
 
     #[test]

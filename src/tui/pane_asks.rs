@@ -3,6 +3,7 @@
 use crate::model::PaneAddress;
 use crate::protocol::{PaneReply, PaneRequest, PaneUpdate, Refusal, Reply, Request, Severity};
 
+use super::action::Action;
 use super::app::{App, Cmd, Purpose};
 
 /// Why something was asked about panes.
@@ -29,8 +30,11 @@ pub enum PanePurpose {
     Release,
     /// What it shows is to be recorded, or no longer.
     Record,
-    /// When it calls.
-    Mark,
+    /// When it calls, or that it calls nobody any more.
+    Mark {
+        /// Whether it may call.
+        calls: bool,
+    },
 }
 
 /// Asks about panes.
@@ -86,10 +90,13 @@ impl App {
             }
             (PanePurpose::Record, Ok(_)) => self.toast(Severity::Info, "it is not recorded any more"),
             (PanePurpose::Record, Err(why)) => self.toast(Severity::Warn, format!("not recorded: {why}")),
-            (PanePurpose::Mark, Ok(_)) => {
-                self.toast(Severity::Info, "the mark is set: the list of panes says when it calls");
+            (PanePurpose::Mark { calls: true }, Ok(_)) => {
+                let key = self.key_of(Action::Next).map(|key| format!(", and {key} leads here then"));
+                let key = key.unwrap_or_default();
+                self.toast(Severity::Info, format!("the mark is set: the list of panes says when it calls{key}"));
             }
-            (PanePurpose::Mark, Err(why)) => self.toast(Severity::Warn, format!("not marked: {why}")),
+            (PanePurpose::Mark { .. }, Ok(_)) => self.toast(Severity::Info, "it calls nobody any more"),
+            (PanePurpose::Mark { .. }, Err(why)) => self.toast(Severity::Warn, format!("not marked: {why}")),
             (PanePurpose::Follow, Err(why)) => self.toast(Severity::Warn, format!("panes are not told: {why}")),
             _ => {}
         }

@@ -6,7 +6,7 @@ use crossterm::event::{KeyCode, KeyEvent};
 use tui_textarea::{CursorMove, TextArea};
 
 use crate::model::PaneAddress;
-use crate::protocol::{PaneMark, PaneRequest, Severity};
+use crate::protocol::{PaneMark, PaneRequest};
 use crate::screen;
 
 use super::app::{App, Cmd, Overlay, type_into};
@@ -111,10 +111,8 @@ impl App {
             KeyCode::Enter => match dialog.mark() {
                 Ok(mark) => {
                     let pane = dialog.pane.clone();
-                    if mark == PaneMark::default() {
-                        self.toast(Severity::Info, format!("{} calls nobody any more", dialog.name));
-                    }
-                    return vec![ask(PanePurpose::Mark, PaneRequest::Mark { pane, mark })];
+                    let purpose = PanePurpose::Mark { calls: mark != PaneMark::default() };
+                    return vec![ask(purpose, PaneRequest::Mark { pane, mark })];
                 }
                 Err(why) => dialog.mistake = Some(why),
             },

@@ -114,6 +114,21 @@ impl App {
         Vec::new()
     }
 
+    /// Shows a pane that calls: its list where nobody knows yet what it is called.
+    pub(super) fn go_to_called(&mut self, pane: PaneAddress, name: &str) -> Vec<Cmd> {
+        match name.parse() {
+            Ok(name) => self.open_pane(pane, name),
+            Err(_) => {
+                self.go(View::Bridge);
+                self.bridge.tab = BridgeTab::Panes;
+                self.bridge.open = None;
+                self.bridge.unfilter();
+                self.panes.select_pane(pane);
+                Vec::new()
+            }
+        }
+    }
+
     /// Shows the pane that is called so, now or once it is known which that is.
     pub(super) fn seek_pane(&mut self, name: PaneName) -> Vec<Cmd> {
         self.go(View::Bridge);

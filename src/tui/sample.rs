@@ -125,6 +125,7 @@ pub(super) fn empty() -> Snapshot {
         logs: Vec::new(),
         dead_letters: 0,
         bridge: crate::protocol::BridgePanel::default(),
+        calls: Vec::new(),
         nodes: crate::protocol::NodesPanel::default(),
         up_to: 0,
     }

@@ -161,6 +161,7 @@ impl App {
             }
             Need::Job(id) => return self.open_job(id),
             Need::Host(name) => return self.open_host(name),
+            Need::Pane(pane, name) => return self.go_to_called(pane, &name),
             Need::Approval(id) => return self.go_to_place(Place::Approval(id)),
             Need::Task(name) => {
                 let tasks = self.snapshot.as_ref().map(|snapshot| snapshot.tasks.as_slice()).unwrap_or_default();
@@ -204,9 +205,10 @@ impl App {
 #[cfg(test)]
 mod tests {
     use crate::model::{CheckState, Role};
-    use crate::protocol::Notice;
+    use crate::protocol::{Notice, PaneCall};
 
     use super::super::action::Action;
+    use super::super::pane_sample::address;
     use super::super::{app::Msg, sample};
     use super::*;
     use crate::protocol::{Reply, Update};
@@ -260,6 +262,26 @@ mod tests {
         again.since = sample::at(0);
         app.update(Msg::Update(Update::Notice(Notice::Checks(vec![again]))), sample::at(0));
         assert!(next(&mut app, &[]).starts_with("5 of 5: check web"));
+    }
+
+    #[test]
+    fn a_pane_that_calls_is_opened() {
+        let mut app = sample::app(sample::empty(), Role::Operator, false);
+        let call = |number, name: &str| PaneCall {
+            pane: address("web-1", number),
+            name: name.into(),
+            since: sample::at(i64::from(number)),
+            why: "it prints: build failed".into(),
+        };
+        let calls = |calls| Msg::Update(Update::Notice(Notice::Calls(calls)));
+        app.update(calls(vec![call(0, "web-1:0.0"), call(1, "web-1:%1")]), sample::at(0));
+        assert!(next(&mut app, &[]).starts_with("1 of 2: pane web-1:0.0 calls"), "{}", said(&app));
+        assert_eq!(app.zoomed().map(|(open, _)| open.pane.clone()), Some(address("web-1", 0)));
+        // Nobody knows yet what this one is called.
+        assert!(next(&mut app, &[]).starts_with("2 of 2: pane web-1:%1 calls"), "{}", said(&app));
+        assert!(app.on_panes() && app.zoomed().is_none());
+        app.update(calls(Vec::new()), sample::at(0));
+        assert_eq!(next(&mut app, &[]), "nothing needs you");
     }
 
     #[test]

@@ -143,6 +143,7 @@ pub fn snapshot() -> Snapshot {
         }],
         dead_letters: 1,
         bridge: aurora::protocol::BridgePanel::default(),
+        calls: Vec::new(),
         nodes: aurora::protocol::NodesPanel::default(),
         up_to: 9,
     }

@@ -61,7 +61,11 @@ impl Desk {
             PaneRequest::Watch { watch, pane, pace } => self.watch(client, watch, pane, pace),
             // Of one that has ended the client may not have heard yet.
             PaneRequest::Pace { watch, pace } => {
-                known.watches.get(&watch).into_iter().for_each(|watch| watch.pace(pace));
+                let watch = known.watches.get(&watch);
+                watch.into_iter().for_each(|watch| watch.pace(pace));
+                let pane = watch.map(|watch| watch.pane.clone());
+                // It comes to the front, or was there.
+                pane.into_iter().for_each(|pane| self.looked(&pane));
                 Ok(PaneReply::Done)
             }
             PaneRequest::Seen { watch, offset } => {
@@ -147,12 +151,18 @@ impl Desk {
         if known.watches.len() >= WATCHES {
             return Err(Refusal::Failed(format!("a client watches at most {WATCHES} panes")));
         }
-        // Somebody looks.
-        if let Some(mark) = self.marks.get_mut(&pane) {
-            self.unsaved |= mark.calls.take().is_some();
-        }
-        known.watches.insert(number, Watch::begin(number, pane, pace, kept, known.out.clone()));
+        known.watches.insert(number, Watch::begin(number, pane.clone(), pace, kept, known.out.clone()));
+        self.looked(&pane);
         Ok(PaneReply::Done)
+    }
+
+    /// Somebody looks: it calls nobody any more.
+    fn looked(&mut self, pane: &PaneAddress) {
+        if let Some(mark) = self.marks.get_mut(pane) {
+            let called = mark.calls.take().is_some();
+            self.unsaved |= called;
+            self.has_news |= called;
+        }
     }
 
     fn search(

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use crate::bridge::Term;
 use crate::bridge::panes::LinkNews;
 use crate::model::{HostName, OperatorName, PaneAddress, PaneId};
-use crate::protocol::{ClientId, PaneReply, PaneRequest, PaneUpdate, Refusal, Reply, RequestId};
+use crate::protocol::{ClientId, PaneCall, PaneReply, PaneRequest, PaneUpdate, Refusal, Reply, RequestId};
 
 use super::super::bridge::BridgeSet;
 use super::super::{Input, rest};
@@ -86,6 +86,8 @@ pub(super) struct Desk {
     pub(super) leases: Leases,
     pub(super) marks: BTreeMap<PaneAddress, Mark>,
     pub(super) recordings: BTreeMap<PaneAddress, Recording>,
+    /// What the engine was told of panes that call; nothing yet at first.
+    pub(super) calls: Option<Vec<PaneCall>>,
     /// Marks have changed and are not written yet.
     pub(super) unsaved: bool,
     news: mpsc::Receiver<(HostName, LinkNews)>,
@@ -120,6 +122,7 @@ impl Desk {
             leases: Leases::default(),
             marks: BTreeMap::new(),
             recordings: BTreeMap::new(),
+            calls: None,
             unsaved: false,
             news,
             sender,
@@ -314,6 +317,7 @@ impl Desk {
         }
         self.tell_lists(now);
         self.answer_lists(now);
+        self.tell_calls();
         if self.saving.is_none() && std::mem::take(&mut self.unsaved) {
             self.saving = Some(self.save_marks());
         }

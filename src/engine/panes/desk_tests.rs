@@ -15,8 +15,8 @@ use crate::model::{
     RecognisedBy, Role, SpoolId,
 };
 use crate::protocol::{
-    AGENT_VERSION, ClientId, DriveAsk, FromAgent, HostPanes, PaneLines, PaneMark, PanePace, PaneReply, PaneRequest,
-    PaneSaid, PaneUpdate, Refusal, Reply, RequestId, ToAgent, WatchAsk,
+    AGENT_VERSION, ClientId, DriveAsk, FromAgent, HostPanes, PaneCall, PaneLines, PaneMark, PanePace, PaneReply,
+    PaneRequest, PaneSaid, PaneUpdate, Refusal, Reply, RequestId, ToAgent, WatchAsk,
 };
 use crate::store::{Options, Store};
 
@@ -163,6 +163,8 @@ struct Scene {
     supervisor: Arc<Supervisor>,
     dir: tempfile::TempDir,
     asked: u64,
+    /// The panes that call, as the engine was told last.
+    calls: Vec<PaneCall>,
 }
 
 /// A client, and what it hears.
@@ -202,7 +204,7 @@ impl Scene {
         let supervisor = Arc::new(Supervisor::new(sender.clone(), CancellationToken::new()));
         let panes = Arc::new(Panes::new(Arc::clone(&bridges), sender, agent.road(), dir.path().to_owned()));
         Supervisor::run(&supervisor, Panes::task(&panes));
-        Self { agent, panes, bridges, inputs, supervisor, dir, asked: 0 }
+        Self { agent, panes, bridges, inputs, supervisor, dir, asked: 0, calls: Vec::new() }
     }
 
     /// Lets a client ask; answers the number of the request.
@@ -226,13 +228,15 @@ impl Scene {
     async fn answered(&mut self, wanted: RequestId) -> Result<PaneReply, Refusal> {
         loop {
             let input = tokio::time::timeout(Duration::from_secs(30), self.inputs.recv()).await.expect("in time");
-            if let Some(Input::Answered { id, reply, .. }) = input
-                && id == wanted
-            {
-                return reply.map(|reply| match reply {
-                    Reply::Pane(reply) => reply,
-                    other => panic!("{other:?}"),
-                });
+            match input {
+                Some(Input::Answered { id, reply, .. }) if id == wanted => {
+                    return reply.map(|reply| match reply {
+                        Reply::Pane(reply) => reply,
+                        other => panic!("{other:?}"),
+                    });
+                }
+                Some(Input::Calls(calls)) => self.calls = calls,
+                _ => {}
             }
         }
     }
@@ -451,7 +455,11 @@ async fn a_mark_calls_until_somebody_looks_and_stands_after_a_restart() {
     assert_eq!((&row.mark, row.calls.take().map(|(_, why)| why)), (&mark, Some(calls)));
     let watch = PaneRequest::Watch { watch: 9, pane: pane(), pace: PanePace::LIVE };
     scene.ask(&again, watch).await.expect("watches");
+    let [call] = &scene.calls[..] else { panic!("{:?}", scene.calls) };
+    assert_eq!((&call.pane, call.name.as_str()), (&pane(), "here:0.1"), "every screen was told");
     while again.list().await.panes[0].calls.is_some() {}
+    scene.ask(&again, PaneRequest::List).await.expect("a list");
+    assert_eq!(scene.calls, [], "somebody has looked");
 }
 
 #[tokio::test(start_paused = true)]

@@ -9,8 +9,9 @@ use tokio::time::Instant;
 use crate::bridge::panes::{Kept, Screen};
 use crate::bridge::program::{Seen, ToolPatterns, judge};
 use crate::model::{HostName, OperatorName, PaneAddress, PaneFacts};
-use crate::protocol::{HostPanes, PaneReply, PaneRow, PaneUpdate, ProgramState};
+use crate::protocol::{HostPanes, PaneCall, PaneReply, PaneRow, PaneUpdate, ProgramState};
 
+use super::super::Input;
 use super::desk::Desk;
 use super::host::bare;
 
@@ -57,6 +58,21 @@ impl Desk {
         }
         if has_news {
             self.tell = now + EVERY;
+        }
+    }
+
+    /// Tells the engine which panes call, where that has changed: every screen is led to them.
+    pub(super) fn tell_calls(&mut self) {
+        let calling = self.marks.iter().filter_map(|(pane, mark)| {
+            let (since, why) = mark.calls.clone()?;
+            // Nobody can look at a host that is not configured any more.
+            let name = self.hosts.get(&pane.host)?.name_of(pane.pane);
+            Some(PaneCall { pane: pane.clone(), name, since, why })
+        });
+        let calls: Vec<PaneCall> = calling.collect();
+        if self.calls.as_ref() != Some(&calls) {
+            self.replies.push(Input::Calls(calls.clone()));
+            self.calls = Some(calls);
         }
     }
 
