@@ -310,6 +310,7 @@ impl Config {
                 })
             };
             let value = secret.reference.read(&bases).map_err(|error| fail(&error.to_string()))?;
+            self.read.note(&value);
             let mut value = HeaderValue::from_str(value.expose_secret()).map_err(|_| {
                 fail(&format!("the value of the header {name} cannot be sent: it is not one line of text"))
             })?;

@@ -388,7 +388,7 @@ impl Config {
     /// # Errors
     /// When it cannot be read, with its place in the file.
     pub fn read_host_key(&self, host: &HostName, key: &ConfiguredSecret) -> Result<SecretString, Box<ConfigError>> {
-        let read = key.reference.read(&self.bases());
+        let read = key.reference.read(&self.bases()).inspect(|value| self.read.note(value));
         read.map_err(|error| Box::new(self.mistake_at(key.span.clone(), format!("host `{host}`: {error}"))))
     }
 }

@@ -20,8 +20,8 @@ use super::operators::operators;
 use super::public::public_url;
 use super::tui::TerminalConfig;
 use super::{
-    AgentPanes, ByteSize, Cidr, Commands, ConfigError, HealthConfig, Hosts, KeyMap, Operators, PolicyConfig, SecretRef,
-    Theme, ThemeChoice, ThemeLibrary, VipList,
+    AgentPanes, ByteSize, Cidr, Commands, ConfigError, HealthConfig, Hosts, KeyMap, Operators, PolicyConfig,
+    ReadSecrets, SecretRef, Theme, ThemeChoice, ThemeLibrary, VipList,
 };
 
 /// A validated configuration.
@@ -75,6 +75,8 @@ pub struct Config {
     pub keys: KeyMap,
     /// How the screen uses its terminal.
     pub terminal: TerminalConfig,
+    /// The secrets that were read of it.
+    pub read: ReadSecrets,
     pub(super) source: Source,
 }
 
@@ -210,6 +212,7 @@ impl Config {
             themes,
             keys: KeyMap::from_file(&file.keys, &source)?,
             terminal: TerminalConfig::of(&file.tui),
+            read: ReadSecrets::default(),
             source,
         })
     }
@@ -226,6 +229,7 @@ impl Config {
             .map(|secret| {
                 let read = secret.reference.read(&bases);
                 let value = read.map_err(|error| self.mistake(channel, secret, &error.to_string()))?;
+                self.read.note(&value);
                 Ok(Secret::new(value, secret.not_after))
             })
             .collect()

@@ -6,6 +6,7 @@
 use jiff::Timestamp;
 use serde_json::json;
 
+use super::hide::KnownSecrets;
 use super::redact::Redactor;
 use super::text::json as harmless;
 use crate::model::PaneSeed;
@@ -23,12 +24,7 @@ pub struct Cast {
 impl Cast {
     /// Begins a recording of a pane that shows `seed`, with its head and its screen.
     #[must_use]
-    pub fn begin(
-        seed: &PaneSeed,
-        title: &str,
-        known: impl IntoIterator<Item = String>,
-        at: Timestamp,
-    ) -> (Self, String) {
+    pub fn begin(seed: &PaneSeed, title: &str, known: KnownSecrets, at: Timestamp) -> (Self, String) {
         let size = (seed.cols, seed.rows);
         let head = json!({
             "version": 2,
@@ -106,7 +102,8 @@ mod tests {
 
     #[test]
     fn a_recording_is_what_players_read() {
-        let (mut cast, mut lines) = Cast::begin(&seed(80, 0, "$ "), "web-1:0.1", ["correct-horse".to_owned()], at(0));
+        let (mut cast, mut lines) =
+            Cast::begin(&seed(80, 0, "$ "), "web-1:0.1", KnownSecrets::new(["correct-horse".to_owned()]), at(0));
         lines.push_str(&cast.output(b"ls correct-", at(1_500)));
         lines.push_str(&cast.output(b"horse \xe2\x82", at(1_400)));
         lines.push_str(&cast.output(b"\xac\x1b]0;title\x07\xff", at(2_000)));
@@ -137,7 +134,7 @@ mod tests {
     proptest! {
         #[test]
         fn every_line_is_whole_and_no_secret_is_in_any(pieces in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..40), 0..10), cut in 1usize..12) {
-            let (mut cast, mut lines) = Cast::begin(&seed(80, 0, ""), "a\u{202e}b", ["canary-secret".to_owned()], at(0));
+            let (mut cast, mut lines) = Cast::begin(&seed(80, 0, ""), "a\u{202e}b", KnownSecrets::new(["canary-secret".to_owned()]), at(0));
             let (one, two) = "canary-secret".split_at(cut);
             for (number, piece) in pieces.iter().enumerate() {
                 let now = at(i64::try_from(number).expect("small"));

@@ -5,7 +5,7 @@ use std::process::{Child, Command, Output, Stdio};
 
 use serde_json::Value;
 
-use crate::support::{AURORA, Site, eventually};
+use crate::support::{AURORA, Site, eventually, write_private};
 
 /// A site whose only host is this machine, with commands that leave a line in `ran` each time they start.
 fn site(more: &str) -> Site {
@@ -79,6 +79,41 @@ fn job(site: &Site, id: &str) -> Value {
 /// Starts a command that nobody waits for, and answers its id.
 fn detach(site: &Site, command: &str) -> String {
     site.ok(&["run", "here", command, "--detach"])
+}
+
+#[test]
+fn a_configured_secret_is_in_nothing_that_is_shown_or_kept() {
+    const CANARY: &str = "canary-5f2d81c7a90b44e1";
+    let leak =
+        "[channels.shop]\nprovider = \"secret\"\nsecrets = [\"file:canary\"]\n[commands.leak]\nhosts = [\"here\"]\n";
+    let mut site = site(leak);
+    let file = site.path().join("config.toml");
+    let text = std::fs::read_to_string(&file).expect("reads");
+    std::fs::write(&file, format!("{text}argv = [\"{}/leak\"]\n", site.path().display())).expect("writes");
+    write_private(&site.path().join("canary"), CANARY);
+    let (begin, end) = CANARY.split_at(9);
+    let text =
+        format!("echo its {CANARY}, it is; echo {CANARY} >&2; printf 'cut {begin}'; sleep 0.3; echo '{end} here'");
+    script(&site, "leak", &text);
+    site.serve();
+    let output = site.aurora(&["run", "here", "leak"]);
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "its [redacted], it is\ncut [redacted] here\n");
+    assert!(stderr(&output).starts_with("[redacted]\n"), "{}", stderr(&output));
+    let id = site.json(&["job", "list"])[0]["id"].as_str().expect("an id").to_owned();
+    let shown = [site.ok(&["job", "show", &id]), job(&site, &id).to_string(), stderr(&output)].concat();
+    assert!(!shown.contains(CANARY) && !shown.contains(end), "{shown}");
+    site.stop();
+    let mut kept = 0;
+    for entry in std::fs::read_dir(site.path().join("state")).expect("a directory").flatten() {
+        // What is kept on the host is the host's; here that is this machine.
+        if entry.path().is_file() {
+            let bytes = std::fs::read(entry.path()).expect("reads");
+            let found = bytes.windows(CANARY.len()).any(|window| window == CANARY.as_bytes());
+            assert!(!found, "{}", entry.path().display());
+            kept += 1;
+        }
+    }
+    assert!(kept > 0);
 }
 
 #[test]

@@ -6,6 +6,7 @@ mod gate;
 mod layers;
 mod live;
 mod manual;
+mod redacting;
 mod requests;
 mod road;
 mod roads;

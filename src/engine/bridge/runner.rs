@@ -18,6 +18,7 @@ use crate::store::{JobBatch, Store, StoreError};
 
 use super::super::{Input, rest};
 use super::gate;
+use super::redacting::Redacting;
 use super::road::Handed;
 use super::roads::Roads;
 use super::service::Bridges;
@@ -60,6 +61,7 @@ pub(super) struct Runner {
     term: watch::Sender<Term>,
     news: mpsc::Receiver<LayerNews>,
     handed: mpsc::UnboundedReceiver<Handed>,
+    redacting: Redacting,
     waiting: Waiting,
     writing: bool,
     telling: Telling,
@@ -91,6 +93,7 @@ impl Runner {
             term,
             news,
             handed,
+            redacting: Redacting::default(),
             waiting: Waiting::default(),
             writing: false,
             telling: Telling::new(Instant::now()),
@@ -124,7 +127,8 @@ impl Runner {
 
     /// Lets the core know of something, and does what it wants.
     pub(super) fn apply(&mut self, input: BridgeInput) {
-        let effects = self.bridge.apply(input, Timestamp::now());
+        let mut effects = self.bridge.apply(input, Timestamp::now());
+        self.redacting.take(&mut effects, || self.service.set().known());
         self.waiting.add(effects);
         self.go_on();
     }

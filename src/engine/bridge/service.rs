@@ -9,6 +9,7 @@ use tokio::sync::{Notify, mpsc, watch};
 use crate::bridge::{BridgeInput, Caps, CommandRule, HostSpec, Term};
 use crate::config::Config;
 use crate::model::HostName;
+use crate::screen::KnownSecrets;
 use crate::store::Store;
 
 use super::super::Input;
@@ -37,6 +38,11 @@ impl BridgeSet {
     /// The configuration they are of.
     pub(in super::super) fn config(&self) -> &Config {
         &self.config
+    }
+
+    /// The secrets that were read of it: what commands and panes show of them is hidden.
+    pub(in super::super) fn known(&self) -> KnownSecrets {
+        KnownSecrets::new(self.config.read.expose())
     }
 
     pub(super) fn hosts(&self) -> Vec<HostSpec> {

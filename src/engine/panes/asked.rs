@@ -253,7 +253,7 @@ impl Desk {
         }
         let kept = self.keep(&pane)?;
         let title = self.host(&pane)?.name_of(pane.pane);
-        let begun = Recording::begin(&self.service.state_dir, &pane, title, kept, Timestamp::now());
+        let begun = Recording::begin(&self.service.state_dir, &pane, title, kept, self.set.known(), Timestamp::now());
         let recording = begun.map_err(|error| Refusal::Failed(format!("failed to record it: {error}")))?;
         let reply = told(&recording.path);
         self.note(who, &pane, AuditKind::Changed, format!("it is recorded to {}", recording.path.display()));

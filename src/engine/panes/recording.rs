@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use crate::bridge::panes::{Kept, Pacer, Turn};
 use crate::model::PaneAddress;
 use crate::protocol::PaneUpdate;
-use crate::screen::Cast;
+use crate::screen::{Cast, KnownSecrets};
 
 /// The directory below the state directory.
 const DIR: &str = "recordings";
@@ -46,6 +46,7 @@ impl Recording {
         pane: &PaneAddress,
         title: String,
         kept: Arc<Kept>,
+        known: KnownSecrets,
         now: Timestamp,
     ) -> io::Result<Self> {
         let dir = state_dir.join(DIR);
@@ -56,7 +57,7 @@ impl Recording {
         let stop = CancellationToken::new();
         let writer = Writer { path: path.clone(), file: Some(file), lines: String::new(), written: 0 };
         let recorder =
-            Recorder { kept, pacer: Pacer::of_everything(pane.clone(), EVERY, Instant::now()), title, writer };
+            Recorder { kept, pacer: Pacer::of_everything(pane.clone(), EVERY, Instant::now()), title, known, writer };
         let task = tokio::spawn(recorder.run(stop.clone()));
         Ok(Self { path, stop, task: Some(task) })
     }
@@ -113,6 +114,7 @@ struct Recorder {
     kept: Arc<Kept>,
     pacer: Pacer,
     title: String,
+    known: KnownSecrets,
     writer: Writer,
 }
 
@@ -126,7 +128,7 @@ impl Recorder {
         let at = Timestamp::now();
         let lines = match (update, cast.as_mut()) {
             (Some(PaneUpdate::Seed { seed, .. }), None) => {
-                let (begun, lines) = Cast::begin(&seed, &self.title, [], at);
+                let (begun, lines) = Cast::begin(&seed, &self.title, self.known.clone(), at);
                 *cast = Some(begun);
                 lines
             }
@@ -240,14 +242,16 @@ mod tests {
         let dir = tempfile::tempdir().expect("a directory");
         let kept = Kept::new(PANE);
         let pane = PaneAddress { host: "web-1".parse().expect("a name"), pane: PANE };
-        let begun = Recording::begin(dir.path(), &pane, "web-1:0.1".to_owned(), Arc::clone(&kept), Timestamp::now());
+        let known = KnownSecrets::new(["canary-value".to_owned()]);
+        let title = "web-1:0.1".to_owned();
+        let begun = Recording::begin(dir.path(), &pane, title, Arc::clone(&kept), known, Timestamp::now());
         let recording = begun.expect("a file");
         let mode = std::fs::metadata(&recording.path).expect("a file").permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
         let bytes = b"$ ".to_vec();
         kept.seed(&PaneSeed { pane: PANE, offset: 0, missed: 0, cols: 40, rows: 5, history: 0, bytes });
         tokio::time::sleep(Duration::from_millis(100)).await;
-        let bytes = b"make\r\nall done".to_vec();
+        let bytes = b"make canary-value\r\nall done".to_vec();
         kept.feed(&PaneChunk { pane: PANE, offset: 0, bytes }, Timestamp::now());
         tokio::time::sleep(Duration::from_millis(1_500)).await;
         let path = recording.path.clone();
@@ -255,10 +259,10 @@ mod tests {
         let shown = lines(&path);
         assert!(shown.contains("\"version\":2") && shown.contains("all done"), "{shown}");
         let bytes = b"last".to_vec();
-        kept.feed(&PaneChunk { pane: PANE, offset: 14, bytes }, Timestamp::now());
+        kept.feed(&PaneChunk { pane: PANE, offset: 27, bytes }, Timestamp::now());
         recording.end().await;
         let whole = lines(&path);
-        assert!(whole.contains("last"), "{whole}");
+        assert!(whole.contains("last") && whole.contains("make [redacted]") && !whole.contains("canary"), "{whole}");
         assert!(whole.lines().all(|line| serde_json::from_str::<serde_json::Value>(line).is_ok()), "{whole}");
 
         let torn = format!("{whole}[9.5, \"o\", \"ha");
