@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use aurora::model::{
-    ContactId, ConversationId, ConversationRow, Count, DeskChange, Marks, MessageId, Place, Repeats, Snooze,
-    StoreFault, StoreTrouble,
+    ContactId, ConversationId, ConversationRow, Count, DeskChange, Marks, MessageId, PaneAddress, PaneId, Place,
+    Repeats, Snooze, StoreFault, StoreTrouble,
 };
-use aurora::protocol::{ConfigFault, FromEngine, Notice, Snapshot, VERSION};
+use aurora::protocol::{ConfigFault, FromEngine, Notice, PaneCall, Snapshot, VERSION};
 use serde_json::Value;
 
 use crate::golden::{at, snapshot};
@@ -20,6 +20,8 @@ fn whole() -> Snapshot {
     whole.config.keys.entry("inbox".into()).or_default().insert("ack".into(), vec!["x".into()]);
     whole.store = Some(StoreTrouble { since: at(0), fault: StoreFault::DiskFull, detail: "full".into() });
     whole.isolated = Some(at(0));
+    let pane = PaneAddress { host: "web-1".parse().expect("a name"), pane: PaneId { server: 7, number: 3 } };
+    whole.calls = vec![PaneCall { pane, name: "web-1:0.1".into(), since: at(0), why: "it prints".into() }];
     whole.events[0].cause = Some("not understood".into());
     for check in &mut whole.checks {
         check.latency = Some(Duration::from_millis(1));
@@ -76,6 +78,7 @@ fn notices(whole: Snapshot) -> Vec<Notice> {
         })),
         Notice::Views,
         Notice::Vip { contact, vip: true },
+        Notice::Calls(whole.calls),
         Notice::Task(whole.tasks[0].clone()),
         Notice::Rejected(whole.rejections),
         Notice::Log(whole.logs[0].clone()),
