@@ -4,6 +4,9 @@ use super::emulator::{Charsets, Emulator, Saved, number};
 use super::pane_screen::PaneScreen;
 use super::style::push;
 
+/// Letters are letters.
+const ASCII: &str = "\x1b(B\x1b)B\x0f";
+
 impl Emulator {
     pub(super) fn dump_text(&self) -> String {
         let mut text = String::new();
@@ -16,7 +19,7 @@ impl Emulator {
             text.push_str(if self.saved.origin { "\x1b[?6h" } else { "" });
             place(&mut text, &self.saved);
             text.push_str(&charsets(self.saved.charsets));
-            text.push_str("\x1b7\x1b(B\x1b)B\x0f\x1b[?6l\x1b[0m");
+            push(&mut text, format_args!("\x1b7{ASCII}\x1b[?6l\x1b[0m"));
         }
         if let (false, Some(main)) = (self.is_alternate(), &self.main) {
             place(&mut text, main);
@@ -57,10 +60,13 @@ impl Emulator {
         text.push_str("\x1b[?6h");
         go(text, row.saturating_sub(self.region.0), column);
         if let Some(cell) = last {
-            // Written once more it leaves the cursor behind the last column.
+            // Written once more it leaves the cursor behind the last column. It is what is shown, whatever letters mean by
+            // now.
+            text.push_str(ASCII);
             cell.style.write_sgr(text);
             text.push_str(&cell.to_string());
             self.pen.write_sgr(text);
+            text.push_str(&charsets(self.charsets));
         }
     }
 
