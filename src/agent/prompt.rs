@@ -44,7 +44,7 @@ pub(super) struct Typed {
 pub(super) async fn type_it(spool: &Spool, job: &JobDir, prompt: &Prompt) -> Result<Typed, String> {
     let _turn = turn(spool).await?;
     let server = Server::new(prompt.place.socket.as_deref()).map_err(words)?;
-    let listing = server.list(None).await.map_err(words)?;
+    let listing = server.list().await.map_err(words)?;
     let found = resolve(&prompt.place, &listing)?;
     let pane = found.number;
     if found.dead.is_some() {
@@ -246,6 +246,7 @@ mod tests {
             dead: None,
             mode: None,
             alternate: false,
+            synchronized: false,
             active,
             attached: 0,
         }

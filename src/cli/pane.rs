@@ -105,6 +105,9 @@ fn cells(host: &HostPanes, row: &PaneRow) -> [String; 5] {
         None => {}
     }
     state.extend(facts.mode.clone());
+    if facts.synchronized {
+        state.push("synchronized".to_owned());
+    }
     state.extend(facts.driver.as_ref().map(|driver| format!("driven by {}", driver.who)));
     state.extend(row.calls.as_ref().map(|(_, why)| format!("calls: {why}")));
     [

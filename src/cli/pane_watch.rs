@@ -42,6 +42,8 @@ enum Piece<'a> {
         driver: Option<&'a PaneDriver>,
         why: &'a str,
     },
+    /// Lines are numbered anew: some may be missing, some told twice.
+    Anew,
     Ended {
         why: &'a str,
     },
@@ -53,6 +55,8 @@ struct Watching<'a> {
     json: bool,
     watch: u64,
     glass: Glass,
+    /// The epoch of the numbers of its lines.
+    epoch: Option<u64>,
     /// The number of the screen's first row, as the engine counts.
     first_row: u64,
     /// The number of the next line to print.
@@ -81,6 +85,7 @@ pub(super) async fn follow(client: &mut Client, pane: &PaneAddress, json: bool) 
         json,
         watch: 0,
         glass: Glass::new(80, 24),
+        epoch: None,
         first_row: 0,
         next: None,
         is_full_screen: false,
@@ -140,7 +145,15 @@ impl Watching<'_> {
     /// Takes an update; answers whether it was the last.
     async fn take(&mut self, update: PaneUpdate) -> Result<bool, Failure> {
         match &update {
-            PaneUpdate::Seed { watch, first_row, seed } if *watch == self.watch => {
+            PaneUpdate::Seed { watch, epoch, first_row, seed } if *watch == self.watch => {
+                let before = self.epoch.replace(*epoch);
+                if before.is_some_and(|before| before != *epoch) {
+                    self.next = None;
+                    self.note(
+                        &Piece::Anew,
+                        "its lines were not kept meanwhile; what follows may have been told before",
+                    )?;
+                }
                 // A fresh one: its rows are numbered by the engine alone.
                 self.glass = Glass::new(seed.cols, seed.rows);
                 self.glass.seed(seed);

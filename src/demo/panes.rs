@@ -57,6 +57,7 @@ impl Kind {
             dead: None,
             mode: None,
             alternate: false,
+            synchronized: false,
             active: number == 0,
             attached: 0,
             feed: None,

@@ -131,6 +131,9 @@ pub struct PaneFacts {
     pub mode: Option<String>,
     /// Whether its program uses the alternate screen.
     pub alternate: bool,
+    /// Whether tmux types into the other panes of its window, too, what is typed here (`synchronize-panes`). It is not
+    /// driven then.
+    pub synchronized: bool,
     /// Whether it is the active pane of the active window of its session.
     pub active: bool,
     /// Terminals of people that are attached to its session on the host.

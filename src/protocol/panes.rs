@@ -51,7 +51,8 @@ pub enum PaneRequest {
         /// The number.
         watch: u64,
     },
-    /// Lines that scrolled out at the top, oldest first. They are numbered from 0 at the begin of the pane's watch.
+    /// Lines that scrolled out at the top, oldest first. They are numbered from 0 at the begin of an epoch: the time an
+    /// engine keeps the pane's screen, which ends a minute after the last who watched.
     History {
         /// Which pane.
         pane: PaneAddress,
@@ -297,14 +298,16 @@ impl ProgramDoing {
 pub struct PaneLines {
     /// The pane.
     pub pane: PaneId,
+    /// In which epoch these lines have these numbers.
+    pub epoch: u64,
     /// The number of the oldest line that is kept.
     pub first: u64,
     /// The number after the last line of the history: the first row of the screen has it.
     pub next: u64,
     /// The lines with their numbers.
     pub lines: Vec<PaneLine>,
-    /// Whether there may be more.
-    pub more: bool,
+    /// Where to go on, as `before` of the next request. `None`: there are no more.
+    pub before: Option<u64>,
 }
 
 /// One line.
@@ -326,6 +329,8 @@ pub enum PaneUpdate {
     Seed {
         /// Of which watch.
         watch: u64,
+        /// The epoch of the numbers of its lines. With another one they mean other lines than before.
+        epoch: u64,
         /// The number of the first row of the screen, as history lines are numbered.
         first_row: u64,
         /// The screen.

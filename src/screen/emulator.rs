@@ -119,15 +119,6 @@ impl PaneScreen for Emulator {
         self.sequences = sequences;
     }
 
-    fn resize(&mut self, columns: u16, rows: u16) {
-        let (columns, rows) = clamped(columns, rows);
-        if rows != self.terminal.size().1 {
-            self.region = (0, rows - 1);
-        }
-        let observer = Leaving { clusters: &self.clusters, scrolled: &mut self.scrolled, keep: true };
-        self.terminal.resize_with(columns, rows, observer);
-    }
-
     fn size(&self) -> (u16, u16) {
         let (columns, rows) = self.terminal.size();
         (number(columns), number(rows))

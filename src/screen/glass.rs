@@ -15,8 +15,6 @@ use crate::model::{PaneChunk, PaneSeed};
 
 /// Bytes that are fed before what scrolled out is put away.
 const PIECE: usize = 4 << 10;
-/// Most bytes of text one search looks at.
-const MAX_SEARCHED: usize = 1 << 20;
 /// Most rows of one wrapped line that are searched as one.
 const MAX_JOINED: u64 = 32;
 /// Longest pattern, in bytes.
@@ -185,15 +183,8 @@ impl Glass {
         rows_of(&self.screen).iter().map(|row| plain(&row.text)).collect()
     }
 
-    /// Lines before `before` in which the pattern begins to match, newest first, on the screen and in the history. A line
-    /// that wraps is searched as one. One call looks at 1 MiB of text at most; `next` says where to go on.
-    #[must_use]
-    pub fn search(&self, pattern: &Regex, before: Option<u64>, limit: usize) -> Lines {
-        self.stretch(0, before, MAX_SEARCHED).search(pattern, limit)
-    }
-
-    /// A copy of the lines from `from` on and before `before`, to be searched without the glass: about the newest `most`
-    /// bytes of them.
+    /// A copy of the lines from `from` on and before `before`, of the screen and the history, to be searched without the
+    /// glass: about the newest `most` bytes of them. A line that wraps stays one.
     #[must_use]
     pub fn stretch(&self, from: u64, before: Option<u64>, most: usize) -> Stretch {
         let mut stretch = Stretch::default();

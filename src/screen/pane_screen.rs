@@ -33,9 +33,6 @@ pub trait PaneScreen {
     /// Takes bytes of the stream, cut anywhere.
     fn feed(&mut self, bytes: &[u8]);
 
-    /// Takes another size, between 2x2 and 500x300.
-    fn resize(&mut self, columns: u16, rows: u16);
-
     /// Columns and rows.
     fn size(&self) -> (u16, u16);
 

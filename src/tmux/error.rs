@@ -33,13 +33,13 @@ pub enum TmuxError {
     /// There is no such pane, or not any more.
     #[error("tmux has no pane %{0}")]
     NoPane(u32),
-    /// The pane takes no keys now: `dead`, `mode` (somebody reads its history, for instance), `off`, or it is of `other`, a
-    /// server that has come since.
+    /// The pane takes no keys now: `dead`, `mode` (somebody reads its history, for instance), `off`, `synchronized` (they
+    /// would go into other panes, too), or it is of `other`, a server that has come since.
     #[error("pane %{pane} takes no keys: {}", why_not(.why))]
     TakesNoKeys {
         /// Which.
         pane: u32,
-        /// `dead`, `mode`, `off` or `other`.
+        /// `dead`, `mode`, `off`, `synchronized` or `other`.
         why: String,
     },
     /// Somebody pipes the pane already, and tmux has one pipe a pane.
@@ -70,6 +70,7 @@ fn why_not(why: &str) -> &str {
         "dead" => "its program has ended",
         "mode" => "it is in a mode of tmux, as copy-mode",
         "other" => "another tmux server answers by now",
+        "synchronized" => "tmux would type into the other panes of its window, too (synchronize-panes)",
         "off" => "its input is switched off (select-pane -d)",
         _ => "tmux refuses them",
     }

@@ -53,11 +53,16 @@ pub struct Found {
     pub mode: Option<String>,
     /// Whether its program uses the alternate screen.
     pub alternate: bool,
+    /// Whether tmux types into the other panes of its window, too, what is typed here (`synchronize-panes`).
+    pub synchronized: bool,
     /// Whether it is the active pane of the active window of its session.
     pub active: bool,
     /// Terminals that are attached to its session; control clients, as our own, are not counted.
     pub attached: u32,
 }
+
+/// 1 where what is typed into a pane goes into others, too.
+pub(super) const SYNCHRONIZED: &str = "#{&&:#{pane_synchronized},#{!=:#{window_panes},1}}";
 
 /// What is asked of a pane, between tabs. The name of a session or window and the title hold no control characters:
 /// tmux refuses or escapes them. The name of a command is what the program called itself, line feeds included, so what is
@@ -76,6 +81,7 @@ const PANE: &[&str] = &[
     "#{pane_dead_status}",
     "#{pane_mode}",
     "#{alternate_on}",
+    SYNCHRONIZED,
     "#{pane_active}#{window_active}",
     "#{s/[^ -~]/?/:pane_current_command}",
     "#{session_name}",
@@ -84,19 +90,18 @@ const PANE: &[&str] = &[
 ];
 
 impl Server {
-    /// All panes, or those of one session by its exact name. That no server runs, or that there is no such session, is
-    /// a listing without panes that says so.
+    /// All panes. That no server runs is a listing without panes that says so.
     ///
     /// # Errors
     /// When tmux is not installed, too old, or does not answer.
-    pub async fn list(&self, session: Option<&str>) -> Result<Listing, TmuxError> {
+    pub async fn list(&self) -> Result<Listing, TmuxError> {
         // Each line begins with a word nobody can know, so no text can pass for a line.
         let key = format!("{:032x}", rand::random::<u128>());
         let clients = format!("{key}c\t#{{client_control_mode}}\t#{{session_id}}");
         let panes = format!("{key}p\t{}", PANE.join("\t"));
         let answer = self.ask(&["list-clients", "-F", &clients, ";", "list-panes", "-a", "-F", &panes]).await;
         match answer {
-            Ok(answer) => read(&answer, &key, session),
+            Ok(answer) => read(&answer, &key),
             Err(TmuxError::NoServer) => {
                 Ok(Listing { why: Some(TmuxError::NoServer.to_string()), ..Listing::default() })
             }
@@ -115,7 +120,7 @@ impl Server {
     }
 }
 
-fn read(answer: &[u8], key: &str, session: Option<&str>) -> Result<Listing, TmuxError> {
+fn read(answer: &[u8], key: &str) -> Result<Listing, TmuxError> {
     let answer = String::from_utf8_lossy(answer);
     let mut people: Vec<&str> = Vec::new();
     let mut listing = Listing::default();
@@ -135,7 +140,6 @@ fn read(answer: &[u8], key: &str, session: Option<&str>) -> Result<Listing, Tmux
                 }
                 listing.server = server.parse().map_err(|_| TmuxError::Strange("a server without a process id"))?;
                 match found(rest, &people) {
-                    Some(pane) if session.is_some_and(|session| session != pane.session) => {}
                     Some(pane) if seen.insert((pane.number, pane.session_id)) => listing.panes.push(pane),
                     Some(_) => {}
                     None => strange += 1,
@@ -151,10 +155,7 @@ fn read(answer: &[u8], key: &str, session: Option<&str>) -> Result<Listing, Tmux
     } else if strange > 0 {
         Some(format!("{strange} panes that could not be read"))
     } else if listing.panes.is_empty() {
-        Some(match session {
-            Some(session) => format!("tmux has no session {}", short(session)),
-            None => "tmux has no panes".to_owned(),
-        })
+        Some("tmux has no panes".to_owned())
     } else {
         None
     };
@@ -174,6 +175,7 @@ fn found(fields: &[&str], people: &[&str]) -> Option<Found> {
         status,
         mode,
         alternate,
+        synchronized,
         active,
         command,
         session,
@@ -199,6 +201,7 @@ fn found(fields: &[&str], people: &[&str]) -> Option<Found> {
         dead: (dead == "1").then(|| status.parse().ok()),
         mode: (!mode.is_empty()).then(|| short(mode)),
         alternate: alternate == "1",
+        synchronized: synchronized == "1",
         active: active == "11",
         attached: u32::try_from(attached).ok()?,
     })
@@ -223,10 +226,10 @@ fn is_too_old(version: &str) -> bool {
 mod tests {
     use super::*;
 
-    const LINE: &str = "p\t77\t3.3a\t%4\t$1\t2\t0\t4711\t80\t24\t0\t\t\t1\t11\tvim\twork\tedit\ta: b # c";
+    const LINE: &str = "p\t77\t3.3a\t%4\t$1\t2\t0\t4711\t80\t24\t0\t\t\t1\t0\t11\tvim\twork\tedit\ta: b # c";
 
     fn listing(lines: &[String]) -> Listing {
-        read(lines.join("\n").as_bytes(), "KEY", None).expect("a listing")
+        read(lines.join("\n").as_bytes(), "KEY").expect("a listing")
     }
 
     #[test]
@@ -239,7 +242,7 @@ mod tests {
         let pane = &listing.panes[0];
         assert_eq!((pane.number, pane.window, pane.index, pane.attached), (4, 2, 0, 2));
         assert_eq!((pane.session.as_str(), pane.title.as_str()), ("work", "a: b # c"));
-        assert!(pane.alternate && pane.active && pane.dead.is_none() && pane.mode.is_none());
+        assert!(pane.alternate && !pane.synchronized && pane.active && pane.dead.is_none() && pane.mode.is_none());
     }
 
     #[test]
@@ -273,13 +276,6 @@ mod tests {
             assert_eq!(is_too_old(version), old, "{version}");
         }
         let line = format!("KEY{}", LINE.replace("3.3a", "3.1c"));
-        assert!(matches!(read(line.as_bytes(), "KEY", None), Err(TmuxError::TooOld(_))));
-    }
-
-    #[test]
-    fn a_missing_session_is_said() {
-        let line = format!("KEY{LINE}");
-        let listing = read(line.as_bytes(), "KEY", Some("wor")).expect("a listing");
-        assert_eq!(listing.why.as_deref(), Some("tmux has no session wor"));
+        assert!(matches!(read(line.as_bytes(), "KEY"), Err(TmuxError::TooOld(_))));
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use super::list::SYNCHRONIZED;
 use super::{Server, TmuxError};
 
 /// Bytes that are typed with one order. tmux takes 16 KiB of words at once, and a byte is three of them.
@@ -25,15 +26,17 @@ fn after(typed: usize, why: &TmuxError) -> String {
 }
 
 /// Why a pane takes no keys now; nothing when it does.
-const WHY_NOT: &str = "#{?pane_dead,dead,#{?pane_in_mode,mode,#{?pane_input_off,off,}}}";
+fn why_not() -> String {
+    let synchronized = format!("#{{?{SYNCHRONIZED},synchronized,}}");
+    format!("#{{?pane_dead,dead,#{{?pane_in_mode,mode,#{{?pane_input_off,off,{synchronized}}}}}}}")
+}
 
 impl Server {
-    /// Types exactly these bytes, as a terminal would send them. Where the user has switched on `synchronize-panes`, tmux
-    /// types them into the other panes of the window too.
+    /// Types exactly these bytes, as a terminal would send them.
     ///
     /// # Errors
     /// When the pane is gone, also with its server, or takes no keys. In a mode, as copy-mode, they would be orders to tmux,
-    /// so nothing is typed then. Of more than 4,000 bytes the first may have been typed, which is said.
+    /// and with `synchronize-panes` they would go into other panes too, so nothing is typed then. Of more than 4,000 bytes the first may have been typed, which is said.
     pub async fn type_bytes(&self, pane: u32, bytes: &[u8]) -> Result<(), NotTyped> {
         let mut typed = 0;
         for piece in bytes.chunks(PIECE) {
@@ -83,8 +86,8 @@ impl Server {
     async fn if_it_takes_keys(&self, pane: u32, order: &str) -> Result<(), TmuxError> {
         let target = format!("%{pane}");
         let why_not = match self.only {
-            Some(pid) => format!("#{{?#{{==:#{{pid}},{pid}}},{WHY_NOT},other}}"),
-            None => WHY_NOT.to_owned(),
+            Some(pid) => format!("#{{?#{{==:#{{pid}},{pid}}},{},other}}", why_not()),
+            None => why_not(),
         };
         let say = format!("display-message -p -t {target} '{why_not}'");
         let said = self.ask(&["if-shell", "-F", "-t", &target, &why_not, &say, order]).await?;

@@ -1,12 +1,14 @@
-//! What the palette offers of hosts, commands, jobs and approvals.
+//! What the palette offers of hosts, commands, jobs, approvals and panes.
 
 use crate::model::{ApprovalState, HostSelector, LayerKind};
 use crate::protocol::{BridgeRequest, Order, Request, Takes, Verb};
+use crate::screen;
 
 use super::action::View;
 use super::app::App;
 use super::bridge::{BridgeShown, BridgeTab, Reach, state_word};
 use super::choices::{Choice, Does};
+use super::panes::{Listed, PaneState, name};
 use super::place::Place;
 
 /// Places of the bridge that need no name.
@@ -105,7 +107,21 @@ impl App {
                 approval.plans.first().map_or_else(String::new, |plan| format!("{} on {}", plan.command, plan.host));
             Choice::place(format!("approval {what}: {}", approval.state.as_str()), Place::Approval(approval.id))
         });
-        hosts.chain(self.commands_everywhere()).chain(jobs).chain(approvals).collect()
+        hosts.chain(self.commands_everywhere()).chain(jobs).chain(approvals).chain(self.pane_choices()).collect()
+    }
+
+    /// Panes by their names, as far as they were told: the list of panes asks for them, and a line that begins with `pane`.
+    fn pane_choices(&self) -> Vec<Choice> {
+        let listed = self.panes.listed("", |_| &[]).into_iter();
+        let choice = |listed: Listed<'_>| {
+            let row = listed.row?;
+            let name = name(listed.host, row);
+            // One that cannot be written cannot be chosen by what is written.
+            let shown = name.to_string();
+            let words = format!("pane {shown}: {}, {}", row.facts.command, PaneState::of(listed.host, row).as_str());
+            (screen::line(&shown) == shown).then(|| Choice::place(words, Place::Pane(name)))
+        };
+        listed.filter_map(choice).collect()
     }
 }
 

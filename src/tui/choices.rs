@@ -12,7 +12,7 @@ use super::bridge_choices;
 use super::known::Known;
 use super::listed::Listed;
 use super::nodes_keys;
-use super::place::{ChecksShown, Place};
+use super::place::{ChecksShown, PANE, Place};
 
 /// What a choice does.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -95,6 +95,8 @@ impl App {
         let known = self.snapshot.as_deref().map(Known::from).unwrap_or_default();
         Some(match Place::parse(line, &known) {
             Ok(place) => Choice::place(format!("go to {place}"), place),
+            // A part of its name is enough, where panes are offered by their names.
+            Err(_) if line.trim_start().starts_with(PANE) && self.panes.hosts.is_some() => return None,
             Err(error) => Choice { why: Some(error.to_string()), ..Choice::new(line.trim(), line.trim(), Does::Tell) },
         })
     }

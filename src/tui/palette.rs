@@ -12,7 +12,7 @@ use super::choices::{Choice, Does};
 use super::fuzzy;
 use super::keymap::{Keymap, Valid};
 use super::known::Known;
-use super::place::Place;
+use super::place::{PANE, Place};
 
 /// What it costs to be named by an id and not by words: more than any words that fit.
 const NAMED: u32 = 1_000;
@@ -56,6 +56,11 @@ impl Palette {
     /// What was typed.
     pub(super) fn line(&self) -> &str {
         self.field.lines().first().map_or("", String::as_str)
+    }
+
+    /// Whether panes are to be offered by their names, which have to be asked for.
+    pub(super) fn names_panes(&self) -> bool {
+        self.line().split_whitespace().next() == Some(PANE)
     }
 
     fn set(&mut self, line: &str) {

@@ -73,11 +73,6 @@ impl Back {
         live.first_row.saturating_sub(self.stopped_at)
     }
 
-    /// Whether lines are numbered from a new begin, now that the screen begins with this one.
-    pub(super) fn is_before(&self, first_row: u64) -> bool {
-        first_row < self.stopped_at
-    }
-
     /// Whether the line cannot be had any more.
     pub(super) fn is_gone(&self, number: u64) -> bool {
         number < self.first
@@ -172,7 +167,7 @@ mod tests {
     fn told(numbers: std::ops::Range<u64>, first: u64) -> PaneLines {
         let line = |number| PaneLine { number, text: format!("line \x1b[1m{number}\x1b[0m") };
         let pane = PaneId { server: 1, number: 1 };
-        PaneLines { pane, first, next: 10_000, lines: numbers.map(line).collect(), more: false }
+        PaneLines { pane, epoch: 1, first, next: 10_000, lines: numbers.map(line).collect(), before: None }
     }
 
     fn live(first_row: u64) -> Live {

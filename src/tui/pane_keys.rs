@@ -151,6 +151,10 @@ impl App {
         if !host.may_drive {
             return Some(format!("panes of {} are only to be watched; its agent says so", host.host));
         }
+        if row.facts.synchronized {
+            let why = "synchronize-panes is on in its window: tmux would type into the other panes there, too";
+            return Some(why.to_owned());
+        }
         row.facts.dead.is_some().then(|| "its program has ended; nothing reads what is typed".to_owned())
     }
 
@@ -309,7 +313,8 @@ impl App {
         if self.snapshot.is_none() || self.stale_since().is_some() {
             return commands;
         }
-        let follows = self.on_panes() || self.panes.sought.is_some();
+        let named = matches!(&self.overlay, Some(Overlay::Palette(palette)) if palette.names_panes());
+        let follows = self.on_panes() || self.panes.sought.is_some() || named;
         if std::mem::replace(&mut self.panes.follows, follows) != follows {
             commands.push(ask(PanePurpose::Follow, PaneRequest::Follow(follows)));
         }

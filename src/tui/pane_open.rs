@@ -30,6 +30,8 @@ pub(super) struct OpenPane {
     pub name: PaneName,
     /// The column and row in the upper left, where somebody moved them; else the cursor is followed.
     pub pan: Option<(u16, u16)>,
+    /// The epoch of the lines it showed last.
+    epoch: Option<u64>,
     /// The view stays.
     pub back: Option<Back>,
     pub find: Option<PaneFind>,
@@ -51,8 +53,8 @@ pub(super) struct PaneFind {
     found: BTreeSet<u64>,
     /// The line somebody went to.
     pub at: Option<u64>,
-    /// There may be older ones.
-    more: bool,
+    /// Where older ones begin, if there may be any.
+    older: Option<u64>,
     asked: bool,
     /// Why there is nothing.
     pub trouble: Option<String>,
@@ -80,7 +82,7 @@ impl PaneFind {
         if self.asked && self.found.is_empty() {
             return "searching".to_owned();
         }
-        let (of, more) = (self.found.len(), if self.more { "+" } else { "" });
+        let (of, more) = (self.found.len(), if self.older.is_some() { "+" } else { "" });
         match self.at {
             _ if of == 0 => "nothing matches".to_owned(),
             Some(at) => format!("match {} of {of}{more}", self.found.range(at..).count()),
@@ -89,9 +91,15 @@ impl PaneFind {
     }
 }
 
+/// Asks for lines that match, as the search with this number.
+fn search(pane: &PaneAddress, pattern: &Pattern, before: Option<u64>, number: u64) -> Cmd {
+    let (pane, pattern) = (pane.clone(), pattern.written());
+    ask(PanePurpose::Search(number), PaneRequest::Search { pane, pattern, before, limit: MATCHES })
+}
+
 impl OpenPane {
     pub(super) fn new(pane: PaneAddress, name: PaneName, behind: Option<Tiles>) -> Self {
-        Self { pane, name, pan: None, back: None, find: None, behind }
+        Self { pane, name, pan: None, epoch: None, back: None, find: None, behind }
     }
 
     pub(super) fn is_typing(&self) -> bool {
@@ -175,15 +183,21 @@ impl App {
     /// Something came of a pane.
     pub(super) fn pane_fed(&mut self, pane: &PaneAddress) {
         self.tail_fed(pane);
-        let first_row = self.panes.watches.get(pane).map(|watch| watch.first_row);
+        let epoch = self.epoch_of(pane);
         if let Some(Opened::Pane(open)) = &mut self.bridge.open
             && open.pane == *pane
-            && let (Some(back), Some(first_row)) = (&mut open.back, first_row)
-            && back.is_before(first_row)
+            && let Some(epoch) = epoch
+            && open.epoch.replace(epoch).is_some_and(|before| before != epoch)
         {
             // The lines are numbered anew: what was looked at is no more.
             (open.back, open.find) = (None, None);
         }
+    }
+
+    /// The epoch of the lines of a pane, once anything came of it.
+    fn epoch_of(&self, pane: &PaneAddress) -> Option<u64> {
+        let watch = self.panes.watches.get(pane)?;
+        watch.glass.is_some().then_some(watch.epoch)
     }
 
     /// Moves through the open pane's past.
@@ -257,6 +271,10 @@ impl App {
     pub(super) fn take_history(&mut self, pane: &PaneAddress, lines: &PaneLines) {
         let cols =
             self.panes.watches.get(pane).and_then(|watch| Some(watch.glass.as_ref()?.screen().size().0)).unwrap_or(80);
+        if self.epoch_of(pane) != Some(lines.epoch) {
+            // These are other lines than those that are looked at; the screen they belong to is on its way.
+            return;
+        }
         if let Some(Opened::Pane(open)) = &mut self.bridge.open
             && open.pane == *pane
             && let Some(back) = &mut open.back
@@ -294,21 +312,26 @@ impl App {
             return Vec::new();
         };
         let number = find.number + 1;
-        let text = pattern.written();
+        let asked = search(&open.pane, &pattern, None, number);
         let field = std::mem::take(&mut find.field);
         *find = PaneFind { field, pattern: Some(pattern), number, asked: true, ..PaneFind::default() };
-        let pane = open.pane.clone();
-        vec![ask(
-            PanePurpose::Search(number),
-            PaneRequest::Search { pane, pattern: text, before: None, limit: MATCHES },
-        )]
+        vec![asked]
     }
 
     pub(super) fn take_found(&mut self, number: u64, lines: &PaneLines) -> Vec<Cmd> {
+        let epoch = self.zoomed().and_then(|(open, _)| self.epoch_of(&open.pane));
         let Some(Opened::Pane(open)) = &mut self.bridge.open else { return Vec::new() };
         let Some(find) = open.find.as_mut().filter(|find| find.number == number) else { return Vec::new() };
+        if epoch != Some(lines.epoch) {
+            (find.asked, find.trouble) = (false, Some("its lines are numbered anew; search again".to_owned()));
+            return Vec::new();
+        }
+        find.older = lines.before;
+        if let (true, Some(before), Some(pattern)) = (lines.lines.is_empty(), lines.before, &find.pattern) {
+            // It goes on by itself to where something is found, or there is no more.
+            return vec![search(&open.pane, pattern, Some(before), number)];
+        }
         find.asked = false;
-        find.more = lines.more;
         find.found.extend(lines.lines.iter().map(|line| line.number));
         match find.beyond(false) {
             Some(to) => self.go_to_line(to),
@@ -336,13 +359,9 @@ impl App {
             self.go_to_line(to);
             return Vec::new();
         }
-        if let (false, true, false, Some(pattern), Some(oldest)) =
-            (newer, find.more, find.asked, &find.pattern, find.found.first().copied())
-        {
+        if let (false, Some(older), false, Some(pattern)) = (newer, find.older, find.asked, &find.pattern) {
             find.asked = true;
-            let (pane, pattern) = (open.pane.clone(), pattern.written());
-            let request = PaneRequest::Search { pane, pattern, before: Some(oldest), limit: MATCHES };
-            return vec![ask(PanePurpose::Search(find.number), request)];
+            return vec![search(&open.pane, pattern, Some(older), find.number)];
         }
         self.toast(Severity::Info, "no more lines match in this direction");
         Vec::new()

@@ -42,8 +42,8 @@ impl Told for PaneLineTold {
 pub(super) struct PaneTail {
     pub panes: Vec<PaneAddress>,
     pub lines: Tail<PaneLineTold>,
-    /// The number of the first line that was not told yet.
-    next: BTreeMap<PaneAddress, u64>,
+    /// The number of the first line that was not told yet, and its epoch.
+    next: BTreeMap<PaneAddress, (u64, u64)>,
 }
 
 impl PaneTail {
@@ -59,9 +59,10 @@ impl PaneTail {
         let rows = screen.size().1;
         let done = screen.cursor().map_or(rows.saturating_sub(1), |(_, y)| y);
         let end = watch.first_row + u64::from(done);
-        let next = self.next.entry(watch.pane.clone()).or_insert(end.saturating_sub(BEGIN).max(watch.first_row));
-        if watch.first_row + u64::from(rows) < *next {
-            // Numbered anew.
+        let begin = end.saturating_sub(BEGIN).max(watch.first_row);
+        let (next, epoch) = self.next.entry(watch.pane.clone()).or_insert((begin, watch.epoch));
+        if std::mem::replace(epoch, watch.epoch) != watch.epoch {
+            // Numbered anew: nobody knows which of these were told.
             *next = watch.first_row;
         }
         let line = |text| PaneLineTold { pane: watch.pane.clone(), text };

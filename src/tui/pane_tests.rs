@@ -106,6 +106,19 @@ fn the_list_tells_how_every_pane_is() {
 }
 
 #[test]
+fn the_palette_names_panes_wherever_it_is_opened() {
+    let mut app = sample::app(sample::with_bridge(), Role::Operator, false);
+    assert_eq!(asked(&press(&mut app, ":pane")), [PaneRequest::Follow(true)]);
+    told(&mut app, PaneUpdate::Panes(panes()));
+    let shown = screen(&app);
+    assert!(shown.contains("pane web-2:claude:0.0: node, asks"), "{shown}");
+    assert_eq!(asked(&press(&mut app, "\u{1b}")), [PaneRequest::Follow(false)]);
+    let commands = press(&mut app, ":pane claude\n");
+    let watch = PaneRequest::Watch { watch: 1, pane: address("web-2", 4), pace: PanePace::LIVE };
+    assert!(asked(&commands).contains(&watch), "{commands:?}");
+}
+
+#[test]
 fn a_pane_is_drawn_one_for_one_and_follows_its_cursor() {
     let mut app = zoomed((200, 50));
     let shown = screen(&app);
@@ -129,9 +142,10 @@ fn looking_back_stays_where_it_is_and_the_end_is_live() {
     let lines = PaneLines {
         pane: address("web-1", 0).pane,
         first: 600,
+        epoch: 1,
         next: 1_000,
         lines: (600..1_000).map(line).collect(),
-        more: false,
+        before: None,
     };
     replied(&mut app, PanePurpose::History(address("web-1", 0)), Ok(PaneReply::Lines(lines)));
     assert!(screen(&app).contains("old 981") && screen(&app).contains("paused, 0 new"), "{}", screen(&app));
@@ -145,20 +159,66 @@ fn looking_back_stays_where_it_is_and_the_end_is_live() {
 }
 
 #[test]
+fn lines_of_another_epoch_are_not_mixed_with_those_that_are_looked_at() {
+    let mut app = zoomed((80, 20));
+    press(&mut app, "^");
+    let line = |number| PaneLine { number, text: format!("other {number}") };
+    let lines = |epoch| PaneLines {
+        pane: address("web-1", 0).pane,
+        epoch,
+        first: 600,
+        next: 1_000,
+        lines: (600..1_000).map(line).collect(),
+        before: None,
+    };
+    replied(&mut app, PanePurpose::History(address("web-1", 0)), Ok(PaneReply::Lines(lines(2))));
+    assert!(!screen(&app).contains("other") && screen(&app).contains("paused"), "{}", screen(&app));
+    // The engine was away for long, and so many lines have come since that the numbers alone would not tell.
+    let PaneUpdate::Seed { watch, seed, .. } = seed(1, 5_000, (80, 20), 9_000, 0) else { panic!("a screen") };
+    told(&mut app, PaneUpdate::Seed { watch, epoch: 2, first_row: 5_000, seed });
+    assert!(screen(&app).contains("line 5019") && !screen(&app).contains("paused"), "{}", screen(&app));
+}
+
+#[test]
+fn a_search_goes_on_by_itself_until_something_is_found() {
+    let mut app = zoomed((80, 20));
+    press(&mut app, "/error\n");
+    let lines =
+        |lines, before| PaneLines { pane: address("web-1", 0).pane, epoch: 1, first: 0, next: 1_000, lines, before };
+    let found = Ok(PaneReply::Lines(lines(Vec::new(), Some(700))));
+    let commands = replied(&mut app, PanePurpose::Search(1), found);
+    let search = |before| PaneRequest::Search {
+        pane: address("web-1", 0),
+        pattern: "(?i)error".into(),
+        before: Some(before),
+        limit: 200,
+    };
+    assert_eq!(asked(&commands), [search(700)]);
+    assert!(screen(&app).contains("searching"), "{}", screen(&app));
+    let line = PaneLine { number: 300, text: "an error".into() };
+    replied(&mut app, PanePurpose::Search(1), Ok(PaneReply::Lines(lines(vec![line], Some(300)))));
+    assert!(screen(&app).contains("match 1 of 1+"), "{}", screen(&app));
+    assert_eq!(asked(&press(&mut app, "N")), [search(300)]);
+    replied(&mut app, PanePurpose::Search(1), Ok(PaneReply::Lines(lines(Vec::new(), None))));
+    assert!(screen(&app).contains("match 1 of 1 "), "{}", screen(&app));
+}
+
+#[test]
 fn what_is_searched_is_shown_line_by_line() {
     let mut app = zoomed((80, 20));
     let commands = press(&mut app, "/line 1\n");
     let ask = PaneRequest::Search { pane: address("web-1", 0), pattern: "(?i)line 1".into(), before: None, limit: 200 };
     assert_eq!(asked(&commands), [ask]);
     let line = |number| PaneLine { number, text: format!("line {number}") };
-    let lines = |numbers: &[u64], more| PaneLines {
+    let lines = |numbers: &[u64], before| PaneLines {
         pane: address("web-1", 0).pane,
         first: 0,
+        epoch: 1,
         next: 1_000,
         lines: numbers.iter().copied().map(line).collect(),
-        more,
+        before,
     };
-    replied(&mut app, PanePurpose::Search(1), Ok(PaneReply::Lines(lines(&[1_010, 500, 400], true))));
+    replied(&mut app, PanePurpose::Search(1), Ok(PaneReply::Lines(lines(&[1_010, 500, 400], Some(400)))));
     assert!(screen(&app).contains("match 1 of 3+"), "{}", screen(&app));
     press(&mut app, "N");
     assert!(screen(&app).contains("match 2 of 3+") && screen(&app).contains("paused"), "{}", screen(&app));
@@ -183,6 +243,11 @@ fn what_is_wrong_with_a_pane_is_said_in_words() {
     told(&mut app, PaneUpdate::Stale { watch: 1, since: Some((sample::at(-120), "the road broke".into())) });
     assert!(screen(&app).contains("STALE for 2m: the road broke"), "{}", screen(&app));
     told(&mut app, PaneUpdate::Stale { watch: 1, since: None });
+    let mut hosts = panes();
+    (hosts[1].panes[0].facts.synchronized, hosts[1].panes[0].calls) = (true, None);
+    told(&mut app, PaneUpdate::Panes(hosts));
+    assert!(screen(&app).contains("synchronize-panes: keys would"), "{}", screen(&app));
+    assert!(app.why_not(Action::Drive).is_some_and(|why| why.contains("tmux would type into the other panes")));
     let mut hosts = panes();
     hosts[1].panes[0].facts.mode = Some("copy-mode".into());
     hosts[1].panes[0].facts.dead = Some(Some(2));
@@ -319,6 +384,7 @@ fn no_size_and_no_cell_is_too_much() {
             &mut app,
             PaneUpdate::Seed {
                 watch: 1,
+                epoch: 1,
                 first_row: 1_000,
                 seed: crate::model::PaneSeed {
                     pane: address("web-1", 0).pane,

@@ -36,6 +36,8 @@ pub(super) struct Watch {
     pace: PanePace,
     /// What it shows, once anything came.
     pub glass: Option<Glass>,
+    /// The epoch of the numbers of its lines.
+    pub epoch: u64,
     /// The number of the first row of its screen, as history lines are numbered.
     pub first_row: u64,
     /// All below this place was told to be taken.
@@ -128,8 +130,8 @@ impl Watches {
         // Of a watch that was let go some may still be on its way.
         let Some(watch) = self.numbered(number) else { return (None, None) };
         let command = match update {
-            PaneUpdate::Seed { first_row, seed, .. } => {
-                watch.seed(seed, *first_row);
+            PaneUpdate::Seed { epoch, first_row, seed, .. } => {
+                watch.seed(seed, (*epoch, *first_row));
                 Some(watch.says_seen(number))
             }
             PaneUpdate::Chunk { first_row, chunk, .. } => Some(watch.chunk(chunk, *first_row, number)),
@@ -149,11 +151,12 @@ impl Watches {
 
 impl fmt::Debug for Watch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { pane, number, pace, first_row, seen, stale, ended, again, .. } = self;
+        let Self { pane, number, pace, epoch, first_row, seen, stale, ended, again, .. } = self;
         f.debug_struct("Watch")
             .field("pane", pane)
             .field("number", number)
             .field("pace", pace)
+            .field("epoch", epoch)
             .field("first_row", first_row)
             .field("seen", seen)
             .field("stale", stale)
@@ -165,7 +168,18 @@ impl fmt::Debug for Watch {
 
 impl Watch {
     fn new(pane: PaneAddress, pace: PanePace) -> Self {
-        Self { pane, number: None, pace, glass: None, first_row: 0, seen: 0, stale: None, ended: None, again: None }
+        Self {
+            pane,
+            number: None,
+            pace,
+            glass: None,
+            epoch: 0,
+            first_row: 0,
+            seen: 0,
+            stale: None,
+            ended: None,
+            again: None,
+        }
     }
 
     fn begin(&mut self, number: u64, pace: PanePace) {
@@ -195,11 +209,11 @@ impl Watch {
         ask(number, PaneRequest::Seen { watch: number, offset: self.seen })
     }
 
-    fn seed(&mut self, seed: &PaneSeed, first_row: u64) {
+    fn seed(&mut self, seed: &PaneSeed, (epoch, first_row): (u64, u64)) {
         self.goes_on();
         let glass = self.glass.get_or_insert_with(|| Glass::new(seed.cols, seed.rows));
         glass.seed(seed);
-        (self.first_row, self.seen, self.stale) = (first_row, seed.offset, None);
+        (self.epoch, self.first_row, self.seen, self.stale) = (epoch, first_row, seed.offset, None);
     }
 
     fn chunk(&mut self, chunk: &PaneChunk, first_row: u64, number: u64) -> Cmd {
@@ -252,7 +266,7 @@ mod tests {
             history: 0,
             bytes: b"\x1b[?2004lhello".to_vec(),
         };
-        PaneUpdate::Seed { watch, first_row: 0, seed }
+        PaneUpdate::Seed { watch, epoch: 1, first_row: 0, seed }
     }
 
     fn chunk(watch: u64, offset: u64, bytes: usize) -> PaneUpdate {

@@ -343,7 +343,7 @@ fn joined(text: &str, more: &[(usize, &str)]) -> String {
 /// What stands where the name of a host may stand.
 const WORDS: [&str; 4] = ["jobs", "job", "panes", "host"];
 /// The word before the name of a pane.
-const PANE: &str = "pane";
+pub(super) const PANE: &str = "pane";
 
 fn bridge(rest: &[(usize, &str)], whose: &Whose, known: &Known) -> Result<Place, BadLine> {
     // Of what is on the bridge nodes share their jobs.

@@ -270,6 +270,34 @@ async fn a_pane_is_listed_watched_and_driven() {
 
 #[tokio::test]
 #[ignore = "needs tmux"]
+async fn keys_that_would_go_into_other_panes_too_are_refused_before_one_is_typed() {
+    let (host, tmux) = (Host::new("drive"), Tmux::start());
+    tmux.shows("prompt>");
+    tmux.run(&["split-window", "-d", "cat"]);
+    let (mut line, panes) = host.looks(&tmux).await;
+    assert_eq!(panes.len(), 2);
+    let pane = panes[0].id;
+    assert!(matches!(line.take(pane, "anna").await, PaneSaid::Taken { .. }));
+    tmux.run(&["set-option", "-w", "synchronize-panes", "on"]);
+    line.panes(|panes| panes.iter().all(|pane| pane.synchronized)).await;
+    assert_eq!(line.keys(pane, "x").await, Err("synchronized".to_owned()));
+    line.drive(DriveAsk::Release { pane }).await;
+    line.until("a release", |said| matches!(said, PaneSaid::Released { .. }).then_some(())).await;
+    let refused = line.take(pane, "anna").await;
+    assert!(
+        matches!(&refused, PaneSaid::Refused { rule, reason, .. } if rule == "synchronized" && reason.contains("other panes")),
+        "{refused:?}"
+    );
+    tmux.run(&["set-option", "-w", "synchronize-panes", "off"]);
+    line.panes(|panes| panes.iter().all(|pane| !pane.synchronized)).await;
+    assert!(matches!(line.take(pane, "anna").await, PaneSaid::Taken { .. }));
+    assert_eq!(line.keys(pane, "echo a$((40+2))b\r").await, Ok(()));
+    tmux.shows("a42b");
+    assert!(!tmux.run(&["capture-pane", "-p", "-t", ":.1"]).contains('x'), "the other pane heard nothing");
+}
+
+#[tokio::test]
+#[ignore = "needs tmux"]
 async fn where_panes_are_watched_only_nothing_is_typed() {
     let (host, tmux) = (Host::new("watch"), Tmux::start());
     tmux.shows("prompt>");

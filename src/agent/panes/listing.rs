@@ -122,6 +122,7 @@ mod tests {
             dead: None,
             mode: None,
             alternate: false,
+            synchronized: false,
             active: true,
             attached: 0,
             feed: None,

@@ -309,6 +309,7 @@ impl Owner {
                 dead: found.dead,
                 mode: found.mode.clone(),
                 alternate: found.alternate,
+                synchronized: found.synchronized,
                 active: found.active,
                 attached: found.attached,
                 feed: kinds.get(&id).copied(),

@@ -26,7 +26,7 @@ impl Sight {
 
     /// All panes there are.
     pub(super) async fn list(&self) -> Result<Listing, TmuxError> {
-        self.server.list(None).await
+        self.server.list().await
     }
 
     /// What a pane shows now.

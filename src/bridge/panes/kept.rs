@@ -86,6 +86,8 @@ pub(super) enum Fed {
 pub struct Screen {
     pub(super) glass: Glass,
     pub(super) pane: PaneId,
+    /// Names the numbers of its lines: another screen of the same pane numbers them anew.
+    pub epoch: u64,
     pub(super) pending: Pending,
     /// How often the screen was made anew: 0 until the first, and bytes lead only to the same one.
     pub(super) made: u64,
@@ -108,6 +110,8 @@ impl Screen {
         Self {
             glass: Glass::new(80, 24),
             pane,
+            // 52 random bits, which a JSON number keeps.
+            epoch: rand::random::<u64>() >> 12,
             pending: Pending::default(),
             made: 0,
             total: 0,
@@ -123,6 +127,12 @@ impl Screen {
     #[must_use]
     pub fn glass(&self) -> Option<&Glass> {
         (self.made > 0).then_some(&self.glass)
+    }
+
+    /// Which pane.
+    #[must_use]
+    pub fn pane(&self) -> PaneId {
+        self.pane
     }
 
     /// Who drives it, as was told last.

@@ -204,7 +204,7 @@ impl Pacer {
                 let missed = if is_first { 0 } else { left_out };
                 let size = bytes.len();
                 let seed = PaneSeed { pane, offset: self.place, missed, cols, rows, history: 0, bytes };
-                (PaneUpdate::Seed { watch, first_row, seed }, size)
+                (PaneUpdate::Seed { watch, epoch: screen.epoch, first_row, seed }, size)
             }
             None => {
                 let bytes = screen.pending.last(bytes.unwrap_or_default());

@@ -25,6 +25,7 @@ pub(super) fn facts(index: u32) -> PaneFacts {
         dead: None,
         mode: None,
         alternate: false,
+        synchronized: false,
         active: index == 0,
         attached: 0,
         feed: None,

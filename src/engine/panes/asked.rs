@@ -182,7 +182,8 @@ impl Desk {
         tokio::spawn(async move {
             // It is never closed.
             let turn = turns.acquire_owned().await;
-            let found = tokio::task::spawn_blocking(move || lines::search(&kept, &regex, before, limit)).await;
+            let found =
+                tokio::task::spawn_blocking(move || lines::search(&kept, &regex, before, limit, lines::PATIENCE)).await;
             drop(turn);
             let found = found.unwrap_or_else(|_| Err(Refusal::Failed("the search failed: a defect".to_owned())));
             let reply = found.map(Reply::Pane);

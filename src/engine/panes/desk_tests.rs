@@ -143,6 +143,7 @@ fn facts() -> PaneFacts {
         dead: None,
         mode: None,
         alternate: false,
+        synchronized: false,
         active: true,
         attached: 0,
         feed: None,
@@ -472,7 +473,7 @@ async fn a_connection_ends_a_minute_after_the_last_who_wanted_it_and_with_its_ho
     tokio::time::sleep(Duration::from_secs(50)).await;
     let watch = PaneRequest::Watch { watch: 2, pane: pane(), pace: PanePace::LIVE };
     scene.ask(&anna, watch).await.expect("watches again");
-    assert!(matches!(anna.hear().await, PaneUpdate::Seed { watch: 2, .. }));
+    let PaneUpdate::Seed { watch: 2, epoch: first, .. } = anna.hear().await else { panic!("a screen") };
     assert_eq!(scene.agent.asked(|asked| matches!(asked, ToAgent::Watch(WatchAsk::Watch { .. }))), 1, "it was kept");
     scene.ask(&anna, PaneRequest::Unwatch { watch: 2 }).await.expect("watches no more");
     tokio::time::sleep(Duration::from_secs(70)).await;
@@ -481,7 +482,15 @@ async fn a_connection_ends_a_minute_after_the_last_who_wanted_it_and_with_its_ho
 
     let watch = PaneRequest::Watch { watch: 3, pane: pane(), pace: PanePace::LIVE };
     scene.ask(&anna, watch).await.expect("watches again");
-    while !matches!(anna.hear().await, PaneUpdate::Seed { watch: 3, .. }) {}
+    let second = loop {
+        if let PaneUpdate::Seed { watch: 3, epoch, .. } = anna.hear().await {
+            break epoch;
+        }
+    };
+    assert_ne!(first, second, "its lines are numbered anew");
+    let history = PaneRequest::History { pane: pane(), before: None, limit: 9 };
+    let Ok(PaneReply::Lines(lines)) = scene.ask(&anna, history).await else { panic!("lines") };
+    assert_eq!(lines.epoch, second);
     let other = "[hosts.there]\nssh = { target = \"a\" }\n";
     scene.bridges.replace(BridgeSet::new(config::parse(other, None).expect("a configuration")));
     scene.panes.replaced();

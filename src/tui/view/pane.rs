@@ -200,6 +200,9 @@ fn facts(app: &App, host: &HostPanes, row: &PaneRow) -> Vec<String> {
     if let Some(mode) = &facts.mode {
         told.push(format!("in {mode}: keys go to tmux"));
     }
+    if facts.synchronized {
+        told.push("synchronize-panes: keys would go into other panes, too".to_owned());
+    }
     let is_me = |who: &OperatorName| app.identity.as_ref().is_some_and(|me| me.operator == *who);
     if let Some(driver) = facts.driver.as_ref().filter(|driver| app.panes.drive.is_none() || !is_me(&driver.who)) {
         told.push(format!("{} types here, for {}", driver.who, age(driver.since, app.now)));

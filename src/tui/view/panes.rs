@@ -67,6 +67,9 @@ fn matters(app: &App, host: &HostPanes, row: &PaneRow) -> Vec<String> {
     if let Some(mode) = &facts.mode {
         told.push(mode.clone());
     }
+    if facts.synchronized {
+        told.push("synchronized".to_owned());
+    }
     if let Some(driver) = &facts.driver {
         told.push(format!("{} types", driver.who));
     }
