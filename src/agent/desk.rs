@@ -176,6 +176,15 @@ impl Desk {
         }
     }
 
+    /// Nothing was heard of the engine for a while, so its line is most likely dead: what it drives is given back. It is told
+    /// when it listens again.
+    pub(super) fn quiet(&self, session: &Session, answers: &mpsc::Sender<FromAgent>) {
+        for said in session.panes.quiet(&self.inner) {
+            // Where too much waits for it already it hears of it with the next keys.
+            let _ = answers.try_send(FromAgent::Pane(said));
+        }
+    }
+
     /// Answers a hello. A higher term than any before takes the lease at once.
     async fn greet(
         &self,

@@ -15,6 +15,10 @@ const WAITING_MAX: usize = 64;
 /// Time for the answers that wait when an engine has asked its last.
 const DRAIN: Duration = Duration::from_secs(1);
 
+/// What is driven over a connection is given back when nothing was heard on it for so long. An engine that is there sends a
+/// probe every five seconds; a line that broke without a word may look alive for hours.
+const QUIET: Duration = Duration::from_secs(20);
+
 /// Brings questions to `desk` and answers back until the engine has closed, or says nothing for `idle`. Jobs that were
 /// started go on.
 ///
@@ -31,7 +35,10 @@ pub(super) async fn talk(
         // It has the only sender there is when it ends, but for what still works for this engine.
         let hearing = async move {
             let mut session = Session::new();
-            while let Some(question) = next(&mut reader, idle).await? {
+            while let Some(question) = {
+                let quiet = || desk.quiet(&session, &answers);
+                next(&mut reader, idle, quiet).await?
+            } {
                 desk.serve(&mut session, question, &answers).await;
             }
             Ok(())
@@ -58,13 +65,22 @@ pub(super) async fn talk(
     ended
 }
 
+/// The next question; `None` when there are no more, or none came for `idle`. `quiet` is told when none came for a while.
 async fn next(
     reader: &mut FrameReader<impl AsyncRead + Unpin>,
     idle: Option<Duration>,
+    quiet: impl FnOnce(),
 ) -> Result<Option<ToAgent>, FrameError> {
-    let Some(idle) = idle else { return reader.read().await };
-    // An engine that is there sends a probe every few seconds.
-    tokio::time::timeout(idle, reader.read()).await.unwrap_or(Ok(None))
+    let reading = reader.read();
+    tokio::pin!(reading);
+    if let Ok(heard) = tokio::time::timeout(QUIET, &mut reading).await {
+        return heard;
+    }
+    quiet();
+    match idle {
+        Some(idle) => tokio::time::timeout(idle.saturating_sub(QUIET), reading).await.unwrap_or(Ok(None)),
+        None => reading.await,
+    }
 }
 
 #[cfg(test)]
@@ -127,6 +143,30 @@ mod tests {
             assert!(matches!(heard, Some(FromAgent::Alive { nonce, .. }) if nonce == expected), "{heard:?}");
         }
         assert!(talking.await.expect("ends").is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_engine_that_is_quiet_is_noticed_once_and_heard_when_it_speaks_again() {
+        let (near, far) = duplex(4096);
+        let (mut reader, mut writer) = (FrameReader::new(far), FrameWriter::new(near));
+        let (heard, ()) = tokio::join!(
+            async {
+                let mut quiet = 0;
+                let begun = tokio::time::Instant::now();
+                let heard = next(&mut reader, None, || quiet += 1).await;
+                (heard, quiet, begun.elapsed())
+            },
+            async {
+                tokio::time::sleep(Duration::from_mins(5)).await;
+                writer.write(&ToAgent::Probe { nonce: 1 }).await.expect("writes");
+            }
+        );
+        let (question, quiet, took) = heard;
+        assert!(matches!(question, Ok(Some(ToAgent::Probe { nonce: 1 }))), "{question:?}");
+        assert_eq!((quiet, took.as_secs()), (1, 300));
+        writer.write(&ToAgent::Probe { nonce: 2 }).await.expect("writes");
+        let at_once = next(&mut reader, None, || panic!("it speaks")).await;
+        assert!(matches!(at_once, Ok(Some(ToAgent::Probe { nonce: 2 }))), "{at_once:?}");
     }
 
     #[tokio::test(start_paused = true)]

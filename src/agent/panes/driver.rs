@@ -23,6 +23,8 @@ use super::sight::Hand;
 
 /// Bytes that are typed with one word.
 const KEYS_MAX: usize = 64 << 10;
+/// The rule that what is typed goes into one pane only.
+const SYNCHRONIZED: &str = "synchronized";
 /// The rule that whoever types has taken the pane over.
 const NOT_TAKEN: &str = "not-taken";
 
@@ -44,11 +46,14 @@ impl Drop for Holding<'_> {
     }
 }
 
-/// Gives back everything that `visiting` has.
-pub(super) fn release_all(visiting: &Visiting, desk: &Arc<Inner>, why: &str) {
-    for (pane, held) in visiting.owner.lease(|leases| leases.release_all(visiting.by)) {
+/// Gives back everything that `visiting` has, and says what that was.
+pub(super) fn release_all(visiting: &Visiting, desk: &Arc<Inner>, why: &str) -> Vec<PaneId> {
+    let released = visiting.owner.lease(|leases| leases.release_all(visiting.by));
+    let noted = released.into_iter().map(|(pane, held)| {
         note(desk, Noted::released(pane, &held.driver, why, Timestamp::now()));
-    }
+        pane
+    });
+    noted.collect()
 }
 
 impl Driver {
@@ -137,6 +142,10 @@ impl Driver {
         if facts.dead.is_some() {
             return Err(("dead", "its program has ended".to_owned()));
         }
+        if facts.synchronized {
+            let why = TmuxError::TakesNoKeys { pane: pane.number, why: SYNCHRONIZED.to_owned() };
+            return Err((SYNCHRONIZED, why.to_string()));
+        }
         let now = Timestamp::now();
         let taker = Taker { by: self.visiting.by, engine: self.engine, who };
         let (idle, taken) = self.owner().lease(|leases| {
@@ -190,6 +199,7 @@ impl Driver {
             let rule = match &not.why {
                 TmuxError::TakesNoKeys { why, .. } if why == "mode" => "mode",
                 TmuxError::TakesNoKeys { why, .. } if why == "dead" => "dead",
+                TmuxError::TakesNoKeys { why, .. } if why == SYNCHRONIZED => SYNCHRONIZED,
                 TmuxError::TakesNoKeys { why, .. } if why == "other" => "unknown",
                 TmuxError::NoPane(_) | TmuxError::NoServer | TmuxError::NoSession => "unknown",
                 _ => "tmux",

@@ -91,6 +91,13 @@ impl Visit {
         }
     }
 
+    /// Gives back what is driven over it, as nothing was heard on it for a while.
+    pub(in crate::agent) fn quiet(&self, desk: &Arc<Inner>) -> Vec<PaneSaid> {
+        let why = "nothing was heard of its engine for a while";
+        let released = self.server.iter().flat_map(|visiting| release_all(visiting, desk, why));
+        released.map(|pane| PaneSaid::Released { pane, why: why.to_owned() }).collect()
+    }
+
     fn list(
         &mut self,
         desk: &Arc<Inner>,
@@ -160,5 +167,47 @@ impl Visit {
             before.task.abort();
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+    use tokio::time::Instant;
+    use uuid::Uuid;
+
+    use crate::agent::Desk;
+    use crate::agent::panes::leases::Taker;
+    use crate::config::AgentConfig;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_connection_that_is_quiet_gives_back_what_is_driven_over_it_and_no_other() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let text = "[agent]\nname = \"web-1\"\npanes = \"drive\"\n";
+        let desk = Desk::open(AgentConfig::parse(text, None, Some(dir.path())).expect("a configuration"));
+        let desk = desk.expect("a desk").inner;
+        let (answers, _heard) = mpsc::channel(64);
+        let engine = EngineId::from_uuid(Uuid::from_u128(1));
+        let list = || ToAgent::Watch(WatchAsk::List { socket: Some("aurora-test-nowhere".to_owned()), session: None });
+        let (mut anna, mut ben) = (Visit::default(), Visit::default());
+        let take = |visit: &Visit, number, who: &str| {
+            let visiting = visit.server.clone().expect("a server");
+            let pane = PaneId { server: 1, number };
+            let taker = Taker { by: visiting.by, engine, who: who.parse().expect("a name") };
+            let now = (Timestamp::now(), Instant::now());
+            visiting.owner.lease(|leases| leases.take((pane, 4711), taker, now)).expect("free");
+        };
+        for visit in [&mut anna, &mut ben] {
+            assert!(visit.hear(&desk, engine, list(), &answers).await.is_none());
+        }
+        take(&anna, 1, "anna");
+        take(&ben, 2, "ben");
+        let said = anna.quiet(&desk);
+        assert!(matches!(&said[..], [PaneSaid::Released { pane: PaneId { number: 1, .. }, .. }]), "{said:?}");
+        assert_eq!(anna.quiet(&desk), []);
+        take(&anna, 1, "ben");
+        assert_eq!(ben.quiet(&desk).len(), 1, "what ben had over his own connection");
     }
 }
