@@ -38,7 +38,7 @@ mod tests {
     #[test]
     fn what_a_configuration_read_its_clones_know_and_nothing_shows() {
         let text = "[channels.shop]\nprovider = \"secret\"\nsecrets = [\"cmd:echo canary-value\", \"cmd:echo other-value\"]\n\
-                    [[checks]]\nid = \"web\"\nkind = \"http\"\nurl = \"http://127.0.0.1/\"\n\
+                    [[checks]]\nid = \"web\"\ntype = \"http\"\nurl = \"http://127.0.0.1/\"\n\
                     headers = { authorization = \"cmd:echo canary-value\" }\n";
         let config = parse(text, None).unwrap_or_else(|error| panic!("{error:?}"));
         let clone = config.clone();
