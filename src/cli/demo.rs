@@ -19,7 +19,7 @@ const PICTURED: i64 = 1_795_165_200;
 
 pub(super) async fn run(scene: Scene, seed: u64, wish: &PictureArgs, global: &Global) -> Outcome {
     if let Some(path) = &wish.picture {
-        return draw(scene, seed, wish, path, global).await;
+        return Box::pin(draw(scene, seed, wish, path, global)).await;
     }
     screen::refuse_without_terminal("the demo is there to be looked at")?;
     let (demo, sink) = Demo::begin(World { scene, seed, began: Timestamp::now() }).await?;

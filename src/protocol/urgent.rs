@@ -4,9 +4,7 @@ use std::fmt;
 
 use jiff::Timestamp;
 
-use crate::model::{
-    ApprovalId, CheckId, HostName, Identity, JobId, MessageId, MessageRow, NodeName, PaneAddress, age,
-};
+use crate::model::{ApprovalId, CheckId, HostName, Identity, JobId, MessageId, MessageRow, NodeName, PaneAddress, age};
 
 use super::problems::Trouble;
 use super::{PaneCall, Severity, Snapshot, bridge_problems};

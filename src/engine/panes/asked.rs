@@ -58,14 +58,15 @@ impl Desk {
                 self.tell = now;
                 Ok(PaneReply::Done)
             }
-            PaneRequest::Watch { watch, pane, pace } => self.watch(client, watch, pane, pace),
+            PaneRequest::Watch { watch, pane, pace } => self.watch(client, watch, &pane, pace),
             // Of one that has ended the client may not have heard yet.
             PaneRequest::Pace { watch, pace } => {
-                let watch = known.watches.get(&watch);
-                watch.into_iter().for_each(|watch| watch.pace(pace));
-                let pane = watch.map(|watch| watch.pane.clone());
-                // It comes to the front, or was there.
-                pane.into_iter().for_each(|pane| self.looked(&pane));
+                if let Some(watch) = known.watches.get(&watch) {
+                    watch.pace(pace);
+                    // It comes to the front, or was there.
+                    let pane = watch.pane.clone();
+                    self.looked(&pane);
+                }
                 Ok(PaneReply::Done)
             }
             PaneRequest::Seen { watch, offset } => {
@@ -139,10 +140,10 @@ impl Desk {
         &mut self,
         client: ClientId,
         number: u64,
-        pane: PaneAddress,
+        pane: &PaneAddress,
         pace: PanePace,
     ) -> Result<PaneReply, Refusal> {
-        let kept = self.keep(&pane)?;
+        let kept = self.keep(pane)?;
         let Some(known) = self.clients.get_mut(&client) else { return Ok(PaneReply::Done) };
         known.watches.retain(|_, watch| !watch.is_over());
         if known.watches.contains_key(&number) {
@@ -152,7 +153,7 @@ impl Desk {
             return Err(Refusal::Failed(format!("a client watches at most {WATCHES} panes")));
         }
         known.watches.insert(number, Watch::begin(number, pane.clone(), pace, kept, known.out.clone()));
-        self.looked(&pane);
+        self.looked(pane);
         Ok(PaneReply::Done)
     }
 
