@@ -155,7 +155,9 @@ impl FederationConfig {
     /// How others reach this node; `None` when they cannot. `has_tls` is whether its listener speaks TLS.
     #[must_use]
     pub fn reached_at(&self, has_tls: bool) -> Option<String> {
-        let own = || self.listen.map(|address| format!("{}://{address}", if has_tls { "https" } else { "http" }));
+        // One that listens everywhere does not know under which name others find it.
+        let one = self.listen.filter(|address| !address.ip().is_unspecified());
+        let own = || one.map(|address| format!("{}://{address}", if has_tls { "https" } else { "http" }));
         self.url.clone().or_else(own)
     }
 
@@ -330,10 +332,17 @@ fn node_name(typed: &Spanned<String>) -> Result<NodeName, Mistake> {
 pub fn is_node_url(url: &str) -> bool {
     let Ok(uri) = url.parse::<Uri>() else { return false };
     let host = uri.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
-    let is_local = host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.to_canonical().is_loopback());
     let is_bare = matches!(uri.path(), "" | "/") && uri.query().is_none() && !url.contains(['#', '@']);
     let scheme = uri.scheme_str();
-    !host.is_empty() && is_bare && (scheme == Some("https") || (scheme == Some("http") && is_local))
+    !host.is_empty() && is_bare && (scheme == Some("https") || (scheme == Some("http") && is_local_url(url)))
+}
+
+/// Whether a URL leads to the machine it is used on, whichever that is.
+#[must_use]
+pub fn is_local_url(url: &str) -> bool {
+    let uri = url.parse::<Uri>().unwrap_or_default();
+    let host = uri.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
+    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.to_canonical().is_loopback())
 }
 
 fn node_url(typed: &Spanned<String>) -> Result<String, Mistake> {
@@ -423,6 +432,11 @@ mod tests {
         let on = good(&format!("{ME}[federation]\nenabled = true\n"));
         assert_eq!(on.federation.me.as_ref().map(NodeName::as_str), Some("hub-1"));
         assert_eq!(on.federation.reached_at(true).as_deref(), Some("https://127.0.0.1:9292"));
+        let tls = "tls = { cert = \"c\", key = \"k\" }\n";
+        let everywhere = format!("[listen]\nfederation = \"0.0.0.0:9292\"\n{tls}");
+        assert_eq!(good(&everywhere).federation.reached_at(true), None);
+        let named = format!("{everywhere}[federation]\nurl = \"https://hub-1.example.org\"\n");
+        assert_eq!(good(&named).federation.reached_at(true).as_deref(), Some("https://hub-1.example.org"));
     }
 
     #[test]

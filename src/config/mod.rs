@@ -62,7 +62,7 @@ pub use command_file::{ArgumentFile, CommandFile, PolicyFile, ScalarFile};
 pub use commands::Commands;
 pub use difference::{Difference, difference};
 pub use error::ConfigError;
-pub use federation::{FederationConfig, KnownNodeConfig, Vantage, is_node_url};
+pub use federation::{FederationConfig, KnownNodeConfig, Vantage, is_local_url, is_node_url};
 pub use federation_file::{FederationFile, KnownNodeFile, VantageFile};
 pub use file::{
     ChannelFile, ConfigFile, ContactsFile, KeysFile, KeysTable, LimitsFile, ListenFile, NodeFile, OperatorFile,

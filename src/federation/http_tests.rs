@@ -14,7 +14,7 @@ use crate::model::{
     BootId, EpochId, Hlc, Identity, NodeKey, NodeName, Origin, PinnedKey, PinnedKeys, RecognisedBy, Role, TokenHash,
     Trust,
 };
-use crate::net::{self, Asked, KnownNodes, NodeKeys, Proof, node_client};
+use crate::net::{self, Asked, KnownNodes, ListenerTls, NodeKeys, Proof, certificate_pin, node_client};
 use crate::protocol::{
     Beat, BeatAnswer, FEDERATION_VERSION, Join, JoinAnswer, NodeOrder, NodeReply, NodesPanel, Page, PageAsk,
     PageRefusal, Probe, ProbeAnswer, Refusal, RemoteAct, RemoteActAnswer,
@@ -177,10 +177,10 @@ impl Drop for Hub {
 
 impl Hub {
     async fn new(known: &[&Party]) -> Self {
-        Self::with(known, false).await
+        Self::with(known, false, None).await
     }
 
-    async fn with(known: &[&Party], allow_query_token: bool) -> Self {
+    async fn with(known: &[&Party], allow_query_token: bool, tls: Option<Arc<ListenerTls>>) -> Self {
         let desk = Arc::new(Desk { node: Party::new("hub-1"), asked: Mutex::default() });
         let nodes = Arc::new(KnownNodes::default());
         for party in known {
@@ -195,7 +195,7 @@ impl Hub {
             answerer: Arc::clone(&desk) as _,
             tokens: Arc::clone(&desk) as _,
             allow_query_token,
-            tls: None,
+            tls,
             proxies: Vec::new(),
             refused: Box::new(move |question| noted.lock().expect("not poisoned").push(question)),
         };
@@ -393,7 +393,7 @@ async fn what_is_too_long_is_refused_before_it_is_read() {
         "POST /fed/v1/probe HTTP/1.1\r\nhost: x\r\nauthorization: {proof}\r\ntransfer-encoding: chunked\r\nconnection: close\r\n\r\n{chunk}"
     );
     assert_eq!(hub.send(head.as_bytes()).await.0, 413);
-    let huge = format!("x-filler: {}\r\n", "a".repeat(80 << 10));
+    let huge = format!("x-filler: {}\r\n", "a".repeat(400 << 10));
     // The end of the connection may come before its answer is read.
     assert!(matches!(hub.send(&written("POST", BEAT, &huge, b"{}")).await.0, 0 | 400 | 431));
     assert_eq!(hub.asked(), Vec::<String>::new());
@@ -520,6 +520,37 @@ async fn joining_takes_the_key_of_the_invitation_and_one_s_own() {
 }
 
 #[tokio::test]
+async fn under_tls_the_certificate_is_known_by_the_token() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let made = || rcgen::generate_simple_self_signed(["hub-1.example".to_owned()]).expect("a certificate");
+    let (cert, key) = (dir.path().join("cert.pem"), dir.path().join("key.pem"));
+    let (own, other) = (made(), made());
+    std::fs::write(&cert, own.cert.pem()).expect("writes");
+    std::fs::write(&key, own.signing_key.serialize_pem()).expect("writes");
+    std::fs::set_permissions(&key, std::os::unix::fs::PermissionsExt::from_mode(0o600)).expect("chmod");
+    let pin = certificate_pin(&cert).expect("a pin");
+    let tls = Arc::new(ListenerTls::load(cert.clone(), key).expect("a certificate"));
+    let party = Party::new("hub-2");
+    let hub = Hub::with(&[&party], false, Some(tls)).await;
+    let (inviting, now) = (&hub.desk.node, Timestamp::now());
+    std::fs::write(&cert, other.cert.pem()).expect("writes");
+    let wrong = certificate_pin(&cert).expect("a pin");
+    for (pin, good) in [(Some(pin), true), (Some(wrong), false), (None, false)] {
+        let url = format!("https://{}", hub.address);
+        let token = JoinToken::new(inviting.name.clone(), url.clone(), inviting.keys.key(), pin, now);
+        let join = token.wish(&party.name, party.keys.key(), None, now).expect("it counts");
+        let joined = join_at(&token, &join, &party.name, Arc::clone(&party.keys)).await;
+        assert_eq!(joined.is_ok(), good, "{joined:?}");
+        let http = node_client(&url, pin).expect("a client");
+        let (keys, known) = (Arc::clone(&party.keys), trusting(inviting));
+        let link = HttpLink::new(http, &url, name("hub-1"), party.name.clone(), keys, known);
+        let answer = link.beat(&party.beat()).await;
+        assert_eq!(answer.is_ok(), good, "{answer:?}");
+        assert!(good || matches!(answer, Err(LinkError::Unreachable(_))), "{answer:?}");
+    }
+}
+
+#[tokio::test]
 async fn who_tries_invitations_one_after_another_is_slowed_down() {
     let party = Party::new("hub-2");
     let hub = Hub::new(&[]).await;
@@ -637,7 +668,7 @@ async fn holders_of_a_token_see_nodes_and_entries() {
     let (_, text) = hub.send(&get(&format!("/federation/events?after={}:7", epoch()), "aur_good")).await;
     assert!(text.contains(r#""gap":true"#) && text.contains(":2\""), "{text}");
     assert_eq!(hub.send(&get("/federation/events?after=x", "aur_good")).await.0, 400);
-    let open = Hub::with(&[], true).await;
+    let open = Hub::with(&[], true, None).await;
     assert_eq!(open.send(&get("/federation/nodes?token=aur_good", "")).await.0, 200);
     assert_eq!(open.send(&get("/federation/nodes?token=aur_good", "aur_good")).await.0, 401, "two of them");
 }

@@ -13,8 +13,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::config::is_node_url;
-use crate::model::{NodeKey, NodeName, PinnedKeys};
+use crate::config::{is_local_url, is_node_url};
+use crate::model::{NodeKey, NodeName, PinnedKeys, hex_pin};
 use crate::net::{self, InvitationKey};
 use crate::protocol::{FEDERATION_VERSION, Join};
 
@@ -35,7 +35,7 @@ pub struct JoinToken {
     /// Its key.
     pub key: NodeKey,
     /// SHA-256 of the public key in the certificate of its listener (SPKI), where that has TLS of its own.
-    #[serde(default, skip_serializing_if = "Option::is_none", with = "pin")]
+    #[serde(default, with = "hex_pin")]
     pub pin: Option<[u8; 32]>,
     /// The moment after which it no longer counts.
     pub expires: Timestamp,
@@ -94,7 +94,8 @@ impl JoinToken {
         self.secret.public()
     }
 
-    /// The wish of `me` to join by it at `now`; `url` is where it is reached.
+    /// The wish of `me` to join by it at `now`; `url` is where it is reached. An address of this machine alone is kept to
+    /// itself where the other node is on another one. Whoever has TLS of its own adds its pin.
     ///
     /// # Errors
     /// When the token is this node's own, or over.
@@ -105,8 +106,17 @@ impl JoinToken {
         if now > self.expires {
             return Err(JoinFault::Over(self.expires));
         }
+        let url = url.filter(|url| is_local_url(&self.url) || !is_local_url(url));
         let proof = self.secret.sign(&Join::proven(me, &key, &self.node));
-        Ok(Join { version: FEDERATION_VERSION, invitation: self.public(), proof, node: me.clone(), url, key })
+        Ok(Join {
+            version: FEDERATION_VERSION,
+            invitation: self.public(),
+            proof,
+            node: me.clone(),
+            url,
+            pin: None,
+            key,
+        })
     }
 }
 
@@ -172,22 +182,6 @@ pub fn kept_url(join: &Join) -> Option<String> {
 #[must_use]
 pub fn is_invited(join: &Join, me: &NodeName) -> bool {
     net::is_signed(&join.invitation, &Join::proven(&join.node, &join.key, me), &join.proof)
-}
-
-/// A pin as 64 hexadecimal digits.
-mod pin {
-    use serde::{Deserialize, Deserializer, Serializer};
-
-    #[expect(clippy::ref_option, reason = "serde gives a reference to the field")]
-    pub(super) fn serialize<S: Serializer>(pin: &Option<[u8; 32]>, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&pin.map(hex::encode).unwrap_or_default())
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<[u8; 32]>, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        let bytes = hex::decode(&text).ok().and_then(|bytes| bytes.try_into().ok());
-        bytes.map(Some).ok_or_else(|| serde::de::Error::custom("a pin has 64 hexadecimal digits"))
-    }
 }
 
 #[cfg(test)]
@@ -259,6 +253,11 @@ mod tests {
     #[test]
     fn an_address_is_kept_only_when_nodes_may_use_it() {
         let join = |url: &str| token().wish(&name("hub-2"), key(2), Some(url.into()), at(0)).expect("it counts");
+        assert_eq!(join("http://127.0.0.1:9293").url.as_deref(), Some("http://127.0.0.1:9293"), "on one machine");
+        let elsewhere = JoinToken { url: "https://hub.example.org:9292".into(), ..token() };
+        let wish = |url: &str| elsewhere.wish(&name("hub-2"), key(2), Some(url.into()), at(0)).expect("it counts").url;
+        assert_eq!(wish("http://127.0.0.1:9292"), None, "there it would be the other node itself");
+        assert!(wish("https://hub-2.example.org").is_some());
         assert!(kept_url(&join("https://hub-2.example.org:9292")).is_some());
         for bad in ["http://hub-2.example.org", "file:///etc/passwd", "https://a/\u{1b}[2J"] {
             assert_eq!(kept_url(&join(bad)), None, "{bad}");

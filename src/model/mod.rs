@@ -18,6 +18,7 @@ mod conversation;
 mod course;
 mod event;
 mod filter;
+pub(crate) mod hex_pin;
 mod host;
 mod id;
 mod inbox_query;

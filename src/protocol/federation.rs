@@ -173,6 +173,9 @@ pub struct Join {
     pub node: NodeName,
     /// Where it listens, when it can be reached.
     pub url: Option<String>,
+    /// SHA-256 of the public key in the certificate of its listener (SPKI), where that has TLS of its own.
+    #[serde(default, with = "crate::model::hex_pin")]
+    pub pin: Option<[u8; 32]>,
     /// Its key.
     pub key: NodeKey,
 }

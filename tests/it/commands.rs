@@ -84,6 +84,8 @@ fn json_fields_are_stable() {
             "contacts",
             "store",
             "health",
+            "federation",
+            "nodes",
             "hosts",
             "checks",
             "tui",

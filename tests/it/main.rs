@@ -48,6 +48,7 @@ mod matrix;
 mod members_sim;
 mod newcomer;
 mod nginx;
+mod node;
 mod nodes;
 mod orders;
 mod pane_streams;

@@ -60,7 +60,8 @@ impl Nodes {
         let fault = |fault: JoinFault| Refusal::Failed(fault.to_string());
         let token: JoinToken = token.parse().map_err(fault)?;
         let now = Timestamp::now();
-        let join = token.wish(&self.me, self.keys.key(), self.url(), now).map_err(fault)?;
+        let mut join = token.wish(&self.me, self.keys.key(), self.url(), now).map_err(fault)?;
+        join.pin = self.ways.pin();
         self.has_room(&token.node, &token.key, now).map_err(fault)?;
         let answer = join_at(&token, &join, &self.me, Arc::clone(&self.keys)).await;
         let answer = answer.map_err(|error| Refusal::Failed(format!("{}: {error}", token.node)))?;
@@ -146,7 +147,7 @@ impl Nodes {
         let node = KnownNode {
             name: join.node.clone(),
             url: kept_url(&join),
-            pin: None,
+            pin: join.pin,
             via: None,
             trust: Trust::default(),
             configured: false,
