@@ -1,20 +1,19 @@
 //! Typing a prompt into a pane: once, with Enter by itself after it, and a look whether it was taken.
 
-use std::io;
-use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use rustix::fs::{FlockOperation, Mode, OFlags};
 use rustix::process::{Pid, Signal};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 
-use crate::model::{End, OperatorName, PaneDriver, PaneId, PanePlace, Prompt};
+use crate::model::{End, NOT_TYPED, OperatorName, PaneDriver, PaneId, PanePlace, Prompt};
+use crate::protocol::JobOrder;
 use crate::tmux::{Found, Listing, Look, Server, TmuxError};
 
 use super::Spool;
 use super::journal::JobDir;
 use super::panes::{Claim, taken};
+use super::runner::expired;
 use super::typed::{Seen, TypedText};
 
 /// The pane has to show the same for so long before Enter: programs take an Enter close behind a burst for a new line.
@@ -25,10 +24,8 @@ const QUIET_MAX: Duration = Duration::from_millis(1_500);
 const REACTION: Duration = Duration::from_secs(1);
 /// Between two looks.
 const LOOK: Duration = Duration::from_millis(50);
-/// How long somebody else may type first.
-const TURN: Duration = Duration::from_secs(10);
-/// The file in the journal that whoever types holds: two prompts at once would be one.
-const TURN_FILE: &str = "typing";
+/// Who has a pane while a prompt is typed there.
+const TYPIST: &str = "prompt";
 
 /// What came of it, with a line about it.
 #[derive(Debug)]
@@ -37,80 +34,128 @@ pub(super) struct Typed {
     pub word: String,
 }
 
-/// Types `prompt`. Before the first character goes to the pane the journal of `job` says so.
+/// Why not one character was typed: the rule, and in words.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct NotTyped {
+    pub rule: &'static str,
+    pub reason: String,
+}
+
+impl From<String> for NotTyped {
+    fn from(reason: String) -> Self {
+        Self { rule: NOT_TYPED, reason }
+    }
+}
+
+impl From<TmuxError> for NotTyped {
+    fn from(error: TmuxError) -> Self {
+        words(error).into()
+    }
+}
+
+/// A pane that is ours and as it was before anything was typed there.
+struct Ready {
+    server: Server,
+    found: Found,
+    before: Look,
+    /// Nobody else types there meanwhile.
+    _claim: Claim,
+}
+
+/// Types `prompt`, as `order` says. Before the first character goes to the pane the journal of `job` says so, and only
+/// while the order stands: half of its time may pass before that, and Enter is pressed and looked after in the rest.
 ///
 /// # Errors
 /// Why not one character was typed.
-pub(super) async fn type_it(spool: &Spool, job: &JobDir, prompt: &Prompt) -> Result<Typed, String> {
-    let _turn = turn(spool).await?;
-    let server = Server::new(prompt.place.socket.as_deref()).map_err(words)?;
-    let listing = server.list().await.map_err(words)?;
-    let found = resolve(&prompt.place, &listing)?;
-    let pane = found.number;
-    if found.dead.is_some() {
-        return Err(format!("the program in pane %{pane} has ended"));
-    }
-    let _claim = claim(spool, PaneId { server: listing.server, number: pane })?;
-    if found.mode.is_some() {
-        // Keys would go to the mode.
-        server.leave_mode(pane).await.map_err(words)?;
-    }
-    let before = server.look(pane).await.map_err(words)?;
+pub(super) async fn type_it(spool: &Spool, job: &JobDir, order: &JobOrder, prompt: &Prompt) -> Result<Typed, NotTyped> {
+    let time = Duration::from_millis(order.plan.timeout_ms);
+    let end = Instant::now() + time;
+    let ready = timeout(time / 2, ready(spool, &prompt.place)).await;
+    let Ready { server, found, before, _claim } = ready.map_err(|_| late(time / 2))??;
+    still_wanted(job, order, Timestamp::now())?;
     job.note_typed().map_err(|error| format!("that it is typed could not be written down: {error}"))?;
+    let pane = found.number;
     match server.paste(pane, &prompt.text).await {
         Ok(()) => {}
         // It may be there.
         Err(error @ (TmuxError::Slow(_) | TmuxError::Io(_))) => {
             return Ok(Typed { end: End::TypedNotConfirmed, word: format!("pasting into pane %{pane}: {error}") });
         }
-        Err(error) => return Err(words(error)),
+        Err(error) => return Err(error.into()),
     }
     let place = format!("{}:{}.{} (%{pane})", found.session, found.window, found.index);
-    Ok(match (Typing { server: &server, found, text: &prompt.text }).submit(&before).await {
-        Ok(true) => {
-            Typed { end: End::Submitted, word: format!("typed into {place}; it has left the line it was typed in") }
+    let typing = Typing { server: &server, found: &found, text: &prompt.text };
+    let word = match timeout_at(end, typing.submit(&before)).await {
+        Ok(Ok(true)) => {
+            let word = format!("typed into {place}; it has left the line it was typed in");
+            return Ok(Typed { end: End::Submitted, word });
         }
-        Ok(false) => Typed {
-            end: End::TypedNotConfirmed,
-            word: format!("typed into {place}, and Enter was pressed; nothing shows that it was taken"),
-        },
-        Err(error) => Typed { end: End::TypedNotConfirmed, word: format!("typed into {place}; then: {error}") },
-    })
+        Ok(Ok(false)) => format!("typed into {place}, and Enter was pressed; nothing shows that it was taken"),
+        Ok(Err(error)) => format!("typed into {place}; then: {error}"),
+        Err(_) => format!("typed into {place}, and Enter perhaps pressed; then its {} s were over", time.as_secs()),
+    };
+    Ok(Typed { end: End::TypedNotConfirmed, word })
 }
 
 fn words(error: impl std::fmt::Display) -> String {
     error.to_string()
 }
 
-/// Waits until nobody else types on this host.
-async fn turn(spool: &Spool) -> Result<OwnedFd, String> {
-    let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let mode = Mode::RUSR | Mode::WUSR;
-    let fail = |error: io::Error| format!("the turn to type could not be taken: {error}");
-    let file = rustix::fs::openat(spool.dir(), TURN_FILE, flags, mode).map_err(|error| fail(error.into()))?;
-    let taken = async {
-        loop {
-            match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
-                Ok(()) => break Ok(()),
-                Err(rustix::io::Errno::WOULDBLOCK) => sleep(LOOK).await,
-                Err(error) => break Err(fail(error.into())),
-            }
-        }
-    };
-    timeout(TURN, taken).await.map_err(|_| "other prompts are being typed on this host".to_owned())??;
-    Ok(file)
+fn late(time: Duration) -> String {
+    format!("tmux, or another prompt in the same pane, took longer than {} s", time.as_secs())
 }
 
-/// Keeps everybody else from typing into `pane` for as long as it is held.
+/// Whether the order still stands at `now`: getting ready may have taken long.
+///
+/// # Errors
+/// Why it does not.
+fn still_wanted(job: &JobDir, order: &JobOrder, now: Timestamp) -> Result<(), NotTyped> {
+    if now > order.not_after {
+        return Err(NotTyped { rule: "expired", reason: expired(order.not_after) });
+    }
+    // Whoever cancels writes that down first, and then looks for somebody to tell.
+    match job.cancelled() {
+        Ok(None) => Ok(()),
+        Ok(Some(_)) => Err(NotTyped { rule: "cancelled", reason: "it was taken back before it was typed".to_owned() }),
+        Err(error) => Err(format!("whether it was taken back is not known: {error}").into()),
+    }
+}
+
+/// Finds the pane that `place` means, and has it for ourselves. From then on it is of this one tmux server: the same number
+/// means another program after a restart.
+async fn ready(spool: &Spool, place: &PanePlace) -> Result<Ready, NotTyped> {
+    let server = Server::new(place.socket.as_deref())?;
+    let listing = server.list().await?;
+    let found = resolve(place, &listing)?.clone();
+    let pane = found.number;
+    if found.dead.is_some() {
+        return Err(format!("the program in pane %{pane} has ended").into());
+    }
+    let claim = claim(spool, PaneId { server: listing.server, number: pane }).await?;
+    let server = server.only(listing.server);
+    // Keys would go to the mode. Somebody may have begun one since it was listed.
+    server.leave_mode(pane).await?;
+    let before = server.look(pane).await?;
+    Ok(Ready { server, found, before, _claim: claim })
+}
+
+/// Keeps everybody else from typing into `pane` for as long as it is held. Another prompt there is waited for: two at once
+/// would be one.
 ///
 /// # Errors
 /// Who has taken it over.
-fn claim(spool: &Spool, pane: PaneId) -> Result<Claim, String> {
-    let who: OperatorName = "prompt".parse().map_err(words)?;
-    match Claim::new(spool.dir(), pane, &PaneDriver { who, since: Timestamp::now() }) {
-        Ok(Ok(claim)) => Ok(claim),
-        Ok(Err(driver)) => Err(format!("pane %{} is in other hands: {}", pane.number, taken(driver.as_ref()))),
-        Err(error) => Err(format!("who drives pane %{} is not known: {error}", pane.number)),
+async fn claim(spool: &Spool, pane: PaneId) -> Result<Claim, String> {
+    let who: OperatorName = TYPIST.parse().map_err(words)?;
+    loop {
+        match Claim::new(spool.dir(), pane, &PaneDriver { who: who.clone(), since: Timestamp::now() }) {
+            Ok(Ok(claim)) => return Ok(claim),
+            // Nobody's name is in it yet for a moment.
+            Ok(Err(driver)) if driver.as_ref().is_none_or(|driver| driver.who == who) => sleep(LOOK).await,
+            Ok(Err(driver)) => {
+                return Err(format!("pane %{} is in other hands: {}", pane.number, taken(driver.as_ref())));
+            }
+            Err(error) => return Err(format!("who drives pane %{} is not known: {error}", pane.number)),
+        }
     }
 }
 
@@ -228,6 +273,8 @@ impl Typing<'_> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::journal::CancelNote;
+    use super::super::journal::tests::{id_at, order};
     use super::*;
 
     fn pane(number: u32, session: &str, window: u32, index: u32, active: bool) -> Found {
@@ -252,17 +299,49 @@ mod tests {
         }
     }
 
+    #[tokio::test(start_paused = true)]
+    async fn another_prompt_in_the_pane_is_waited_for() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let spool = Spool::open(&dir.path().join("spool"), crate::agent::Machine::default()).expect("a journal");
+        let pane = PaneId { server: 7, number: 3 };
+        let first = claim(&spool, pane).await.expect("it is free");
+        claim(&spool, PaneId { number: 4, ..pane }).await.expect("another pane is another matter");
+        assert!(timeout(Duration::from_secs(9), claim(&spool, pane)).await.is_err(), "it waits");
+        let begun = Instant::now();
+        let second = async {
+            sleep(Duration::from_secs(1)).await;
+            drop(first);
+        };
+        let (claimed, ()) = tokio::join!(claim(&spool, pane), second);
+        claimed.expect("it is free");
+        assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
+    }
+
     #[test]
-    fn what_somebody_drives_is_not_typed_into() {
+    fn what_was_taken_back_or_is_past_its_time_is_not_typed() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let spool = Spool::open(&dir.path().join("spool"), crate::agent::Machine::default()).expect("a journal");
+        let now = Timestamp::now();
+        let order = JobOrder { not_after: now + Duration::from_secs(10), ..order(id_at(now), "a") };
+        let job = spool.accept(&order, now).expect("writes").expect("taken");
+        let rule = |at| still_wanted(&job, &order, at).map_err(|not| not.rule);
+        assert_eq!(rule(now), Ok(()));
+        assert_eq!(rule(now + Duration::from_secs(11)), Err("expired"));
+        job.cancel(CancelNote { grace_ms: 0, at: now }).expect("writes");
+        assert_eq!(rule(now), Err("cancelled"));
+    }
+
+    #[tokio::test]
+    async fn what_somebody_drives_is_not_typed_into() {
         let dir = tempfile::tempdir().expect("a directory");
         let spool = Spool::open(&dir.path().join("spool"), crate::agent::Machine::default()).expect("a journal");
         let pane = PaneId { server: 7, number: 3 };
         let driver = PaneDriver { who: "anna".parse().expect("a name"), since: Timestamp::UNIX_EPOCH };
         let driven = Claim::new(spool.dir(), pane, &driver).expect("no error").expect("it is free");
-        let why = claim(&spool, pane).expect_err("anna has it");
+        let why = claim(&spool, pane).await.expect_err("anna has it");
         assert!(why.contains("pane %3 is in other hands: anna drives it"), "{why}");
         drop(driven);
-        let typing = claim(&spool, pane).expect("free again");
+        let typing = claim(&spool, pane).await.expect("free again");
         assert!(Claim::new(spool.dir(), pane, &driver).expect("no error").is_err(), "while a prompt is typed");
         drop(typing);
     }

@@ -7,14 +7,14 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::model::{EngineId, JobId, NOT_TYPED, OutputTotals, Plan, Prompt, Stream};
+use crate::model::{EngineId, JobId, OutputTotals, Plan, Prompt, Stream};
 use crate::protocol::Journal;
 
 use super::audit::{self, Noted};
 use super::command::{Finished, RunningCommand};
 use super::journal::{Accepted, Claim, JobDir, nonce};
 use super::output::OutputWriter;
-use super::prompt::{self, Typed};
+use super::prompt::{self, NotTyped, Typed};
 use super::{Lease, Machine, Spool};
 
 /// What a runner is told on its standard input, in one line: which job to carry out.
@@ -142,9 +142,9 @@ async fn type_prompt(
 ) -> Journal {
     let started = Timestamp::now();
     audit::note(spool, &Noted::started(&accepted.order, started));
-    let Typed { end, word } = match prompt::type_it(spool, job, prompt).await {
+    let Typed { end, word } = match prompt::type_it(spool, job, &accepted.order, prompt).await {
         Ok(typed) => typed,
-        Err(reason) => return not_run(NOT_TYPED, reason),
+        Err(NotTyped { rule, reason }) => return not_run(rule, reason),
     };
     output.write(Stream::Out, format!("{word}\n").as_bytes());
     let (totals, sha256, _) = output.end().unwrap_or_default();

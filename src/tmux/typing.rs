@@ -46,7 +46,7 @@ impl Server {
                 // Writing into a text does not fail.
                 let _ = write!(keys, " {byte:02x}");
             }
-            self.if_it_takes_keys(pane, &keys).await.map_err(|why| NotTyped { typed, why })?;
+            self.if_it_takes_keys(pane, &[], &keys, None).await.map_err(|why| NotTyped { typed, why })?;
             typed += piece.len();
         }
         Ok(())
@@ -63,8 +63,10 @@ impl Server {
             return Ok(());
         }
         let buffer = format!("aurora-{:032x}", rand::random::<u128>());
-        self.tell(&["load-buffer", "-b", &buffer, "-"], Some(text.as_bytes())).await?;
-        let pasted = self.if_it_takes_keys(pane, &format!("paste-buffer -p -d -r -b {buffer} -t %{pane}")).await;
+        let paste = format!("paste-buffer -p -d -r -b {buffer} -t %{pane}");
+        // In one go: who ends between the two leaves a text for the next paste of a person.
+        let load = ["load-buffer", "-b", &buffer, "-", ";"];
+        let pasted = self.if_it_takes_keys(pane, &load, &paste, Some(text.as_bytes())).await;
         if pasted.is_err() {
             // Usually it is still there; after a paste that only did not answer it is not.
             let _ = self.ask(&["delete-buffer", "-b", &buffer]).await;
@@ -72,25 +74,37 @@ impl Server {
         pasted
     }
 
-    /// Leaves the mode a pane is in, if it is in one.
+    /// Leaves the mode a pane is in, if it is in one and of this server.
     ///
     /// # Errors
     /// When the pane is gone.
     pub async fn leave_mode(&self, pane: u32) -> Result<(), TmuxError> {
         let target = format!("%{pane}");
         let leave = format!("send-keys -X -t {target} cancel");
-        self.ask(&["if-shell", "-F", "-t", &target, "#{pane_in_mode}", &leave]).await.map(drop)
+        let is_so = match self.only {
+            Some(pid) => format!("#{{&&:#{{==:#{{pid}},{pid}}},#{{pane_in_mode}}}}"),
+            None => "#{pane_in_mode}".to_owned(),
+        };
+        self.ask(&["if-shell", "-F", "-t", &target, &is_so, &leave]).await.map(drop)
     }
 
-    /// Does `order` if the pane takes keys, in one go: between a question and the order somebody could scroll back.
-    async fn if_it_takes_keys(&self, pane: u32, order: &str) -> Result<(), TmuxError> {
+    /// Does `order` if the pane takes keys, in one go: between a question and the order somebody could scroll back. The
+    /// words of `first`, which may read `input`, are done before, whatever the pane takes.
+    async fn if_it_takes_keys(
+        &self,
+        pane: u32,
+        first: &[&str],
+        order: &str,
+        input: Option<&[u8]>,
+    ) -> Result<(), TmuxError> {
         let target = format!("%{pane}");
         let why_not = match self.only {
             Some(pid) => format!("#{{?#{{==:#{{pid}},{pid}}},{},other}}", why_not()),
             None => why_not(),
         };
         let say = format!("display-message -p -t {target} '{why_not}'");
-        let said = self.ask(&["if-shell", "-F", "-t", &target, &why_not, &say, order]).await?;
+        let words = [first, &["if-shell", "-F", "-t", &target, &why_not, &say, order]].concat();
+        let said = self.tell(&words, input).await?;
         match String::from_utf8_lossy(&said).trim() {
             "" => Ok(()),
             why => Err(TmuxError::TakesNoKeys { pane, why: why.to_owned() }),

@@ -299,8 +299,15 @@ async fn nothing_is_typed_into_a_pane_that_takes_no_keys() {
     for result in [typed, server.paste(pane, "q").await] {
         assert!(matches!(result, Err(TmuxError::TakesNoKeys { why, .. }) if why == "mode"));
     }
+    // Another server has begun in its place.
+    let other = server.clone().only(1);
+    other.leave_mode(pane).await.expect("no error");
+    let mode = || tmux.run(&["display-message", "-p", "-t", &target, "#{pane_in_mode}"]);
+    assert_eq!(mode().trim(), "1", "it is not left");
     server.leave_mode(pane).await.expect("left");
     server.leave_mode(pane).await.expect("left already");
+    let pasted = other.paste(pane, "q").await;
+    assert!(matches!(&pasted, Err(TmuxError::TakesNoKeys { why, .. }) if why == "other"), "{pasted:?}");
     tmux.run(&["select-pane", "-d", "-t", &target]);
     let not = server.type_bytes(pane, b"q").await.expect_err("it is switched off");
     assert!(matches!(&not.why, TmuxError::TakesNoKeys { why, .. } if why == "off"), "{not}");
@@ -333,6 +340,20 @@ async fn a_paste_cannot_end_its_brackets() {
     let wanted = format!("\x1b[200~one\n\ttwo[201~; rm201~ ä;{long}\x1b[201~");
     arrived(&path, wanted.as_bytes()).await;
     assert_eq!(tmux.run(&["list-buffers"]), "", "nothing is left behind");
+}
+
+#[tokio::test]
+#[ignore = "needs tmux"]
+async fn whoever_ends_in_a_paste_leaves_no_buffer_behind() {
+    let tmux = Tmux::with("main", (80, 24), "bash -c 'echo ready; exec cat'");
+    let pane = ready(&tmux).await;
+    let server = server(&tmux);
+    for ms in 0..40 {
+        // A runner that is killed then.
+        let _ = tokio::time::timeout(Duration::from_millis(ms), server.paste(pane, "secret")).await;
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        assert_eq!(tmux.run(&["list-buffers"]), "", "after {ms} ms");
+    }
 }
 
 #[tokio::test]

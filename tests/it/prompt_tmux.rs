@@ -1,5 +1,6 @@
 //! Prompts: typed into panes of a real tmux by the program, over a real engine and agent.
 
+use std::io::Write;
 use std::process::Output;
 
 use serde_json::Value;
@@ -114,6 +115,30 @@ fn an_enter_that_was_swallowed_comes_once_more_and_never_a_third_time() {
     tmux.run(&["send-keys", "-t", "=main:", "-H", "0d"]);
     tmux.run(&["send-keys", "-t", "=main:", "-H", "0d"]);
     eventually("two Enters are left for a person", || tmux.screen().contains("got<do it>"));
+}
+
+#[test]
+#[ignore = "needs tmux"]
+fn a_prompt_that_is_taken_back_while_another_is_typed_is_not_typed() {
+    let tmux = Tmux::with("main", (80, 24), &editor(0));
+    let mut site = site(&tmux, "");
+    site.serve();
+    assert_eq!(ask(&site, "one").0, Some(0));
+    // Another prompt is being typed there.
+    let pane = tmux.run(&["display-message", "-p", "-t", "=main:", "#{pid}.#{s/%//:pane_id}"]);
+    let claim = site.path().join("agent").join(format!("pane.{}", pane.trim()));
+    let mut held = std::fs::File::create(&claim).expect("a claim");
+    held.lock().expect("locks");
+    held.write_all(br#"{"who":"prompt","since":"2026-01-01T00:00:00Z"}"#).expect("writes");
+    let id = site.ok(&["run", "here", "ask", "text=two", "--detach"]);
+    let state = || site.json(&["job", "list"])[0]["state"].to_string();
+    eventually("it waits for its turn", || state().contains("running"));
+    site.ok(&["job", "cancel", &id]);
+    drop(held);
+    eventually("it is over", || state().contains("not-run"));
+    assert!(state().contains("cancelled"), "{}", state());
+    assert!(!tmux.screen().contains("two"), "{}", tmux.screen());
+    assert_eq!(ask(&site, "three").0, Some(0), "the next one is");
 }
 
 #[test]
