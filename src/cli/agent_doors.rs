@@ -27,7 +27,9 @@ pub(super) async fn serve(desk: Desk, args: DoorArgs, global: &Global) -> Outcom
     let has_trigger = desk.config().trigger.is_some();
     let (stop, serving) = (CancellationToken::new(), TaskTracker::new());
     let mut open = Vec::new();
-    let side = SideDoor::open(desk.clone());
+    // Whoever has the panes of the host for everybody has the socket: a process that only looks at files would keep them from
+    // it.
+    let side = (only != Some(AgentDoor::Trigger)).then(|| (desk.clone(), SideDoor::open(desk.clone())));
     // Without `--only` a host that has no key and a trigger directory has one door, and that is no mistake.
     if wants(AgentDoor::Socket)
         && (only.is_some() || desk.config().key.is_some() || !has_trigger)
@@ -46,9 +48,13 @@ pub(super) async fn serve(desk: Desk, args: DoorArgs, global: &Global) -> Outcom
     }
     let passed_on = TaskTracker::new();
     match side {
-        Ok(Some(door)) => drop(passed_on.spawn(door.serve(stop.clone()))),
-        Ok(None) => tracing::info!("another agent here serves `aurora agent stdio`"),
-        Err(error) => tracing::warn!(%error, "`aurora agent stdio` has to serve itself"),
+        Some((_, Ok(Some(door)))) => drop(passed_on.spawn(door.serve(stop.clone()))),
+        Some((desk, Ok(None))) => {
+            tracing::info!("another agent here serves `aurora agent stdio`");
+            passed_on.spawn(SideDoor::serve_next(desk, stop.clone()));
+        }
+        Some((_, Err(error))) => tracing::warn!(%error, "`aurora agent stdio` has to serve itself"),
+        None => {}
     }
     passed_on.close();
     let open = open.join("; ");

@@ -534,3 +534,13 @@ fn a_unix_socket_is_its_owners() {
         Road::new("web-1", |host, term, news| socket::open(spec, host, term, news)).up().await;
     });
 }
+
+#[test]
+fn panes_are_in_the_hands_of_the_process_with_the_socket() {
+    let mut host = Host::new();
+    let side = host.path("spool/agent.sock");
+    host.trigger(&[]);
+    assert!(!side.exists(), "lines over ssh would be passed to the door of files");
+    host.socket();
+    eventually("the side door", || side.exists());
+}

@@ -38,6 +38,8 @@ const OTHER: u8 = 2;
 const PATIENCE: Duration = Duration::from_secs(2);
 /// Connections at once.
 const CONNECTIONS: usize = 64;
+/// Who finds the door taken tries again after this.
+const AGAIN: Duration = Duration::from_secs(1);
 /// Time for connections to end when the door closes.
 const DRAIN: Duration = Duration::from_secs(1);
 
@@ -72,6 +74,21 @@ impl SideDoor {
         let listener = UnixListener::bind(&path)?;
         std::fs::set_permissions(&path, PermissionsExt::from_mode(0o600))?;
         Ok(Some(Self { listener, desk, _lock: lock }))
+    }
+
+    /// Opens it as soon as nobody else has it, and serves until `stop`: the panes of a host go to whoever is left.
+    pub async fn serve_next(desk: Desk, stop: CancellationToken) {
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep(AGAIN) => {}
+            }
+            match Self::open(desk.clone()) {
+                Ok(Some(door)) => return door.serve(stop).await,
+                Ok(None) => {}
+                Err(error) => return tracing::warn!(%error, "`aurora agent stdio` has to serve itself"),
+            }
+        }
     }
 
     /// Serves until `stop`. Jobs go on.
@@ -229,9 +246,19 @@ mod tests {
         stop.cancel();
         serving.await.expect("ends");
         assert!(running(&config).await.is_none(), "it was left behind");
-        let door = SideDoor::open(first).expect("opens").expect("what was left behind is removed");
-        tokio::spawn(door.serve(CancellationToken::new()));
+        let door = SideDoor::open(first.clone()).expect("opens").expect("what was left behind is removed");
+        let stop = CancellationToken::new();
+        let serving = tokio::spawn(door.serve(stop.clone()));
         assert!(running(&config).await.is_some());
+        let next = tokio::spawn(SideDoor::serve_next(first, CancellationToken::new()));
+        tokio::time::sleep(AGAIN + AGAIN / 2).await;
+        stop.cancel();
+        serving.await.expect("ends");
+        let begun = tokio::time::Instant::now();
+        while running(&config).await.is_none() {
+            assert!(begun.elapsed() < 10 * AGAIN && !next.is_finished(), "the next one takes it up");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
         std::fs::set_permissions(&config.spool, PermissionsExt::from_mode(0o755)).expect("chmod");
         assert!(running(&config).await.is_none(), "others could have put it there");
     }
