@@ -15,8 +15,10 @@ const SHORTEST: usize = 6;
 const LONGEST: usize = 512;
 /// How far back is looked for what announces a secret, in bytes.
 const CONTEXT: usize = 128;
-/// Longest password in an address that is waited for.
+/// Longest password in an address that is waited for, with the colours between its letters, in bytes.
 const MAX_ADDRESS: usize = 256;
+/// Characters and sequences that are held as the begin of a known value.
+const MAX_HELD: usize = 2 * LONGEST;
 /// Longest private key block.
 const MAX_BLOCK: usize = 32 << 10;
 
@@ -195,11 +197,28 @@ impl Hider {
     pub(super) fn unseen(&mut self, sequence: &[u8]) {
         if !self.prefix.is_empty() {
             self.held.push(Held::Unseen(sequence.to_owned()));
-        } else if let State::Address(held) = &mut self.state {
+            if self.held.len() > MAX_HELD {
+                // Whoever draws this much between two letters could go on for ever.
+                self.settle();
+                self.held.retain(|held| matches!(held, Held::Shown(_)));
+            }
+        } else if let State::Address(held) = &mut self.state
+            && !held.is_empty()
+        {
             held.extend_from_slice(sequence);
+            if held.len() > MAX_ADDRESS {
+                self.hide_address();
+            }
         } else if !matches!(self.state, State::Block { .. }) {
             self.out.extend_from_slice(sequence);
         }
+    }
+
+    /// What was read of an address is too long to be waited for, and may be half of a password.
+    fn hide_address(&mut self) {
+        self.out.extend_from_slice(REDACTED);
+        self.context.clear();
+        self.state = State::Value { quote: None, begun: true };
     }
 
     /// A character that is shown: first it is compared with what is known.
@@ -275,15 +294,21 @@ impl Hider {
                     self.out.extend_from_slice(REDACTED);
                     self.plain(seen);
                 }
-                _ if c.is_whitespace() || matches!(c, '/' | '"' | '\'' | '<' | '>') || held.len() >= MAX_ADDRESS => {
-                    self.out.append(held);
-                    self.state = State::Plain;
-                    self.context.clear();
-                    self.plain(seen);
-                }
-                _ => held.extend_from_slice(seen.bytes()),
+                _ if c.is_whitespace() || matches!(c, '/' | '"' | '\'' | '<' | '>') => self.no_password(seen),
+                _ if held.len() < MAX_ADDRESS => held.extend_from_slice(seen.bytes()),
+                _ if held.contains(&b'\x1b') => self.hide_address(),
+                _ => self.no_password(seen),
             },
         }
+    }
+
+    /// What was read of an address is none with a password: it is handed out.
+    fn no_password(&mut self, seen: Seen) {
+        if let State::Address(held) = std::mem::take(&mut self.state) {
+            self.out.extend_from_slice(&held);
+        }
+        self.context.clear();
+        self.plain(seen);
     }
 
     fn plain(&mut self, seen: Seen) {

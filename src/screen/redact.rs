@@ -115,6 +115,25 @@ mod tests {
     }
 
     #[test]
+    fn what_is_kept_back_is_bounded_whatever_is_drawn_between_two_letters() {
+        for begin in ["a://b:", "a://b:x", "corr", "password=correct", "c"] {
+            let mut redactor = Redactor::new(known());
+            let mut out = redactor.push(begin.as_bytes()).len();
+            for _ in 0..10_000 {
+                out += redactor.push(b"\x1b[m").len();
+            }
+            assert!(out > 25_000, "{begin}: {out} of 30000");
+        }
+    }
+
+    #[test]
+    fn a_password_in_an_address_is_hidden_however_it_is_coloured() {
+        let letters = "\x1b[1m\x1b[38;5;121mq".repeat(60);
+        let out = redacted(KNOWN, &format!("postgres://app:{letters}@db.example.com/x ok"));
+        assert!(!out.contains('q') && out.starts_with("postgres://app:") && out.ends_with("ok"), "{out}");
+    }
+
+    #[test]
     fn short_values_are_no_secrets() {
         assert_eq!(redacted(&["a", " ", "", "12345"], "a 12345"), "a 12345");
     }
