@@ -143,15 +143,9 @@ async fn find(session: &mut Session, name: &PaneName) -> Result<PaneAddress, Fai
 
 async fn watch(session: &mut Session, name: &PaneName, json: bool, record: bool) -> Outcome {
     let pane = find(session, name).await?;
+    let outcome = pane_watch::follow(session.client(), &pane, json, record).await;
     if record {
-        match ask(session, PaneRequest::Record { pane: pane.clone(), on: true }).await? {
-            PaneReply::Recording(path) => pane_watch::aside(&format!("it is recorded to {path}"))?,
-            reply => return Err(unexpected(&Reply::Pane(reply))),
-        }
-    }
-    let outcome = pane_watch::follow(session.client(), &pane, json).await;
-    if record {
-        ask(session, PaneRequest::Record { pane, on: false }).await?;
+        ask(session, PaneRequest::Record { pane, on: false, stays: false }).await?;
     }
     outcome
 }

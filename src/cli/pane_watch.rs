@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::client::Client;
 use crate::model::{PaneAddress, PaneDriver};
-use crate::protocol::{Link, PanePace, PaneReply, PaneRequest, PaneUpdate, Reply, Request, RequestId, Update};
+use crate::protocol::{Link, PanePace, PaneReply, PaneRequest, PaneUpdate, Refusal, Reply, Request, RequestId, Update};
 use crate::screen::{Glass, PaneScreen, plain};
 
 use super::exit::{Exit, Failure, Outcome};
@@ -64,6 +64,8 @@ struct Watching<'a> {
     is_full_screen: bool,
     /// The watch, as it was asked for last.
     asked: RequestId,
+    /// The recording, where one is wanted, as it was asked for last: it ends with the line.
+    recorded: Option<RequestId>,
     /// Bytes of a character that is not complete yet.
     cut: Vec<u8>,
     /// The person has seen enough.
@@ -78,7 +80,7 @@ pub(super) fn aside(words: &str) -> std::io::Result<()> {
 }
 
 /// Prints what `pane` shows until it ends or the person has seen enough.
-pub(super) async fn follow(client: &mut Client, pane: &PaneAddress, json: bool) -> Outcome {
+pub(super) async fn follow(client: &mut Client, pane: &PaneAddress, json: bool, record: bool) -> Outcome {
     let mut watching = Watching {
         client,
         pane,
@@ -90,6 +92,7 @@ pub(super) async fn follow(client: &mut Client, pane: &PaneAddress, json: bool) 
         next: None,
         is_full_screen: false,
         asked: RequestId(0),
+        recorded: record.then_some(RequestId(0)),
         cut: Vec::new(),
         is_left: false,
         waiting: VecDeque::new(),
@@ -111,7 +114,9 @@ pub(super) async fn follow(client: &mut Client, pane: &PaneAddress, json: bool) 
         };
         match update.ok_or_else(|| Failure::new(Exit::Down, "the engine has ended"))? {
             Update::Pane(update) => watching.waiting.push_back(update),
-            Update::Reply { id, reply: Err(refusal) } if id == watching.asked => return Err(refusal.into()),
+            Update::Reply { id, reply } if id == watching.asked || Some(id) == watching.recorded => {
+                told(reply)?;
+            }
             Update::Link(Link::Reconnecting { tries, why, .. }) if tries >= TRIES => {
                 return Err(Failure::new(Exit::Down, why));
             }
@@ -123,11 +128,23 @@ pub(super) async fn follow(client: &mut Client, pane: &PaneAddress, json: bool) 
     }
 }
 
+/// Takes what came of beginning.
+fn told(reply: Result<Reply, Refusal>) -> Result<(), Failure> {
+    if let Reply::Pane(PaneReply::Recording(path)) = reply? {
+        aside(&format!("it is recorded to {path}"))?;
+    }
+    Ok(())
+}
+
 impl Watching<'_> {
     fn begin(&mut self) {
         self.watch += 1;
         let (watch, pane, pace) = (self.watch, self.pane.clone(), PanePace::LIVE);
         self.asked = self.client.ask(Request::Pane(PaneRequest::Watch { watch, pane, pace }));
+        if self.recorded.is_some() {
+            let record = PaneRequest::Record { pane: self.pane.clone(), on: true, stays: false };
+            self.recorded = Some(self.client.ask(Request::Pane(record)));
+        }
     }
 
     /// The text of these bytes; of a character that is not complete the rest is waited for.
@@ -272,7 +289,7 @@ impl Watching<'_> {
                 }
             };
             match update.ok_or_else(|| Failure::new(Exit::Down, "the engine has ended"))? {
-                Update::Reply { id, reply: Err(refusal) } if id == self.asked => return Err(refusal.into()),
+                Update::Reply { id, reply } if id == self.asked || Some(id) == self.recorded => told(reply)?,
                 Update::Pane(update) => self.waiting.push_back(update),
                 Update::Reply { id, reply } if id == asked => {
                     return match reply? {

@@ -359,7 +359,7 @@ mod tests {
         }), Operator, Opens::Unlimited;
         Request::Pane(PaneRequest::Release { .. }) => Request::Pane(PaneRequest::Release { pane: pane() }),
             Operator, Opens::Unlimited;
-        Request::Pane(PaneRequest::Record { .. }) => Request::Pane(PaneRequest::Record { pane: pane(), on: true }),
+        Request::Pane(PaneRequest::Record { .. }) => Request::Pane(PaneRequest::Record { pane: pane(), on: true, stays: true }),
             Operator, Opens::Unlimited;
         Request::Pane(PaneRequest::Mark { .. }) => Request::Pane(PaneRequest::Mark {
             pane: pane(), mark: PaneMark::default(),

@@ -90,12 +90,16 @@ pub enum PaneRequest {
         /// Which pane.
         pane: PaneAddress,
     },
-    /// Whether what it shows is written to a file, asciicast v2, in the state directory.
+    /// Whether what it shows is written to a file, asciicast v2, in the state directory. A recording ends with the last who
+    /// wanted it.
     Record {
         /// Which pane.
         pane: PaneAddress,
-        /// Whether.
+        /// Whether this client wants it.
         on: bool,
+        /// Whether this is about its going on without any client, until somebody says otherwise; else it is wanted as long
+        /// as this client is there.
+        stays: bool,
     },
     /// Marks of a pane: be told, and have `n` lead there, when it does this.
     Mark {
@@ -189,11 +193,13 @@ pub struct PaneCall {
 pub enum PaneReply {
     /// It is done; of keys: they were handed to tmux.
     Done,
+    /// It is taken over, by this person and since then, as the host counts.
+    Taken(PaneDriver),
     /// Panes, by host.
     Panes(Vec<HostPanes>),
     /// Lines.
     Lines(PaneLines),
-    /// It is recorded to this file.
+    /// It is recorded to this file; where a client wants that no more, for others.
     Recording(String),
 }
 
@@ -365,6 +371,8 @@ pub enum PaneUpdate {
         pane: PaneAddress,
         /// Who.
         driver: Option<PaneDriver>,
+        /// When the take-over began that this is about, as the host counts: of who drives, or else of who did last.
+        take: Timestamp,
         /// In words.
         why: String,
     },

@@ -200,7 +200,12 @@ impl Hider {
             if self.held.len() > MAX_HELD {
                 // Whoever draws this much between two letters could go on for ever.
                 self.settle();
-                self.held.retain(|held| matches!(held, Held::Shown(_)));
+                let is_drawn = !matches!(self.state, State::Block { .. });
+                for held in self.held.extract_if(.., |held| matches!(held, Held::Unseen(_))) {
+                    if let (true, Held::Unseen(sequence)) = (is_drawn, held) {
+                        self.out.extend_from_slice(&sequence);
+                    }
+                }
             }
         } else if let State::Address(held) = &mut self.state
             && !held.is_empty()

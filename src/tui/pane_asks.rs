@@ -29,7 +29,7 @@ pub enum PanePurpose {
     /// Nothing is typed there any more.
     Release,
     /// What it shows is to be recorded, or no longer.
-    Record,
+    Record(bool),
     /// When it calls, or that it calls nobody any more.
     Mark {
         /// Whether it may call.
@@ -51,10 +51,7 @@ impl App {
                 self.panes.take(&hosts);
                 self.open_sought()
             }
-            PaneUpdate::Driver { pane, driver, why } => {
-                self.driver_changed(&pane, driver.as_ref(), &why);
-                Vec::new()
-            }
+            PaneUpdate::Driver { pane, driver, take, why } => self.driver_changed(&pane, driver.as_ref(), take, &why),
             update => {
                 let (pane, command) = self.panes.watches.hear(&update, self.now);
                 if let Some(pane) = pane {
@@ -68,7 +65,7 @@ impl App {
     /// Takes an answer about panes, or a refusal.
     pub(super) fn pane_replied(&mut self, purpose: PanePurpose, reply: Result<Reply, Refusal>) -> Vec<Cmd> {
         match purpose {
-            PanePurpose::Take(pane, attempt) => return self.taken(&pane, attempt, reply.err()),
+            PanePurpose::Take(pane, attempt) => return self.taken(&pane, attempt, reply),
             PanePurpose::Keys { attempt, bytes } => return self.keys_told(attempt, bytes, reply.err().as_ref()),
             _ => {}
         }
@@ -85,11 +82,14 @@ impl App {
             (PanePurpose::History(pane), Err(why)) => self.no_history(&pane, why),
             (PanePurpose::Search(number), Ok(PaneReply::Lines(lines))) => return self.take_found(number, &lines),
             (PanePurpose::Search(number), Err(why)) => self.not_found(number, why),
-            (PanePurpose::Record, Ok(PaneReply::Recording(file))) => {
+            (PanePurpose::Record(true), Ok(PaneReply::Recording(file))) => {
                 self.toast(Severity::Info, format!("what it shows is recorded to {file}"));
             }
-            (PanePurpose::Record, Ok(_)) => self.toast(Severity::Info, "it is not recorded any more"),
-            (PanePurpose::Record, Err(why)) => self.toast(Severity::Warn, format!("not recorded: {why}")),
+            (PanePurpose::Record(false), Ok(PaneReply::Recording(file))) => {
+                self.toast(Severity::Info, format!("it is recorded as long as `pane watch --record` runs: {file}"));
+            }
+            (PanePurpose::Record(_), Ok(_)) => self.toast(Severity::Info, "it is not recorded any more"),
+            (PanePurpose::Record(_), Err(why)) => self.toast(Severity::Warn, format!("not recorded: {why}")),
             (PanePurpose::Mark { calls: true }, Ok(_)) => {
                 let key = self.key_of(Action::Next).map(|key| format!(", and {key} leads here then"));
                 let key = key.unwrap_or_default();

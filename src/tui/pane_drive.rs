@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use jiff::Timestamp;
 
 use crate::model::{PaneAddress, PaneDriver};
-use crate::protocol::{DRIVER_IDLE_S, PaneRequest, Refusal, Severity};
+use crate::protocol::{DRIVER_IDLE_S, PaneReply, PaneRequest, Refusal, Reply, Severity};
 use crate::screen::InputModes;
 
 use super::app::{App, Cmd};
@@ -16,7 +16,7 @@ const PIECE: usize = 32 << 10;
 /// Requests on their way at once: a fast typist over a slow line waits for none of them, and a paste is no flood. Together
 /// they are 256 KiB, no more than an engine takes ahead.
 const FLYING: usize = 8;
-/// Bytes that may wait. Who pastes more is told that it was too much, and nothing of that piece is typed.
+/// Bytes that may wait. Who pastes more is told that it was too much, and nothing is typed from there on.
 const WAITING: usize = 1 << 20;
 
 /// What was asked for to type there.
@@ -51,8 +51,14 @@ pub(super) struct Drive {
 pub(super) enum DriveState {
     /// It was asked for. What is typed meanwhile waits.
     Asking,
-    /// They do, since then.
-    Driving(Timestamp),
+    /// They do, since then. The host counts it from another time: by that it is told what is news of this take-over, and
+    /// what of one before it.
+    Driving {
+        /// By the clock here.
+        since: Timestamp,
+        /// By the clock of the host, where that is known.
+        take: Option<Timestamp>,
+    },
     /// They do not any more, and go nowhere until the person at the keyboard says that this was seen.
     Lost(String),
 }
@@ -72,10 +78,14 @@ impl Drive {
         }
     }
 
+    fn is_driving(&self) -> bool {
+        matches!(self.state, DriveState::Driving { .. })
+    }
+
     /// Sends what may be sent now.
     fn send(&mut self) -> Vec<Cmd> {
         let mut commands = Vec::new();
-        while matches!(self.state, DriveState::Driving(_)) && self.flying < FLYING && !self.waiting.is_empty() {
+        while self.is_driving() && self.flying < FLYING && !self.waiting.is_empty() {
             let bytes: Vec<u8> = self.waiting.drain(..self.waiting.len().min(PIECE)).collect();
             self.flying += 1;
             self.flying_bytes += bytes.len();
@@ -135,7 +145,7 @@ impl App {
     }
 
     /// What came of asking.
-    pub(super) fn taken(&mut self, pane: &PaneAddress, attempt: u64, refused: Option<Refusal>) -> Vec<Cmd> {
+    pub(super) fn taken(&mut self, pane: &PaneAddress, attempt: u64, reply: Result<Reply, Refusal>) -> Vec<Cmd> {
         let now = self.now;
         if self.panes.takes.asked.get(pane) == Some(&attempt) {
             self.panes.takes.asked.remove(pane);
@@ -143,18 +153,22 @@ impl App {
         let asking = |drive: &&mut Drive| drive.attempt == attempt && drive.state == DriveState::Asking;
         let Some(drive) = self.panes.drive.as_mut().filter(asking) else {
             // It was given up before it was granted.
-            return if refused.is_none() { vec![release(pane.clone())] } else { Vec::new() };
+            return if reply.is_ok() { vec![release(pane.clone())] } else { Vec::new() };
         };
-        match refused {
-            None => {
-                drive.state = DriveState::Driving(now);
+        match reply {
+            Ok(reply) => {
+                let take = match reply {
+                    Reply::Pane(PaneReply::Taken(driver)) => Some(driver.since),
+                    _ => None,
+                };
+                drive.state = DriveState::Driving { since: now, take };
                 drive.send()
             }
-            Some(Refusal::Unanswered) => {
+            Err(Refusal::Unanswered) => {
                 drive.lose("no answer came to whether it is taken over; it is given back".to_owned());
                 vec![release(pane.clone())]
             }
-            Some(why) => {
+            Err(why) => {
                 drive.lose(why.to_string());
                 Vec::new()
             }
@@ -166,13 +180,13 @@ impl App {
         let Some(drive) = &mut self.panes.drive else { return vec![Cmd::Drive(false)] };
         match &drive.state {
             DriveState::Lost(_) => return Vec::new(),
-            _ if drive.waiting.len() + bytes.len() > WAITING => {
-                let (kib, room) = (bytes.len().div_ceil(1 << 10), WAITING >> 10);
-                self.toast(
-                    Severity::Crit,
-                    format!("the pane does not take more than {room} KiB ahead; {kib} KiB were not typed"),
-                );
-                return Vec::new();
+            // What follows a hole means something else, and a paste comes in many pieces.
+            state if drive.waiting.len() + bytes.len() > WAITING => {
+                let is_asking = *state == DriveState::Asking;
+                drive.lose(format!("the pane does not take more than {} KiB ahead", WAITING >> 10));
+                drive.refused += bytes.len();
+                // One that is granted later is given back then.
+                return if is_asking { Vec::new() } else { vec![release(drive.pane.clone())] };
             }
             _ => drive.waiting.extend(bytes),
         }
@@ -184,7 +198,7 @@ impl App {
     pub(super) fn keys_told(&mut self, attempt: u64, bytes: usize, refused: Option<&Refusal>) -> Vec<Cmd> {
         let Some(drive) = self.panes.drive.as_mut().filter(|drive| drive.attempt == attempt) else { return Vec::new() };
         drive.answered(bytes, refused);
-        let Some(why) = refused.filter(|_| matches!(drive.state, DriveState::Driving(_))) else { return drive.send() };
+        let Some(why) = refused.filter(|_| drive.is_driving()) else { return drive.send() };
         drive.lose(match why {
             Refusal::Unanswered => "no answer came to what was typed".to_owned(),
             why => why.to_string(),
@@ -203,7 +217,7 @@ impl App {
                 }
             }
             DriveState::Asking => self.toast(Severity::Info, "not taken over"),
-            DriveState::Driving(_) => {
+            DriveState::Driving { .. } => {
                 let lost = drive.waiting.len();
                 if lost > 0 {
                     self.toast(Severity::Warn, format!("given back; {lost} bytes were not typed yet and are not"));
@@ -216,15 +230,29 @@ impl App {
         commands
     }
 
-    /// Somebody else types there now, or nobody.
-    pub(super) fn driver_changed(&mut self, pane: &PaneAddress, driver: Option<&PaneDriver>, why: &str) {
+    /// Somebody else types there now, or nobody; this is about the take-over that began at `take`, as its host counts.
+    pub(super) fn driver_changed(
+        &mut self,
+        pane: &PaneAddress,
+        driver: Option<&PaneDriver>,
+        take: Timestamp,
+        why: &str,
+    ) -> Vec<Cmd> {
+        let mut commands = Vec::new();
         let me = self.identity.as_ref().map(|identity| &identity.operator);
         let is_me = driver.is_some_and(|driver| Some(&driver.who) == me);
         match &mut self.panes.drive {
             Some(drive) if drive.pane == *pane => {
-                if !is_me && matches!(drive.state, DriveState::Driving(_)) {
+                // What became of one before this one may come after the answer to this one.
+                let is_late = matches!(drive.state, DriveState::Driving { take: Some(own), .. } if take < own);
+                if is_late {
+                    return commands;
+                }
+                if !is_me && drive.is_driving() {
                     let told = driver.map_or_else(|| why.to_owned(), |driver| format!("{} has it: {why}", driver.who));
                     drive.lose(told);
+                    // Where it is ours all the same, nobody is kept from it.
+                    commands.push(release(pane.clone()));
                 }
             }
             _ => {
@@ -234,6 +262,7 @@ impl App {
             }
         }
         self.panes.driven(pane, driver);
+        commands
     }
 
     /// A broken line ends it: the engine has given the pane back by then, or will.

@@ -48,7 +48,8 @@ fn whoever_loses_a_pane_types_nowhere_until_they_have_seen_it() {
     press(&mut app, "i");
     replied(&mut app, PanePurpose::Take(pane.clone(), 1), Ok(PaneReply::Done));
     let driver = Some(PaneDriver { who: "ben".parse().expect("a name"), since: at(0) });
-    told(&mut app, PaneUpdate::Driver { pane: pane.clone(), driver, why: "taken over".into() });
+    let lost = PaneUpdate::Driver { pane: pane.clone(), driver, take: at(0), why: "taken over".into() };
+    assert_eq!(asked(&told(&mut app, lost)), [PaneRequest::Release { pane: pane.clone() }], "nobody is kept from it");
     assert!(screen(&app).contains("YOU DO NOT TYPE HERE ANY MORE"), "{}", screen(&app));
     assert_eq!(app.update(Msg::Typed(b"rm x\r".to_vec()), at(0)), []);
     assert_eq!(app.update(Msg::GiveBack, at(0)), [Cmd::Drive(false)], "there is nothing to give back");
@@ -100,6 +101,48 @@ fn after_a_piece_that_was_not_typed_nothing_goes_until_it_is_taken_again() {
     replied(&mut app, PanePurpose::Take(pane.clone(), 2), Ok(PaneReply::Done));
     app.update(Msg::Reply(Purpose::Pane(keys(1, 5)), Err(Refusal::Unanswered)), at(0));
     assert!(screen(&app).contains("YOU TYPE HERE"), "{}", screen(&app));
+}
+
+#[test]
+fn a_paste_that_is_too_much_ends_where_it_was_too_much() {
+    let mut app = zoomed((80, 20));
+    let pane = address("web-1", 0);
+    press(&mut app, "i");
+    replied(&mut app, PanePurpose::Take(pane.clone(), 1), Ok(PaneReply::Done));
+    // Eight requests are on their way, and the rest waits.
+    assert_eq!(asked(&app.update(Msg::Typed(vec![b'x'; 1_000_000]), at(0))).len(), 8);
+    assert_eq!(app.update(Msg::Typed(vec![b'y'; 300_000]), at(0)), [], "it fits");
+    let release = [PaneRequest::Release { pane: pane.clone() }];
+    assert_eq!(asked(&app.update(Msg::Typed(vec![b'z'; 16_384]), at(0))), release, "it does not");
+    app.update(Msg::Resize(240, 24), at(0));
+    assert!(screen(&app).contains("does not take more than 1024 KiB ahead"), "{}", screen(&app));
+    // There would be room again.
+    let more = replied(&mut app, PanePurpose::Keys { attempt: 1, bytes: 32 << 10 }, Ok(PaneReply::Done));
+    assert_eq!(more, [], "nothing is typed behind the hole");
+    assert_eq!(app.update(Msg::Typed(b"\x1b[201~".to_vec()), at(0)), []);
+    app.update(Msg::GiveBack, at(0));
+    assert!(said(&app).contains("1054240 bytes not typed, 229376 bytes perhaps"), "{}", said(&app));
+    // Before it is granted there is nothing to give back yet.
+    press(&mut app, "i");
+    assert_eq!(app.update(Msg::Typed(vec![b'x'; 2 << 20]), at(0)), []);
+    assert_eq!(asked(&replied(&mut app, PanePurpose::Take(pane, 2), Ok(PaneReply::Done))), release);
+}
+
+#[test]
+fn what_became_of_a_take_over_before_does_not_end_this_one() {
+    let mut app = zoomed((80, 20));
+    let pane = address("web-1", 0);
+    let taken = |since| PaneReply::Taken(PaneDriver { who: "anna".parse().expect("a name"), since: at(since) });
+    let nobody = |take| PaneUpdate::Driver { pane: pane.clone(), driver: None, take: at(take), why: "rested".into() };
+    press(&mut app, "i");
+    replied(&mut app, PanePurpose::Take(pane.clone(), 1), Ok(taken(5)));
+    app.update(Msg::GiveBack, at(0));
+    press(&mut app, "i");
+    replied(&mut app, PanePurpose::Take(pane.clone(), 2), Ok(taken(7)));
+    assert_eq!(told(&mut app, nobody(5)), [], "its answer was faster");
+    assert!(screen(&app).contains("YOU TYPE HERE"), "{}", screen(&app));
+    told(&mut app, nobody(7));
+    assert!(screen(&app).contains("NOT TYPE HERE ANY MORE, ctrl-] goes on: rested"), "{}", screen(&app));
 }
 
 #[test]

@@ -81,9 +81,9 @@ impl App {
         ControlFlow::Break(match action {
             Action::Drive => self.no_drive(),
             Action::MarkPane => self.on_pane().map_or_else(elsewhere, |pane| self.denied_mark(&pane)),
-            Action::RecordPane => self
-                .on_pane()
-                .map_or_else(elsewhere, |pane| self.denied(&Request::Pane(PaneRequest::Record { pane, on: true }))),
+            Action::RecordPane => self.on_pane().map_or_else(elsewhere, |pane| {
+                self.denied(&Request::Pane(PaneRequest::Record { pane, on: true, stays: true }))
+            }),
             Action::Tiles | Action::TailPicked if !here => elsewhere(),
             Action::Tiles if matches!(self.bridge.open, Some(Opened::Tiles(_))) => {
                 Some("these are the tiles".to_owned())
@@ -179,7 +179,7 @@ impl App {
             Action::RecordPane => {
                 let pane = self.on_pane()?;
                 let on = self.panes.row(&pane).is_none_or(|(_, row)| row.recording.is_none());
-                return Some(vec![ask(PanePurpose::Record, PaneRequest::Record { pane, on })]);
+                return Some(vec![ask(PanePurpose::Record(on), PaneRequest::Record { pane, on, stays: true })]);
             }
             Action::Tiles => {
                 let on = self.on_pane();
@@ -358,7 +358,7 @@ impl App {
     pub(super) fn panes_after_break(&mut self) {
         self.drive_ends_with_line();
         self.panes.follows = false;
-        self.panes.watches.line_broke();
+        self.panes.watches.line_broke(self.now);
         if let Some(Opened::Pane(open)) = &mut self.bridge.open
             && let Some(back) = &mut open.back
         {

@@ -311,7 +311,9 @@ impl App {
             open.find = None;
             return Vec::new();
         };
-        let number = find.number + 1;
+        // Of this search, in whatever pane: answers to one before may come after the question.
+        self.panes.searches += 1;
+        let number = self.panes.searches;
         let asked = search(&open.pane, &pattern, None, number);
         let field = std::mem::take(&mut find.field);
         *find = PaneFind { field, pattern: Some(pattern), number, asked: true, ..PaneFind::default() };

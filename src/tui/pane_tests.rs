@@ -229,6 +229,12 @@ fn what_is_searched_is_shown_line_by_line() {
     press(&mut app, "\u{1b}\u{1b}");
     assert!(!screen(&app).contains("match 2"), "{}", screen(&app));
     replied(&mut app, PanePurpose::Search(1), Err("late"));
+    // Another search of the same pane, begun before the first had its answer.
+    press(&mut app, "/other\n");
+    replied(&mut app, PanePurpose::Search(1), Ok(PaneReply::Lines(lines(&[1_010, 500], None))));
+    assert!(screen(&app).contains("searching"), "{}", screen(&app));
+    replied(&mut app, PanePurpose::Search(2), Ok(PaneReply::Lines(lines(&[900], None))));
+    assert!(screen(&app).contains("match 1 of 1"), "{}", screen(&app));
 }
 
 #[test]
@@ -266,9 +272,14 @@ fn a_pane_is_watched_again_on_the_next_line() {
     let broken = Link::Reconnecting { since: sample::at(0), tries: 1, why: String::new() };
     assert_eq!(app.update(Msg::Update(Update::Link(broken)), sample::at(0)), []);
     assert!(screen(&app).contains("line 1005"), "what was shown stays");
+    assert!(screen(&app).contains("STALE for now: the line to the engine broke"), "{}", screen(&app));
     let commands = app.update(Msg::Update(Update::Link(Link::Connected { rtt: None })), sample::at(0));
     let watch = PaneRequest::Watch { watch: 2, pane: address("web-1", 0), pace: PanePace::LIVE };
     assert_eq!(asked(&commands), [PaneRequest::Follow(true), watch]);
+    // An engine that was started again is still opening the road.
+    assert!(screen(&app).contains("STALE"), "{}", screen(&app));
+    told(&mut app, seed(2, 1_000, (80, 20), 0, 0));
+    assert!(!screen(&app).contains("STALE"), "{}", screen(&app));
 }
 
 #[test]

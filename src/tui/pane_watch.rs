@@ -102,9 +102,12 @@ impl Watches {
     }
 
     /// The line is another one: watches ended with the one before. What was shown stays until they begin again.
-    pub(super) fn line_broke(&mut self) {
+    pub(super) fn line_broke(&mut self, now: Timestamp) {
         for watch in &mut self.all {
             (watch.number, watch.again) = (None, None);
+            // The next engine may have no road to its host yet.
+            let why = || (now, "the line to the engine broke; it is asked for again".to_owned());
+            watch.stale = watch.stale.take().or_else(|| watch.glass.is_some().then(why));
         }
     }
 
@@ -286,7 +289,7 @@ mod tests {
             asked(&watches.want(&lite, at(0))),
             [PaneRequest::Unwatch { watch: 1 }, PaneRequest::Pace { watch: 2, pace: PanePace::LITE }]
         );
-        watches.line_broke();
+        watches.line_broke(at(0));
         let again = PaneRequest::Watch { watch: 3, pane: pane(2), pace: PanePace::LITE };
         assert_eq!(asked(&watches.want(&lite, at(0))), [again], "never by a number that was used");
         let over = watches.refused(3, "no such pane".into(), at(0));

@@ -22,6 +22,8 @@ pub(super) struct Panes {
     pub drive: Option<Drive>,
     /// Panes that were asked for to type there, and how often any was.
     pub takes: Takes,
+    /// How often anything was searched in a pane: an answer is of one search.
+    pub searches: u64,
     /// The engine was asked to tell of panes.
     pub follows: bool,
     /// A pane that is to be opened once it is known which it is.

@@ -230,11 +230,10 @@ async fn two_clients_have_one_lease_and_a_recording_is_whole_after_a_kill() {
     let mut site = served(&tmux);
     let (mut one, mut two) = (attached(&site).await, attached(&site).await);
     let (pane, _) = only_pane(&mut one).await;
-    let Ok(PaneReply::Recording(path)) = asked(&mut one, PaneRequest::Record { pane: pane.clone(), on: true }).await
-    else {
-        panic!("a file")
-    };
-    assert_eq!(asked(&mut one, PaneRequest::Take { pane: pane.clone() }).await, Ok(PaneReply::Done));
+    let record = PaneRequest::Record { pane: pane.clone(), on: true, stays: true };
+    let Ok(PaneReply::Recording(path)) = asked(&mut one, record).await else { panic!("a file") };
+    let taken = asked(&mut one, PaneRequest::Take { pane: pane.clone() }).await;
+    assert!(matches!(taken, Ok(PaneReply::Taken(_))), "{taken:?}");
     let refused = asked(&mut two, PaneRequest::Take { pane: pane.clone() }).await;
     assert!(matches!(&refused, Err(Refusal::Denied(why)) if why.contains("drives it")), "{refused:?}");
     let keys = |text: &str| PaneRequest::Keys { pane: pane.clone(), bytes: text.into() };

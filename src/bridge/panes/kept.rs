@@ -82,6 +82,19 @@ pub(super) enum Fed {
     Hole,
 }
 
+/// How who drives a pane changed last.
+#[derive(Debug, Clone, Default)]
+pub(super) struct DriverChange {
+    /// How often it did.
+    pub(super) count: u64,
+    /// Who drives it now.
+    pub(super) now: Option<PaneDriver>,
+    /// Since when they do, or whoever did last did.
+    pub(super) take: Timestamp,
+    /// Why it changed.
+    pub(super) why: String,
+}
+
 /// The screen of one pane, with what was lost on the way.
 pub struct Screen {
     pub(super) glass: Glass,
@@ -101,8 +114,7 @@ pub struct Screen {
     pub ended: Option<String>,
     /// When it printed last.
     pub printed: Option<Timestamp>,
-    /// Who drives it, why that changed last, and how often it did.
-    pub(super) driver: (u64, Option<PaneDriver>, String),
+    pub(super) driver: DriverChange,
 }
 
 impl Screen {
@@ -119,7 +131,7 @@ impl Screen {
             stale: None,
             ended: None,
             printed: None,
-            driver: (0, None, String::new()),
+            driver: DriverChange::default(),
         }
     }
 
@@ -138,13 +150,15 @@ impl Screen {
     /// Who drives it, as was told last.
     #[must_use]
     pub fn driver(&self) -> Option<&PaneDriver> {
-        self.driver.1.as_ref()
+        self.driver.now.as_ref()
     }
 
     /// Who drives it, and why, where that is new.
     pub fn driven(&mut self, driver: Option<&PaneDriver>, why: &str) {
-        if self.driver.1.as_ref() != driver {
-            self.driver = (self.driver.0 + 1, driver.cloned(), why.to_owned());
+        let before = &self.driver;
+        if before.now.as_ref() != driver {
+            let take = driver.or(before.now.as_ref()).map_or(before.take, |driver| driver.since);
+            self.driver = DriverChange { count: before.count + 1, now: driver.cloned(), take, why: why.to_owned() };
         }
     }
 

@@ -15,7 +15,7 @@ use crate::model::{PaneAddress, PaneChunk, PaneSeed};
 use crate::protocol::{PanePace, PaneUpdate};
 use crate::screen::PaneScreen;
 
-use super::kept::Screen;
+use super::kept::{DriverChange, Screen};
 
 /// Shortest and longest time between two pieces, whatever is asked for: 15 a second at most.
 const EVERY: [Duration; 2] = [Duration::from_millis(67), Duration::from_secs(5)];
@@ -118,7 +118,7 @@ impl Pacer {
         if self.ended {
             return Turn::Rest;
         }
-        let is_told = self.driver == screen.driver.0 && screen.ended.is_none() && !self.tells_stale(screen);
+        let is_told = self.driver == screen.driver.count && screen.ended.is_none() && !self.tells_stale(screen);
         if !is_told {
             return Turn::Now;
         }
@@ -163,10 +163,10 @@ impl Pacer {
         if self.stale != screen.stale && screen.stale.is_some() {
             return Some(self.stale(screen));
         }
-        if self.driver != screen.driver.0 {
-            let (number, driver, why) = screen.driver.clone();
-            self.driver = number;
-            return Some(PaneUpdate::Driver { pane: self.pane.clone(), driver, why });
+        if self.driver != screen.driver.count {
+            let DriverChange { count, now: driver, take, why } = screen.driver.clone();
+            self.driver = count;
+            return Some(PaneUpdate::Driver { pane: self.pane.clone(), driver, take, why });
         }
         // The last of it is shown before it is said to be the last.
         if self.wants(screen) && (self.next <= now || screen.ended.is_some()) {

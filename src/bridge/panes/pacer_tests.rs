@@ -35,7 +35,7 @@ fn said(pacer: &mut Pacer, kept: &Kept, now: Moment) -> Vec<String> {
             }
             PaneUpdate::Stale { since, .. } => format!("stale {}", since.is_some()),
             PaneUpdate::Ended { why, .. } => format!("ended {why}"),
-            PaneUpdate::Driver { driver, .. } => format!("driver {}", driver.is_some()),
+            PaneUpdate::Driver { driver, take, .. } => format!("driver {} {}", driver.is_some(), take.as_second()),
             other => format!("{other:?}"),
         });
     }
@@ -164,7 +164,7 @@ fn a_watch_hears_that_it_is_stale_and_what_came_after_and_the_end_last() {
     let driver = PaneDriver { who: "anna".parse().expect("a name"), since: Timestamp::UNIX_EPOCH };
     kept.change(|screen| screen.driven(Some(&driver), "taken over"));
     kept.change(|screen| screen.driven(Some(&driver), "again"));
-    assert_eq!(said(&mut pacer, &kept, clock.at(501)), ["driver true"]);
+    assert_eq!(said(&mut pacer, &kept, clock.at(501)), ["driver true 0"]);
     print(&kept, "last words");
     kept.change(|screen| screen.ended = Some("the pane is gone".to_owned()));
     assert_eq!(said(&mut pacer, &kept, clock.at(502)), ["C5000 last words", "ended the pane is gone"]);

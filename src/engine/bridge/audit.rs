@@ -17,11 +17,17 @@ pub(super) fn note(by: Option<&OperatorName>, kind: AuditKind, about: impl Displ
 }
 
 impl Bridges {
-    /// Writes notes down that belong to no other transaction, and tells everybody.
-    pub(in super::super) async fn audit(&self, notes: Vec<AuditNote>) {
+    /// Writes notes down that belong to no other transaction, and tells everybody. Answers whether they are written.
+    pub(in super::super) async fn audit(&self, notes: Vec<AuditNote>) -> bool {
         match self.store.audit(notes).await {
-            Ok(entries) => self.tell_all(BridgeNotice::Audited(entries)).await,
-            Err(error) => tracing::error!(%error, "the audit log could not be written"),
+            Ok(entries) => {
+                self.tell_all(BridgeNotice::Audited(entries)).await;
+                true
+            }
+            Err(error) => {
+                tracing::error!(%error, "the audit log could not be written");
+                false
+            }
         }
     }
 

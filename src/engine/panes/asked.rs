@@ -17,6 +17,7 @@ use super::host::Host;
 use super::leases::LeaseEffect;
 use super::lines;
 use super::marks::{Mark, is_mark};
+use super::recorded::Recorded;
 use super::recording::Recording;
 use super::service::Asking;
 use super::watching::Watch;
@@ -29,6 +30,10 @@ const WATCHES: usize = 128;
 const RECORDINGS: usize = 16;
 /// Marks of all clients together.
 const MARKS: usize = 200;
+
+fn told(recording: &Recording) -> PaneReply {
+    PaneReply::Recording(recording.path.display().to_string())
+}
 
 impl Desk {
     /// A client asks.
@@ -99,7 +104,8 @@ impl Desk {
                 let effects = self.leases.release(client, id, &pane);
                 return self.driven(effects);
             }
-            PaneRequest::Record { pane, on } => self.record(who, pane, on),
+            PaneRequest::Record { pane, on: true, stays } => self.record(client, who, pane, stays),
+            PaneRequest::Record { pane, on: false, stays } => Ok(self.record_no_more(client, who, &pane, stays)),
             PaneRequest::Mark { pane, mark } => self.mark(who, pane, mark),
         };
         self.answer(client, id, reply);
@@ -210,6 +216,8 @@ impl Desk {
 
     /// Does what leases want done.
     pub(super) fn driven(&mut self, effects: Vec<LeaseEffect>) {
+        // What is said of it waits for its note.
+        let mut noted = None;
         for effect in effects {
             match effect {
                 LeaseEffect::Say(host, ask) => {
@@ -217,13 +225,19 @@ impl Desk {
                         link.drive(ask);
                     }
                 }
-                LeaseEffect::Answer(client, id, reply) => self.answer(client, id, reply),
+                LeaseEffect::Answer(client, id, reply) => match &noted {
+                    Some(pane) => self.notes.answer(client, id, reply, PaneAddress::clone(pane)),
+                    None => self.answer(client, id, reply),
+                },
                 LeaseEffect::Driver(pane, driver, why) => {
                     if let Some(kept) = self.hosts.get(&pane.host).and_then(|host| host.kept(pane.pane)) {
                         kept.change(|screen| screen.driven(driver.as_ref(), &why));
                     }
                 }
-                LeaseEffect::Note(pane, who, kind, what) => self.note(&who, &pane, kind, what),
+                LeaseEffect::Note(pane, who, kind, what) => {
+                    self.note(&who, &pane, kind, what);
+                    noted = Some(pane);
+                }
             }
         }
     }
@@ -234,21 +248,19 @@ impl Desk {
             Some(host) => host.name_of(pane.pane),
             None => format!("{}:%{}", pane.host, pane.pane.number),
         };
-        let note = AuditNote::new(Timestamp::now(), Some(who), kind, format!("pane {name}"), what);
-        let bridges = Arc::clone(&self.service.bridges);
-        tokio::spawn(async move { bridges.audit(vec![note]).await });
+        self.notes.note(AuditNote::new(Timestamp::now(), Some(who), kind, format!("pane {name}"), what));
     }
 
-    fn record(&mut self, who: &OperatorName, pane: PaneAddress, on: bool) -> Result<PaneReply, Refusal> {
-        if !on {
-            if self.recordings.remove(&pane).is_some() {
-                self.note(who, &pane, AuditKind::Changed, "its recording ends".to_owned());
-            }
-            return Ok(PaneReply::Done);
-        }
-        let told = |path: &std::path::Path| Ok(PaneReply::Recording(path.display().to_string()));
-        if let Some(recording) = self.recordings.get(&pane).filter(|recording| !recording.is_over()) {
-            return told(&recording.path);
+    fn record(
+        &mut self,
+        client: ClientId,
+        who: &OperatorName,
+        pane: PaneAddress,
+        stays: bool,
+    ) -> Result<PaneReply, Refusal> {
+        if let Some(recorded) = self.recordings.get_mut(&pane).filter(|recorded| !recorded.recording.is_over()) {
+            recorded.wants(client, stays);
+            return Ok(told(&recorded.recording));
         }
         if self.recordings.len() >= RECORDINGS {
             return Err(Refusal::Failed(format!("at most {RECORDINGS} panes are recorded at once")));
@@ -257,10 +269,30 @@ impl Desk {
         let title = self.host(&pane)?.name_of(pane.pane);
         let begun = Recording::begin(&self.service.state_dir, &pane, title, kept, self.set.known(), Timestamp::now());
         let recording = begun.map_err(|error| Refusal::Failed(format!("failed to record it: {error}")))?;
-        let reply = told(&recording.path);
+        let reply = told(&recording);
         self.note(who, &pane, AuditKind::Changed, format!("it is recorded to {}", recording.path.display()));
-        self.recordings.insert(pane, recording);
-        reply
+        let mut recorded = Recorded::new(recording);
+        recorded.wants(client, stays);
+        self.recordings.insert(pane, recorded);
+        Ok(reply)
+    }
+
+    /// A client wants a pane recorded no more; others may.
+    pub(super) fn record_no_more(
+        &mut self,
+        client: ClientId,
+        who: &OperatorName,
+        pane: &PaneAddress,
+        stays: bool,
+    ) -> PaneReply {
+        let Some(recorded) = self.recordings.get_mut(pane) else { return PaneReply::Done };
+        recorded.lets_go(client, stays);
+        if recorded.is_wanted() {
+            return told(&recorded.recording);
+        }
+        self.recordings.remove(pane);
+        self.note(who, pane, AuditKind::Changed, "its recording ends".to_owned());
+        PaneReply::Done
     }
 
     fn mark(&mut self, who: &OperatorName, pane: PaneAddress, mark: PaneMark) -> Result<PaneReply, Refusal> {

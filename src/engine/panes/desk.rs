@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use crate::bridge::Term;
 use crate::bridge::panes::LinkNews;
 use crate::model::{HostName, OperatorName, PaneAddress, PaneId};
-use crate::protocol::{ClientId, PaneCall, PaneReply, PaneRequest, PaneUpdate, Refusal, Reply, RequestId};
+use crate::protocol::{ClientId, PaneCall, PaneReply, PaneRequest, PaneSaid, PaneUpdate, Refusal, Reply, RequestId};
 
 use super::super::bridge::BridgeSet;
 use super::super::{Input, rest};
@@ -21,7 +21,9 @@ use super::host::Host;
 use super::leases::{LeaseEffect, Leases};
 use super::marks::{Hits, Mark};
 use super::marks_file;
-use super::recording::{Recording, mend};
+use super::notes::{Notes, Unnoted};
+use super::recorded::Recorded;
+use super::recording::mend;
 use super::service::{Asking, Order, Panes};
 use super::watching::Watch;
 
@@ -85,7 +87,10 @@ pub(super) struct Desk {
     pub(super) clients: BTreeMap<ClientId, Client>,
     pub(super) leases: Leases,
     pub(super) marks: BTreeMap<PaneAddress, Mark>,
-    pub(super) recordings: BTreeMap<PaneAddress, Recording>,
+    pub(super) recordings: BTreeMap<PaneAddress, Recorded>,
+    /// What is noted of panes, and what could not be.
+    pub(super) notes: Notes,
+    unnoted: mpsc::UnboundedReceiver<Unnoted>,
     /// What the engine was told of panes that call; nothing yet at first.
     pub(super) calls: Option<Vec<PaneCall>>,
     /// Marks have changed and are not written yet.
@@ -113,6 +118,7 @@ impl Desk {
     pub(super) async fn new(service: Arc<Panes>) -> Self {
         let (sender, news) = mpsc::channel(NEWS);
         let now = Instant::now();
+        let (notes, unnoted) = Notes::begin(Arc::clone(&service.bridges), service.inputs.clone());
         let mut desk = Self {
             set: service.bridges.set(),
             terms: service.bridges.terms(),
@@ -123,6 +129,8 @@ impl Desk {
             marks: BTreeMap::new(),
             recordings: BTreeMap::new(),
             calls: None,
+            notes,
+            unnoted,
             unsaved: false,
             news,
             sender,
@@ -223,19 +231,25 @@ impl Desk {
         }
     }
 
-    /// Something that was ordered.
-    pub(super) fn ordered(&mut self, order: Order) {
+    /// Something that was ordered. Answers whether there may be more to do because of it than to answer.
+    pub(super) fn ordered(&mut self, order: Order) -> bool {
         let is_word = |asking: &Asking| {
             matches!(asking.request, PaneRequest::Seen { .. } | PaneRequest::Pace { .. } | PaneRequest::Keys { .. })
         };
         self.has_news |= !matches!(&order, Order::Asked(asking) if is_word(asking));
+        // One comes for every piece of every watch.
+        let is_seen = matches!(&order, Order::Asked(asking) if matches!(asking.request, PaneRequest::Seen { .. }));
         match order {
             Order::Asked(asking) => self.asked(*asking),
             Order::Left(client) => {
-                if self.clients.remove(&client).is_some() {
+                if let Some(known) = self.clients.remove(&client) {
                     let effects = self.leases.left(client, "its client has gone");
                     self.driven(effects);
                     self.listing.retain(|listing| listing.client != client);
+                    let recorded: Vec<PaneAddress> = self.recordings.keys().cloned().collect();
+                    for pane in recorded {
+                        self.record_no_more(client, &known.who, &pane, false);
+                    }
                 }
             }
             Order::Nudge(host) => {
@@ -244,6 +258,7 @@ impl Desk {
                 }
             }
         }
+        !is_seen
     }
 
     /// Waits for something that happens, and takes it in.
@@ -254,6 +269,10 @@ impl Desk {
                 self.heard(&host, news);
             }
             Ok(()) = self.terms.changed() => self.take_term(),
+            Some((client, pane)) = self.unnoted.recv() => {
+                let effects = self.leases.gives_back(client, &pane, "it could not be written to the audit log");
+                self.driven(effects);
+            }
             found = joined(&mut self.hunting) => {
                 self.hunting = None;
                 self.found(found.unwrap_or_default());
@@ -268,17 +287,19 @@ impl Desk {
         match news {
             LinkNews::Listed(list) => {
                 host.list = list;
-                host.note_drivers();
-                if host.list.layer.is_some() {
-                    // A pane that is gone never comes back under its number.
-                    let before = self.marks.len();
-                    self.marks.retain(|pane, _| pane.host != *name || host.facts(pane.pane).is_some());
-                    self.unsaved |= self.marks.len() != before;
-                }
+                host.note_drivers(&self.leases);
+                let before = self.marks.len();
+                self.marks.retain(|pane, _| pane.host != *name || !host.is_gone(pane.pane));
+                self.unsaved |= self.marks.len() != before;
             }
             LinkNews::Drive(said) => {
+                let is_refused = matches!(said, PaneSaid::Refused { seq: None, .. });
                 let effects = self.leases.heard(name, said);
                 self.driven(effects);
+                if let Some(host) = self.hosts.get(name).filter(|_| is_refused) {
+                    // While it was asked for, lists said nothing of it.
+                    host.note_drivers(&self.leases);
+                }
             }
             LinkNews::Broken(why) => self.lost(name, &why),
         }
@@ -309,7 +330,7 @@ impl Desk {
         for client in self.clients.values_mut() {
             client.watches.retain(|_, watch| !watch.is_over());
         }
-        self.recordings.retain(|_, recording| !recording.is_over());
+        self.recordings.retain(|_, recorded| !recorded.recording.is_over());
         self.settle(now);
         if now >= self.look {
             self.look = now + LOOK;
@@ -324,7 +345,8 @@ impl Desk {
         self.send_replies().await;
     }
 
-    async fn send_replies(&mut self) {
+    /// Answers whoever has an answer by now.
+    pub(super) async fn send_replies(&mut self) {
         for reply in std::mem::take(&mut self.replies) {
             // The engine is gone only when everything ends.
             let _ = self.service.inputs.send(reply).await;
@@ -447,8 +469,8 @@ impl Desk {
         for host in self.hosts.values_mut() {
             host.end("the task that looks at panes ends; watch it again");
         }
-        for (_, recording) in std::mem::take(&mut self.recordings) {
-            recording.end().await;
+        for (_, recorded) in std::mem::take(&mut self.recordings) {
+            recorded.recording.end().await;
         }
         if let Some(saving) = self.saving.take() {
             // A failure was logged.
@@ -458,6 +480,7 @@ impl Desk {
             let _ = self.save_marks().await;
         }
         self.send_replies().await;
+        self.notes.written().await;
     }
 }
 

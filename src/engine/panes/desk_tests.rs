@@ -162,6 +162,7 @@ struct Scene {
     bridges: Arc<Bridges>,
     inputs: mpsc::Receiver<Input>,
     supervisor: Arc<Supervisor>,
+    store: Arc<Store>,
     dir: tempfile::TempDir,
     asked: u64,
     /// The panes that call, as the engine was told last.
@@ -200,12 +201,12 @@ impl Scene {
         let set = BridgeSet::new(config::parse("", None).expect("defaults"));
         let checks = CheckSet::new(&config::parse("", None).expect("defaults")).expect("no checks");
         let checks = Arc::new(Checks::new(checks, Arc::clone(&store), sender.clone()));
-        let bridges = Arc::new(Bridges::new(set, store, sender.clone(), checks, agent.road(), true));
+        let bridges = Arc::new(Bridges::new(set, Arc::clone(&store), sender.clone(), checks, agent.road(), true));
         bridges.begin(Term { engine: EngineId::from_uuid(Uuid::nil()), epoch: 1 });
         let supervisor = Arc::new(Supervisor::new(sender.clone(), CancellationToken::new()));
         let panes = Arc::new(Panes::new(Arc::clone(&bridges), sender, agent.road(), dir.path().to_owned()));
         Supervisor::run(&supervisor, Panes::task(&panes));
-        Self { agent, panes, bridges, inputs, supervisor, dir, asked: 0, calls: Vec::new() }
+        Self { agent, panes, bridges, inputs, supervisor, store, dir, asked: 0, calls: Vec::new() }
     }
 
     /// Lets a client ask; answers the number of the request.
@@ -245,6 +246,18 @@ impl Scene {
     async fn ask(&mut self, client: &Client, request: PaneRequest) -> Result<PaneReply, Refusal> {
         let id = self.asks(client, request);
         self.answered(id).await
+    }
+
+    /// A client takes the pane over.
+    async fn takes(&mut self, client: &Client) {
+        let taken = self.ask(client, PaneRequest::Take { pane: pane() }).await;
+        assert!(matches!(taken, Ok(PaneReply::Taken(_))), "{taken:?}");
+    }
+
+    /// What was noted, the oldest first.
+    fn noted(&self) -> Vec<String> {
+        let noted = self.store.audited(None, None, 100).expect("reads");
+        noted.into_iter().rev().map(|entry| entry.note.what).collect()
     }
 
     /// A client that watches the pane and has its first screen.
@@ -288,13 +301,14 @@ async fn who_follows_first_hears_that_it_is_being_looked_at_and_then_the_list() 
     assert_eq!(anna.list().await.panes.len(), 1);
 }
 
-#[tokio::test(start_paused = true)]
+// The audit log is written by a thread, for which a clock that is ahead does not wait.
+#[tokio::test]
 async fn a_task_that_is_started_again_ends_the_watches_and_goes_on_telling_followers() {
     let mut scene = Scene::new();
     let mut anna = scene.watching(1).await;
     scene.ask(&anna, PaneRequest::Follow(true)).await.expect("follows");
     while anna.list().await.panes.is_empty() {}
-    assert_eq!(scene.ask(&anna, PaneRequest::Take { pane: pane() }).await, Ok(PaneReply::Done));
+    scene.takes(&anna).await;
     scene.supervisor.restart("panes");
     let ended = loop {
         match anna.hear().await {
@@ -309,11 +323,12 @@ async fn a_task_that_is_started_again_ends_the_watches_and_goes_on_telling_follo
     assert_eq!(scene.ask(&anna, watch).await, Ok(PaneReply::Done));
 }
 
-#[tokio::test(start_paused = true)]
+// The audit log is written by a thread, for which a clock that is ahead does not wait.
+#[tokio::test]
 async fn who_is_no_operator_any_more_gives_back() {
     let mut scene = Scene::new();
     let anna = scene.watching(1).await;
-    assert_eq!(scene.ask(&anna, PaneRequest::Take { pane: pane() }).await, Ok(PaneReply::Done));
+    scene.takes(&anna).await;
     let seen = scene.asks_as(&anna, Role::Viewer, PaneRequest::Seen { watch: 1, offset: 100 });
     scene.answered(seen).await.expect("seen");
     tokio::time::sleep(Duration::from_secs(1)).await;
@@ -403,13 +418,14 @@ async fn a_link_that_breaks_makes_it_stale_and_what_comes_after_is_joined() {
     assert_eq!((hosts[0].panes[0].lost.gaps, hosts[0].panes[0].lost.bytes), (1, 896));
 }
 
-#[tokio::test(start_paused = true)]
+// The audit log is written by a thread, for which a clock that is ahead does not wait.
+#[tokio::test]
 async fn one_client_drives_at_a_time_and_gives_back_when_it_goes() {
     let mut scene = Scene::new();
     let (anna, mut otto) = (scene.watching(1).await, scene.watching(2).await);
     let keys = |text: &str| PaneRequest::Keys { pane: pane(), bytes: text.into() };
     assert!(scene.ask(&anna, keys("x")).await.is_err(), "nothing is taken over");
-    assert_eq!(scene.ask(&anna, PaneRequest::Take { pane: pane() }).await, Ok(PaneReply::Done));
+    scene.takes(&anna).await;
     let seen = otto.hear().await;
     assert!(matches!(&seen, PaneUpdate::Driver { driver: Some(by), .. } if by.who.as_str() == "anna"), "{seen:?}");
     let taken = scene.ask(&otto, PaneRequest::Take { pane: pane() }).await;
@@ -425,7 +441,98 @@ async fn one_client_drives_at_a_time_and_gives_back_when_it_goes() {
         (1, 1)
     );
     assert_eq!(scene.agent.asked(|asked| matches!(asked, ToAgent::Drive(DriveAsk::Release { .. }))), 1);
-    assert_eq!(scene.ask(&otto, PaneRequest::Take { pane: pane() }).await, Ok(PaneReply::Done));
+    scene.takes(&otto).await;
+}
+
+#[tokio::test]
+async fn a_list_that_was_made_before_a_take_over_changes_no_driver() {
+    let mut scene = Scene::new();
+    let mut anna = scene.watching(1).await;
+    scene.takes(&anna).await;
+    assert!(matches!(anna.hear().await, PaneUpdate::Driver { driver: Some(_), .. }));
+    let old = PaneFacts { command: "make".to_owned(), ..facts() };
+    scene.agent.says(PaneSaid::Panes { panes: vec![old], why: None, may_drive: true }).await;
+    scene.agent.prints(100, "x").await;
+    let next = anna.hear().await;
+    assert!(matches!(next, PaneUpdate::Chunk { .. }), "{next:?}");
+    let released = PaneSaid::Released { pane: PANE, why: "it rested".to_owned() };
+    scene.agent.says(released).await;
+    let PaneUpdate::Driver { driver: None, take, why, .. } = anna.hear().await else { panic!("it is over") };
+    assert_eq!((take, why.as_str()), (Timestamp::UNIX_EPOCH, "it rested"));
+}
+
+#[tokio::test]
+async fn what_is_done_is_noted_in_order_before_it_is_answered() {
+    let mut scene = Scene::new();
+    let anna = scene.watching(1).await;
+    let mut expected = Vec::new();
+    for _ in 0..5 {
+        scene.takes(&anna).await;
+        expected.push("the pane is taken over");
+        assert_eq!(scene.noted(), expected);
+        assert_eq!(scene.ask(&anna, PaneRequest::Release { pane: pane() }).await, Ok(PaneReply::Done));
+        expected.push("the pane is released: given back");
+        assert_eq!(scene.noted(), expected);
+    }
+    // A disk that takes no notes.
+    let refuse = "CREATE TRIGGER full BEFORE INSERT ON audit BEGIN SELECT RAISE(ABORT, 'full'); END";
+    let connection = rusqlite::Connection::open(scene.dir.path().join("aurora.db")).expect("opens");
+    connection.execute_batch(refuse).expect("a disk that is full");
+    let taken = scene.ask(&anna, PaneRequest::Take { pane: pane() }).await;
+    assert!(matches!(&taken, Err(Refusal::Failed(why)) if why.contains("audit log")), "{taken:?}");
+    let keys = PaneRequest::Keys { pane: pane(), bytes: b"rm".to_vec() };
+    assert!(scene.ask(&anna, keys).await.is_err());
+    assert_eq!(scene.agent.asked(|asked| matches!(asked, ToAgent::Drive(DriveAsk::Release { .. }))), 6);
+    connection.execute_batch("DROP TRIGGER full").expect("there is room again");
+    scene.takes(&anna).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn marks_outlive_lists_that_are_short_for_a_reason_and_not_their_panes() {
+    let mut scene = Scene::new();
+    let anna = Client::new(1);
+    scene.ask(&anna, PaneRequest::Follow(true)).await.expect("follows");
+    let mark = PaneMark { activity: true, ..PaneMark::default() };
+    let kept = |scene: &Scene| super::marks_file::read(scene.dir.path()).expect("a file").len();
+    let other = |server, number| PaneFacts { id: PaneId { server, number }, ..facts() };
+    let says = async |scene: &Scene, panes: Vec<PaneFacts>, why: Option<&str>| {
+        let why = why.map(str::to_owned);
+        scene.agent.says(PaneSaid::Panes { panes, why, may_drive: true }).await;
+        tokio::time::sleep(Duration::from_secs(2)).await;
+    };
+    for (panes, why) in
+        [(vec![], "tmux does not answer within 5 s"), (vec![other(7, 1)], "3 panes more than are listed")]
+    {
+        says(&scene, vec![facts()], None).await;
+        assert_eq!(scene.ask(&anna, PaneRequest::Mark { pane: pane(), mark: mark.clone() }).await, Ok(PaneReply::Done));
+        says(&scene, panes, Some(why)).await;
+        assert_eq!(kept(&scene), 1, "{why}");
+    }
+    says(&scene, vec![other(8, 3)], Some("3 panes more than are listed")).await;
+    assert_eq!(kept(&scene), 0, "it was of another tmux server");
+    says(&scene, vec![facts()], None).await;
+    scene.ask(&anna, PaneRequest::Mark { pane: pane(), mark }).await.expect("marks");
+    says(&scene, vec![other(7, 1)], None).await;
+    assert_eq!(kept(&scene), 0, "it was closed");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_recording_ends_with_the_last_who_wanted_it() {
+    let mut scene = Scene::new();
+    let (anna, otto) = (scene.watching(1).await, scene.watching(2).await);
+    let record = |on, stays| PaneRequest::Record { pane: pane(), on, stays };
+    let begun = scene.ask(&anna, record(true, true)).await;
+    let Ok(PaneReply::Recording(path)) = &begun else { panic!("{begun:?}") };
+    assert_eq!(scene.ask(&otto, record(true, false)).await, begun, "one file");
+    assert_eq!(scene.ask(&otto, record(false, false)).await, begun, "it was not only his");
+    scene.ask(&otto, record(true, false)).await.expect("records");
+    assert_eq!(scene.ask(&anna, record(false, true)).await, begun, "not only hers, either");
+    scene.panes.left(otto.0);
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let Ok(PaneReply::Panes(hosts)) = scene.ask(&anna, PaneRequest::List).await else { panic!("a list") };
+    assert_eq!(hosts[0].panes[0].recording, None, "nobody ended it in words");
+    assert!(std::fs::read_to_string(path).expect("a file").contains("$ "));
+    assert_eq!(scene.ask(&anna, record(false, true)).await, Ok(PaneReply::Done));
 }
 
 #[tokio::test(start_paused = true)]

@@ -11,10 +11,11 @@ use tokio::time::Instant;
 use crate::bridge::Term;
 use crate::bridge::panes::{HostLink, HostList, Kept, LinkNews};
 use crate::config::HostConfig;
-use crate::model::{HostName, LayerKind, PaneFacts, PaneId};
+use crate::model::{HostName, LayerKind, PaneAddress, PaneFacts, PaneId};
 use crate::protocol::{HostPanes, PaneLost, PaneMark, PaneRow, ProgramState};
 
 use super::super::bridge::BridgeSet;
+use super::leases::Leases;
 use super::service::Panes;
 
 /// A connection, and a kept screen, outlive the last who wanted them by so much.
@@ -180,6 +181,15 @@ impl Host {
         self.list.panes.iter().find(|facts| facts.id == pane)
     }
 
+    /// Whether a pane is gone for good: its tmux server has told of all its panes and this one is not among them, or is
+    /// another one by now. A pane that is gone never comes back under its number. A list that says why it is short or empty
+    /// says nothing of what is not in it.
+    pub(super) fn is_gone(&self, pane: PaneId) -> bool {
+        let panes = &self.list.panes;
+        let is_told = self.list.why.is_none() || panes.iter().any(|facts| facts.id.server != pane.server);
+        self.list.layer.is_some() && is_told && self.facts(pane).is_none()
+    }
+
     /// How a person names a pane of it, for the audit log.
     pub(super) fn name_of(&self, pane: PaneId) -> String {
         let only = self.list.panes.iter().all(|facts| facts.session == self.list.panes[0].session);
@@ -189,17 +199,24 @@ impl Host {
         }
     }
 
-    /// Notes who drives what, as the list says.
-    pub(super) fn note_drivers(&self) {
+    /// Notes who drives what: of what clients of this engine have, as `leases` say, of the rest as the list says. A list may
+    /// have been made before one of them took a pane over and come after it.
+    pub(super) fn note_drivers(&self, leases: &Leases) {
         for facts in &self.list.panes {
             let Some(kept) = self.kept(facts.id) else { continue };
-            let is_new = kept.look().driver() != facts.driver.as_ref();
+            let pane = PaneAddress { host: self.config.name.clone(), pane: facts.id };
+            if leases.is_asked_for(&pane) {
+                // The answer says it.
+                continue;
+            }
+            let driver = leases.driver(&pane).or(facts.driver.as_ref());
+            let is_new = kept.look().driver() != driver;
             if is_new {
-                let why = match &facts.driver {
+                let why = match driver {
                     Some(driver) => format!("{} drives it", driver.who),
                     None => "nobody drives it any more".to_owned(),
                 };
-                kept.change(|screen| screen.driven(facts.driver.as_ref(), &why));
+                kept.change(|screen| screen.driven(driver, &why));
             }
         }
     }

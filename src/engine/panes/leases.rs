@@ -51,7 +51,7 @@ struct Keys {
 enum Hold {
     /// The agent was asked, by this request.
     Taking(RequestId, Instant),
-    Held,
+    Held(PaneDriver),
 }
 
 #[derive(Debug)]
@@ -65,6 +65,10 @@ struct Lease {
 }
 
 impl Lease {
+    fn is_held(&self) -> bool {
+        matches!(self.hold, Hold::Held(_))
+    }
+
     /// What was said and not answered may have been typed.
     fn unsure(&self) -> Vec<LeaseEffect> {
         self.keys.iter().map(|keys| Answer(self.client, keys.id, Err(Refusal::Unanswered))).collect()
@@ -85,6 +89,19 @@ impl Leases {
         self.held.keys().any(|pane| pane.host == *host)
     }
 
+    /// Who drives `pane`, where it is a client of this engine.
+    pub(super) fn driver(&self, pane: &PaneAddress) -> Option<&PaneDriver> {
+        match &self.held.get(pane)?.hold {
+            Hold::Held(driver) => Some(driver),
+            Hold::Taking(..) => None,
+        }
+    }
+
+    /// Whether a client of this engine wants to drive `pane`, and the agent has not answered.
+    pub(super) fn is_asked_for(&self, pane: &PaneAddress) -> bool {
+        self.held.get(pane).is_some_and(|lease| !lease.is_held())
+    }
+
     /// Hosts on which something is driven.
     pub(super) fn hosts(&self) -> BTreeSet<HostName> {
         self.held.keys().map(|pane| pane.host.clone()).collect()
@@ -100,14 +117,14 @@ impl Leases {
         now: Instant,
     ) -> Vec<LeaseEffect> {
         if let Some(lease) = self.held.get_mut(&pane) {
-            if lease.client == client && lease.has_hole && matches!(lease.hold, Hold::Held) {
+            if lease.client == client && lease.has_hole && lease.is_held() {
                 // The agent, too, types nothing more before it hears this.
                 lease.hold = Hold::Taking(id, now + PATIENCE);
                 lease.has_hole = false;
                 return vec![Say(pane.host.clone(), DriveAsk::Take { pane: pane.pane, who: who.clone() })];
             }
-            let answer = match lease.hold {
-                Hold::Held if lease.client == client => Ok(PaneReply::Done),
+            let answer = match &lease.hold {
+                Hold::Held(driver) if lease.client == client => Ok(PaneReply::Taken(driver.clone())),
                 _ if lease.client == client => Err(Refusal::Failed("it is being taken over already".to_owned())),
                 _ => Err(Refusal::Denied(format!("{} drives it", lease.who))),
             };
@@ -133,7 +150,7 @@ impl Leases {
         let Some(lease) = self.held.get_mut(pane).filter(|lease| lease.client == client) else {
             return refused("it is not taken over; nothing was typed");
         };
-        if !matches!(lease.hold, Hold::Held) {
+        if !lease.is_held() {
             return refused("it is still being taken over; nothing was typed");
         }
         if lease.has_hole {
@@ -164,6 +181,14 @@ impl Leases {
         effects
     }
 
+    /// A pane is given back because of `why`, where a client has it.
+    pub(super) fn gives_back(&mut self, client: ClientId, pane: &PaneAddress, why: &str) -> Vec<LeaseEffect> {
+        if self.held.get(pane).is_none_or(|lease| lease.client != client) {
+            return Vec::new();
+        }
+        self.end(pane, why, true)
+    }
+
     /// A client has gone, or may not drive any more: what it drives is given back.
     pub(super) fn left(&mut self, client: ClientId, why: &str) -> Vec<LeaseEffect> {
         let its: Vec<PaneAddress> =
@@ -190,7 +215,7 @@ impl Leases {
             Hold::Taking(id, _) => {
                 effects.push(Answer(lease.client, id, Err(Refusal::Failed(format!("not taken over: {why}")))));
             }
-            Hold::Held => {
+            Hold::Held(_) => {
                 effects.push(Driver(pane.clone(), None, why.to_owned()));
                 effects.push(Note(pane.clone(), lease.who, AuditKind::Changed, format!("the pane is released: {why}")));
             }
@@ -206,7 +231,7 @@ impl Leases {
             PaneSaid::Released { pane, why } => {
                 let pane = at(pane);
                 match self.held.get(&pane).map(|lease| &lease.hold) {
-                    Some(Hold::Held) => self.end(&pane, &why, false),
+                    Some(Hold::Held(_)) => self.end(&pane, &why, false),
                     // One that was given back before this one was asked for.
                     Some(Hold::Taking(..)) | None => vec![Driver(pane, None, why)],
                 }
@@ -238,12 +263,12 @@ impl Leases {
         if driver.who != lease.who {
             return Vec::new();
         }
-        lease.hold = Hold::Held;
+        lease.hold = Hold::Held(driver.clone());
         let (client, who) = (lease.client, lease.who.clone());
         vec![
             Note(pane.clone(), who.clone(), AuditKind::Changed, "the pane is taken over".to_owned()),
-            Driver(pane, Some(driver), format!("{who} has taken it over")),
-            Answer(client, id, Ok(PaneReply::Done)),
+            Driver(pane, Some(driver.clone()), format!("{who} has taken it over")),
+            Answer(client, id, Ok(PaneReply::Taken(driver))),
         ]
     }
 
@@ -264,7 +289,7 @@ impl Leases {
         let Some(place) = lease.keys.iter().position(|keys| keys.seq == seq) else { return Vec::new() };
         let Some(keys) = lease.keys.remove(place) else { return Vec::new() };
         // One that comes while it is taken over again is of before, and so is its hole.
-        lease.has_hole |= answer.is_err() && matches!(lease.hold, Hold::Held);
+        lease.has_hole |= answer.is_err() && lease.is_held();
         vec![Answer(lease.client, keys.id, answer)]
     }
 
@@ -273,7 +298,7 @@ impl Leases {
         let of = |lease: &Lease| {
             let taking = match lease.hold {
                 Hold::Taking(_, until) => Some(until),
-                Hold::Held => None,
+                Hold::Held(_) => None,
             };
             taking.into_iter().chain(lease.keys.front().map(|keys| keys.until)).min()
         };
@@ -294,7 +319,7 @@ impl Leases {
         }
         for lease in self.held.values_mut() {
             while let Some(keys) = lease.keys.pop_front_if(|keys| keys.until <= now) {
-                lease.has_hole |= matches!(lease.hold, Hold::Held);
+                lease.has_hole |= lease.is_held();
                 effects.push(Answer(lease.client, keys.id, Err(Refusal::Unanswered)));
             }
         }

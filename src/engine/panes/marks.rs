@@ -50,6 +50,8 @@ pub(super) struct Mark {
     /// Lines that match and were there before, from the first that may still change: of the main screen and of the alternate
     /// one, whose rows have the same numbers.
     known: [Option<Known>; 2],
+    /// The epoch of their numbers.
+    epoch: Option<u64>,
 }
 
 type Known = (u64, BTreeSet<(u64, String)>);
@@ -62,6 +64,7 @@ pub(super) struct Hunt {
     from: u64,
     first_row: u64,
     is_alternate: bool,
+    epoch: u64,
 }
 
 /// What was found.
@@ -70,6 +73,7 @@ pub(super) struct Hits {
     regex: Regex,
     known: Known,
     is_alternate: bool,
+    epoch: u64,
 }
 
 impl Hunt {
@@ -78,7 +82,7 @@ impl Hunt {
         let found = self.lines.search(&self.regex, HITS).lines;
         let found = found.into_iter().filter(|line| line.number >= self.from);
         let hits = found.map(|line| (line.number, plain(&line.text))).collect();
-        Hits { regex: self.regex, known: (self.first_row, hits), is_alternate: self.is_alternate }
+        Hits { regex: self.regex, known: (self.first_row, hits), is_alternate: self.is_alternate, epoch: self.epoch }
     }
 }
 
@@ -92,15 +96,29 @@ impl Mark {
             return Err("a silence lasts between a second and 30 days".to_owned());
         }
         let regex = mark.pattern.as_deref().map(pattern).transpose().map_err(|error| error.to_string())?;
-        Ok(Self { mark, calls, regex, begun: now, printed: None, was_silent: false, unread: true, known: [None, None] })
+        Ok(Self {
+            mark,
+            calls,
+            regex,
+            begun: now,
+            printed: None,
+            was_silent: false,
+            unread: true,
+            known: [None, None],
+            epoch: None,
+        })
     }
 
     /// Looks at when the pane printed; answers whether it calls now and did not before.
     pub(super) fn look(&mut self, screen: &Screen, now: Timestamp) -> bool {
-        if screen.stale.is_some() || screen.glass().is_none() {
+        if is_unknown(screen) {
             // Nothing is known, and that is no silence.
             self.begun = now;
             return false;
+        }
+        if self.epoch.replace(screen.epoch) != Some(screen.epoch) {
+            // Its lines are numbered anew.
+            (self.known, self.unread) = ([None, None], true);
         }
         let before = self.printed;
         let has_printed = screen.printed.is_some() && screen.printed != before;
@@ -139,19 +157,20 @@ impl Mark {
     /// What is to be looked through for its pattern, where something was printed.
     pub(super) fn hunt(&mut self, screen: &Screen) -> Option<Hunt> {
         let (regex, glass) = (self.regex.as_ref()?, screen.glass()?);
-        if screen.stale.is_some() || !std::mem::take(&mut self.unread) {
+        if is_unknown(screen) || !std::mem::take(&mut self.unread) {
             return None;
         }
         let is_alternate = glass.screen().is_alternate();
         let first_row = glass.first_row();
         let from = self.known[usize::from(is_alternate)].as_ref().map_or(first_row, |(from, _)| *from);
         let lines = glass.stretch(from, None, COPIED);
-        Some(Hunt { regex: regex.clone(), lines, from, first_row, is_alternate })
+        Some(Hunt { regex: regex.clone(), lines, from, first_row, is_alternate, epoch: screen.epoch })
     }
 
     /// Takes what was found; answers whether it calls now and did not before.
     pub(super) fn found(&mut self, hits: Hits, now: Timestamp) -> bool {
-        if self.regex.as_ref().is_none_or(|regex| regex.as_str() != hits.regex.as_str()) {
+        let is_other = self.regex.as_ref().is_none_or(|regex| regex.as_str() != hits.regex.as_str());
+        if is_other || self.epoch != Some(hits.epoch) {
             return false;
         }
         // What was there when the mark was set was not printed since; what another screen shows later was.
@@ -168,6 +187,11 @@ impl Mark {
         let why = fresh.map(|(_, text)| format!("it prints: {}", text.trim().chars().take(SHOWN).collect::<String>()));
         self.call(why, now)
     }
+}
+
+/// Whether nobody knows what the pane shows now.
+fn is_unknown(screen: &Screen) -> bool {
+    screen.stale.is_some() || screen.ended.is_some() || screen.glass().is_none()
 }
 
 /// Whether there is anything in a mark.
@@ -243,6 +267,40 @@ mod tests {
         scene.kept.change(|screen| screen.stale = None);
         assert_eq!(scene.look(901), None);
         assert!(scene.look(961).is_some());
+        scene.print("x", 962);
+        assert_eq!(scene.look(963), None);
+        scene.kept.change(|screen| screen.ended = Some("it was refused".to_owned()));
+        assert_eq!(scene.look(2_000), None, "it is not heard");
+    }
+
+    #[test]
+    fn another_screen_of_the_pane_does_not_call_for_what_stood_there() {
+        let mark = PaneMark { pattern: Some("error".to_owned()), ..PaneMark::default() };
+        let mut one = scene(mark.clone(), "");
+        assert_eq!(one.look(1), None);
+        one.print(&format!("{}error: x\r\n", "fine\r\n".repeat(20)), 2);
+        assert!(one.look(2).is_some());
+        // Its watch ended and began anew: its lines are numbered from the begin.
+        let fresh = scene(mark, "error: x\r\n");
+        (one.kept, one.place) = (fresh.kept, 0);
+        assert_eq!(one.look(4), None);
+        one.print("fine\r\n", 5);
+        assert_eq!(one.look(5), None, "nothing of it was printed since");
+        one.print("error: y\r\n", 6);
+        assert_eq!(one.look(6).as_deref(), Some("it prints: error: y"));
+    }
+
+    #[test]
+    fn what_was_found_on_the_screen_before_says_nothing_of_this_one() {
+        let mark = PaneMark { pattern: Some("error".to_owned()), ..PaneMark::default() };
+        let mut one = scene(mark, "");
+        assert_eq!(one.look(1), None);
+        one.print("error\r\n", 2);
+        one.mark.look(&one.kept.look(), at(2));
+        let hunt = one.mark.hunt(&one.kept.look()).expect("something was printed");
+        let fresh = scene(PaneMark::default(), "");
+        one.mark.look(&fresh.kept.look(), at(3));
+        assert!(!one.mark.found(hunt.hits(), at(3)));
     }
 
     #[test]

@@ -12,6 +12,8 @@ mod leases;
 mod lines;
 mod marks;
 mod marks_file;
+mod notes;
+mod recorded;
 mod recording;
 mod service;
 mod telling;

@@ -141,7 +141,10 @@ impl Panes {
                     if let Order::Asked(_) = &order {
                         self.waiting.fetch_sub(1, Ordering::Relaxed);
                     }
-                    desk.ordered(order);
+                    if !desk.ordered(order) {
+                        desk.send_replies().await;
+                        continue;
+                    }
                 }
                 () = desk.hear() => {}
                 () = tokio::time::sleep_until(due) => {}

@@ -119,7 +119,7 @@ impl Desk {
             row.mark = mark.mark.clone();
             row.calls.clone_from(&mark.calls);
         }
-        row.recording = self.recordings.get(&pane).map(|recording| recording.path.display().to_string());
+        row.recording = self.recordings.get(&pane).map(|recorded| recorded.recording.path.display().to_string());
         let Some(kept) = kept else { return row };
         {
             let screen = kept.look();

@@ -83,7 +83,7 @@ fn bar(app: &App, open: &OpenPane) -> Option<Style> {
     let drive = app.panes.drive.as_ref().filter(|drive| drive.pane == open.pane)?;
     Some(match drive.state {
         DriveState::Asking => app.look.selected,
-        DriveState::Driving(_) => app.look.driving(),
+        DriveState::Driving { .. } => app.look.driving(),
         DriveState::Lost(_) => app.look.crit.add_modifier(ratatui::style::Modifier::REVERSED),
     })
 }
@@ -135,7 +135,7 @@ fn told(app: &App, open: &OpenPane, known: Option<(&HostPanes, &PaneRow)>, watch
     if let Some(drive) = app.panes.drive.as_ref().filter(|drive| drive.pane == open.pane) {
         match &drive.state {
             DriveState::Asking => told.push("asking to take it over; ctrl-] gives up".to_owned()),
-            DriveState::Driving(_) => {
+            DriveState::Driving { .. } => {
                 told.push("YOU TYPE HERE, ctrl-] gives back".to_owned());
                 told.push(idle_release());
             }
