@@ -126,7 +126,7 @@ fn a_prompt_that_is_taken_back_while_another_is_typed_is_not_typed() {
     assert_eq!(ask(&site, "one").0, Some(0));
     // Another prompt is being typed there.
     let pane = tmux.run(&["display-message", "-p", "-t", "=main:", "#{pid}.#{s/%//:pane_id}"]);
-    let claim = site.path().join("agent").join(format!("pane.{}", pane.trim()));
+    let claim = site.path().join("state/spool").join(format!("pane.{}", pane.trim()));
     let mut held = std::fs::File::create(&claim).expect("a claim");
     held.lock().expect("locks");
     held.write_all(br#"{"who":"prompt","since":"2026-01-01T00:00:00Z"}"#).expect("writes");
