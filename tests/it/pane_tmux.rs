@@ -158,8 +158,12 @@ async fn until(control: &mut Control, number: u64) -> (Vec<u8>, Option<aurora::t
 #[tokio::test]
 #[ignore = "needs tmux"]
 async fn a_capture_in_the_stream_is_exact_while_the_pane_prints() {
-    // It prints until it is told to stop: how far it comes meanwhile is up to how busy the machine is.
-    let prints = "bash -c 'trap : INT; stty -echo; echo ready; read; seq 1 99999999; echo d''one; cat'";
+    // It prints until it is told to stop, and not faster than is read: how far it comes is up to how busy the machine is.
+    let burst = "seq $i $((i+499)); i=$((i+500)); sleep 0.02";
+    let prints = format!(
+        "bash -c 'trap stop=1 INT; stty -echo; echo ready; read; i=1; while [ -z \"$stop\" ]; do {burst}; done; echo d''one; cat'"
+    );
+    let prints = prints.as_str();
     let tmux = Tmux::with("main", (50, 12), prints);
     let pane = ready(&tmux).await;
     let server = server(&tmux);

@@ -184,7 +184,7 @@ async fn a_flood_is_left_out_and_counted_and_holds_up_nothing() {
     // The slowest one says how busy the machine is, not whether the engine is held up.
     answers.sort_unstable();
     let usual = answers[answers.len() / 2];
-    assert!(usual < Duration::from_millis(500), "an answer took {usual:?}");
+    assert!(usual < Duration::from_secs(2), "an answer took {usual:?}");
     let most = 16 * (begun.elapsed().as_secs() + 1);
     assert!(pieces <= most, "{pieces} pieces, and {most} is the most");
     assert!(missed > 1 << 20, "{missed} bytes were left out");
