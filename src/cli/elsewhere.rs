@@ -36,6 +36,15 @@ impl Elsewhere {
             None => Request::Bridge(request),
         }
     }
+
+    /// What was answered there, as the engine itself would have answered it.
+    pub(super) fn told(&self, reply: Reply) -> Reply {
+        match (&self.0, reply) {
+            (Some(_), Reply::Node(NodeReply::Bridge(reply))) => Reply::Bridge(*reply),
+            (Some(_), Reply::Node(NodeReply::Done)) => Reply::Done,
+            (_, reply) => reply,
+        }
+    }
 }
 
 /// Refuses `--node` for a command that it would not turn anywhere.
@@ -63,15 +72,6 @@ fn on(node: &NodeName, order: NodeOrder) -> Request {
     Request::Node(NodeRequest::On { node: node.clone(), order })
 }
 
-/// What was answered there, as the engine itself would have answered it.
-pub(super) fn told(reply: Reply) -> Reply {
-    match reply {
-        Reply::Node(NodeReply::Bridge(reply)) => Reply::Bridge(*reply),
-        Reply::Node(NodeReply::Done) => Reply::Done,
-        reply => reply,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use crate::protocol::BridgeReply;
@@ -91,7 +91,9 @@ mod tests {
         assert_eq!(asked(&there, restart()), Some(Request::Node(NodeRequest::On { node, order })));
         assert_eq!((asked(&here, hosts()), asked(&here, restart())), (Some(hosts()), Some(restart())));
         assert_eq!(asked(&there, Request::Reload), None);
-        let told = told(Reply::Node(NodeReply::Bridge(Box::new(BridgeReply::Done))));
+        let told = there.told(Reply::Node(NodeReply::Bridge(Box::new(BridgeReply::Done))));
         assert!(matches!(told, Reply::Bridge(BridgeReply::Done)));
+        assert!(matches!(there.told(Reply::Node(NodeReply::Done)), Reply::Done));
+        assert!(matches!(here.told(Reply::Node(NodeReply::Done)), Reply::Node(_)), "an order about nodes themselves");
     }
 }

@@ -7,7 +7,7 @@ use crate::client::Client;
 use crate::model::{Job, JobFilter, JobId, JobRow, JobState, OutputChunk, RolloutPhase, RolloutRow};
 use crate::protocol::{BridgeNotice, BridgeReply, BridgeRequest, Link, Notice, Reply, RequestId, Update};
 
-use super::elsewhere::{self, Elsewhere};
+use super::elsewhere::Elsewhere;
 use super::exit::{Exit, Failure};
 use super::session::{Session, unexpected};
 
@@ -158,11 +158,11 @@ impl<'a> Follow<'a> {
                 .ok_or_else(|| Failure::new(Exit::Down, "the engine has ended; the jobs go on where they run"))?
             {
                 Update::Reply { id, reply } if self.is_about_course(id) => {
-                    self.answered_course(elsewhere::told(reply?))?;
+                    self.answered_course(self.there.told(reply?))?;
                 }
                 Update::Reply { id, reply } => {
                     let Some(job) = self.asked.remove(&id) else { continue };
-                    if let Some(heard) = self.answered(job, elsewhere::told(reply?))? {
+                    if let Some(heard) = self.answered(job, self.there.told(reply?))? {
                         return Ok(heard);
                     }
                 }

@@ -9,7 +9,7 @@ use crate::protocol::{Reply, Request};
 use crate::server::socket_path;
 
 use super::args::Global;
-use super::elsewhere::{self, Elsewhere};
+use super::elsewhere::Elsewhere;
 use super::exit::{Exit, Failure};
 
 /// How long to wait for an engine that is just starting or stopping.
@@ -59,7 +59,7 @@ impl Session {
     /// Asks and waits for the answer. What is about another node is asked of it.
     pub(super) async fn ask(&mut self, request: Request) -> Result<Reply, Failure> {
         let request = self.there.request(request)?;
-        Ok(elsewhere::told(self.client.answer(request).await?))
+        Ok(self.there.told(self.client.answer(request).await?))
     }
 
     /// Refuses what goes on after this command where no engine runs to do it.
