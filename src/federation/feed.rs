@@ -125,3 +125,43 @@ pub fn begins_anew(
     let differs = told.seq > own.high || held.is_some_and(|held| held != told.hash);
     ((is_later || differs) && is_own(told)).then_some(told.origin.epoch)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::conformance::{TestNode, key, moment, sign, verify};
+    use super::*;
+
+    #[test]
+    fn a_life_is_later_than_every_one_before_it_whatever_the_clock_says() {
+        let first = epoch_after(None, moment(), [255; 10]);
+        let second = epoch_after(Some(first), Timestamp::UNIX_EPOCH, [0; 10]);
+        let third = epoch_after(Some(second), moment(), [0; 10]);
+        assert!(first < second && second < third);
+        assert_eq!(third.as_uuid().get_version_num(), 7);
+    }
+
+    #[tokio::test]
+    async fn a_log_that_others_know_better_begins_anew() {
+        let node = TestNode::new("a").await;
+        node.say(5).await;
+        let own = node.log_of(&node.name).expect("a log");
+        let Origin { node: me, epoch } = own.origin.clone();
+        let later = epoch_after(Some(epoch), moment(), [0; 10]);
+        let told = |epoch, seq, hash| sign(&Origin { node: me.clone(), epoch }, seq, &hash, key(&me));
+        let hash = |seq| node.store.own_hash(seq).expect("reads");
+        let judge = |head: &Head| begins_anew(&own, head, hash(head.seq), verify);
+        let third = hash(3).expect("held");
+        assert_eq!(judge(&told(epoch, 3, third)), None, "as it was written");
+        assert_eq!(judge(&told(epoch, 3, own.hash)), Some(epoch), "something else");
+        assert_eq!(judge(&told(epoch, 6, own.hash)), Some(epoch), "more");
+        assert_eq!(judge(&told(later, 1, own.hash)), Some(later), "a later life");
+        let earlier = EpochId::from_uuid(uuid::Uuid::from_u128(1));
+        assert_eq!(judge(&told(earlier, 900, own.hash)), None, "an earlier one is over");
+        let mut forged = told(epoch, 6, own.hash);
+        forged.signature[0] ^= 1;
+        assert_eq!(judge(&forged), None, "only its own word counts");
+        let mut other = told(epoch, 6, own.hash);
+        other.origin.node = "b".parse().expect("a name");
+        assert_eq!(judge(&other), None, "another log");
+    }
+}

@@ -1,9 +1,15 @@
 //! Nodes that know each other: membership (pure), the logs they keep in step, and the links between them.
 
 mod chain;
+#[cfg(test)]
+mod chain_tests;
+#[cfg(test)]
+pub(crate) mod conformance;
 mod feed;
 mod feed_fetch;
 mod http_call;
+#[cfg(test)]
+mod http_conformance_tests;
 mod http_door;
 mod http_join;
 mod http_limits;
@@ -22,8 +28,13 @@ mod phi;
 mod skew;
 mod slowness;
 mod sync;
+mod sync_answers;
 mod sync_log;
 mod sync_pace;
+#[cfg(test)]
+mod sync_rough_tests;
+#[cfg(test)]
+mod sync_tests;
 mod telling;
 mod vantage;
 

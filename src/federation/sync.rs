@@ -5,22 +5,20 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::model::{ChainHash, EpochId, NodeName};
-use crate::protocol::{PAGE_EVENTS, PageAsk, PageRefusal, WAIT_MAX};
+use crate::model::{EpochId, NodeName};
+use crate::protocol::{PAGE_EVENTS, PageAsk, WAIT_MAX};
 use crate::store::LogEnd;
 
 use super::chain::Follows;
-use super::feed_fetch::{Fetched, Outcome};
-use super::sync_log::{Offer, SyncLog, Trial};
+use super::feed_fetch::Fetched;
+use super::sync_log::{Offer, SyncLog};
 use super::sync_pace::{Budget, Pace};
 
-/// Seconds a relay is given for the first new entry of the only log that comes over it. It says with each heartbeat what
-/// it holds, so of several logs only those are asked for that have grown.
-const RELAY_WAIT: u64 = 5;
+/// So many logs may wait at one relay for what comes. Of more than that only those are asked for, in turn, of which the
+/// relay says with a heartbeat that they have grown: each question that waits is a connection.
+const RELAYED: usize = 8;
 /// A question whose fate nobody told is over after this.
 const LOST: Duration = Duration::from_secs(90);
-/// The pause after an answer that came empty and too early, or that could not be kept.
-const PAUSE: Duration = Duration::from_secs(1);
 
 /// A question to be asked now. What became of it goes to [`Sync::heard`], whatever it was.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,11 +76,13 @@ pub struct Standing {
 
 /// A node that is reached directly.
 #[derive(Debug, Default)]
-struct Peer {
+pub(super) struct Peer {
     is_reachable: bool,
-    pace: Pace,
+    /// Whether it is quarantined: it is asked for nothing, other nodes' logs included.
+    is_barred: bool,
+    pub(super) pace: Pace,
     budget: Budget,
-    /// Open questions about its own log, and about others; at most one each.
+    /// Open questions about its own log, and about others.
     open: (usize, usize),
 }
 
@@ -103,8 +103,8 @@ struct Open {
 /// Which questions are open, how far each log is known here and there, and how each node behaves.
 #[derive(Debug, Default)]
 pub struct Sync {
-    peers: BTreeMap<NodeName, Peer>,
-    logs: BTreeMap<NodeName, SyncLog>,
+    pub(super) peers: BTreeMap<NodeName, Peer>,
+    pub(super) logs: BTreeMap<NodeName, SyncLog>,
     open: BTreeMap<u64, Open>,
     asked: u64,
 }
@@ -133,14 +133,25 @@ impl Sync {
         }
     }
 
-    /// The log of a node is kept in step from now on; it is held up to `end`.
+    /// The log of a node is kept in step from now on; it is held up to `end`. A quarantine of it is over.
     pub fn follow(&mut self, origin: NodeName, end: Option<LogEnd>) {
+        if let Some(peer) = self.peers.get_mut(&origin) {
+            peer.is_barred = false;
+        }
         self.logs.entry(origin).or_default().end = end;
     }
 
     /// The log of a node is kept in step no more: it is removed, quarantined, or may only observe.
     pub fn unfollow(&mut self, origin: &NodeName) {
         self.logs.remove(origin);
+    }
+
+    /// A node is quarantined: it is asked for nothing, and nobody for its log, until it is followed again.
+    pub fn quarantine(&mut self, node: &NodeName) {
+        self.unfollow(node);
+        if let Some(peer) = self.peers.get_mut(node) {
+            peer.is_barred = true;
+        }
     }
 
     /// `peer` says how far it holds the log of `origin`, which may be its own.
@@ -152,7 +163,7 @@ impl Sync {
         }
     }
 
-    /// The questions to be asked now. Each log has at most one open, and each node at most one about its own log and one
+    /// The questions to be asked now. Each log has at most one open, and each node at most one about its own log and some
     /// about others, in turn.
     pub fn next(&mut self, now: Duration) -> Vec<Question> {
         self.forget_lost(now);
@@ -202,15 +213,9 @@ impl Sync {
     fn ask(&mut self, origin: &NodeName, now: Duration) -> Option<Question> {
         let peer = self.whom(origin, now)?;
         let is_own = peer == *origin;
-        let is_only =
-            self.logs.iter().filter(|(other, log)| **other != peer && log.offers.contains_key(&peer)).count() < 2;
+        let wait = if is_own || self.relays_few(&peer) { WAIT_MAX } else { 0 };
         let log = self.logs.get_mut(origin)?;
         let follows = log.follows(origin, &peer);
-        let wait = match (is_own, is_only) {
-            (true, _) => WAIT_MAX,
-            (false, true) => RELAY_WAIT,
-            (false, false) => 0,
-        };
         self.asked += 1;
         (log.open, log.turn) = (Some(self.asked), self.asked);
         let asked = self.peers.get_mut(&peer)?;
@@ -230,10 +235,12 @@ impl Sync {
             return None;
         }
         let log = self.logs.get(origin)?;
+        let is_linked = self.peers.contains_key(origin);
         let mut relays: Vec<(bool, u64, NodeName)> = log
             .offers
             .iter()
-            .filter(|(peer, offer)| *peer != origin && (log.wants(offer) || self.is_only_relayed(origin, peer)))
+            .filter(|(peer, offer)| *peer != origin && !(offer.gone && is_linked))
+            .filter(|(peer, offer)| log.wants(offer) || self.relays_few(peer))
             .map(|(peer, offer)| (!offer.gone, offer.high, peer.clone()))
             .collect();
         relays.sort_unstable();
@@ -245,15 +252,22 @@ impl Sync {
         None
     }
 
-    /// Whether nothing else comes over that relay, so that a question may wait there.
-    fn is_only_relayed(&self, origin: &NodeName, relay: &NodeName) -> bool {
-        !self.logs.iter().any(|(other, log)| other != origin && other != relay && log.offers.contains_key(relay))
+    /// Whether so few logs come over that relay that each may wait there.
+    fn relays_few(&self, relay: &NodeName) -> bool {
+        let is_direct = |origin: &NodeName| self.peers.get(origin).is_some_and(|peer| peer.is_reachable);
+        let relayed = self.logs.iter().filter(|(origin, log)| !is_direct(origin) && log.offers.contains_key(relay));
+        relayed.count() <= RELAYED
     }
 
     fn is_free(&mut self, peer: &NodeName, own: bool, now: Duration) -> bool {
+        let most = if !own && self.relays_few(peer) { RELAYED } else { 1 };
         self.peers.get_mut(peer).is_some_and(|peer| {
             let open = peer.open.0 + peer.open.1;
-            peer.is_reachable && *peer.open(own) == 0 && peer.pace.allows(now, open) && peer.budget.allows(now)
+            peer.is_reachable
+                && !peer.is_barred
+                && *peer.open(own) < most
+                && peer.pace.allows(now, open)
+                && peer.budget.allows(now)
         })
     }
 
@@ -277,134 +291,5 @@ impl Sync {
         for number in lost {
             self.close(number);
         }
-    }
-
-    fn take(
-        &mut self,
-        question: &Question,
-        outcome: &Outcome,
-        now: Duration,
-        took: Duration,
-        chance: f64,
-    ) -> Option<SyncEffect> {
-        let Question { peer, follows, .. } = question;
-        let origin = &follows.origin;
-        let quarantine =
-            |node: &NodeName, why: &str| Some(SyncEffect::Quarantine { node: node.clone(), why: why.to_owned() });
-        match outcome {
-            Outcome::Unreachable(why) => self.failed(question, now, chance, true, why),
-            Outcome::Unusable(why) => self.failed(question, now, chance, false, why),
-            Outcome::Broken(why) | Outcome::Forked(why) => {
-                let whose = if matches!(outcome, Outcome::Broken(_)) { peer } else { origin };
-                self.failed(question, now, chance, false, why);
-                self.unfollow(whose);
-                return quarantine(whose, why);
-            }
-            Outcome::Refused(refusal) => return self.refused(question, refusal, now, chance),
-            Outcome::Older => self.failed(question, now, chance, false, "its log is of an earlier life than is known"),
-            Outcome::Unfollowed => self.unfollow(origin),
-            Outcome::Failed(_) => {
-                if let Some(log) = self.logs.get_mut(origin) {
-                    log.not_before = now + PAUSE;
-                }
-            }
-            Outcome::Nothing { epoch, high } => {
-                let is_early = took < Duration::from_secs(question.wait).min(PAUSE);
-                self.answered(question, now, |log| {
-                    log.offers.insert(peer.clone(), Offer { epoch: Some(*epoch), high: *high, gone: false });
-                    if is_early {
-                        log.not_before = now + PAUSE;
-                    }
-                });
-            }
-            Outcome::Known(end) => self.answered(question, now, |log| {
-                (log.end, log.trial) = (Some(end.clone()), None);
-                log.not_before = now + PAUSE;
-            }),
-            Outcome::Taken { events, end, high, .. } => self.answered(question, now, |log| {
-                (log.end, log.trial) = (Some(end.clone()), None);
-                log.rate.note(now, events.len());
-                log.offers.insert(peer.clone(), Offer { epoch: Some(end.origin.epoch), high: *high, gone: false });
-            }),
-        }
-        None
-    }
-
-    fn answered(&mut self, question: &Question, now: Duration, take: impl FnOnce(&mut SyncLog)) {
-        if let Some(peer) = self.peers.get_mut(&question.peer) {
-            peer.pace.succeeded();
-        }
-        let origin = &question.follows.origin;
-        if let Some(log) = self.logs.get_mut(origin) {
-            take(log);
-            log.note_behind(origin, now);
-        }
-    }
-
-    fn failed(&mut self, question: &Question, now: Duration, chance: f64, unreached: bool, why: &str) {
-        if let Some(peer) = self.peers.get_mut(&question.peer) {
-            peer.pace.failed(now, chance, unreached, why.to_owned());
-        }
-        if let Some(log) = self.logs.get_mut(&question.follows.origin)
-            && log.trial.as_ref().is_some_and(|trial| trial.peer == question.peer)
-        {
-            log.trial = None;
-        }
-    }
-
-    /// There is no page. What it says instead is nobody's signed word, so it counts only for the next question to the same
-    /// node, until a page that follows it is applied.
-    fn refused(
-        &mut self,
-        question: &Question,
-        refusal: &PageRefusal,
-        now: Duration,
-        chance: f64,
-    ) -> Option<SyncEffect> {
-        let Question { peer, follows, .. } = question;
-        let log = self.logs.get_mut(&follows.origin)?;
-        let known = log.end.as_ref().map(|end| end.origin.epoch);
-        match refusal {
-            PageRefusal::OtherEpoch { epoch, .. } if follows.epoch.is_some_and(|asked| asked != *epoch) => {
-                if known.is_some_and(|known| known > *epoch) {
-                    log.offers.remove(peer);
-                    self.failed(question, now, chance, false, "its log is of an earlier life than is known");
-                } else {
-                    let follows = Follows {
-                        epoch: Some(*epoch),
-                        after: 0,
-                        hash: ChainHash::BEGINNING,
-                        skips: false,
-                        missed: 0,
-                        ..follows.clone()
-                    };
-                    log.trial = Some(Trial { peer: peer.clone(), follows });
-                }
-            }
-            PageRefusal::Gone { low, before } if *low > follows.after + 1 && i64::try_from(*low).is_ok() => {
-                // A relay may hold less than another one, and the origin itself would have been asked first.
-                if let Some(offer) = log.offers.get_mut(peer)
-                    && peer != &follows.origin
-                    && !std::mem::replace(&mut offer.gone, true)
-                    && log.offers.iter().any(|(other, offer)| other != peer && !offer.gone)
-                {
-                    return None;
-                }
-                // Whoever begins to follow a log has missed nothing of it.
-                let missed = if known.is_some() { low - 1 } else { 0 };
-                let follows = Follows { after: low - 1, hash: *before, skips: true, missed, ..follows.clone() };
-                log.trial = Some(Trial { peer: peer.clone(), follows });
-            }
-            PageRefusal::Unknown => {
-                log.offers.remove(peer);
-                if *peer == follows.origin {
-                    self.failed(question, now, chance, false, "it does not give its log");
-                }
-            }
-            PageRefusal::OtherEpoch { .. } | PageRefusal::Gone { .. } => {
-                self.failed(question, now, chance, false, "it refuses with what makes no sense");
-            }
-        }
-        None
     }
 }
