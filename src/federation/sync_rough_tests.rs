@@ -57,7 +57,7 @@ impl RoughLink {
 }
 
 fn false_refusal(which: u64, ask: &PageAsk) -> PageRefusal {
-    let epoch = EpochId::from_uuid(uuid::Uuid::from_u128(if which % 2 == 0 { u128::MAX } else { 1 }));
+    let epoch = EpochId::from_uuid(uuid::Uuid::from_u128(if which.is_multiple_of(2) { u128::MAX } else { 1 }));
     match which % 4 {
         0 | 1 => PageRefusal::OtherEpoch { epoch, low: 1, high: u64::MAX },
         2 => PageRefusal::Gone { low: u64::MAX, before: ChainHash::BEGINNING },
@@ -253,7 +253,7 @@ async fn an_origin_that_lies_is_quarantined_and_an_operator_lets_it_go_on() {
     )
     .await;
     follower.catch_up().await;
-    assert_eq!(follower.quarantined, [a.name.clone()]);
+    assert_eq!(follower.quarantined, std::slice::from_ref(&a.name));
     let why = b.store.nodes().expect("reads")[0].quarantine.clone().expect("a reason").why;
     assert_eq!(why, "entry 51 of the log of a does not follow the one before");
     assert_eq!(b.log_of(&a.name).expect("a log").high, 50, "nothing of it is taken over");
