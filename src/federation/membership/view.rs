@@ -66,7 +66,7 @@ impl Membership {
         self.peers.get(name).and_then(|peer| peer.unanswered.as_deref())
     }
 
-    /// The nodes among which [`owner`](crate::federation::owner) chooses, this one included: those that are alive and
+    /// The nodes among which [`owner`](crate::federation::owner()) chooses, this one included: those that are alive and
     /// believed, and that started more than 30 s ago. Where none has, all that are alive.
     #[must_use]
     pub fn eligible(&self, now: Now) -> Vec<NodeName> {
