@@ -135,7 +135,7 @@ impl FromStr for Trust {
 pub enum NodeState {
     /// Its heartbeats come.
     Alive,
-    /// Nothing has come from it yet.
+    /// Nothing is known of it: nothing has come yet, or nobody is heard who would know.
     Unknown,
     /// It said that it goes, and went.
     Left,

@@ -171,6 +171,11 @@ impl Membership {
                     if released || moved {
                         Peer::new(spec, now)
                     } else {
+                        if peer.spec.reach != spec.reach {
+                            // Nobody called it here before.
+                            peer.contact = now;
+                            peer.next_beat = now;
+                        }
                         peer.spec = spec;
                         peer
                     }

@@ -456,6 +456,16 @@ fn a_node_behind_a_relay_stands_as_the_relay_says_while_that_is_heard() {
 }
 
 #[test]
+fn a_node_that_is_called_now_has_as_long_to_answer_as_a_new_one() {
+    let mut scene = Scene::new(vec![direct("hub-2"), behind("far", "hub-2")]);
+    scene.all_well(&["hub-2"], 20);
+    scene.tell(MemberInput::Peers(vec![direct("hub-2"), direct("far")]));
+    assert!(scene.has(|effect| matches!(effect, MemberEffect::Beat { to, .. } if *to == name("far"))));
+    scene.all_well(&["hub-2"], 2);
+    assert_eq!((scene.changes(), scene.state("far")), (vec!["hub-2 alive".to_owned()], NodeState::Unknown));
+}
+
+#[test]
 fn what_is_said_of_a_node_that_is_heard_here_changes_nothing() {
     let mut scene = Scene::new(vec![direct("hub-2"), direct("hub-3")]);
     for _ in 0..20 {
