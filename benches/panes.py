@@ -120,6 +120,9 @@ def main():
         slow_proxy(proxy, agent_port, options.rtt / 2000)
         engine = subprocess.Popen([*base, "serve"], env=environment, **QUIET)
         processes.append(engine)
+        # A command that finds no engine starts one of its own.
+        while not os.path.exists(f"{directory}/state/aurora.sock") and engine.poll() is None:
+            time.sleep(0.05)
         listed(base, environment, "near:0.0", "far:0.0")
         print("| figure | aurora | goal |\n|---|---|---|")
         for host, goal in (("near", "5 ms"), ("far", f"{options.rtt / 2 + 5:.0f} ms")):
