@@ -159,28 +159,9 @@ impl Teller {
 
     fn node(&self, name: NodeName, since: i64) -> NodePanel {
         NodePanel {
-            name,
-            url: None,
-            via: None,
             state: NodeState::Alive,
-            since: self.ago(since),
-            why: None,
-            trust: Trust::Report,
-            keys: Vec::new(),
             version: Some(env!("CARGO_PKG_VERSION").to_owned()),
-            last_seen: None,
-            started: None,
-            rtt: None,
-            skew_ms: None,
-            phi_tenths: None,
-            slowness: 0,
-            high: 0,
-            applied: 0,
-            lag: None,
-            rate: 0,
-            missing: 0,
-            bytes: (0, 0),
-            hears: Vec::new(),
+            ..NodePanel::unknown(name, self.ago(since))
         }
     }
 

@@ -225,6 +225,35 @@ pub struct NodePanel {
 }
 
 impl NodePanel {
+    /// A node of which nothing is known yet.
+    #[must_use]
+    pub fn unknown(name: NodeName, since: Timestamp) -> Self {
+        Self {
+            name,
+            url: None,
+            via: None,
+            state: NodeState::Unknown,
+            since,
+            why: None,
+            trust: Trust::default(),
+            keys: Vec::new(),
+            version: None,
+            last_seen: None,
+            started: None,
+            rtt: None,
+            skew_ms: None,
+            phi_tenths: None,
+            slowness: 0,
+            high: 0,
+            applied: 0,
+            lag: None,
+            rate: 0,
+            missing: 0,
+            bytes: (0, 0),
+            hears: Vec::new(),
+        }
+    }
+
     /// When it was last known how it is, where nothing newer can be shown; `None` while it is current.
     #[must_use]
     pub fn old_since(&self) -> Option<Timestamp> {
@@ -242,30 +271,7 @@ impl NodePanel {
 impl NodePanel {
     /// A node of which nothing is known but how it stands.
     pub(crate) fn sample(name: &str, state: NodeState, since: Timestamp) -> Self {
-        Self {
-            name: name.parse().expect("a name"),
-            url: None,
-            via: None,
-            state,
-            since,
-            why: None,
-            trust: Trust::Report,
-            keys: Vec::new(),
-            version: None,
-            last_seen: None,
-            started: None,
-            rtt: None,
-            skew_ms: None,
-            phi_tenths: None,
-            slowness: 0,
-            high: 0,
-            applied: 0,
-            lag: None,
-            rate: 0,
-            missing: 0,
-            bytes: (0, 0),
-            hears: Vec::new(),
-        }
+        Self { state, ..Self::unknown(name.parse().expect("a name"), since) }
     }
 }
 

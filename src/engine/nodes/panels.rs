@@ -77,14 +77,14 @@ fn standing(node: &NodePanel) -> NodePanel {
 impl Desk {
     /// This node and the others as they are now. `keys` are this node's, `url` is how others reach it.
     fn standing(&self, keys: Vec<NodeKey>, url: Option<String>, now: Now) -> (NodePanel, Vec<NodePanel>) {
-        let mut me = NodePanel { url, keys, ..empty(&self.me, now) };
+        let mut me = NodePanel { url, keys, ..NodePanel::unknown(self.me.clone(), now.wall) };
         (me.trust, me.high, me.applied) = (Trust::Command, self.own.high, self.own.high);
         self.members.fill(&mut me, now);
         (me, self.known.keys().map(|name| self.node(name, now)).collect())
     }
 
     fn node(&self, name: &NodeName, now: Now) -> NodePanel {
-        let mut panel = empty(name, now);
+        let mut panel = NodePanel::unknown(name.clone(), now.wall);
         if let Some(known) = self.known.get(name) {
             panel.url.clone_from(&known.url);
             panel.via.clone_from(&known.via);
@@ -109,34 +109,6 @@ impl Desk {
         panel.missing = self.held.get(name).map_or(0, |held| held.missing);
         panel.bytes = self.traffic.get(name).copied().unwrap_or_default();
         panel
-    }
-}
-
-/// A node of which nothing is known yet.
-fn empty(name: &NodeName, now: Now) -> NodePanel {
-    NodePanel {
-        name: name.clone(),
-        url: None,
-        via: None,
-        state: NodeState::Unknown,
-        since: now.wall,
-        why: None,
-        trust: Trust::default(),
-        keys: Vec::new(),
-        version: None,
-        last_seen: None,
-        started: None,
-        rtt: None,
-        skew_ms: None,
-        phi_tenths: None,
-        slowness: 0,
-        high: 0,
-        applied: 0,
-        lag: None,
-        rate: 0,
-        missing: 0,
-        bytes: (0, 0),
-        hears: Vec::new(),
     }
 }
 
@@ -171,8 +143,8 @@ mod tests {
 
     #[test]
     fn figures_alone_are_told_now_and_then_and_what_stands_otherwise_at_once() {
-        let now = Now { mono: Duration::ZERO, wall: Timestamp::UNIX_EPOCH };
-        let [me, other] = ["hub-1", "hub-2"].map(|name| empty(&name.parse().expect("a name"), now));
+        let [me, other] =
+            ["hub-1", "hub-2"].map(|name| NodePanel::unknown(name.parse().expect("a name"), Timestamp::UNIX_EPOCH));
         let mut told = Told::default();
         assert_eq!(told.news(me.clone(), vec![other.clone()], false).len(), 2);
         let measured = NodePanel { rtt: Some(Duration::from_millis(9)), ..other.clone() };

@@ -214,6 +214,11 @@ impl Nodes {
         let mine = self.keys.public();
         let is_own = |head: &Head| mine.contains(&head.key) && is_signed_head(head);
         let Some(previous) = begins_anew(&own, told, held, is_own) else { return };
+        // Of several who say so at once only the first begins one: the others' word is about the life before.
+        let _alone = self.registry.lock().await;
+        if self.with(|desk, _| desk.own.origin.epoch) != own.origin.epoch {
+            return;
+        }
         let epoch = epoch_after(Some(previous.max(own.origin.epoch)), Timestamp::now(), rand::random());
         match self.store.begin_epoch(Origin { node: self.me.clone(), epoch }).await {
             Ok(log) => {

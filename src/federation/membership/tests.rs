@@ -578,30 +578,7 @@ fn heartbeats_move_midway_between_those_of_the_other_side_and_name_what_it_does_
 }
 
 fn panel(text: &str) -> crate::model::NodePanel {
-    crate::model::NodePanel {
-        name: name(text),
-        url: None,
-        via: None,
-        state: NodeState::Unknown,
-        since: moment(0).wall,
-        why: None,
-        trust: Trust::Report,
-        keys: Vec::new(),
-        version: None,
-        last_seen: None,
-        started: None,
-        rtt: None,
-        skew_ms: None,
-        phi_tenths: None,
-        slowness: 0,
-        high: 0,
-        applied: 0,
-        lag: None,
-        rate: 0,
-        missing: 0,
-        bytes: (0, 0),
-        hears: Vec::new(),
-    }
+    crate::model::NodePanel::unknown(name(text), moment(0).wall)
 }
 
 #[test]
