@@ -50,18 +50,28 @@ impl Store {
         Ok(written)
     }
 
-    /// The place in the store up to which messages are published; 0 at the beginning.
+    /// The place in the store up to which messages are published. The first time they are shared from now on: whoever
+    /// sets it up does not mean the years before.
     ///
     /// # Errors
-    /// When the store cannot read.
-    pub fn published_up_to(&self) -> Result<i64, StoreError> {
-        self.read(|connection| {
-            let mark = connection
-                .prepare_cached("SELECT seq FROM watermark WHERE name = 'shared'")?
-                .query_row([], |row| row.get(0))
-                .optional()?;
-            Ok(mark.unwrap_or(0))
+    /// When the store cannot write, the first time, or cannot read.
+    pub async fn published_up_to(&self) -> Result<i64, StoreError> {
+        let mark = |connection: &Connection| {
+            let mut mark = connection.prepare_cached("SELECT seq FROM watermark WHERE name = 'shared'")?;
+            mark.query_row([], |row| row.get(0)).optional()
+        };
+        if let Some(place) = self.read(mark)? {
+            return Ok(place);
+        }
+        self.write(|connection| {
+            connection.query_row(
+                "INSERT INTO watermark (name, seq) SELECT 'shared', seq FROM watermark WHERE name = 'messages'
+                 ON CONFLICT (name) DO UPDATE SET seq = watermark.seq RETURNING seq",
+                [],
+                |row| row.get(0),
+            )
         })
+        .await
     }
 }
 

@@ -9,7 +9,7 @@ use crate::model::{
     ChainHash, EpochId, Head, Hlc, NodeKey, NodeName, Origin, PinnedKey, SharedEvent, SharedId, SharedKind, Trust,
 };
 
-use super::tests::{at, open};
+use super::tests::{at, channels, event, open, project, record};
 use super::{
     Applied, CheckedPage, KeepShared, KnownNode, LogEnd, NewShared, Publication, Quarantine, SharedLog, Store, Vouched,
 };
@@ -95,6 +95,23 @@ fn taken(applied: &Applied) -> Vec<u64> {
 }
 
 #[tokio::test]
+async fn messages_are_shared_from_when_that_was_first_asked_for() {
+    let dir = tempfile::tempdir().expect("temp dir");
+    let store = open(&dir);
+    let (channel, _) = channels(&store).await;
+    let receive = async |key| {
+        record(&store, event(channel, Some(key), key, 1_000)).await;
+        project(&store).await;
+    };
+    receive("of years before").await;
+    let from = store.published_up_to().await.expect("writes");
+    assert_eq!(from, store.projected_up_to().expect("reads"));
+    receive("since").await;
+    assert_eq!(store.published_up_to().await.expect("reads"), from, "a task that begins again leaves nothing out");
+    assert_eq!(store.messages_after(from, 9).expect("reads").len(), 1);
+}
+
+#[tokio::test]
 async fn entries_are_numbered_chained_and_later_than_those_before_whatever_the_clock_says() {
     let dir = tempfile::tempdir().expect("temp dir");
     let store = open(&dir);
@@ -111,7 +128,7 @@ async fn entries_are_numbered_chained_and_later_than_those_before_whatever_the_c
     assert!(changes.has_changed().expect("open"));
     changes.mark_unchanged();
     let second = store.append_shared(entries(5), Hlc::default().next(at(0)), at(0)).await.expect("writes");
-    assert_eq!(store.published_up_to().expect("reads"), 9, "it never goes back");
+    assert_eq!(store.published_up_to().await.expect("reads"), 9, "it never goes back");
     let all = [first, second].concat();
     let mut before = ChainHash::BEGINNING;
     for (seq, event) in (1..).zip(&all) {

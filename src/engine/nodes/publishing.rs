@@ -94,22 +94,16 @@ impl Publishing {
         let share = nodes.shares();
         let (store, me) = (Arc::clone(&nodes.store), nodes.me().clone());
         let wants_messages = share.contains(&SharedKind::Message);
-        let (states, mut up_to, projected) = blocking(move || {
-            let newest = store.inbox(&InboxFilter::default(), None, if anew { AGAIN_SHARED } else { 1 })?.rows;
-            let up_to = match newest.last().filter(|_| anew) {
-                Some(oldest) => oldest.seq - 1,
-                None => store.published_up_to()?,
-            };
-            Ok((store.shared_states(&me, true)?, up_to, store.projected_up_to()?))
+        let (states, again) = blocking(move || {
+            let newest = if anew { store.inbox(&InboxFilter::default(), None, AGAIN_SHARED)?.rows } else { Vec::new() };
+            Ok((store.shared_states(&me, true)?, newest.last().map(|oldest| oldest.seq - 1)))
         })
         .await?;
-        if wants_messages && !anew && up_to == 0 && projected > 0 {
-            // They are shared from now on; whoever sets it up does not mean the years before.
-            let from_now = Publication { entries: Vec::new(), up_to: Some(projected) };
-            nodes.store.append_shared(from_now, nodes.tick(Timestamp::now()), Timestamp::now()).await?;
-            up_to = projected;
-        }
-        let messages = wants_messages.then_some(up_to);
+        let messages = match again {
+            _ if !wants_messages => None,
+            Some(up_to) => Some(up_to),
+            None => Some(nodes.store.published_up_to().await?),
+        };
         let states = states.into_iter().map(|state| (state.kind, state.subject, state.body, state.hlc.at()));
         let publisher = Publisher::new(share, states);
         let now = Instant::now();

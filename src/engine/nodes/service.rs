@@ -106,6 +106,10 @@ impl Nodes {
             anew: Notify::new(),
             registry: tokio::sync::Mutex::default(),
         };
+        if this.shares().contains(&SharedKind::Message) {
+            // From when on is settled before the first door opens, or what comes until the task runs would be left out.
+            this.store.published_up_to().await?;
+        }
         this.take_file(&named).await?;
         this.refresh().await?;
         Ok(Arc::new(this))
