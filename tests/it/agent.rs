@@ -295,7 +295,7 @@ async fn a_follower_hears_within_seconds_that_the_runner_is_gone() {
             _ => {}
         }
     }
-    assert!(killed.expect("it ran").elapsed() < Duration::from_secs(2));
+    assert!(killed.expect("it ran").elapsed() < Duration::from_secs(15));
     follow(&desk, ToAgent::Cancel { id: order.id, grace_ms: 0, epoch: 1 }).await;
 }
 

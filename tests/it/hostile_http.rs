@@ -117,7 +117,7 @@ fn slow_senders_are_let_go_and_disturb_nobody() {
         .collect();
     let started = Instant::now();
     genuine(&site, "meanwhile");
-    assert!(started.elapsed() < Duration::from_secs(2));
+    assert!(started.elapsed() < Duration::from_secs(8));
     let stream = &mut slow[0];
     eventually("the slow head is cut", || {
         stream.set_read_timeout(Some(Duration::from_millis(50))).expect("a timeout");

@@ -195,7 +195,7 @@ fn a_kill_while_a_file_comes_in_leaves_nothing_after_the_next_start() {
     eventually("the file begins", || !blobs(&state).is_empty());
     let started = Instant::now();
     genuine(&site, "meanwhile");
-    assert!(started.elapsed() < Duration::from_secs(2), "others are not held up");
+    assert!(started.elapsed() < Duration::from_secs(10), "others are not held up");
     site.kill();
     assert!(!blobs(&state).is_empty());
     site.serve();

@@ -24,9 +24,10 @@ fn from_the_first_start_to_a_message_that_is_taken_and_a_theme_that_is_liked() {
     screen.shows("Hello from the newcomer");
     // Help leads to everything, and is left by the key it names.
     screen.keys("?");
+    screen.shows("What can be done here");
     screen.shows("search");
     screen.keys("\x1b");
-    std::thread::sleep(std::time::Duration::from_millis(200));
+    screen.hides("What can be done here");
     eventually("the message is indexed", || {
         site.json(&["inbox", "search", "newcomer"]).as_array().is_some_and(|found| !found.is_empty())
     });

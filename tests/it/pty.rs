@@ -156,8 +156,19 @@ fn odd_sizes_never_panic() {
             screen.keys(key);
             std::thread::sleep(std::time::Duration::from_millis(15));
         }
-        screen.keys("Q");
-        assert!(screen.ends(), "{size:?}:\n{}", screen.text());
+        // On a busy machine the last Esc and what followed are one key with Alt, and something is still open.
+        let left = |screen: &mut Screen| {
+            screen.keys("\x1b");
+            std::thread::sleep(std::time::Duration::from_millis(300));
+            screen.keys("Q");
+            let asked = std::time::Instant::now();
+            while !screen.has_ended() && asked.elapsed().as_secs() < 3 {
+                std::thread::sleep(std::time::Duration::from_millis(15));
+            }
+            screen.has_ended()
+        };
+        assert!((0..20).any(|_| left(&mut screen)), "{size:?}:\n{}", screen.text());
+        assert!(screen.ends(), "{size:?}: it ends well");
     }
 }
 

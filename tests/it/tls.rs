@@ -159,12 +159,12 @@ fn what_is_no_handshake_is_closed_and_disturbs_nobody() {
     ];
     for (what, bytes) in cases {
         let mut stream = TcpStream::connect(site.address()).expect("connects");
-        stream.set_read_timeout(Some(Duration::from_secs(3))).expect("a timeout");
+        stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
         let _ = stream.write_all(&bytes);
         let _ = stream.shutdown(Shutdown::Write);
         let started = Instant::now();
         assert!(read_answer(&mut stream).is_none(), "{what} is answered in plain HTTP");
-        assert!(started.elapsed() < Duration::from_secs(2), "{what} is not closed");
+        assert!(started.elapsed() < Duration::from_secs(8), "{what} is not closed");
         genuine(&site, &what.replace(' ', "-"));
     }
     assert_eq!(site.events("github"), 5, "only the genuine ones are stored");
