@@ -4,12 +4,13 @@
     cargo build --release
     benches/federation.py [--seconds 600] [--rate 100] [--apart 3600] [--idle 60] [--sizes 2,5,15] [part ...]
 
-Parts: chaos catchup detection idle. All nodes know each other directly, each pair over a line of its own that can be cut
+Parts: chaos catchup detection paused idle. All nodes know each other directly, each pair over a line of its own that can be cut
 both ways. `chaos`: five nodes, each with RATE deliveries a second for SECONDS, while nodes are killed and lines are cut at
 random; then every node must hold the same entries of every log, compared by number and hash, and each delivery that was
 acknowledged once. `catchup`: one of two nodes is apart while the other writes as many entries as RATE makes in APART
 seconds (they are written at once); how long until it holds them. `detection`: from a kill until each other node says
-down, and from the start until it says alive. `idle`: processor, bytes and memory of nodes with nothing to tell. A short
+down, and from the start until it says alive. `paused`: one of five stands still for 10 s every minute, for SECONDS; nobody
+may call anybody down. `idle`: processor, bytes and memory of nodes with nothing to tell. A short
 run to try it: --seconds 30 --apart 60 --idle 15 --sizes 2,5. Every program is ended by its own pid. Prints a Markdown
 table; ends with 1 when something was lost.
 """
@@ -126,10 +127,14 @@ interval = "30s"
             raise OSError(done.stderr.strip())
         return json.loads(done.stdout)
 
-    def state(self, other):
-        """How it sees another node."""
-        nodes = {node["name"]: node["state"] for node in self.ask("node", "list", "--json")}
-        return nodes.get(other.name)
+    def states(self):
+        """How it sees the other nodes."""
+        return {node["name"]: node["state"] for node in self.ask("node", "list", "--json") if not node["own"]}
+
+    def downs(self):
+        """How often it has called another node down so far."""
+        with open(os.path.join(self.dir, "log")) as file:
+            return file.read().count("node is down")
 
     def key(self):
         return next(node["keys"][0] for node in self.ask("node", "list", "--json") if node["own"])
@@ -199,7 +204,7 @@ def mesh(directory, count):
         node.configure(peers)
     for node in nodes:
         node.start()
-    until(60, lambda: all(a.state(b) == "alive" for a in nodes for b in nodes if a is not b), "all are alive")
+    until(60, lambda: all(set(node.states().values()) == {"alive"} for node in nodes), "all are alive")
     return lines, nodes
 
 
@@ -324,13 +329,33 @@ def detection(options):
             for victim in nodes[:3]:
                 others = [node for node in nodes if node is not victim]
                 victim.end(signal.SIGKILL)
-                down.append(until(60, lambda: all(node.state(victim) == "down" for node in others), "all say down"))
+                down.append(until(60, lambda: all(node.states()[victim.name] == "down" for node in others), "all say down"))
                 victim.start()
-                back.append(until(60, lambda: all(node.state(victim) == "alive" for node in others), "all say alive"))
+                back.append(until(60, lambda: all(node.states()[victim.name] == "alive" for node in others), "all say alive"))
                 time.sleep(10)
             seconds = lambda times: " ".join(f"{t:.1f}" for t in times if t is not None) + " s"
             row("killed until all others say down", seconds(down), "15 s")
             row("started until all others say alive", seconds(back))
+        finally:
+            stop(nodes)
+
+
+def paused(options):
+    with tempfile.TemporaryDirectory(prefix="federation-") as directory:
+        _, nodes = mesh(directory, 5)
+        try:
+            before, end, stops = sum(node.downs() for node in nodes), time.monotonic() + options.seconds, 0
+            while time.monotonic() < end:
+                time.sleep(50)
+                nodes[0].process.send_signal(signal.SIGSTOP)
+                time.sleep(10)
+                nodes[0].process.send_signal(signal.SIGCONT)
+                stops += 1
+            time.sleep(20)
+            downs = sum(node.downs() for node in nodes) - before
+            if downs:
+                fault(f"nodes that live were called down {downs} times")
+            row("false downs, one of 5 nodes stopped 10 s every minute", downs, "0", f"{stops} stops")
         finally:
             stop(nodes)
 
@@ -360,7 +385,7 @@ def stop(nodes):
             node.end()
 
 
-PARTS = {"chaos": chaos, "catchup": catchup, "detection": detection, "idle": idle}
+PARTS = {"chaos": chaos, "catchup": catchup, "detection": detection, "paused": paused, "idle": idle}
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)

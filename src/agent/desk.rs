@@ -108,11 +108,6 @@ impl Desk {
         &self.inner.spool
     }
 
-    /// Starts a runner ahead from now on, as a desk within a runtime does by itself after a second.
-    pub fn warm_up(&self) {
-        self.inner.runners.keep_warm();
-    }
-
     /// Answers `question`. What takes longer than to answer is told from a task that ends with `session`: a caller who
     /// stops reading holds up nobody but itself. Once `answers` is closed nothing more is told, and jobs go on.
     ///

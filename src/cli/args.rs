@@ -16,6 +16,7 @@ use crate::model::{
     Trust,
 };
 
+use super::elsewhere::GOES;
 use super::exit::Failure;
 use super::moment;
 use super::pane_args::PaneCommand;
@@ -47,8 +48,8 @@ pub(super) struct Global {
     /// Change nothing: the engine refuses every write of this client
     #[arg(long, global = true)]
     pub read_only: bool,
-    /// Have it done on this other node, which trusts this one with commands: run, job, host list|check, task restart
-    #[arg(long, global = true, value_name = "NAME", hide_short_help = true)]
+    #[arg(long, global = true, value_name = "NAME", hide_short_help = true,
+        help = format!("Have it done on this other node, which trusts this one with commands: {GOES}"))]
     pub node: Option<NodeName>,
     /// Theme of the screen; `aurora theme list` has the names
     #[arg(long, global = true, value_name = "NAME")]

@@ -6,6 +6,9 @@ use crate::protocol::{BridgeRequest, NodeOrder, NodeReply, NodeRequest, Reply, R
 use super::args::{Command, Global, HostCommand, TaskCommand};
 use super::exit::Failure;
 
+/// What is carried out elsewhere, too.
+pub(super) const GOES: &str = "run, job, host list, host check and task restart";
+
 /// The engine that is asked; or the node of this name, over that engine.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Elsewhere(Option<NodeName>);
@@ -65,7 +68,7 @@ pub(super) fn check(global: &Global, command: Option<&Command>) -> Result<(), Fa
 }
 
 fn not_there() -> Failure {
-    Failure::usage("--node is for run, job, host list, host check and task restart; leave it out here")
+    Failure::usage(format!("--node is for {GOES}; leave it out here"))
 }
 
 fn on(node: &NodeName, order: NodeOrder) -> Request {

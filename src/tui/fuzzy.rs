@@ -2,9 +2,11 @@
 
 /// What a term costs where it begins the line, a word, or stands inside one.
 const BEGINS: [u32; 3] = [0, 1, 3];
-/// What it costs where its letters only come in order, without the gaps between them.
+/// What it costs where its letters only come in order, each at the beginning of a word.
 const SCATTERED: u32 = 8;
-/// The most that gaps cost.
+/// What each letter costs besides that stands inside a word and not behind the one before, without the gap between them.
+const INSIDE: usize = 2;
+/// The most that letters inside of words cost.
 const GAPS: u32 = 40;
 
 /// How well `typed` fits `text`: the lower the better, with the places of the letters meant, in characters.
@@ -58,8 +60,14 @@ fn scattered(term: &[char], text: &[char]) -> Option<(u32, Vec<usize>)> {
             if nearest == from { None } else { std::iter::once(nearest).chain(at).find(|at| begins_word(text, *at)) };
         places.push(word.unwrap_or(nearest));
     }
-    let gaps: usize = places.windows(2).map(|pair| pair[1] - pair[0] - 1).sum();
-    Some((SCATTERED + u32::try_from(gaps).unwrap_or(GAPS).min(GAPS), places))
+    let before = std::iter::once(None).chain(places.iter().copied().map(Some));
+    let inside = before.zip(&places).map(|(before, at)| match before {
+        _ if begins_word(text, *at) => 0,
+        Some(before) if before + 1 == *at => 0,
+        Some(before) => INSIDE + at - before - 1,
+        None => INSIDE,
+    });
+    Some((SCATTERED + u32::try_from(inside.sum::<usize>()).unwrap_or(GAPS).min(GAPS), places))
 }
 
 fn fits(term: &[char], text: &[char]) -> bool {
@@ -89,6 +97,7 @@ mod tests {
         assert!(costs.is_sorted_by(|a, b| a < b), "{costs:?}");
         assert_eq!(cost("xyz", "go to inbox"), None);
         assert_eq!(cost("inbox health", "go to inbox"), None, "every word counts");
+        assert!(cost("gti", "go to inbox") < cost("gti", "reload configuration"), "beginnings of words are meant");
     }
 
     #[test]

@@ -288,6 +288,11 @@ mod tests {
         }
     }
 
+    #[test]
+    fn the_letters_that_begin_its_words_find_it_first() {
+        assert_eq!(offered(&open('1', "gti", Role::Admin)).first().map(String::as_str), Some("go to Inbox"));
+    }
+
     fn app_matches(key: char, line: &str, role: Role) -> usize {
         let app = open(key, line, role);
         app.matches(palette(&app)).0.len()

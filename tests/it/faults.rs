@@ -128,6 +128,7 @@ fn read_errors_are_503_and_pass_without_a_restart() {
     eventually("deliveries are accepted again", || deliver(&site, &secret, "after", 100).status == 204);
     expected.insert("after".to_owned());
     site.projected(expected.len());
+    eventually("it is red no more", || !status(&site).1.contains("the store cannot read"));
     // Whether it says that it reads again depends on how much could not be read.
     let log = std::fs::read_to_string(site.path().join("serve.log")).expect("a log");
     assert!(log.contains("the store fails") && log.lines().count() < 60, "{log}");
