@@ -286,6 +286,8 @@ def chaos(options):
             sums = [node.entries() for node in nodes]
             if any(total != sums[0] for total in sums):
                 fault("nodes hold different entries")
+                for node in nodes:
+                    print(node.name, node.states(), node.logs(), file=sys.stderr)
             doubled = sum(count - distinct for count, distinct in counts())
             # An answer that was lost with its node was no acknowledgement, so one more a kill may be there.
             more = sum(distinct for _, distinct in counts()) - sent
