@@ -16,7 +16,7 @@ use super::{PeerSpec, ProbeTicket, Reach};
 
 /// Runs of its process before this one that are remembered.
 const FORMER: usize = 8;
-/// So many heartbeats of another run, or out of turn, within [`ODD_WITHIN`] are no accident of the network.
+/// So many heartbeats that only a second process can have sent, within [`ODD_WITHIN`], are no accident of a clock.
 const ODD: u32 = 5;
 const ODD_WITHIN: Duration = Duration::from_mins(1);
 /// Shorter silences never are suspicious: the usual gap and the rest that everybody may take are longer.
@@ -41,8 +41,9 @@ pub(super) struct Run {
     pub(super) incarnation: u64,
     pub(super) slowness: u8,
     pub(super) program: String,
-    /// The number of the last heartbeat that was sent, and of the one with which it went.
+    /// The highest number of a heartbeat that was sent, when that was by its own clock, and the number with which it went.
     sent: u64,
+    sent_at: Timestamp,
     left: Option<u64>,
 }
 
@@ -74,7 +75,7 @@ pub(super) enum Taken {
     Restarted,
     /// It says nothing new: a run, or a number, that is over.
     Old,
-    /// The same, and it happens too often: why.
+    /// A second process has its name: why.
     Untrue(String),
     /// Its node goes.
     Leaves,
@@ -189,7 +190,9 @@ impl Peer {
     /// Takes in what a heartbeat says of its own node.
     pub(super) fn take(&mut self, beat: &Beat, way: Way, now: Now) -> Taken {
         if self.former.contains(&beat.boot) {
-            return self.odd("two processes say that they are it", now.mono);
+            // One that waited in a line, or that somebody recorded, is from before the run there is now.
+            let lives = self.run.as_ref().is_some_and(|run| beat.sent > run.started);
+            return if lives { self.odd("two processes say that they are it", now.mono) } else { Taken::Old };
         }
         let known = self.run.as_ref().map(|run| run.boot);
         let other = known != Some(beat.boot);
@@ -202,9 +205,11 @@ impl Peer {
         }
         if way == Way::Sent {
             if beat.number <= run.sent {
-                return self.odd("its heartbeats come twice, or two processes share one identity", now.mono);
+                // They go over several connections and come in any order. Only a second process counts less later.
+                let is_second = beat.sent > run.sent_at;
+                return if is_second { self.odd("two processes share one identity", now.mono) } else { Taken::Old };
             }
-            run.sent = beat.number;
+            (run.sent, run.sent_at) = (beat.number, beat.sent);
             self.sent.heard(now.mono);
         } else {
             self.answers.heard(now.mono);
@@ -233,6 +238,7 @@ impl Peer {
             slowness: 0,
             program: String::new(),
             sent: 0,
+            sent_at: beat.started,
             left: None,
         };
         if let Some(former) = self.run.replace(run) {
@@ -245,8 +251,8 @@ impl Peer {
         self.told_whole = None;
     }
 
-    /// Something came out of turn. A network does that now and then; somebody else with the same name does it all the
-    /// time.
+    /// Something came that one process does not send. A clock that is put back does that once; somebody else with the same
+    /// name does it all the time.
     fn odd(&mut self, why: &str, now: Duration) -> Taken {
         let (count, since) = &mut self.odd;
         if now.saturating_sub(*since) > ODD_WITHIN {

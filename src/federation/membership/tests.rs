@@ -340,6 +340,30 @@ fn another_run_is_a_restart_and_no_outage() {
 }
 
 #[test]
+fn heartbeats_that_come_late_in_any_order_or_were_recorded_change_nothing() {
+    let mut scene = Scene::new(vec![direct("hub-2")]);
+    let mut beats = Vec::new();
+    for _ in 0..8 {
+        beats.push(scene.beat_of("hub-2"));
+        scene.pass(5_000);
+    }
+    scene.hear(beats[0].clone());
+    // They waited in a line that was cut, and the last of several connections is read first; then all of them once more.
+    beats.reverse();
+    for beat in beats.iter().chain(&beats) {
+        scene.hear(beat.clone());
+    }
+    // Another run of its process, and what waited of the one before.
+    let mut other = scene.beat_of("hub-2");
+    (other.boot, other.started, other.number) = (boot(9), other.sent, 1);
+    scene.hear(other);
+    for beat in beats {
+        scene.hear(beat);
+    }
+    assert!(!scene.has(|effect| matches!(effect, MemberEffect::Untrue { .. })));
+}
+
+#[test]
 fn two_processes_with_one_name_are_found_out() {
     let mut scene = Scene::new(vec![direct("hub-2")]);
     let untrue = |effect: &MemberEffect| matches!(effect, MemberEffect::Untrue { .. });
