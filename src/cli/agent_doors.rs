@@ -50,10 +50,10 @@ pub(super) async fn serve(desk: Desk, args: DoorArgs, global: &Global) -> Outcom
     match side {
         Some((_, Ok(Some(door)))) => drop(passed_on.spawn(door.serve(stop.clone()))),
         Some((desk, Ok(None))) => {
-            tracing::info!("another agent here serves `aurora agent stdio`");
+            tracing::info!("another agent here has the panes of `aurora agent stdio`");
             passed_on.spawn(SideDoor::serve_next(desk, stop.clone()));
         }
-        Some((_, Err(error))) => tracing::warn!(%error, "`aurora agent stdio` has to serve itself"),
+        Some((_, Err(error))) => tracing::warn!(%error, "`aurora agent stdio` has to have panes itself"),
         None => {}
     }
     passed_on.close();
@@ -73,17 +73,14 @@ pub(super) async fn serve(desk: Desk, args: DoorArgs, global: &Global) -> Outcom
     Ok(Exit::Fine)
 }
 
-/// Serves the one engine at the other end of the pipes, or passes it on to the agent that runs here.
+/// Serves the one engine at the other end of the pipes.
 pub(super) async fn stdio(global: &Global) -> Outcome {
     if std::io::stdin().is_terminal() || std::io::stdout().is_terminal() {
         return Err(Failure::usage("this end speaks frames, not to a person; an engine starts it"));
     }
     let config = super::agent::config(global)?;
     let (input, output) = (tokio::io::stdin(), tokio::io::stdout());
-    match doors::running(&config).await {
-        Some(agent) => doors::pass(agent, input, output).await.map_err(failed)?,
-        None => doors::stdio(&Desk::open(config)?, input, output).await.map_err(failed)?,
-    }
+    doors::stdio(Desk::open(config)?, input, output).await.map_err(failed)?;
     Ok(Exit::Fine)
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio_util::codec::length_delimited::LengthDelimitedCodecError;
 use tokio_util::codec::{FramedRead, LengthDelimitedCodec};
 
@@ -84,6 +84,13 @@ impl<R: AsyncRead + Unpin> FrameReader<R> {
         };
         // It refuses more than 128 levels, and the messages refuse every field they do not know.
         serde_json::from_slice(message).map(Some).map_err(|error| FrameError::NotAMessage(quoted(&error)))
+    }
+
+    /// The bytes after the last message that [`read`](Self::read) has answered, for whoever carries them on as they are.
+    /// A `read` that was dropped may have taken a length out of them.
+    pub fn into_rest(self) -> impl AsyncRead + Unpin {
+        let parts = self.frames.into_parts();
+        io::Cursor::new(parts.read_buf).chain(parts.io)
     }
 
     /// A number that changes with what was heard. A large frame on a slow line counts before it is whole.
@@ -178,7 +185,7 @@ fn encode<M: Serialize>(message: &M, seal: Option<&mut Seal>) -> Result<Vec<u8>,
 
 #[cfg(test)]
 mod tests {
-    use tokio::io::{AsyncReadExt, duplex};
+    use tokio::io::duplex;
 
     use super::*;
     use crate::protocol::{FromAgent, ToAgent};
@@ -254,6 +261,19 @@ mod tests {
         let long = FromAgent::Trouble { id: None, reason: "x".repeat(AGENT_FRAME_MAX) };
         assert!(matches!(writer.write_noting(&long, &mut handed).await, Err(FrameError::TooLong)));
         assert!(!handed);
+    }
+
+    #[tokio::test]
+    async fn what_comes_after_a_message_is_left_as_it_is() {
+        let bytes = [1, 2, 3].map(|nonce| encode(&probe(nonce), None).expect("a frame"));
+        // One and a half have been read ahead when the first is answered.
+        let whole = bytes.concat();
+        let (ahead, later) = whole.split_at(bytes[0].len() + bytes[1].len() / 2);
+        let mut reader = FrameReader::new(ahead.chain(later));
+        assert_eq!(reader.read().await.expect("a frame"), Some(probe(1)));
+        let mut rest = Vec::new();
+        reader.into_rest().read_to_end(&mut rest).await.expect("reads");
+        assert_eq!(rest, bytes[1..].concat());
     }
 
     #[tokio::test]

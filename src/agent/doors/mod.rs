@@ -11,7 +11,7 @@ mod trigger;
 mod trigger_dir;
 
 pub use certificate::{CertificateError, certificate};
-pub use side::{SideDoor, pass, running};
+pub use side::{SideDoor, running};
 pub use socket::{SocketDoor, SocketDoorError, beyond_loopback};
 pub use stdio::stdio;
 pub use trigger::{TriggerDoor, TriggerDoorError};

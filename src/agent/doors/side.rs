@@ -1,8 +1,8 @@
-//! The side door: `aurora agent stdio` of the same user passes its connection on to the agent that runs here, so that one
-//! agent has the panes of the host for everybody.
+//! The side door: `aurora agent stdio` of the same user passes a connection that asks for panes on to the agent that runs
+//! here, so that one agent has the panes of the host for everybody.
 //!
-//! It is a socket in the directory of the journal, which only the owner can enter. Nothing is decided here that the
-//! journal does not decide again: a job runs once whichever agent is asked.
+//! It is a socket in the directory of the journal, which only the owner can enter. Commands need it not: whichever agent
+//! is asked, the journal runs a job once.
 
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -21,6 +21,7 @@ use tokio_util::task::TaskTracker;
 use crate::agent::Desk;
 use crate::config::AgentConfig;
 use crate::net::{FrameReader, FrameWriter};
+use crate::protocol::{FromAgent, ToAgent};
 
 use super::talk::talk;
 
@@ -86,7 +87,7 @@ impl SideDoor {
             match Self::open(desk.clone()) {
                 Ok(Some(door)) => return door.serve(stop).await,
                 Ok(None) => {}
-                Err(error) => return tracing::warn!(%error, "`aurora agent stdio` has to serve itself"),
+                Err(error) => return tracing::warn!(%error, "`aurora agent stdio` has to have panes itself"),
             }
         }
     }
@@ -156,11 +157,27 @@ pub async fn running(config: &AgentConfig) -> Option<UnixStream> {
     tokio::time::timeout(PATIENCE, greet).await.ok()?.ok()?
 }
 
+/// A connection to the agent that runs, if there is one, that has been greeted by `hello` and asked `question`. Its welcome
+/// is not news: whoever asks has been welcomed.
+pub(super) async fn passing(config: &AgentConfig, hello: &ToAgent, question: &ToAgent) -> Option<UnixStream> {
+    let mut stream = running(config).await?;
+    let greet = async {
+        FrameWriter::new(&mut stream).write(hello).await.ok()?;
+        let welcome = FrameReader::new(&mut stream).read::<FromAgent>().await.ok()??;
+        if !matches!(welcome, FromAgent::Welcome { .. }) {
+            return None;
+        }
+        FrameWriter::new(&mut stream).write(question).await.ok()
+    };
+    tokio::time::timeout(PATIENCE, greet).await.ok()??;
+    Some(stream)
+}
+
 /// Carries bytes between a connection of an engine and the agent that runs, until either ends.
 ///
 /// # Errors
 /// When the agent has ended and the engine has not.
-pub async fn pass(
+pub(super) async fn pass(
     stream: UnixStream,
     mut input: impl AsyncRead + Unpin,
     mut output: impl AsyncWrite + Unpin,

@@ -30,6 +30,18 @@ pub(super) async fn talk(
     mut writer: FrameWriter<impl AsyncWrite + Unpin>,
     idle: Option<Duration>,
 ) -> Result<(), FrameError> {
+    let stays = async |_: &ToAgent| None::<()>;
+    talk_until(desk, &mut reader, &mut writer, idle, stays).await.map(|_| ())
+}
+
+/// The same, until `leave` knows how to go on in place of answering a question. What was asked before is answered first.
+pub(super) async fn talk_until<T>(
+    desk: &Desk,
+    reader: &mut FrameReader<impl AsyncRead + Unpin>,
+    writer: &mut FrameWriter<impl AsyncWrite + Unpin>,
+    idle: Option<Duration>,
+    mut leave: impl AsyncFnMut(&ToAgent) -> Option<T>,
+) -> Result<Option<T>, FrameError> {
     let (answers, mut waiting) = mpsc::channel(WAITING_MAX);
     let ended = {
         // It has the only sender there is when it ends, but for what still works for this engine.
@@ -37,11 +49,14 @@ pub(super) async fn talk(
             let mut session = Session::new();
             while let Some(question) = {
                 let quiet = || desk.quiet(&session, &answers);
-                next(&mut reader, idle, quiet).await?
+                next(reader, idle, quiet).await?
             } {
+                if let Some(left) = leave(&question).await {
+                    return Ok(Some(left));
+                }
                 desk.serve(&mut session, question, &answers).await;
             }
-            Ok(())
+            Ok(None)
         };
         let telling = async {
             while let Some(answer) = waiting.recv().await {
@@ -52,10 +67,12 @@ pub(super) async fn talk(
         tokio::pin!(telling);
         tokio::select! {
             ended = hearing => match ended {
-                Ok(()) => tokio::time::timeout(DRAIN, telling).await.unwrap_or(Ok(())),
+                Ok(None) => tokio::time::timeout(DRAIN, telling).await.unwrap_or(Ok(())).map(|()| None),
+                // Half an answer must not have gone.
+                Ok(left) => tokio::time::timeout(DRAIN, telling).await.unwrap_or(Err(FrameError::Stuck)).map(|()| left),
                 error => error,
             },
-            ended = &mut telling => ended,
+            ended = &mut telling => ended.map(|()| None),
         }
     };
     if let Err(error @ (FrameError::NotAMessage(_) | FrameError::TooLong)) = &ended {

@@ -14,7 +14,7 @@ use crate::bridge::ssh::{Answers, Failure, SshCall, SshChild, Stage, letter, mar
 use crate::model::{HostName, JobId, LayerKind, SpoolId};
 use crate::protocol::{FromAgent, Journal, ToAgent};
 
-use super::stream::{Closed, forget_nudges, pause};
+use super::stream::{BACKOFF_MAX, Closed, forget_nudges, pause};
 use super::talk::{News, foreign, hello, refused};
 
 /// Connections at once. sshd starts to drop new ones when ten are not let in yet (`MaxStartups`).
@@ -151,7 +151,7 @@ impl Road {
             let (done, _) = oneshot::channel();
             self.question(ToAgent::Probe { nonce: rand::random() }, done).await;
             let (up, barred) = self.seen(|seen| (seen.up, seen.barred.is_some()));
-            let wait = if up { EVERY } else { pause(tries, rand::random_range(0.5..=1.0)) };
+            let wait = if up { EVERY } else { pause(tries, BACKOFF_MAX, rand::random_range(0.5..=1.0)) };
             tries = if up { 0 } else { tries.saturating_add(1) };
             // It is asked again either way, but what is barred waits for a person.
             let nudged = tokio::select! {

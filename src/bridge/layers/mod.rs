@@ -1,5 +1,7 @@
 //! The near ends of the roads to a host.
 
+#[cfg(test)]
+mod back_tests;
 mod child;
 pub mod exec;
 mod letter_files;

@@ -18,8 +18,8 @@ use super::talk::{Asking, Ended, News, Talk, turning_away};
 
 /// First pause before a road is tried again; doubled each time.
 const BACKOFF: Duration = Duration::from_millis(200);
-/// Longest pause. With the time to connect it keeps a road that is back from being unused for more than 12 s.
-const BACKOFF_MAX: Duration = Duration::from_secs(8);
+/// Longest pause: with the time to connect and to prove itself (`road.rs`) a road that is back carries first within 12 s.
+pub(super) const BACKOFF_MAX: Duration = Duration::from_secs(4);
 /// A connection that lived this long was a good one: the pauses begin anew.
 const GOOD: Duration = Duration::from_secs(10);
 /// Questions that may wait to be written.
@@ -63,6 +63,11 @@ pub(super) type Opening<'a> = Pin<Box<dyn Future<Output = Result<Line, Closed>> 
 pub(super) trait Open: Send + 'static {
     /// Makes one.
     fn open(&mut self) -> Opening<'_>;
+
+    /// Longest pause between two tries in vain.
+    fn longest_pause(&self) -> Duration {
+        BACKOFF_MAX
+    }
 }
 
 /// A road of one connection at a time.
@@ -156,8 +161,8 @@ impl<O: Open> Road<O> {
             match closed {
                 Closed::Down(why) => {
                     self.news.tell(LayerEvent::Down { why }).await?;
-                    let waiting =
-                        tokio::time::timeout(pause(tries, rand::random_range(0.5..=1.0)), self.nudge.notified());
+                    let pause = pause(tries, self.opener.longest_pause(), rand::random_range(0.5..=1.0));
+                    let waiting = tokio::time::timeout(pause, self.nudge.notified());
                     // Either way it is tried again.
                     let _ = turning_away(&mut self.questions, &reason, waiting).await?;
                     tries = tries.saturating_add(1);
@@ -194,10 +199,10 @@ pub(super) fn forget_nudges(nudge: &Notify) {
     std::pin::pin!(nudge.notified()).enable();
 }
 
-/// The pause after so many tries in vain. `chance` is between 0.5 and 1, so that roads that broke together do not come
-/// back together.
-pub(super) fn pause(tries: u32, chance: f64) -> Duration {
-    BACKOFF.saturating_mul(1 << tries.min(16)).min(BACKOFF_MAX).mul_f64(chance)
+/// The pause after so many tries in vain, `longest` at most. `chance` is between 0.5 and 1, so that roads that broke
+/// together do not come back together.
+pub(super) fn pause(tries: u32, longest: Duration, chance: f64) -> Duration {
+    BACKOFF.saturating_mul(1 << tries.min(16)).min(longest).mul_f64(chance)
 }
 
 #[cfg(test)]

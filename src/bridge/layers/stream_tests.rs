@@ -300,10 +300,10 @@ async fn dropping_the_road_closes_it() {
 
 #[test]
 fn pauses_grow_and_stay_bounded() {
-    assert_eq!(pause(0, 1.0), BACKOFF);
-    assert_eq!(pause(0, 0.5), BACKOFF / 2);
+    assert_eq!(pause(0, BACKOFF_MAX, 1.0), BACKOFF);
+    assert_eq!(pause(0, BACKOFF_MAX, 0.5), BACKOFF / 2);
     for tries in 0..60 {
-        assert!(pause(tries, 1.0) <= BACKOFF_MAX);
+        assert!(pause(tries, BACKOFF_MAX, 1.0) <= BACKOFF_MAX);
     }
-    assert_eq!(pause(60, 1.0), BACKOFF_MAX);
+    assert_eq!(pause(60, BACKOFF_MAX, 1.0), BACKOFF_MAX);
 }

@@ -7,10 +7,11 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{DuplexStream, ReadHalf, WriteHalf, duplex, split};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 use tokio::time::Instant;
 
 use crate::bridge::layer::{LayerNews, Term};
@@ -27,6 +28,8 @@ use super::stream::{Closed, Line, Open, Opening, StreamLayer};
 const PATIENCE: Duration = Duration::from_secs(10);
 /// A step in the directory that takes longer is taken for a mount that does not answer.
 const STEP: Duration = Duration::from_secs(5);
+/// Longest pause between two tries: a look at a directory costs little, and a beat has to be waited for besides.
+pub(super) const PAUSE_MAX: Duration = Duration::from_secs(1);
 /// An agent that is there leaves a beat every two seconds.
 const BEAT_MAX: Duration = Duration::from_secs(7);
 /// After a question the directory is looked at after this time, then after twice as long each time.
@@ -57,21 +60,23 @@ pub fn open(
     term: watch::Receiver<Term>,
     news: mpsc::Sender<LayerNews>,
 ) -> StreamLayer {
-    StreamLayer::start(LayerKind::Trigger, Opener { spec, host: host.clone() }, host, term, news)
+    StreamLayer::start(LayerKind::Trigger, Opener { spec, host: host.clone(), steps: Steps::new() }, host, term, news)
 }
 
 struct Opener {
     spec: TriggerSpec,
     host: HostName,
+    steps: Steps,
 }
 
 impl Open for Opener {
     fn open(&mut self) -> Opening<'_> {
         Box::pin(async move {
-            let spool = spool(&self.spec.dir).await?;
+            let spool = spool(&self.steps, &self.spec.dir).await?;
             let mut post = Post {
                 spec: self.spec.clone(),
                 host: self.host.clone(),
+                steps: self.steps.clone(),
                 spool,
                 hello: None,
                 awaited: BTreeMap::new(),
@@ -106,6 +111,10 @@ impl Open for Opener {
             })
         })
     }
+
+    fn longest_pause(&self) -> Duration {
+        PAUSE_MAX
+    }
 }
 
 fn no_beat(dir: &Path) -> String {
@@ -116,22 +125,40 @@ fn no_beat(dir: &Path) -> String {
 }
 
 /// The journal that the directory belongs to.
-async fn spool(dir: &Path) -> Result<SpoolId, Closed> {
+async fn spool(steps: &Steps, dir: &Path) -> Result<SpoolId, Closed> {
     let path = dir.to_owned();
-    let text = step("open", move || letter_files::spool_id(&path)).await?;
+    let text = steps.take("open", move || letter_files::spool_id(&path)).await?;
     text.parse().map_err(|_| Closed::Down(format!("open: SPOOL_ID in {} holds no id", dir.display())))
 }
 
-/// Takes one step in the directory, off the runtime's threads.
-async fn step<T: Send + 'static>(
-    what: &'static str,
-    work: impl FnOnce() -> io::Result<T> + Send + 'static,
-) -> Result<T, Closed> {
-    match tokio::time::timeout(STEP, tokio::task::spawn_blocking(work)).await {
-        Ok(Ok(Ok(done))) => Ok(done),
-        Ok(Ok(Err(error))) => Err(Closed::Down(format!("{what}: {error}"))),
-        Ok(Err(error)) => Err(Closed::Down(format!("{what}: {error}"))),
-        Err(_) => Err(Closed::Down(format!("{what}: the mount did not answer within {} s", STEP.as_secs()))),
+/// Steps in the directory, off the runtime's threads and one at a time: one that hangs in a mount keeps its thread, and
+/// however often that is tried again there must not be a second.
+#[derive(Debug, Clone)]
+struct Steps(Arc<Semaphore>);
+
+impl Steps {
+    fn new() -> Self {
+        Self(Arc::new(Semaphore::new(1)))
+    }
+
+    async fn take<T: Send + 'static>(
+        &self,
+        what: &'static str,
+        work: impl FnOnce() -> io::Result<T> + Send + 'static,
+    ) -> Result<T, Closed> {
+        let turn = Arc::clone(&self.0);
+        let taken = async move {
+            let turn = turn.acquire_owned().await.map_err(io::Error::other)?;
+            let work = move || {
+                let _turn = turn;
+                work()
+            };
+            tokio::task::spawn_blocking(work).await.map_err(io::Error::other)?
+        };
+        match tokio::time::timeout(STEP, taken).await {
+            Ok(taken) => taken.map_err(|error| Closed::Down(format!("{what}: {error}"))),
+            Err(_) => Err(Closed::Down(format!("{what}: the mount did not answer within {} s", STEP.as_secs()))),
+        }
     }
 }
 
@@ -152,6 +179,7 @@ struct Awaited {
 struct Post {
     spec: TriggerSpec,
     host: HostName,
+    steps: Steps,
     spool: SpoolId,
     hello: Option<ToAgent>,
     awaited: BTreeMap<String, Awaited>,
@@ -218,7 +246,7 @@ impl Post {
         let (dir, file) = (self.spec.dir.clone(), name.clone());
         // Before it is written: an answer may be there before this is known.
         self.awaited.insert(name, Awaited { next: 1, since: Instant::now(), greets });
-        step("send", move || letter_files::send(&dir, &file, &sealed)).await
+        self.steps.take("send", move || letter_files::send(&dir, &file, &sealed)).await
     }
 
     /// What has been answered meanwhile, in order within each letter.
@@ -230,7 +258,7 @@ impl Post {
             return Ok(Vec::new());
         }
         let dir = self.spec.dir.clone();
-        let files = step("receive", move || letter_files::collect(&dir, &wanted)).await?;
+        let files = self.steps.take("receive", move || letter_files::collect(&dir, &wanted)).await?;
         let mut heard = Vec::new();
         for (name, number, bytes) in files {
             let answers = open_letter::<Answers>(&self.spec.key, &self.address(&name, Way::Answer(number)), &bytes);
@@ -252,7 +280,7 @@ impl Post {
     /// Reads the beat: whose it is, whether it is another, and whether the agent is still the same.
     async fn look_at_beat(&mut self) -> Result<(), Closed> {
         let dir = self.spec.dir.clone();
-        let bytes = step("heartbeat", move || letter_files::beat(&dir)).await?;
+        let bytes = self.steps.take("heartbeat", move || letter_files::beat(&dir)).await?;
         let now = Instant::now();
         if let Some(bytes) = bytes {
             let address = self.address(BEAT_NAME, Way::Answer(0));
@@ -284,5 +312,30 @@ fn barred(dir: &Path, error: &BadLetter) -> Closed {
         BadLetter::Host(_) | BadLetter::Spool(_) | BadLetter::Mark => {
             Closed::Barred(format!("{why}; compare `trigger.dir` and the key here with [agent] on the host"))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_mount_that_hangs_keeps_one_thread_and_answers_when_it_is_back() {
+        let steps = Steps::new();
+        let (back, hangs) = std::sync::mpsc::channel::<()>();
+        let hanging = steps.take("open", move || hangs.recv().map_err(io::Error::other));
+        tokio::pin!(hanging);
+        // The clock stands still while a thread works, but for this.
+        assert!(futures_util::poll!(&mut hanging).is_pending());
+        tokio::time::advance(STEP).await;
+        let why = hanging.await.expect_err("it hangs");
+        assert_eq!(why, Closed::Down("open: the mount did not answer within 5 s".to_owned()));
+        let again = steps.take("open", || -> io::Result<()> { panic!("a second thread") });
+        tokio::pin!(again);
+        assert!(futures_util::poll!(&mut again).is_pending());
+        tokio::time::advance(STEP).await;
+        assert!(again.await.is_err_and(|closed| matches!(closed, Closed::Down(why) if why.contains("did not answer"))));
+        back.send(()).expect("it waits");
+        assert_eq!(steps.take("open", || Ok(7)).await, Ok(7));
     }
 }
