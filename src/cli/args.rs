@@ -164,6 +164,9 @@ pub(super) enum Command {
     /// Commands that were run, or wait
     #[command(subcommand)]
     Job(JobCommand),
+    /// Commands on their way over several hosts
+    #[command(subcommand)]
+    Rollout(RolloutCommand),
     /// The machines commands run on, and the roads to them
     #[command(subcommand)]
     Host(HostCommand),
@@ -425,6 +428,28 @@ pub(super) enum JobCommand {
     Manual {
         /// Its id
         id: JobId,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum RolloutCommand {
+    /// List rollouts: those that are not over first, each newest first
+    List {
+        /// Only those that are not over
+        #[arg(long)]
+        open: bool,
+        /// How many at most
+        #[arg(long, default_value_t = 100)]
+        limit: usize,
+        #[command(flatten)]
+        json: Json,
+    },
+    /// Show one rollout: its stages, and where each host stands
+    Show {
+        /// Its id, that of its first job
+        id: JobId,
+        #[command(flatten)]
+        json: Json,
     },
 }
 

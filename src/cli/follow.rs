@@ -264,9 +264,9 @@ impl<'a> Follow<'a> {
     fn answered_course(&mut self, reply: Reply) -> Result<(), Failure> {
         let Some(course) = &mut self.course else { return Ok(()) };
         match reply {
-            Reply::Bridge(BridgeReply::Rollout(Some(row))) => {
+            Reply::Bridge(BridgeReply::Rollout(Some(rollout))) => {
                 course.asked = None;
-                course.take(row);
+                course.take(Box::new(rollout.row));
             }
             // It was never one, or was forgotten.
             Reply::Bridge(BridgeReply::Rollout(None)) => self.course = None,

@@ -36,6 +36,7 @@ mod pane_keys;
 mod pane_watch;
 mod plain;
 mod raw_output;
+mod rollout;
 mod run;
 mod run_command;
 mod save;

@@ -13,7 +13,7 @@ use super::exit::{Exit, Failure, Outcome};
 use super::load::{load, load_to_ask};
 use super::{
     access, agent, approval, audit, channels, checks, config_command, contacts, demo, elsewhere, events, host, inbox,
-    job, keys, node, orders, output, pane, run_command, send_test, serve, status, stdio, tasks, theme, watch,
+    job, keys, node, orders, output, pane, rollout, run_command, send_test, serve, status, stdio, tasks, theme, watch,
 };
 
 /// Runs the command line of this process.
@@ -90,6 +90,7 @@ fn run(cli: Cli) -> Outcome {
             Some(Command::Access(command)) => access::run(command, &config, &global).await,
             Some(Command::Run(args)) => run_command::run(args, &config, &global).await,
             Some(Command::Job(command)) => job::run(command, &config, &global).await,
+            Some(Command::Rollout(command)) => rollout::run(command, &config, &global).await,
             Some(Command::Host(command)) => host::run(command, &config, &global).await,
             Some(Command::Node(command)) => node::run(command, &config, &global).await,
             Some(Command::Pane(command)) => pane::run(command, &config, &global).await,

@@ -94,7 +94,7 @@ pub use panel::{ChannelPanel, ChannelState};
 pub use pinned::{KEYS_OVERLAP, PinnedKey, PinnedKeys};
 pub use prompt::{BadPanePlace, PanePlace, Prompt, PromptTemplate};
 pub use rejection::{Reason, Rejection};
-pub use rollout::{Pace, Rollout, RolloutPhase, RolloutRow, Undoing, stages};
+pub use rollout::{Pace, Rollout, RolloutPhase, RolloutRow, Stand, Undoing, stages};
 pub use secret::{Secret, names_a_secret};
 pub use shared::{BadChainHash, ChainHash, Head, Hlc, Origin, SharedEvent, SharedKind};
 pub use ssh::{BadSshPlace, SshPlace, is_remote_path, is_ssh_user, port_number};

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{CheckId, Course, HostName, JobId, LayerKind, OperatorName, Plan, Risk};
+use super::{CheckId, Course, HostName, JobId, JobRow, LayerKind, OperatorName, Plan, Risk};
 
 /// How a command goes over several hosts, as whoever asks for it wants it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -145,6 +145,32 @@ impl Rollout {
         let Self { stages, pace, checks, undoing, .. } = self.clone();
         Course { stages, pace, checks, undoing }
     }
+
+    /// Where each host stands, in the order of the stages. `jobs` are those of this rollout, in any order.
+    #[must_use]
+    pub fn stands<'a>(&'a self, jobs: &'a [JobRow]) -> Vec<Stand<'a>> {
+        let hosts = (1..).zip(&self.stages).flat_map(|(stage, hosts)| hosts.iter().map(move |host| (stage, host)));
+        let stand = |(stage, host): (u32, &'a HostName)| {
+            let undoes = self.row.id.undoing_on(host);
+            let of_host = || jobs.iter().filter(move |job| job.host == *host);
+            let job = of_host().find(|job| job.id != undoes);
+            Stand { stage, host, job, undoing: of_host().find(|job| job.id == undoes) }
+        };
+        hosts.map(stand).collect()
+    }
+}
+
+/// Where one host of a rollout stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Stand<'a> {
+    /// Its stage, counted from 1.
+    pub stage: u32,
+    /// The host.
+    pub host: &'a HostName,
+    /// What runs there, or waits for its stage.
+    pub job: Option<&'a JobRow>,
+    /// What undoes it there.
+    pub undoing: Option<&'a JobRow>,
 }
 
 /// The stages for `hosts`, in their order: the first one alone, then `percent` of all, then the rest. A stage without

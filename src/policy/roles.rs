@@ -55,6 +55,7 @@ fn needed_for_bridge(request: &BridgeRequest) -> Role {
         | BridgeRequest::Jobs { .. }
         | BridgeRequest::Job(_)
         | BridgeRequest::JobOutput { .. }
+        | BridgeRequest::Rollouts { .. }
         | BridgeRequest::Rollout(_)
         | BridgeRequest::Approvals { .. }
         | BridgeRequest::Approval(_)
@@ -292,6 +293,9 @@ mod tests {
         }), Viewer, Opens::Unlimited;
         Request::Bridge(BridgeRequest::Job(_)) => Request::Bridge(BridgeRequest::Job(id(JobId::from_uuid))),
             Viewer, Opens::Unlimited;
+        Request::Bridge(BridgeRequest::Rollouts { .. }) => Request::Bridge(BridgeRequest::Rollouts {
+            open: true, limit: 1,
+        }), Viewer, Opens::Unlimited;
         Request::Bridge(BridgeRequest::Rollout(_)) => Request::Bridge(BridgeRequest::Rollout(id(JobId::from_uuid))),
             Viewer, Opens::Unlimited;
         Request::Bridge(BridgeRequest::JobOutput { .. }) => Request::Bridge(BridgeRequest::JobOutput {

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{
     Approval, ApprovalId, AuditEntry, CommandTemplate, HostName, HostPanel, Job, JobFilter, JobId, JobOutput, JobRow,
-    PlanHash, RolloutRow,
+    PlanHash, Rollout, RolloutRow,
 };
 
 use super::run::{Draft, Preview};
@@ -40,6 +40,13 @@ pub enum BridgeRequest {
         id: JobId,
         /// The number of the first piece wanted.
         from: u64,
+    },
+    /// Rollouts: those that are not over first, each newest first.
+    Rollouts {
+        /// Only those that are not over.
+        open: bool,
+        /// How many at most.
+        limit: usize,
     },
     /// How a rollout is: the one of this name.
     Rollout(JobId),
@@ -100,6 +107,7 @@ impl BridgeRequest {
             | Self::Jobs { .. }
             | Self::Job(_)
             | Self::JobOutput { .. }
+            | Self::Rollouts { .. }
             | Self::Rollout(_)
             | Self::Manual(_)
             | Self::Approvals { .. }
@@ -136,8 +144,10 @@ pub enum BridgeReply {
     Job(Option<Box<Job>>),
     /// What a job wrote.
     Output(JobOutput),
-    /// A rollout, when it is known.
-    Rollout(Option<Box<RolloutRow>>),
+    /// Rollouts.
+    Rollouts(Vec<RolloutRow>),
+    /// A rollout in full, when it is known.
+    Rollout(Option<Box<Rollout>>),
     /// Lines to paste.
     Manual(Vec<String>),
     /// Approvals.

@@ -27,16 +27,16 @@ impl Store {
         })
     }
 
-    /// Rollouts as lists show them, newest first.
+    /// Rollouts as lists show them: those that are not over first, or with `open` only those, each newest first.
     ///
     /// # Errors
     /// When the store cannot read.
-    pub fn rollouts(&self, limit: usize) -> Result<Vec<RolloutRow>, StoreError> {
+    pub fn rollouts(&self, open: bool, limit: usize) -> Result<Vec<RolloutRow>, StoreError> {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         self.read(|connection| {
             connection
-                .prepare_cached("SELECT body FROM rollout ORDER BY open DESC, id DESC LIMIT ?1")?
-                .query_map([limit], |row| rollout(row).map(|rollout| rollout.row))?
+                .prepare_cached("SELECT body FROM rollout WHERE open >= ?1 ORDER BY open DESC, id DESC LIMIT ?2")?
+                .query_map(params![open, limit], |row| rollout(row).map(|rollout| rollout.row))?
                 .collect()
         })
     }
@@ -116,7 +116,8 @@ mod tests {
         keep(vec![begun.clone(), over.clone()]).await.expect("writes");
         assert!(store.open_rollouts().expect("reads").is_empty());
         assert_eq!(store.rollout(id).expect("reads"), Some(over.clone()));
-        assert_eq!(store.rollouts(9).expect("reads"), [over.row]);
+        assert_eq!(store.rollouts(false, 9).expect("reads"), [over.row]);
+        assert!(store.rollouts(true, 9).expect("reads").is_empty());
         store.forget_jobs(Timestamp::now(), 10).await.expect("forgets");
         assert_eq!(store.rollout(id).expect("reads"), None);
     }

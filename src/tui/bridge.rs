@@ -4,6 +4,7 @@ use tui_textarea::{CursorMove, TextArea};
 
 use crate::model::{
     End, HostName, HostPanel, JobId, JobRow, JobState, LayerKind, LayerPanel, LayerState, NodePanel, Outcome,
+    RolloutRow,
 };
 use crate::protocol::{BridgePanel, NodesPanel};
 use crate::screen;
@@ -24,11 +25,13 @@ pub enum BridgeTab {
     Jobs,
     /// The panes of all hosts.
     Panes,
+    /// Commands on their way over several hosts.
+    Rollouts,
 }
 
 impl BridgeTab {
     /// Every list, in the order of the tabs.
-    pub const ALL: [Self; 3] = [Self::Hosts, Self::Jobs, Self::Panes];
+    pub const ALL: [Self; 4] = [Self::Hosts, Self::Jobs, Self::Panes, Self::Rollouts];
 
     /// The name on its tab.
     #[must_use]
@@ -37,6 +40,7 @@ impl BridgeTab {
             Self::Hosts => "Hosts",
             Self::Jobs => "Jobs",
             Self::Panes => "Panes",
+            Self::Rollouts => "Rollouts",
         }
     }
 }
@@ -119,7 +123,7 @@ pub(super) struct Bridge {
     pub tab: BridgeTab,
     /// The selection stays with its host when the order changes.
     host: Option<HostName>,
-    /// The same for jobs.
+    /// The same for jobs, and for rollouts, which are called as their first job is.
     job: Option<JobId>,
     /// What a host or a job must have.
     pub filter: TextArea<'static>,
@@ -170,6 +174,19 @@ impl Bridge {
             shown.sort_by_key(|one| std::cmp::Reverse(one.row.asked));
         }
         shown.sort_by_key(|one| one.row.state.word() != "unknown");
+        shown
+    }
+
+    /// The rollouts that are shown: those that are not over first, each newest first.
+    pub(super) fn rollouts<'a>(&self, ground: Ground<'a>) -> Vec<&'a RolloutRow> {
+        let sought = self.sought(ground);
+        let has = |row: &RolloutRow, text: &str| {
+            let found = |part: &str| part.to_lowercase().contains(text);
+            found(&row.title) || found(row.by.as_str()) || found(&row.told()) || row.id.to_string() == text
+        };
+        let fits = |row: &&RolloutRow| sought.fits(ground.node, |_| false, |text| has(row, text));
+        let mut shown: Vec<&RolloutRow> = ground.here.rollouts.iter().filter(fits).collect();
+        shown.sort_by_key(|row| row.ended.is_some());
         shown
     }
 
@@ -252,6 +269,10 @@ impl Bridge {
                 let shown = self.jobs(ground);
                 (shown.iter().position(|one| Some(one.row.id) == self.job).unwrap_or(0), shown.len())
             }
+            BridgeTab::Rollouts => {
+                let shown = self.rollouts(ground);
+                (shown.iter().position(|row| Some(row.id) == self.job).unwrap_or(0), shown.len())
+            }
             // Who holds the panes knows.
             BridgeTab::Panes => (0, 0),
         }
@@ -262,6 +283,7 @@ impl Bridge {
         match self.tab {
             BridgeTab::Hosts => self.host = self.hosts(ground).get(index).map(|host| host.name.clone()),
             BridgeTab::Jobs => self.job = self.jobs(ground).get(index).map(|one| one.row.id),
+            BridgeTab::Rollouts => self.job = self.rollouts(ground).get(index).map(|row| row.id),
             BridgeTab::Panes => {}
         }
     }
@@ -287,6 +309,12 @@ impl Bridge {
     pub(super) fn selected<'a>(&self, ground: Ground<'a>) -> Option<Listed<'a>> {
         let is_listed = self.open.is_none() && self.tab == BridgeTab::Jobs;
         is_listed.then(|| self.jobs(ground).get(self.index(ground).0).copied()).flatten()
+    }
+
+    /// The rollout that is selected in the list.
+    pub(super) fn rollout<'a>(&self, ground: Ground<'a>) -> Option<&'a RolloutRow> {
+        let is_listed = self.open.is_none() && self.tab == BridgeTab::Rollouts;
+        is_listed.then(|| self.rollouts(ground).get(self.index(ground).0).copied()).flatten()
     }
 
     /// The host that keys are about: the one that is open or selected, or that of the job.
@@ -328,7 +356,7 @@ fn job_has(one: &Listed<'_>, text: &str) -> bool {
         || found(&row.title)
         || found(row.by.as_str())
         || found(&state_word(&row.state))
-        || row.id.to_string() == text
+        || [Some(row.id), row.rollout].into_iter().flatten().any(|id| id.to_string() == text)
 }
 
 /// How a job is, in a word or two: of one that ran, how it ended.

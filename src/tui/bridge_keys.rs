@@ -163,10 +163,14 @@ impl App {
         }
     }
 
-    /// Opens what is selected; of a host that is open, its jobs.
+    /// Opens what is selected; of a host that is open, and of a rollout, its jobs.
     pub(super) fn open_on_bridge(&mut self) -> Vec<Cmd> {
         if let Some(Opened::Host(host)) = &self.bridge.open {
             let text = host.name.to_string();
+            self.bridge.list(&BridgeShown { tab: BridgeTab::Jobs, text });
+            return Vec::new();
+        }
+        if let Some(text) = self.bridge.rollout(self.ground()).map(|row| row.id.to_string()) {
             self.bridge.list(&BridgeShown { tab: BridgeTab::Jobs, text });
             return Vec::new();
         }
@@ -252,6 +256,7 @@ impl App {
                     BridgeTab::Hosts => self.bridge.host(ground).map(Selected::Host),
                     BridgeTab::Jobs => self.bridge.selected(ground).map(|one| Selected::Job(one.row.id)),
                     BridgeTab::Panes => self.on_pane().map(Selected::Pane),
+                    BridgeTab::Rollouts => self.bridge.rollout(ground).map(|row| Selected::Job(row.id)),
                 };
                 (Place::Bridge(self.bridge.listed()), selected.unwrap_or(Selected::Nothing))
             }

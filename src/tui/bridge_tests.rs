@@ -5,7 +5,10 @@ use jiff::Timestamp;
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 
-use crate::model::{Course, HostSelector, JobState, Outcome, OutputChunk, Pace, Plan, Risk, Role, Stream, Undoing};
+use crate::model::{
+    Course, End, HostSelector, JobState, Outcome, OutputChunk, Pace, Plan, Risk, Role, RolloutPhase, RolloutRow,
+    Stream, Undoing,
+};
 use crate::protocol::{
     BridgeNotice, BridgeReply, BridgeRequest, JobOutput, Notice, Preview, Refusal, Reply, Request, Update,
 };
@@ -350,4 +353,51 @@ fn a_job_that_ends_while_it_is_open_is_asked_for_again() {
     assert_eq!(asked(&commands).len(), 2);
     assert!(screen(&mut app, (80, 24)).contains("done: signal 9 after 20s over tmux; it failed"));
     assert_eq!(app.view, View::Bridge);
+}
+
+#[test]
+fn a_rollout_says_where_its_hosts_stand_and_opens_to_its_jobs() {
+    let mut app = app(Role::Viewer);
+    app.update(Msg::Resize(120, 30), sample::at(0));
+    let id = sample::job_id(40);
+    let row = RolloutRow {
+        id,
+        title: "deploy version=v2".into(),
+        by: "anna".parse().expect("a name"),
+        asked: sample::at(0),
+        phase: RolloutPhase::Runs,
+        stage: 2,
+        sizes: vec![1, 1, 1],
+        stopped: None,
+        undone: 0,
+        ended: None,
+    };
+    let first = app.bridge_panel().jobs[0].clone();
+    let states = [
+        JobState::Ended(Outcome::Done(End::Exit(0))),
+        JobState::Running,
+        JobState::Staged { why: "3 of 3, when the 2 before are well".into() },
+    ];
+    let jobs = (40..).zip(["db-1", "web-1", "web-2"]).zip(states).map(|((number, host), state)| {
+        let (id, host, title) = (sample::job_id(number), host.parse().expect("a name"), row.title.clone());
+        crate::model::JobRow { id, host, title, state, rollout: Some(row.id), ..first.clone() }
+    });
+    let notices = [BridgeNotice::Jobs(jobs.collect()), BridgeNotice::Rollout(Box::new(row))];
+    for notice in notices {
+        app.update(Msg::Update(Update::Notice(Notice::Bridge(notice))), sample::at(0));
+    }
+    press(&mut app, "6\t\t\t");
+    let shown = screen(&mut app, (120, 30));
+    for words in [
+        "deploy version=v2: stage 2 of 3, 1 host: on its way",
+        "1 not over",
+        "done                1  db-1",
+        "running             1  web-1",
+        "staged              1  web-2",
+    ] {
+        assert!(shown.contains(words), "{words}: {shown}");
+    }
+    press(&mut app, "\n");
+    let shown = screen(&mut app, (120, 30));
+    assert!(shown.contains("web-2") && !shown.contains("uptime"), "only its jobs: {shown}");
 }

@@ -1,7 +1,7 @@
 //! Places of the screen as text: what the palette, `aurora open` and the history go to. Pure.
 //!
 //! `overview`, `channels`, `inbox QUERY`, `inbox view NAME`, `inbox message ID`, `nodes`, `nodes NODE`, `nodes topology`, `nodes log`,
-//! `health`, `health CHECK`, `health /TEXT`, `health !`, `bridge`, `bridge jobs`, `bridge panes`, `bridge HOST`, `bridge job ID`,
+//! `health`, `health CHECK`, `health /TEXT`, `health !`, `bridge`, `bridge jobs`, `bridge panes`, `bridge rollouts`, `bridge HOST`, `bridge job ID`,
 //! `bridge /TEXT`, `pane NAME`, `approvals`, `approvals ID`, `activity events|refusals|tasks|logs|audit`. `@NODE` anywhere narrows a
 //! place to that node.
 
@@ -188,6 +188,7 @@ impl fmt::Display for Place {
                     BridgeTab::Hosts => "bridge",
                     BridgeTab::Jobs => "bridge jobs",
                     BridgeTab::Panes => "bridge panes",
+                    BridgeTab::Rollouts => "bridge rollouts",
                 })?;
                 if shown.text.is_empty() { Ok(()) } else { write!(f, " /{}", shown.text) }
             }
@@ -341,7 +342,7 @@ fn joined(text: &str, more: &[(usize, &str)]) -> String {
 }
 
 /// What stands where the name of a host may stand.
-const WORDS: [&str; 4] = ["jobs", "job", "panes", "host"];
+const WORDS: [&str; 5] = ["jobs", "job", "panes", "rollouts", "host"];
 /// The word before the name of a pane.
 pub(super) const PANE: &str = "pane";
 
@@ -367,6 +368,11 @@ fn bridge(rest: &[(usize, &str)], whose: &Whose, known: &Known) -> Result<Place,
         [(_, "panes"), (column, word), more @ ..] => match word.strip_prefix('/') {
             Some(text) => shown(BridgeTab::Panes, joined(text, more)),
             None => Err(BadLine::new(*column, "`/TEXT` lists panes that match; `pane NAME` shows one")),
+        },
+        [(_, "rollouts")] => shown(BridgeTab::Rollouts, String::new()),
+        [(_, "rollouts"), (column, word), more @ ..] => match word.strip_prefix('/') {
+            Some(text) => shown(BridgeTab::Rollouts, joined(text, more)),
+            None => Err(BadLine::new(*column, "`/TEXT` lists rollouts that match")),
         },
         [(_, "job"), (column, id), more @ ..] => {
             let id = id.parse().map_err(|error| BadLine::new(*column, error))?;

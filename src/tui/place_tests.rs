@@ -57,6 +57,8 @@ fn places_are_read_and_written() {
         ("bridge /no  road", "bridge /no road"),
         ("bridge jobs /web-1", "bridge jobs /web-1"),
         ("bridge panes", "bridge panes"),
+        ("bridge rollouts", "bridge rollouts"),
+        ("bridge rollouts /deploy", "bridge rollouts /deploy"),
         ("bridge panes /@web make", "bridge panes /@web make"),
         ("bridge host panes", "bridge host panes"),
         ("pane web-1:0.1", "pane web-1:0.1"),

@@ -155,6 +155,25 @@ fn what_goes_wrong_stops_it_and_is_undone_where_it_ran() {
     assert_eq!(ends(&site, "second"), ["web-1 0", "web-2 1", "web-3 rollout", "web-4 rollout", "web-5 rollout"]);
     assert_eq!(ends(&site, "undeploy"), ["web-1 0", "web-2 0"]);
     assert_eq!((lines(&site, "ran"), lines(&site, "undone")), (2, 2));
+
+    let listed = site.json(&["rollout", "list"]);
+    let id = listed[0]["id"].as_str().expect("an id");
+    assert_eq!((listed[0]["phase"].as_str(), listed[0]["undone"].as_u64()), (Some("over"), Some(2)), "{listed}");
+    let shown = site.json(&["rollout", "show", id]);
+    let exits = |which: &str| {
+        let hosts = shown["hosts"].as_array().expect("hosts").iter();
+        hosts.map(|host| host[which]["state"]["ended"]["done"]["exit"].as_i64()).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        (exits("job"), exits("undoing")),
+        (vec![Some(0), Some(1), None, None, None], vec![Some(0), Some(0), None, None, None])
+    );
+    let told = site.ok(&["rollout", "show", id]);
+    assert!(told.contains("stopped: it went wrong on web-2; rolled back on 2 hosts; over"), "{told}");
+    let row = told.lines().find(|line| line.starts_with("3      web-3")).expect("a row");
+    assert!(row.contains("not run: the rollout stopped"), "{told}");
+    let none = site.aurora(&["rollout", "show", "job_00000000000000000000000000000000"]);
+    assert!(!none.status.success() && stderr(&none).contains("aurora rollout list"), "{}", stderr(&none));
 }
 
 #[test]
@@ -199,6 +218,8 @@ fn who_takes_a_job_of_it_back_stops_it() {
     let id = site.json(&["job", "list", "--host", "web-3"])[0]["id"].as_str().expect("an id").to_owned();
     let by_hand = site.aurora(&["job", "manual", &id]);
     assert!(!by_hand.status.success() && stderr(&by_hand).contains("waits for its stage"), "{}", stderr(&by_hand));
+    let open = site.ok(&["rollout", "list", "--open"]);
+    assert!(open.contains("wait") && open.contains("stage 1 of 3, 1 host: on its way"), "{open}");
     site.ok(&["job", "cancel", &id]);
     eventually("the end of what waits", || {
         ends(&site, "wait")[1..]
@@ -209,6 +230,7 @@ fn who_takes_a_job_of_it_back_stops_it() {
     assert_eq!(command.wait().expect("ends").code(), Some(1));
     assert_eq!(ends(&site, "wait")[0], "web-1 0");
     assert_eq!(lines(&site, "undone"), 0);
+    assert_eq!(site.json(&["rollout", "list", "--open"]).as_array().map(Vec::len), Some(0));
 }
 
 #[test]

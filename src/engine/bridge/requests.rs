@@ -56,10 +56,14 @@ impl Bridges {
                 let output = read(move || this.store.job_output(id, from)).await?;
                 output.map(BridgeReply::Output).ok_or_else(|| no_job(id))
             }
+            BridgeRequest::Rollouts { open, limit } => {
+                let this = Arc::clone(&self);
+                read(move || this.store.rollouts(open, limit.min(PAGE_MAX))).await.map(BridgeReply::Rollouts)
+            }
             BridgeRequest::Rollout(id) => {
                 let this = Arc::clone(&self);
                 let rollout = read(move || this.store.rollout(id)).await?;
-                Ok(BridgeReply::Rollout(rollout.map(|rollout| Box::new(rollout.row))))
+                Ok(BridgeReply::Rollout(rollout.map(Box::new)))
             }
             BridgeRequest::Cancel(id) => {
                 let job = self.job(id).await?.ok_or_else(|| no_job(id))?;

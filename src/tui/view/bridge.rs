@@ -12,7 +12,7 @@ use super::super::app::App;
 use super::super::bridge::{BridgeTab, Listed, Opened, Reach, all_jobs, state_word, why};
 use super::super::status::coarse;
 use super::parts::{Row, fit, heading, list, tab_regions};
-use super::{host, job, pane, pane_tail, panes, tiles};
+use super::{host, job, pane, pane_tail, panes, rollouts, tiles};
 
 /// Rows of the selected one below the list.
 const DETAIL: u16 = 7;
@@ -60,6 +60,7 @@ pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
         let text = match (app.bridge.text().trim(), app.bridge.tab) {
             ("", BridgeTab::Hosts) => "no host is configured".to_owned(),
             ("", BridgeTab::Jobs) => "no command was run yet".to_owned(),
+            ("", BridgeTab::Rollouts) => "no command went over several hosts yet".to_owned(),
             ("", BridgeTab::Panes) => panes::nothing(app).to_owned(),
             (_, BridgeTab::Panes) if app.panes.hosts.is_none() => panes::nothing(app).to_owned(),
             (text, _) => format!("nothing here has {text:?}"),
@@ -79,6 +80,11 @@ pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
             let shown = app.bridge.jobs(ground);
             list(app, &shown, index, frame, above, |one, width| job_row(app, one, width));
             shown.get(index).map(|one| told_of(app, one, width)).unwrap_or_default()
+        }
+        BridgeTab::Rollouts => {
+            let shown = app.bridge.rollouts(ground);
+            list(app, &shown, index, frame, above, |row, width| rollouts::row(app, row, width));
+            shown.get(index).map(|row| rollouts::summary(app, row, width)).unwrap_or_default()
         }
         BridgeTab::Panes => {
             list(app, &listed, index, frame, above, |row, width| panes::row(app, row, width));
@@ -107,6 +113,7 @@ fn title(app: &App, shown: usize) -> Line<'static> {
     let all = match app.bridge.tab {
         BridgeTab::Hosts => panel.hosts.len(),
         BridgeTab::Jobs => all_jobs(app.ground()).count(),
+        BridgeTab::Rollouts => panel.rollouts.len(),
         BridgeTab::Panes => {
             let hosts = app.panes.hosts.as_deref().unwrap_or_default();
             hosts.iter().map(|host| host.panes.len().max(1)).sum()
@@ -130,6 +137,10 @@ fn title(app: &App, shown: usize) -> Line<'static> {
             if unknown > 0 {
                 spans.push(Span::styled(format!("   {unknown} unknown"), look.crit));
             }
+            spans.push(Span::styled(format!("   {open} not over"), look.muted));
+        }
+        BridgeTab::Rollouts => {
+            let open = panel.rollouts.iter().filter(|row| row.ended.is_none()).count();
             spans.push(Span::styled(format!("   {open} not over"), look.muted));
         }
         BridgeTab::Panes => spans.extend(panes::counts(app)),

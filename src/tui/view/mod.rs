@@ -31,6 +31,7 @@ mod panes;
 mod parts;
 mod plan;
 mod quit;
+mod rollouts;
 mod run_dialog;
 mod stale;
 mod themes;
