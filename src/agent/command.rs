@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep_until};
 use crate::model::{End, JobId, Plan, Stream};
 
 use super::Machine;
-use super::journal::JobDir;
+use super::job_dir::JobDir;
 use super::output::{OutputWriter, PIECE_MAX};
 use super::surroundings::{environment, program};
 use super::tree::Tree;

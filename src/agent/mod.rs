@@ -6,6 +6,7 @@ mod desk;
 pub mod doors;
 mod faults;
 mod follow;
+mod job_dir;
 mod journal;
 mod keeping;
 mod lease;
@@ -26,7 +27,8 @@ mod watcher;
 
 pub use desk::{AgentError, Desk, Parts};
 pub use faults::{FaultPoint, Faults};
-pub use journal::{Accepted, CancelNote, Claim, JobDir, RETENTION, Refused};
+pub use job_dir::JobDir;
+pub use journal::{Accepted, CancelNote, Claim, RETENTION, Refused};
 pub use lease::{Fenced, Lease};
 pub use letter::{BadLetter, Letter, MarkedLetter, is_mark};
 pub use machine::{Machine, Process};

@@ -11,7 +11,7 @@ use crate::protocol::JobOrder;
 use crate::tmux::{Found, Listing, Look, Server, TmuxError};
 
 use super::Spool;
-use super::journal::JobDir;
+use super::job_dir::JobDir;
 use super::panes::{Claim, taken};
 use super::runner::expired;
 use super::typed::{Seen, TypedText};

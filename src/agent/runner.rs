@@ -12,7 +12,8 @@ use crate::protocol::Journal;
 
 use super::audit::{self, Noted};
 use super::command::{Finished, RunningCommand};
-use super::journal::{Accepted, Claim, JobDir, nonce};
+use super::job_dir::JobDir;
+use super::journal::{Accepted, Claim, nonce};
 use super::output::OutputWriter;
 use super::prompt::{self, NotTyped, Typed};
 use super::{Lease, Machine, Spool};

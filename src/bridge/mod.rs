@@ -26,10 +26,10 @@ mod scene;
 mod shim;
 mod ssh;
 mod state;
-#[cfg(test)]
-mod state_tests;
 mod table;
 mod term;
+#[cfg(test)]
+mod tests;
 mod turns;
 
 pub use effect::BridgeEffect;

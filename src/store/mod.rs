@@ -30,6 +30,7 @@ mod find_tests;
 mod guards;
 mod health;
 mod inbox;
+mod job_output;
 mod jobs;
 mod marks;
 mod messages;
