@@ -1,4 +1,5 @@
-//! The agent's own copy of what happened: one line of JSON each, in the journal's directory, bounded.
+//! The agent's own copy of what happened: one line of JSON each, in the journal's directory, bounded. Each has the hash of
+//! the line before (`audit_chain.rs`).
 
 use std::fs::File;
 use std::io::Write;
@@ -11,11 +12,12 @@ use crate::model::{EngineId, JobId, PaneDriver, PaneId};
 use crate::protocol::{JobOrder, Journal};
 
 use super::Spool;
+use super::audit_chain::{last_line, none, there};
 use super::journal::Refused;
 use super::spool::FILE_MODE;
 
-const FILE: &str = "audit.jsonl";
-const BEFORE: &str = "audit.1.jsonl";
+pub(super) const FILE: &str = "audit.jsonl";
+pub(super) const BEFORE: &str = "audit.1.jsonl";
 const LOCK: &str = "audit.lock";
 /// A file that is longer, in bytes, becomes the one before; the one before that goes.
 const FULL: u64 = 4 << 20;
@@ -24,7 +26,7 @@ const TEXT_MAX: usize = 1_000;
 
 /// What is noted.
 #[derive(Debug)]
-pub(super) struct Noted(Value);
+pub(super) struct Noted(Map<String, Value>);
 
 impl Noted {
     fn new(at: Timestamp, what: &str, id: JobId, more: Value) -> Self {
@@ -36,7 +38,7 @@ impl Noted {
         if let Value::Object(more) = more {
             line.extend(more);
         }
-        Self(Value::Object(line))
+        Self(line)
     }
 
     pub(super) fn accepted(order: &JobOrder, at: Timestamp) -> Self {
@@ -103,23 +105,33 @@ pub(super) fn note(spool: &Spool, noted: &Noted) {
 fn append(spool: &Spool, noted: &Noted) -> std::io::Result<()> {
     let open = |name: &str| {
         let flags =
-            OFlags::WRONLY | OFlags::APPEND | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+            OFlags::RDWR | OFlags::APPEND | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         rustix::fs::openat(spool.dir(), name, flags, Mode::from_raw_mode(FILE_MODE)).map(File::from)
     };
+    // Several processes write it, and each line is about the one before.
+    let lock = open(LOCK)?;
+    lock.lock()?;
     let mut file = open(FILE)?;
     if file.metadata()?.len() > FULL {
-        let lock = open(LOCK)?;
-        lock.lock()?;
-        // Another process may have done it meanwhile.
-        if open(FILE)?.metadata()?.len() > FULL {
-            rustix::fs::renameat(spool.dir(), FILE, spool.dir(), BEFORE)?;
-        }
+        rustix::fs::renameat(spool.dir(), FILE, spool.dir(), BEFORE)?;
         file = open(FILE)?;
     }
-    let mut line = serde_json::to_vec(&noted.0)?;
-    line.push(b'\n');
-    // One write: lines of several processes do not mix.
-    file.write_all(&line)
+    let mut bytes = Vec::new();
+    let last = match last_line(&file)? {
+        Some(last) => {
+            if !last.is_whole {
+                // A loss of power left half a line; it stays, and shows.
+                bytes.push(b'\n');
+            }
+            Some(last)
+        }
+        None => there(spool, BEFORE)?.map(|before| last_line(&before)).transpose()?.flatten(),
+    };
+    let mut line = Map::from_iter([("prev".into(), json!(last.map_or_else(none, |last| last.hash)))]);
+    line.extend(noted.0.clone());
+    serde_json::to_writer(&mut bytes, &line)?;
+    bytes.push(b'\n');
+    file.write_all(&bytes)
 }
 
 #[cfg(test)]
@@ -143,7 +155,8 @@ mod tests {
         assert!(!text.contains('\u{1b}') && text.len() < 6 * TEXT_MAX);
         std::fs::write(&file, vec![b'\n'; usize::try_from(FULL + 1).expect("small")]).expect("writes");
         note(&spool, &noted);
-        assert_eq!(std::fs::read_to_string(&file).expect("a file"), text);
+        let fresh = std::fs::read_to_string(&file).expect("a file");
+        assert_eq!((fresh.lines().count(), fresh.len()), (1, text.len()), "{fresh}");
         assert_eq!(std::fs::metadata(spool.path().join(BEFORE)).expect("a file").len(), FULL + 1);
     }
 }

@@ -1,6 +1,7 @@
 //! What happens on a managed host: its journal of jobs, the processes that run them, and the desk that every door asks.
 
 mod audit;
+mod audit_chain;
 mod command;
 mod desk;
 pub mod doors;
@@ -25,6 +26,7 @@ mod tree;
 mod typed;
 mod watcher;
 
+pub use audit_chain::{AuditRead, read_audit};
 pub use desk::{AgentError, Desk, Parts};
 pub use faults::{FaultPoint, Faults};
 pub use job_dir::JobDir;

@@ -8,6 +8,7 @@ use crate::config::AgentConfig;
 use super::agent_doors;
 use super::args::{AgentArgs, AgentCommand, ExecArgs, Global};
 use super::exit::{Exit, Failure, Outcome};
+use super::output;
 use super::run::on_runtime;
 
 pub(super) fn run(args: AgentArgs, global: &Global) -> Outcome {
@@ -17,6 +18,7 @@ pub(super) fn run(args: AgentArgs, global: &Global) -> Outcome {
     match command {
         AgentCommand::Stdio => on_runtime(agent_doors::stdio(global)),
         AgentCommand::Fingerprint => agent_doors::fingerprint(&desk(global)?),
+        AgentCommand::Audit(json) => audit(&desk(global)?, json.json),
         AgentCommand::Exec(args) => on_runtime(exec(args, global)),
         AgentCommand::Runner => {
             agent::wait_and_run()?;
@@ -47,6 +49,20 @@ async fn exec(args: ExecArgs, global: &Global) -> Outcome {
     };
     letter.answer(&desk, answered).await;
     Ok(Exit::Fine)
+}
+
+/// Says whether the agent's own log is as it was written.
+fn audit(desk: &Desk, json: bool) -> Outcome {
+    let read = agent::read_audit(desk.spool())?;
+    if json {
+        output::json(&read)?;
+    } else {
+        output::line(&match &read.broken {
+            None => format!("{} lines, each follows from the one before; the last is {}", read.lines, read.head),
+            Some((file, line)) => format!("line {line} of {file} does not follow from the one before"),
+        })?;
+    }
+    Ok(if read.broken.is_none() { Exit::Fine } else { Exit::Failed })
 }
 
 /// The desk of this host.

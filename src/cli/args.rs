@@ -236,6 +236,8 @@ pub(super) enum AgentCommand {
     Stdio,
     /// Print what an engine pins where the socket leaves this machine: SHA-256 of the agent's certificate
     Fingerprint,
+    /// Read the agent's own log and compare every hash; 1 where one does not fit
+    Audit(Json),
     /// Answer one letter, for the layer that opens a fresh connection a question
     Exec(ExecArgs),
     /// Carry out one job

@@ -27,6 +27,24 @@ pub struct Proxy {
 impl Proxy {
     /// A line to `to` on this machine.
     pub fn to(to: u16) -> Self {
+        Self::over(to, |to| TcpStream::connect(("127.0.0.1", to)))
+    }
+
+    /// The same; whoever is at `to` sees it come from another address.
+    pub fn from_elsewhere(to: u16) -> Self {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().expect("a runtime");
+        Self::over(to, move |to| {
+            let connecting = async {
+                let socket = tokio::net::TcpSocket::new_v4()?;
+                socket.bind(([127, 0, 0, 2], 0).into())?;
+                socket.connect(([127, 0, 0, 1], to).into()).await?.into_std()
+            };
+            let stream = runtime.block_on(connecting)?;
+            stream.set_nonblocking(false).map(|()| stream)
+        })
+    }
+
+    fn over(to: u16, connect: impl Fn(u16) -> std::io::Result<TcpStream> + Send + 'static) -> Self {
         let port = free_port();
         let listener = TcpListener::bind(("127.0.0.1", port)).expect("binds");
         let weather = Arc::new(Weather::default());
@@ -36,7 +54,7 @@ impl Proxy {
                 if shared.refusing.load(Ordering::SeqCst) {
                     continue;
                 }
-                let Ok(far) = TcpStream::connect(("127.0.0.1", to)) else { continue };
+                let Ok(far) = connect(to) else { continue };
                 for (from, to) in [(&near, &far), (&far, &near)] {
                     let (from, to) = (from.try_clone().expect("clones"), to.try_clone().expect("clones"));
                     shared.open.lock().expect("the list").push(from.try_clone().expect("clones"));

@@ -343,6 +343,59 @@ async fn a_command_goes_on_without_its_connection_and_is_found_again() {
 
 #[tokio::test]
 #[ignore = "needs sshd"]
+async fn a_command_is_found_again_from_another_address() {
+    let (machine, config) = with_agent("\"tmux\"");
+    let mut road = Road::open(Kind::Tmux, &config);
+    road.alive().await;
+    let slow = planned(&config, "slow", &[]);
+    let id = slow.id;
+    road.layer.ask(ToAgent::Run(Box::new(slow))).await.expect("it is handed over");
+    road.journal(id, false).await;
+    drop(road);
+    let proxy = Proxy::from_elsewhere(machine.port);
+    let elsewhere = config.replace(&format!("port = {}", machine.port), &format!("port = {}", proxy.port));
+    let mut road = Road::open(Kind::Tmux, &elsewhere);
+    road.alive().await;
+    road.layer.ask(ToAgent::Query { id, from: 0, follow: true }).await.expect("it is handed over");
+    assert_eq!(ended(&road.journal(id, true).await), End::Exit(0));
+    assert_eq!(std::fs::read_to_string(machine.home().join("runs")).expect("it ran"), "run\nend\n");
+    let log = std::fs::read_to_string(machine.file("sshd.log")).expect("a log");
+    assert!(["from 127.0.0.1 ", "from 127.0.0.2 "].iter().all(|from| log.contains(from)), "{log}");
+}
+
+#[tokio::test]
+#[ignore = "needs sshd"]
+async fn a_certificate_lets_in_where_the_key_alone_does_not() {
+    let (mut machine, config) = with_agent("\"tmux\"");
+    crate::sshd::make_key(&machine.file("ca"), "");
+    // Nobody's key is known to it any more, and what the authority signed is.
+    machine.stop();
+    std::fs::write(machine.file("authorized_keys"), "").expect("writes");
+    let sshd = machine.file("sshd_config");
+    let text = std::fs::read_to_string(&sshd).expect("reads");
+    std::fs::write(&sshd, format!("{text}TrustedUserCAKeys {}\n", machine.file("ca.pub").display())).expect("writes");
+    machine.run();
+    let mut road = Road::open(Kind::Tmux, &config);
+    let why = road.down().await;
+    assert!(why.contains("authenticate: "), "{why}");
+    let user = Command::new("id").arg("-un").output().expect("runs").stdout;
+    let user = String::from_utf8(user).expect("a name");
+    let sign = |principal: &str| {
+        let mut command = Command::new("ssh-keygen");
+        command.args(["-q", "-s"]).arg(machine.file("ca")).args(["-I", "test", "-V", "+1h", "-n", principal]);
+        assert!(command.arg(machine.file("key.pub")).status().expect("runs").success());
+    };
+    sign("somebody-else");
+    road.layer.nudge();
+    let why = road.down().await;
+    assert!(why.contains("authenticate: "), "{why}");
+    sign(user.trim());
+    road.layer.nudge();
+    road.alive().await;
+}
+
+#[tokio::test]
+#[ignore = "needs sshd"]
 async fn an_sshd_that_is_back_is_used_again_and_another_key_bars_it() {
     let (mut machine, config) = with_agent("\"tmux\"");
     let mut road = Road::open(Kind::Tmux, &config);
