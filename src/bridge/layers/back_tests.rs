@@ -105,29 +105,42 @@ impl Open for Opener {
     }
 }
 
-/// An agent that takes its time.
+/// An agent that takes its time, for each question as long.
 async fn serve(far: DuplexStream, answers: Duration) {
     let (reader, writer) = split(far);
     let (mut reader, mut writer) = (FrameReader::new(reader), FrameWriter::new(writer));
-    while let Ok(Some(question)) = reader.read::<ToAgent>().await {
-        tokio::time::sleep(answers).await;
-        let answer = match question {
-            ToAgent::Probe { nonce } => {
-                FromAgent::Alive { nonce, clock: Timestamp::UNIX_EPOCH, load_percent: None, running: 0 }
-            }
-            _ => FromAgent::Welcome {
-                version: AGENT_VERSION,
-                aurora: "1".to_owned(),
-                spool: SpoolId::from_uuid(Uuid::nil()),
-                boot: "b".to_owned(),
-                clock: Timestamp::UNIX_EPOCH,
-                epoch: 1,
-                lost: Vec::new(),
-            },
-        };
-        if writer.write(&answer).await.is_err() {
-            return;
+    // Its far end asks once a second.
+    let (asked, mut waiting) = mpsc::unbounded_channel();
+    let hears = async move {
+        while let Ok(Some(question)) = reader.read::<ToAgent>().await {
+            // Whoever answers is there as long as the connection.
+            let _ = asked.send((Instant::now() + answers, question));
         }
+    };
+    let says = async move {
+        while let Some((due, question)) = waiting.recv().await {
+            tokio::time::sleep_until(due).await;
+            if writer.write(&answer(&question)).await.is_err() {
+                return;
+            }
+        }
+    };
+    tokio::join!(hears, says);
+}
+
+fn answer(question: &ToAgent) -> FromAgent {
+    let clock = Timestamp::UNIX_EPOCH;
+    match question {
+        ToAgent::Probe { nonce } => FromAgent::Alive { nonce: *nonce, clock, load_percent: None, running: 0 },
+        _ => FromAgent::Welcome {
+            version: AGENT_VERSION,
+            aurora: "1".to_owned(),
+            spool: SpoolId::from_uuid(Uuid::nil()),
+            boot: "b".to_owned(),
+            clock,
+            epoch: 1,
+            lost: Vec::new(),
+        },
     }
 }
 
@@ -182,8 +195,7 @@ impl Rig {
     /// Lets time pass until `until`, or until the road carries first; whether it does.
     async fn goes_on(&mut self, until: Instant, wants: bool) -> bool {
         loop {
-            let panel = self.panel.iter().flat_map(|panel| &panel.layers);
-            let is_up = panel.clone().any(|layer| layer.state == LayerState::Up);
+            let is_up = self.panel.iter().flat_map(|panel| &panel.layers).any(|layer| layer.state == LayerState::Up);
             if wants && is_up {
                 return true;
             }
