@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::bridge::{BridgeEffect, BridgeInput, LayerEvent, LayerNews, Term};
+use crate::bridge::{BridgeEffect, BridgeInput, LayerEvent, LayerNews};
 use crate::model::{Job, JobState, OutputChunk, OutputTotals, Stream};
 use crate::protocol::{FromAgent, Journal, ToAgent};
 
