@@ -118,7 +118,7 @@ pub(in super::super) fn beginning(config: &Config, store: &Store, now: Timestamp
         hosts: unheard(config, now),
         commands: config.commands.values().cloned().collect(),
         jobs,
-        rollouts: store.rollouts(OVER)?,
+        rollouts: store.rollouts(false, OVER)?,
         approvals: store.approvals(true, OVER)?,
         audit: store.audited(None, None, OVER)?,
     })
