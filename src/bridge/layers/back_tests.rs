@@ -62,10 +62,17 @@ fn what_a_road_that_is_back_waits_for_is_less_than_twelve_seconds_in_sum() {
 }
 
 /// The far side, which is there or not.
-#[derive(Default)]
 struct Far {
+    begun: Instant,
     there: AtomicBool,
     killed: Notify,
+}
+
+impl Far {
+    /// What every clock shows.
+    fn clock(&self) -> Timestamp {
+        Timestamp::from_second(1_790_000_000).expect("in range") + self.begun.elapsed()
+    }
 }
 
 /// Makes connections to a far side.
@@ -87,7 +94,7 @@ impl Open for Opener {
             tokio::spawn(async move {
                 tokio::select! {
                     () = state.killed.notified() => {}
-                    () = serve(far, answers) => {}
+                    () = serve(&state, far, answers) => {}
                 }
             });
             let (reader, writer) = split(near);
@@ -106,7 +113,7 @@ impl Open for Opener {
 }
 
 /// An agent that takes its time, for each question as long.
-async fn serve(far: DuplexStream, answers: Duration) {
+async fn serve(state: &Far, far: DuplexStream, answers: Duration) {
     let (reader, writer) = split(far);
     let (mut reader, mut writer) = (FrameReader::new(reader), FrameWriter::new(writer));
     // Its far end asks once a second.
@@ -120,7 +127,7 @@ async fn serve(far: DuplexStream, answers: Duration) {
     let says = async move {
         while let Some((due, question)) = waiting.recv().await {
             tokio::time::sleep_until(due).await;
-            if writer.write(&answer(&question)).await.is_err() {
+            if writer.write(&answer(&question, state.clock())).await.is_err() {
                 return;
             }
         }
@@ -128,8 +135,7 @@ async fn serve(far: DuplexStream, answers: Duration) {
     tokio::join!(hears, says);
 }
 
-fn answer(question: &ToAgent) -> FromAgent {
-    let clock = Timestamp::UNIX_EPOCH;
+fn answer(question: &ToAgent, clock: Timestamp) -> FromAgent {
     match question {
         ToAgent::Probe { nonce } => FromAgent::Alive { nonce: *nonce, clock, load_percent: None, running: 0 },
         _ => FromAgent::Welcome {
@@ -150,7 +156,6 @@ struct Rig {
     road: Arc<StreamLayer>,
     news: mpsc::Receiver<LayerNews>,
     far: Arc<Far>,
-    begun: Instant,
     panel: Option<HostPanel>,
     _term: watch::Sender<Term>,
 }
@@ -160,11 +165,11 @@ impl Rig {
         let term = Term { engine: EngineId::from_uuid(Uuid::nil()), epoch: 1 };
         let (sender, watched) = watch::channel(term);
         let (sink, news) = mpsc::channel(64);
-        let far = Arc::new(Far::default());
+        let far = Arc::new(Far { begun: Instant::now(), there: AtomicBool::new(false), killed: Notify::new() });
         let host: crate::model::HostName = "web-1".parse().expect("a name");
         let road = StreamLayer::start(slow.kind, Opener(Arc::clone(&far), slow), host.clone(), watched, sink);
         let (bridge, road) = (Bridge::new(term, 7), Arc::new(road));
-        let mut rig = Self { bridge, road, news, far, begun: Instant::now(), panel: None, _term: sender };
+        let mut rig = Self { bridge, road, news, far, panel: None, _term: sender };
         rig.tell(BridgeInput::Hosts(vec![HostSpec {
             name: host,
             labels: Vec::new(),
@@ -174,12 +179,8 @@ impl Rig {
         rig
     }
 
-    fn now(&self) -> Timestamp {
-        Timestamp::from_second(1_790_000_000).expect("in range") + self.begun.elapsed()
-    }
-
     fn tell(&mut self, input: BridgeInput) {
-        for effect in self.bridge.apply(input, self.now()) {
+        for effect in self.bridge.apply(input, self.far.clock()) {
             match effect {
                 BridgeEffect::Panel(panel) => self.panel = Some(panel),
                 BridgeEffect::Nudge { .. } => self.road.nudge(),
@@ -199,7 +200,7 @@ impl Rig {
             if wants && is_up {
                 return true;
             }
-            let wake = self.bridge.next_wake().map(|wake| Duration::try_from(wake.duration_since(self.now())));
+            let wake = self.bridge.next_wake().map(|wake| Duration::try_from(wake.duration_since(self.far.clock())));
             let wake = Instant::now() + wake.map_or(Duration::from_hours(1), Result::unwrap_or_default);
             tokio::select! {
                 news = self.news.recv() => self.tell(BridgeInput::News(news.expect("news"))),
