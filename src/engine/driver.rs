@@ -92,7 +92,11 @@ impl Driver {
     pub(super) async fn run(mut self, mut engine: Engine, turns: Turns) {
         while !engine.is_done() {
             turns.another();
-            let mut input = engine.select().await;
+            let mut input = tokio::select! {
+                biased;
+                input = engine.select() => input,
+                () = turns.asked() => continue,
+            };
             if let Input::Joined { client, outbox, panes, admission, follow, .. } = &mut input {
                 let outbox = Outbox {
                     sender: outbox.clone(),

@@ -73,21 +73,18 @@ impl Projector {
         context.running();
         let mut pace = Pace::new(self.store.recorded());
         let mut trouble: Option<String> = None;
-        let (mut looked, mut again) = (Instant::now(), true);
+        let (mut looked, mut again) = (tokio::time::Instant::now(), true);
         loop {
             context.turn();
             let now = tokio::time::Instant::now();
-            let due = if again { now + AGAIN } else { rest::after(now) };
+            let due = if again { now + AGAIN } else { rest::after(looked + SWEEP) };
             tokio::select! {
                 () = context.stop.cancelled() => return Ok(()),
                 () = hint(&self).notified() => {}
-                () = tokio::time::sleep_until(due) => {
-                    if !again && looked.elapsed() < SWEEP {
-                        continue;
-                    }
-                }
+                () = context.asked() => continue,
+                () = tokio::time::sleep_until(due) => {}
             }
-            (looked, again) = (Instant::now(), false);
+            (looked, again) = (tokio::time::Instant::now(), false);
             while !context.stop.is_cancelled() {
                 let started = Instant::now();
                 match step(Arc::clone(&self)).await {
@@ -209,16 +206,13 @@ fn passes(error: &StoreError) -> bool {
 
 /// Rests for `pause`, or until it is to end. Resting is no standing still.
 async fn rest(context: &TaskContext, pause: Duration) {
-    let mut left = pause;
+    let until = tokio::time::Instant::now() + pause;
     loop {
         context.turn();
-        let slice = left.min(AGAIN);
         tokio::select! {
             () = context.stop.cancelled() => return,
-            () = tokio::time::sleep(slice) => left -= slice,
-        }
-        if left.is_zero() {
-            return;
+            () = context.asked() => {}
+            () = tokio::time::sleep_until(until) => return,
         }
     }
 }

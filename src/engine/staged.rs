@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 use crate::bridge::Term;
 use crate::config::Config;
@@ -26,14 +27,12 @@ use super::projector::Projector;
 use super::staged_panes::{PaneScript, road};
 use super::start::{Begun, begin};
 use super::supervisor::TaskSpec;
-use super::{Credential, Doors, Handle, Input, LogLines, OpenRoad, Running, StartError};
+use super::{Credential, Doors, Handle, Input, LogLines, OpenRoad, Running, StartError, rest};
 
 /// Panels with new figures that are sent in one second: every one of a large screen.
 pub(super) const FIGURES_A_SECOND: usize = 64;
 /// The term of the only orders there are: those of who types into a made-up pane.
 pub(super) const TERM: Term = Term { engine: EngineId::from_uuid(uuid::Uuid::nil()), epoch: 1 };
-/// How often checks that stand still say so: well before they would count as stale.
-const STILL: Duration = Duration::from_secs(25);
 
 /// A delivery as a provider would send it, taken for verified.
 #[derive(Debug, Clone)]
@@ -152,8 +151,9 @@ impl Scenery {
                 loop {
                     tokio::select! {
                         () = context.stop.cancelled() => return Ok(()),
-                        () = tokio::time::sleep(STILL) => {}
+                        () = tokio::time::sleep_until(rest::after(Instant::now() + rest::REST)) => {}
                     }
+                    // Checks that stand still say so well before they would count as stale.
                     for panel in &mut shown {
                         panel.last = Some(Timestamp::now());
                     }

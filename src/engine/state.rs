@@ -33,9 +33,8 @@ pub(super) const ACTIVITY: usize = 200;
 /// Messages in one notice; in a burst the rest are counted and read from the store.
 const ROWS_PER_NOTICE: usize = 64;
 
-/// Between two ticks while something is due soon; while nothing is, the engine rests.
+/// Between two ticks while something changes; while nothing does, the engine rests.
 const TICK: Duration = Duration::from_secs(1);
-const SOON: SignedDuration = SignedDuration::from_secs(10);
 /// First pause before a configuration that was refused is tried again by itself; doubled each time.
 const TRY_AGAIN: SignedDuration = SignedDuration::from_secs(30);
 /// Longest pause.
@@ -148,7 +147,8 @@ impl Engine {
 
     /// The next input. The only place that waits.
     pub async fn select(&mut self) -> Input {
-        let due = if self.moves() { self.ticked + TICK } else { rest::after(self.ticked) };
+        let soon = self.ticked + TICK;
+        let due = if self.moves() { soon } else { soon.max(self.wakes().min(rest::after(self.ticked))) };
         tokio::select! {
             // Inputs first: a tick is late under load, never an answer.
             biased;
@@ -399,12 +399,19 @@ impl Engine {
         if changed.is_empty() { Vec::new() } else { vec![Effect::Publish(Notice::Checks(changed))] }
     }
 
-    /// Whether something is due within the next seconds that a tick sees to.
+    /// When the next conversation wakes up, at most one rest from now.
+    fn wakes(&self) -> Instant {
+        let left = self.next_wake.map_or(rest::REST, |next| {
+            Duration::try_from(next.duration_since(Timestamp::now())).unwrap_or_default().min(rest::REST)
+        });
+        Instant::now() + left
+    }
+
+    /// Whether something changes every second that a tick sees to.
     fn moves(&self) -> bool {
-        let wakes = self.next_wake.is_some_and(|next| next.duration_since(Timestamp::now()) < SOON);
         let ends = |client: &Follower| matches!(client.identity.by, RecognisedBy::Token(_));
         let clients = self.clients.values().any(|client| client.lagging || ends(client));
-        wakes || clients || self.checks.waits() || self.panels.are_counting()
+        clients || self.checks.waits() || self.panels.are_counting()
     }
 
     fn tick(&mut self, now: Timestamp) -> Vec<Effect> {

@@ -67,10 +67,15 @@ impl TaskContext {
         self.trouble.send_replace(what);
     }
 
-    /// Says that it has taken another turn. From the first on it is expected to take one every few seconds, also
-    /// when there is nothing to do: the watchdog is not fed while it does not.
+    /// Says that it has taken another turn. From the first on it is expected to take one every few seconds, or when it
+    /// is asked to: the watchdog is not fed while it does not.
     pub fn turn(&self) {
         self.turns.another();
+    }
+
+    /// Resolves when the watchdog wants to see another turn.
+    pub(super) async fn asked(&self) {
+        self.turns.asked().await;
     }
 }
 

@@ -1,6 +1,6 @@
 //! Looking at the configuration file.
 //!
-//! It is read again when something happened to it, and every ten seconds: that works on every file system and through
+//! It is read again when something happened to it, and from time to time: that works on every file system and through
 //! every way editors have of replacing a file, and the file is small.
 
 use std::io::ErrorKind;

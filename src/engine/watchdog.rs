@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::Notify;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
@@ -15,13 +16,25 @@ use crate::store::Pulse;
 pub(super) const LOOP: &str = "engine loop";
 const WRITER: &str = "store writer";
 
-/// The turns one part has taken.
+/// The turns one part has taken. Whoever has nothing to do takes one when it is asked to, and no timer for it.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Turns(Arc<AtomicU64>);
+pub(super) struct Turns(Arc<Counted>);
+
+#[derive(Debug, Default)]
+struct Counted {
+    taken: AtomicU64,
+    asked: Notify,
+}
 
 impl Turns {
     pub(super) fn another(&self) {
-        self.0.fetch_add(1, Ordering::Relaxed);
+        self.0.taken.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Resolves when another turn is asked for. One that was asked for meanwhile counts; nothing is lost when the wait
+    /// is given up.
+    pub(super) async fn asked(&self) {
+        self.0.asked.notified().await;
     }
 }
 
@@ -48,8 +61,13 @@ impl Parts {
 
     pub(super) fn taken(&self) -> BTreeMap<String, u64> {
         let parts = self.lock();
-        let taken = parts.iter().map(|(name, turns)| (name.clone(), turns.0.load(Ordering::Relaxed)));
+        let taken = parts.iter().map(|(name, turns)| (name.clone(), turns.0.taken.load(Ordering::Relaxed)));
         taken.filter(|(_, turns)| *turns > 0).collect()
+    }
+
+    /// Asks every part for a turn.
+    fn ask(&self) {
+        self.lock().values().for_each(|turns| turns.0.asked.notify_one());
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Turns>> {
@@ -134,6 +152,8 @@ async fn watch<A, E, F>(
         loop {
             ticks.tick().await;
             feed(watch.look(parts.taken())).await;
+            // Until the next look is time enough.
+            parts.ask();
         }
     };
     tokio::select! {
@@ -178,6 +198,30 @@ mod tests {
         assert_eq!(parts.taken(), taken(&[("task", 2)]), "the older one leaves the newer one");
         drop(newer);
         assert!(parts.taken().is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_rests_is_asked_for_a_turn() {
+        let parts = Parts::default();
+        let part = parts.begin("task");
+        let resting = async {
+            loop {
+                part.turns.another();
+                part.turns.asked().await;
+            }
+        };
+        let looks = Mutex::new(Vec::new());
+        let feed = |still| {
+            looks.lock().expect("not poisoned").push(still);
+            async {}
+        };
+        tokio::select! {
+            () = resting => {}
+            () = watch(&parts, Duration::from_secs(2), async || Ok::<(), ()>(()), feed) => {}
+            () = tokio::time::sleep(Duration::from_secs(19)) => {}
+        }
+        let looks = looks.into_inner().expect("not poisoned");
+        assert!(looks.len() == 10 && looks.iter().all(Vec::is_empty), "{looks:?}");
     }
 
     /// What was fed in the ten looks after `stuck` was set.

@@ -3,6 +3,8 @@
 use std::io;
 use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
+
 use crate::config::Switch;
 use crate::protocol::{Link, Update};
 
@@ -233,9 +235,9 @@ impl Painter {
         self.take_mouse(mouse);
     }
 
-    /// How long the frame stays as it is while nothing happens.
-    pub(super) fn still_for(&mut self, app: &mut App) -> Duration {
-        let still = self.screen.still_for(app);
+    /// How long from `now` on the frame stays as it is while nothing happens.
+    pub(super) fn still_for(&mut self, app: &mut App, now: Timestamp) -> Duration {
+        let still = self.screen.still_for(app, now);
         if app.status.figures { still.min(RATE_EVERY) } else { still }
     }
 

@@ -154,15 +154,17 @@ pub async fn run(
                 painter.want(Urgency::Key);
                 Msg::Tick
             }
-            tick = wait(&wake) => {
-                if !tick && guard.is_some() && !painter.is_busy() {
-                    wake = Wake::Tick(Instant::now() + painter.still_for(&mut app));
+            tick = wait(&wake), if guard.is_some() && !painter.is_busy() => {
+                if !tick {
+                    wake = Wake::Tick(Instant::now() + painter.still_for(&mut app, Timestamp::now()));
                     continue;
                 }
                 Msg::Tick
             }
         };
-        wake = Wake::Look(Instant::now() + QUIET);
+        // What the clock has changed is followed by nothing of which one could hear.
+        let quiet = if matches!(msg, Msg::Tick) { Duration::ZERO } else { QUIET };
+        wake = Wake::Look(Instant::now() + quiet);
         painter.want(app.urgency(&msg));
         let mut commands = VecDeque::from(app.update(msg, Timestamp::now()));
         while let Some(cmd) = commands.pop_front() {
@@ -277,11 +279,13 @@ fn resize(painter: &mut Painter) -> io::Result<Msg> {
     Ok(Msg::Resize(columns, rows))
 }
 
-/// Resolves when it is time; answers whether the frame changes now.
+/// Resolves when it is time; answers whether the frame changes now. A look that comes late finds an old frame.
 async fn wait(wake: &Wake) -> bool {
     let (Wake::Look(at) | Wake::Tick(at)) = *wake;
-    tokio::time::sleep_until(at.into()).await;
-    matches!(wake, Wake::Tick(_))
+    if at > Instant::now() {
+        tokio::time::sleep_until(at.into()).await;
+    }
+    matches!(wake, Wake::Tick(_)) || at.elapsed() >= QUIET
 }
 
 /// Takes one step of saving; answers what is to be said when it was the last.

@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use ratatui::Terminal;
 use ratatui::backend::{Backend, ClearType, WindowSize};
 use ratatui::buffer::Cell;
@@ -16,6 +17,9 @@ const BEGIN_FRAME: &[u8] = b"\x1b[?2026h";
 const END_FRAME: &[u8] = b"\x1b[?2026l";
 /// How far ahead is looked for the next change.
 const STILL_MAX: Duration = Duration::from_mins(5);
+/// Seconds between two moments at which ages change: many ages that change one by one would be many frames. So much later
+/// than it could an age become another one.
+const STEP: i64 = 10;
 
 /// A backend of a size that draws nothing: the frame it would draw is taken from ratatui as a whole.
 #[derive(Debug)]
@@ -59,11 +63,12 @@ impl Screen {
         [BEGIN_FRAME, &bytes, END_FRAME].concat()
     }
 
-    /// How long the frame stays as it is while nothing happens, in whole seconds and at most [`STILL_MAX`].
+    /// How long from `now` on the frame may stay as it is while nothing happens: until the first moment at which ages change, at which
+    /// one of them does, and not much longer than [`STILL_MAX`].
     ///
     /// It is found by drawing what will be: nothing else knows every age that is on the screen.
-    pub(super) fn still_for(&mut self, app: &mut App) -> Duration {
-        let now = app.now;
+    pub(super) fn still_for(&mut self, app: &mut App, now: Timestamp) -> Duration {
+        let drawn_at = app.now;
         // Frames nobody sees say nothing of where something is.
         let regions = app.regions.take();
         let mut differs = |seconds: u64| {
@@ -79,10 +84,21 @@ impl Screen {
             let middle = same.midpoint(other);
             if differs(middle) { other = middle } else { same = middle }
         }
-        app.now = now;
+        app.now = drawn_at;
         app.regions.replace(regions);
-        Duration::from_secs(other)
+        until_step(now, other)
     }
+}
+
+/// From `now` to the first whole step that is at least so many seconds away.
+fn until_step(now: Timestamp, seconds: u64) -> Duration {
+    let due = now.as_second().saturating_add_unsigned(seconds);
+    let step = due + (STEP - due.rem_euclid(STEP)) % STEP;
+    Timestamp::from_second(step)
+        .ok()
+        .and_then(|at| Duration::try_from(at.duration_since(now)).ok())
+        .filter(|left| !left.is_zero())
+        .unwrap_or(Duration::from_secs(seconds))
 }
 
 impl Backend for Nowhere {
@@ -126,5 +142,19 @@ impl Backend for Nowhere {
 
     fn flush(&mut self) -> Result<(), Infallible> {
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ages_change_at_whole_steps() {
+        let left = |millis, seconds| until_step(Timestamp::from_millisecond(millis).expect("in range"), seconds);
+        assert_eq!(left(1_000_000, 1), Duration::from_secs(10), "all at the next one");
+        assert_eq!(left(1_003_250, 5), Duration::from_millis(6_750));
+        assert_eq!(left(1_000_000, 10), Duration::from_secs(10), "one that falls on a step is not late");
+        assert_eq!(left(1_000_000, 11), Duration::from_secs(20));
     }
 }

@@ -213,6 +213,7 @@ impl Bridges {
                 () = self.replaced.notified() => runner.replace(),
                 Some(input) = received.recv() => runner.apply(input),
                 () = runner.hear() => {}
+                () = context.asked() => continue,
                 () = tokio::time::sleep_until(due) => {}
             }
             runner.step().await;

@@ -15,7 +15,7 @@ use crate::model::{CheckId, CheckPanel, CheckState, Observation, Verdict};
 use crate::store::{CheckBatch, CheckResult, StoreError};
 
 use super::super::Input;
-use super::clock::{Clock, PULSE};
+use super::clock::{Clock, PULSE, RESTING};
 use super::observe::{answering, observe};
 use super::restore::restore;
 use super::service::{CheckSet, Checks, Order};
@@ -126,8 +126,11 @@ impl Runner {
 
     /// When there is something to do at the latest.
     pub(super) fn next_wake(&self) -> Instant {
-        let due = self.due.peek().map_or(self.pulse, |Reverse((at, _))| (*at).min(self.pulse));
-        self.started + due.saturating_sub(self.epoch)
+        self.started + self.due().saturating_sub(self.epoch)
+    }
+
+    fn due(&self) -> Duration {
+        self.due.peek().map_or(self.pulse, |Reverse((at, _))| (*at).min(self.pulse))
     }
 
     /// The next thing that is over; never, while nothing goes on.
@@ -211,12 +214,23 @@ impl Runner {
             self.look(number, at, now);
         }
         if now >= self.pulse {
-            self.pulse = now + PULSE;
+            self.pulse = now + RESTING;
             if self.unreplaced.as_ref().is_some_and(|(again, _)| *again <= now) {
                 self.replace().await;
             }
             self.pulse(now, wall).await;
         }
+        if self.rests() {
+            self.clock.rest(self.due().min(now + RESTING));
+        } else {
+            self.pulse = self.pulse.min(now + PULSE);
+        }
+    }
+
+    /// Whether nothing goes on that a pulse sees to.
+    fn rests(&self) -> bool {
+        let waits = !self.held.is_empty() || !self.fresh.is_empty() || self.gate_moved || self.unreplaced.is_some();
+        self.work.is_empty() && !waits && self.writer.rests()
     }
 
     /// After an absence everything would be due at once: it is spread as after a start.

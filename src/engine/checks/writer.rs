@@ -65,6 +65,11 @@ impl Writer {
         self.states.extend(state.map(|state| (result.check, state)));
     }
 
+    /// Whether nothing is on its way.
+    pub(super) fn rests(&self) -> bool {
+        self.batch.is_empty() && self.states.is_empty() && !self.writing && !self.forgetting
+    }
+
     /// What is to be written now, if it is time.
     pub(super) fn batch(
         &mut self,

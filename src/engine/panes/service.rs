@@ -147,6 +147,7 @@ impl Panes {
                     }
                 }
                 () = desk.hear() => {}
+                () = context.asked() => continue,
                 () = tokio::time::sleep_until(due) => {}
             }
             desk.step().await;
