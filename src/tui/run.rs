@@ -49,6 +49,13 @@ enum Wake {
     Tick(Instant),
 }
 
+impl Wake {
+    /// When to look next, after `msg`. What the clock has changed is followed by nothing of which one could hear.
+    fn after(msg: &Msg) -> Self {
+        Self::Look(Instant::now() + if matches!(msg, Msg::Tick) { Duration::ZERO } else { QUIET })
+    }
+}
+
 /// Where a screen begins, and what it remembers.
 #[derive(Debug, Default)]
 pub struct Beginning {
@@ -162,9 +169,7 @@ pub async fn run(
                 Msg::Tick
             }
         };
-        // What the clock has changed is followed by nothing of which one could hear.
-        let quiet = if matches!(msg, Msg::Tick) { Duration::ZERO } else { QUIET };
-        wake = Wake::Look(Instant::now() + quiet);
+        wake = Wake::after(&msg);
         painter.want(app.urgency(&msg));
         let mut commands = VecDeque::from(app.update(msg, Timestamp::now()));
         while let Some(cmd) = commands.pop_front() {
