@@ -7,13 +7,15 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
+use crate::client::{Client, Target};
 use crate::config::Config;
 use crate::health::probe::{Tools, look};
 use crate::model::{
-    CheckHistory, CheckId, CheckKind, CheckPanel, CheckState, Failure as FailedCheck, HistorySlot, Observation, Phase,
-    Value, Verdict, age, short_duration,
+    CheckHistory, CheckId, CheckKind, CheckPanel, CheckState, Failure as FailedCheck, HistorySlot, NodeName,
+    Observation, Phase, Sights, Value, Verdict, age, short_duration,
 };
 use crate::protocol::{Reply, Request};
+use crate::server::socket_path;
 
 use super::args::{CheckCommand, Global};
 use super::exit::{Exit, Failure, Outcome};
@@ -33,7 +35,10 @@ pub(super) async fn run(command: CheckCommand, config: &Config, global: &Global)
             Reply::Snapshot(snapshot) => list(snapshot.checks, json.json),
             reply => Err(unexpected(&reply)),
         },
-        CheckCommand::Run { id, explain, json } => once(config, &id, explain, json.json).await,
+        CheckCommand::Run { id, explain, json } => {
+            let sights = if explain && !json.json { sights(config, global, &id).await } else { None };
+            once(config, &id, explain, sights.as_deref(), json.json).await
+        }
         CheckCommand::History { id, since, json } => {
             let since = since.unwrap_or_else(|| Timestamp::now().checked_sub(DAY).unwrap_or_default());
             match ask(config, global, Request::CheckHistory { id: id.clone(), since, slots: SLOTS }).await? {
@@ -46,6 +51,31 @@ pub(super) async fn run(command: CheckCommand, config: &Config, global: &Global)
             }
         }
     }
+}
+
+/// Who sees what, as the running engine knows it, where several nodes have to agree on a check.
+async fn sights(config: &Config, global: &Global, id: &CheckId) -> Option<String> {
+    let check = config.health.checks.iter().find(|check| check.id == *id)?;
+    let vantage = check.vantage.as_ref()?;
+    let engine = Client::attach(Target::Unix(socket_path(&config.state_dir)), false, global.read_only).await;
+    let known = match engine {
+        Ok(mut client) => match client.answer(Request::Snapshot).await {
+            Ok(Reply::Snapshot(snapshot)) => snapshot.checks.into_iter().find(|check| check.id == *id)?.sights,
+            _ => None,
+        },
+        Err(_) => None,
+    };
+    let names: Vec<&str> = vantage.nodes.iter().map(NodeName::as_str).collect();
+    Some(known.map_or_else(
+        || {
+            format!(
+                "{} of {} have to see it down; what they see only a running engine knows",
+                vantage.need,
+                names.join(", ")
+            )
+        },
+        |sights| sights.told(),
+    ))
 }
 
 /// One check, as `--json` lists it.
@@ -68,6 +98,8 @@ struct Row<'a> {
     p95_ms: Option<f64>,
     p99_ms: Option<f64>,
     uptime_24h: Option<f64>,
+    /// Where several nodes have to agree: this one's own sight, how many are needed, who sees what.
+    vantage: Option<&'a Sights>,
 }
 
 fn list(mut checks: Vec<CheckPanel>, json: bool) -> Outcome {
@@ -119,11 +151,12 @@ fn row(check: &CheckPanel) -> Row<'_> {
         p95_ms: check.p95.map(millis),
         p99_ms: check.p99.map(millis),
         uptime_24h: check.uptime_24h,
+        vantage: check.sights.as_ref(),
     }
 }
 
 /// Looks once, in this process and with the file as it is now: nothing is kept, and no engine is needed.
-async fn once(config: &Config, id: &CheckId, explain: bool, json: bool) -> Outcome {
+async fn once(config: &Config, id: &CheckId, explain: bool, sights: Option<&str>, json: bool) -> Outcome {
     let Some(check) = config.health.checks.iter().find(|check| check.id == *id) else {
         let names: Vec<&str> = config.health.checks.iter().map(|check| check.id.as_str()).collect();
         return Err(Failure::usage(format!("no check is called {id}; configured are {}", names.join(", "))));
@@ -138,6 +171,9 @@ async fn once(config: &Config, id: &CheckId, explain: bool, json: bool) -> Outco
             output::line(&format!("  when  {}", check.when))?;
             if let Some(warn) = &check.warn {
                 output::line(&format!("  warn  {warn}"))?;
+            }
+            if let Some(sights) = sights {
+                output::line(&format!("  seen  {sights}"))?;
             }
             explained(&found)?;
         }

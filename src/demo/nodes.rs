@@ -186,6 +186,7 @@ impl Teller {
             strip: Strip::default(),
             interval: Duration::from_secs(30),
             enabled: true,
+            sights: None,
         })
     }
 

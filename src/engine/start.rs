@@ -184,7 +184,7 @@ pub(super) async fn begin(
         next_client: Arc::new(AtomicU64::new(1)),
         stop: stop.clone(),
     };
-    followers.nodes = Box::pin(nodes(&config, doors, &store, &handle, &followers.bridges)).await?;
+    followers.nodes = Box::pin(nodes(&config, doors, &store, &handle, &followers)).await?;
     if let Some(nodes) = &followers.nodes {
         engine.nodes = nodes.panel();
     }
@@ -263,7 +263,7 @@ async fn nodes(
     doors: Doors,
     store: &Arc<Store>,
     handle: &Handle,
-    bridges: &Arc<Bridges>,
+    followers: &Followers,
 ) -> Result<Option<Arc<Nodes>>, StartError> {
     let takes_part = config.federation.enabled && matches!(doors, Doors::Open | Doors::Closed);
     let Some(me) = config.federation.me.clone().filter(|_| takes_part) else { return Ok(None) };
@@ -273,7 +273,8 @@ async fn nodes(
         named: config.node_keys()?,
         store: Arc::clone(store),
         handle: handle.clone(),
-        bridges: Arc::clone(bridges),
+        bridges: Arc::clone(&followers.bridges),
+        checks: Arc::clone(&followers.checks),
         ways: Ways::new(me.clone(), config, Arc::clone(&keys))?,
         keys,
     };

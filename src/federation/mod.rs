@@ -20,6 +20,7 @@ mod http_tests;
 mod http_wire;
 mod hybrid;
 mod invitation;
+mod judgement;
 mod link;
 mod membership;
 mod now;
@@ -47,6 +48,7 @@ pub use http_link::HttpLink;
 pub use http_seeds::{TokenAnswerer, TokenRefusal};
 pub use hybrid::{FarAhead, HybridClock};
 pub use invitation::{INVITED_FOR, JoinFault, JoinToken, Joining, fits, is_invited, kept_url};
+pub use judgement::{Judgement, Own};
 pub use link::{Answer, Answered, Answerer, EventLink, LinkError};
 pub use membership::{
     BEAT_WITHIN, HeldLog, Me, MemberEffect, MemberInput, Membership, OwnLog, PROBE_WITHIN, PeerSpec, ProbeTicket, Reach,
@@ -57,4 +59,4 @@ pub use phi::BEAT_EVERY;
 pub use skew::{SKEW_REFUSE, SKEW_WARN, SkewLevel};
 pub use sync::{Question, Standing, Sync, SyncEffect};
 pub use telling::{TELL_STEP, TOO_OLD, Telling};
-pub use vantage::{Sight, Vantage};
+pub use vantage::Vantage;

@@ -1,15 +1,6 @@
 //! One thing looked at from several nodes: it is down when enough of them say so.
 
-use crate::model::{CheckState, NodeName};
-
-/// How one node sees it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Sight {
-    /// Which node.
-    pub node: NodeName,
-    /// What its check says; `None` while that node is not current, or has said nothing yet.
-    pub state: Option<CheckState>,
-}
+use crate::model::{CheckState, Sight};
 
 /// What the nodes together come to. The sentences name nodes only.
 #[derive(Debug, Clone, PartialEq, Eq)]

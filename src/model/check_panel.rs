@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{CheckId, CheckKind, Phase, Strip, Verdict};
+use super::{CheckId, CheckKind, Phase, Sights, Strip, Verdict};
 
 /// How a check stands, mildest first: the reverse of the order on a screen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -112,6 +112,20 @@ pub struct CheckPanel {
     pub interval: Duration,
     /// Whether it is looked at: `enabled` in its configuration.
     pub enabled: bool,
+    /// What each of the nodes that look at the same sees, where several have to agree. `state` is what that comes to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sights: Option<Sights>,
+}
+
+impl CheckPanel {
+    /// How its own node sees it, by its own looks alone.
+    #[must_use]
+    pub fn vote(&self) -> CheckState {
+        match &self.sights {
+            Some(sights) if self.state != CheckState::Stale => sights.own,
+            _ => self.state,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -138,6 +152,7 @@ impl CheckPanel {
             strip: Strip::default(),
             interval: Duration::from_secs(30),
             enabled: true,
+            sights: None,
         }
     }
 }

@@ -51,6 +51,7 @@ fn check(name: &str, kind: CheckKind, target: &str, state: CheckState) -> CheckP
         strip: strip(&"o".repeat(90)),
         interval: Duration::from_secs(30),
         enabled: true,
+        sights: None,
     }
 }
 

@@ -67,6 +67,7 @@ fn check(id: &str, state: CheckState) -> CheckPanel {
         strip: Strip::default(),
         interval: Duration::from_secs(30),
         enabled: true,
+        sights: None,
     }
 }
 

@@ -155,7 +155,8 @@ fn fields_are_stable_and_the_worst_comes_first() {
             "p50_ms",
             "p95_ms",
             "p99_ms",
-            "uptime_24h"
+            "uptime_24h",
+            "vantage"
         ]
     );
     assert_eq!((&list[1]["enabled"], &list[1]["last"]), (&Value::Bool(false), &Value::Null));

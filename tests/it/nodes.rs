@@ -1,5 +1,7 @@
 //! Nodes that know each other: real engines on loopback, and a line between them that can be made bad.
 
+mod vantage;
+
 use std::net::TcpListener;
 use std::time::Duration;
 

@@ -172,6 +172,9 @@ impl CheckBoard {
         panel.state = self.state(entry);
         if panel.state == CheckState::Stale {
             panel.since = panel.last.unwrap_or(panel.since);
+            if let Some(sights) = &mut panel.sights {
+                sights.own = CheckState::Stale;
+            }
         }
         panel
     }
@@ -192,7 +195,7 @@ fn stale(entry: &Entry, ticks: u64) -> bool {
 /// What is sent at once when it changes. The words of a cause are not: they hold figures.
 fn stands(panel: &CheckPanel) -> impl PartialEq + use<> {
     let soft = panel.soft.map(|soft| soft.state);
-    (panel.state, panel.since, panel.cause.is_some(), soft, panel.flapping, panel.enabled)
+    (panel.state, panel.since, panel.cause.is_some(), soft, panel.flapping, panel.enabled, panel.sights.clone())
 }
 
 #[cfg(test)]
@@ -226,6 +229,7 @@ mod tests {
             strip: Strip::default(),
             interval: Duration::from_secs(10),
             enabled: true,
+            sights: None,
         }
     }
 

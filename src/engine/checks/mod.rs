@@ -10,6 +10,7 @@ mod restore;
 mod runner;
 mod service;
 mod turns;
+mod votes;
 mod watch;
 mod writer;
 
@@ -19,3 +20,4 @@ pub use measure::CheckMeasures;
 pub use observe::Script;
 pub(super) use rehearse::rehearse;
 pub use service::{CheckSet, Checks};
+pub(super) use votes::Votes;

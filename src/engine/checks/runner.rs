@@ -104,6 +104,7 @@ impl Runner {
             service,
         };
         runner.plan_all();
+        runner.judge_all();
         Ok(runner)
     }
 
@@ -194,6 +195,7 @@ impl Runner {
             self.answered = None;
         }
         self.set = set;
+        self.judge_all();
         let panels = self.watches.keys().filter_map(|number| self.panel(*number, wall)).collect();
         self.tell(Input::AllChecks(panels)).await;
     }
@@ -370,7 +372,10 @@ impl Runner {
         let settled = watch.settle(&observation, wall);
         let id = &watch.plan.config.id;
         for what in settled.told {
-            announce(id.as_str(), what, observation.cause.as_deref());
+            // Where several have to agree, how it stands for this one alone is not told.
+            if !(watch.is_judged() && matches!(what, Announcement::State(_))) {
+                announce(id.as_str(), what, observation.cause.as_deref());
+            }
         }
         let result =
             CheckResult { check: number, at: observation.at, verdict: observation.verdict, took: observation.took };
@@ -382,6 +387,26 @@ impl Runner {
         }
         if let Some(due) = watch.retry(now) {
             self.plan(number, due);
+        }
+        self.judge(number);
+    }
+
+    /// Judges every check by the word of the other nodes.
+    pub(super) fn judge_all(&mut self) {
+        for number in self.watches.keys().copied().collect::<Vec<_>>() {
+            self.judge(number);
+        }
+    }
+
+    fn judge(&mut self, number: i64) {
+        let Some(watch) = self.watches.get_mut(&number) else { return };
+        let judged = watch.judge(self.set.me.as_ref(), &self.service.votes(), Timestamp::now());
+        if let Some(state) = judged.told.filter(|_| !watch.is_flapping()) {
+            announce(watch.plan.config.id.as_str(), Announcement::State(state), watch.cause());
+        }
+        self.writer.keep(number, judged.state);
+        if judged.is_news {
+            self.fresh.insert(number);
         }
     }
 

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use tokio::sync::{Notify, mpsc, oneshot};
 
 use crate::config::{CheckConfig, Config, ConfigError};
-use crate::model::{CheckId, CheckPanel, Endpoint, Observation};
+use crate::model::{CheckId, CheckPanel, Endpoint, NodeName, Observation};
 use crate::protocol::Refusal;
 use crate::store::{Store, StoreError};
 
@@ -15,6 +15,7 @@ use super::super::supervisor::{TaskContext, TaskSpec};
 use super::measure::CheckMeasures;
 use super::observe::Script;
 use super::runner::Runner;
+use super::votes::Votes;
 use super::watch::Prepared;
 
 /// Orders that may wait for the task.
@@ -26,6 +27,8 @@ pub struct CheckSet {
     pub(super) checks: Vec<Arc<Prepared>>,
     pub(super) witnesses: Vec<Endpoint>,
     pub(super) need: usize,
+    /// This node, where it is one of several that may have to agree.
+    pub(super) me: Option<NodeName>,
 }
 
 impl CheckSet {
@@ -45,6 +48,7 @@ impl CheckSet {
             checks: config.health.checks.iter().map(prepare).collect::<Result<_, Box<ConfigError>>>()?,
             witnesses: config.health.witnesses.clone(),
             need: config.health.need,
+            me: config.federation.me.clone().filter(|_| config.federation.enabled),
         })
     }
 }
@@ -67,6 +71,9 @@ pub struct Checks {
     set: Mutex<Arc<CheckSet>>,
     /// Rung when there is another set.
     replaced: Notify,
+    /// What other nodes see, and rung when they see something else.
+    votes: Mutex<Arc<Votes>>,
+    pub(super) voted: Notify,
     orders: mpsc::Sender<Order>,
     /// Locked by the task while it runs; one that is started again goes on with what waits.
     pub(super) received: tokio::sync::Mutex<mpsc::Receiver<Order>>,
@@ -84,6 +91,8 @@ impl Checks {
             script: None,
             set: Mutex::new(Arc::new(set)),
             replaced: Notify::new(),
+            votes: Mutex::default(),
+            voted: Notify::new(),
             orders,
             received: tokio::sync::Mutex::new(received),
         }
@@ -100,6 +109,28 @@ impl Checks {
     pub fn replace(&self, set: CheckSet) {
         *self.set.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(set);
         self.replaced.notify_one();
+    }
+
+    /// The checks that are looked at from several nodes, and from which.
+    pub(in super::super) fn seen_by_several(&self) -> Vec<(CheckId, Vec<NodeName>)> {
+        let set = self.set();
+        let several = set.checks.iter().filter(|check| set.me.is_some() && check.config.enabled);
+        several
+            .filter_map(|check| Some((check.config.id.clone(), check.config.vantage.as_ref()?.nodes.clone())))
+            .collect()
+    }
+
+    /// This is what other nodes see now.
+    pub(in super::super) fn take_votes(&self, votes: Votes) {
+        let mut known = self.votes.lock().unwrap_or_else(PoisonError::into_inner);
+        if **known != votes {
+            *known = Arc::new(votes);
+            self.voted.notify_one();
+        }
+    }
+
+    pub(super) fn votes(&self) -> Arc<Votes> {
+        Arc::clone(&self.votes.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Whether the task that looks is running.
@@ -166,6 +197,7 @@ impl Checks {
             tokio::select! {
                 () = context.stop.cancelled() => break,
                 () = self.replaced.notified() => runner.replace().await,
+                () = self.voted.notified() => runner.judge_all(),
                 Some(order) = received.recv() => runner.order(order),
                 done = runner.done() => runner.take(done),
                 () = tokio::time::sleep_until(due) => {}

@@ -8,9 +8,12 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
 use crate::config::{CheckConfig, target_line};
+use crate::federation::{Judgement, Own};
 use crate::health::{Announcement, Beat, Due, Ledger, Tracker};
-use crate::model::{CheckPanel, CheckState, Failure, Observation, Phase, Target, Verdict};
+use crate::model::{CheckPanel, CheckState, Failure, NodeName, Observation, Phase, Sight, Sights, Target, Verdict};
 use crate::store::CheckResult;
+
+use super::votes::Votes;
 
 /// A check and the secrets of its target.
 #[derive(Debug)]
@@ -47,6 +50,9 @@ struct Kept {
     tracker: Tracker,
     last: Option<Timestamp>,
     cause: Option<String>,
+    /// How it stood by the word of several nodes, where they have to agree.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    judged: Option<Judgement>,
 }
 
 /// Whether it looks.
@@ -77,8 +83,22 @@ pub(super) struct Watch {
     last: Option<Last>,
     last_at: Option<Timestamp>,
     cause: Option<String>,
+    /// How it stands by the word of several nodes, and what each of them sees.
+    judged: Option<Judgement>,
+    sights: Option<Sights>,
     /// What was last kept.
-    kept: Tracker,
+    kept: (Tracker, Option<Judgement>),
+}
+
+/// What the word of other nodes came to.
+#[derive(Debug, Default)]
+pub(super) struct Judged {
+    /// Something is shown otherwise.
+    pub is_news: bool,
+    /// It stands otherwise, and that is to be told.
+    pub told: Option<CheckState>,
+    /// To be kept.
+    pub state: Option<String>,
 }
 
 /// What a result came to.
@@ -94,10 +114,11 @@ impl Watch {
     /// A check as `state` says it was, looked at from `now` on.
     pub(super) fn new(plan: Arc<Prepared>, state: Option<&str>, now: Duration, wall: Timestamp) -> Self {
         let kept: Option<Kept> = state.and_then(|state| serde_json::from_str(state).ok());
-        let (tracker, last_at, cause) = match kept {
-            Some(kept) => (kept.tracker, kept.last, kept.cause),
-            None => (Tracker::new(wall), None, None),
+        let (tracker, last_at, cause, judged) = match kept {
+            Some(kept) => (kept.tracker, kept.last, kept.cause, kept.judged),
+            None => (Tracker::new(wall), None, None, None),
         };
+        let judged = judged.filter(|_| plan.config.vantage.is_some());
         let beat = Beat::new(&plan.config.id, plan.config.interval);
         Self {
             host: host(plan.target()),
@@ -107,11 +128,13 @@ impl Watch {
             activity: Activity::Idle,
             asked: Vec::new(),
             ledger: Ledger::new(plan.config.interval),
-            kept: tracker.clone(),
+            kept: (tracker.clone(), judged.clone()),
             tracker,
             last: None,
             last_at,
             cause,
+            judged,
+            sights: None,
             plan,
         }
     }
@@ -166,6 +189,47 @@ impl Watch {
         Settled { told, failure, state }
     }
 
+    /// Judges it by what every node sees that has to agree; a check of one node stands as that one sees it.
+    pub(super) fn judge(&mut self, me: Option<&NodeName>, votes: &Votes, wall: Timestamp) -> Judged {
+        let config = &self.plan.config;
+        let (Some(me), Some(vantage), true) = (me, &config.vantage, config.enabled) else {
+            let was = (self.judged.take(), self.sights.take());
+            return Judged { is_news: was != (None, None), ..Judged::default() };
+        };
+        let alert = &config.alert;
+        let own =
+            Own { state: self.tracker.state(alert), since: self.tracker.since(alert), cause: self.cause.as_deref() };
+        let sight = |node: &NodeName| Sight {
+            node: node.clone(),
+            state: if node == me { (!votes.cut_off).then_some(own.state) } else { votes.vote(&config.id, node) },
+        };
+        let seen: Vec<Sight> = vantage.nodes.iter().map(sight).collect();
+        let before = self.judged.as_ref();
+        let now_is = Judgement::of(before, own, (vantage.need, &seen), votes.are_in(&config.id), wall);
+        let sights = Some(Sights { own: own.state, need: vantage.need, seen });
+        let stood = before.map_or(CheckState::Ok, |before| before.state);
+        let is_news = before != Some(&now_is) || self.sights != sights;
+        let told = (stood != now_is.state && now_is.state != CheckState::Unknown).then_some(now_is.state);
+        let is_kept = before.is_some_and(|before| before.stands_as(&now_is));
+        (self.judged, self.sights) = (Some(now_is), sights);
+        Judged { is_news, told, state: if is_kept { None } else { self.keep() } }
+    }
+
+    /// Whether several nodes have to agree on how it stands.
+    pub(super) fn is_judged(&self) -> bool {
+        self.judged.is_some()
+    }
+
+    /// Whether it flaps for this node.
+    pub(super) fn is_flapping(&self) -> bool {
+        self.tracker.is_flapping()
+    }
+
+    /// Why it stands as it does.
+    pub(super) fn cause(&self) -> Option<&str> {
+        self.judged.as_ref().and_then(|judged| judged.why.as_deref()).or(self.cause.as_deref())
+    }
+
     /// When to look again sooner than planned: after a failure that is not confirmed yet. A retry that would all but
     /// meet the planned look is none, or one failure would count twice.
     pub(super) fn retry(&self, now: Duration) -> Option<Due> {
@@ -179,12 +243,13 @@ impl Watch {
 
     /// What is to be kept when it has changed since it was kept last.
     pub(super) fn changed(&mut self) -> Option<String> {
-        if self.kept == self.tracker { None } else { self.keep() }
+        if self.kept.0 == self.tracker && self.kept.1 == self.judged { None } else { self.keep() }
     }
 
     fn keep(&mut self) -> Option<String> {
-        self.kept = self.tracker.clone();
-        let kept = Kept { tracker: self.tracker.clone(), last: self.last_at, cause: self.cause.clone() };
+        let (tracker, judged) = (self.tracker.clone(), self.judged.clone());
+        self.kept = (tracker.clone(), judged.clone());
+        let kept = Kept { tracker, last: self.last_at, cause: self.cause.clone(), judged };
         serde_json::to_string(&kept).ok()
     }
 
@@ -194,13 +259,15 @@ impl Watch {
         let figures = self.ledger.figures(wall);
         let known = self.last.as_ref().filter(|last| last.verdict != Verdict::Unknown);
         let [p50, p95, p99] = figures.quantiles;
+        let alone = || (self.tracker.state(&config.alert), self.tracker.since(&config.alert));
+        let (state, since) = self.judged.as_ref().map_or_else(alone, |judged| (judged.state, judged.since));
         CheckPanel {
             id: config.id.clone(),
             kind: config.target.kind(),
             target: target_line(&config.target),
-            state: self.tracker.state(&config.alert),
-            since: self.tracker.since(&config.alert),
-            cause: self.cause.clone(),
+            state,
+            since,
+            cause: self.cause().map(str::to_owned),
             soft: self.tracker.soft(&config.alert),
             flapping: self.tracker.is_flapping(),
             last: self.last_at,
@@ -214,6 +281,7 @@ impl Watch {
             strip: self.ledger.strip(wall),
             interval: config.interval,
             enabled: config.enabled,
+            sights: self.sights.clone(),
         }
     }
 }

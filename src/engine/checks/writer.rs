@@ -70,6 +70,11 @@ impl Writer {
         self.batch.is_empty() && self.states.is_empty() && !self.writing && !self.forgetting
     }
 
+    /// The state to keep of a check, if there is another.
+    pub(super) fn keep(&mut self, check: i64, state: Option<String>) {
+        self.states.extend(state.map(|state| (check, state)));
+    }
+
     /// What is to be written now, if it is time.
     pub(super) fn batch(
         &mut self,

@@ -8,18 +8,24 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::federation::{
     EventLink, HeldLog, HybridClock, MemberEffect, MemberInput, Membership, Now, OwnLog, PeerSpec, Reach, Sync,
-    Telling, order_of,
+    order_of,
 };
-use crate::model::{Hlc, NodeKey, NodeName, NodeState, PinnedKey, SharedEvent, SharedKind, Trust};
+use crate::model::{CheckState, Hlc, NodeKey, NodeName, NodeState, PinnedKey, SharedEvent, SharedKind, Trust};
 use crate::protocol::{Beat, Seen};
 use crate::store::{KnownNode, LogEnd, SharedLog};
 
-use super::remotes::{Remotes, ToldBody};
+use super::incidents::{Incident, Incidents, chosen_by};
+use super::remotes::{IncidentBody, Remotes, ToldBody};
 
 /// Nodes that are known at most. What others vouch for beyond that is left out.
 const NODES: usize = 512;
 /// Keys of a node that are taken over from another one's word at most.
 const KEYS: usize = 16;
+
+/// The place of a node that cannot know yet who else is there: it tells half a minute later, if nobody has.
+pub(super) const LATER: usize = 3;
+/// So long after a start a node may not know yet who is there.
+const UNHEARD: Duration = Duration::from_secs(30);
 
 /// What is known of the other nodes.
 pub(super) struct Desk {
@@ -27,7 +33,7 @@ pub(super) struct Desk {
     pub members: Membership,
     pub sync: Sync,
     pub remotes: Remotes,
-    pub telling: Telling,
+    pub incidents: Incidents,
     pub clock: HybridClock,
     /// The nodes, as they are kept in the store.
     pub known: BTreeMap<NodeName, KnownNode>,
@@ -47,8 +53,6 @@ pub(super) struct Desk {
     pub todo: Vec<MemberEffect>,
     /// Screens have not heard of everything.
     pub dirty: bool,
-    /// What is wrong, by the names that the telling knows: whose, about what, since when.
-    incidents: BTreeMap<String, (NodeName, String, Timestamp)>,
 }
 
 /// How far the log of another node is held.
@@ -62,6 +66,21 @@ pub(super) struct Held {
 impl From<&SharedLog> for Held {
     fn from(log: &SharedLog) -> Self {
         Self { end: log.end(), missing: log.missing }
+    }
+}
+
+/// What an entry says, and when it was written.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Said<'a> {
+    pub kind: SharedKind,
+    pub subject: &'a str,
+    pub body: &'a str,
+    pub at: Timestamp,
+}
+
+impl<'a> From<&'a SharedEvent> for Said<'a> {
+    fn from(event: &'a SharedEvent) -> Self {
+        Self { kind: event.kind, subject: &event.subject, body: event.body.get(), at: event.hlc.at() }
     }
 }
 
@@ -84,7 +103,7 @@ impl Desk {
             members,
             sync: Sync::default(),
             remotes: Remotes::default(),
-            telling: Telling::default(),
+            incidents: Incidents::default(),
             clock,
             known: BTreeMap::new(),
             links: BTreeMap::new(),
@@ -95,7 +114,6 @@ impl Desk {
             removed: BTreeSet::new(),
             todo: Vec::new(),
             dirty: true,
-            incidents: BTreeMap::new(),
         }
     }
 
@@ -219,7 +237,7 @@ impl Desk {
         let missing = before.map_or(0, |before| before.missing) + gone;
         for event in events {
             let _ = self.clock.hear(event.hlc, now.wall);
-            self.heed(&node, event.kind, &event.subject, event.body.get(), event.hlc.at(), now);
+            self.heed(&node, &Said::from(event), 0, now);
         }
         self.remotes.applied(&node, events);
         self.held.insert(node, Held { end, missing });
@@ -230,7 +248,7 @@ impl Desk {
     pub(super) fn wrote(&mut self, events: &[SharedEvent], now: Now) {
         let me = self.me.clone();
         for event in events {
-            self.heed(&me, event.kind, &event.subject, event.body.get(), event.hlc.at(), now);
+            self.heed(&me, &Said::from(event), 0, now);
             self.remotes.line(&super::remotes::line(&me, event));
             if event.kind == SharedKind::Told {
                 self.remotes.put(&me, event.kind, &event.subject, event.body.get());
@@ -242,43 +260,47 @@ impl Desk {
         }
     }
 
-    /// What an entry means for telling: an incident that begins or ends, or somebody who told.
-    fn heed(&mut self, node: &NodeName, kind: SharedKind, subject: &str, body: &str, at: Timestamp, now: Now) {
-        let Ok(body) = serde_json::from_str::<serde_json::Value>(body) else { return };
-        match kind {
+    /// What an entry means for telling: an incident that begins or ends, or somebody who told. This node tells no sooner
+    /// than whoever has place `after`.
+    pub(super) fn heed(&mut self, node: &NodeName, said: &Said<'_>, after: usize, now: Now) {
+        match said.kind {
             SharedKind::Told => {
-                if let Ok(told) = serde_json::from_value::<ToldBody>(body) {
-                    self.telling.settled(&incident(&told.node, subject, told.since));
+                if let Ok(told) = serde_json::from_str::<ToldBody>(said.body) {
+                    self.incidents.told(said.subject, &told);
                 }
             }
             SharedKind::Incident => {
-                let since = body["since"].as_str().and_then(|since| since.parse::<Timestamp>().ok());
-                let Some(since) = since.filter(|_| body["state"] == "critical") else {
-                    let over = |(of, about, _): &(NodeName, String, Timestamp)| of == node && about == subject;
-                    let names = self.incidents.iter().filter(|(_, one)| over(one)).map(|(name, _)| name.clone());
-                    for name in names.collect::<Vec<_>>() {
-                        self.telling.settled(&name);
-                        self.incidents.remove(&name);
-                    }
+                let body = serde_json::from_str::<IncidentBody>(said.body).ok();
+                let Some(body) = body.filter(|body| body.state == CheckState::Critical.as_str()) else {
+                    self.incidents.ends(node, said.subject, *node == self.me);
                     return;
                 };
-                let eligible = self.members.eligible(now);
-                let order = order_of(&format!("{node} {subject}"), &eligible);
-                let place = order.iter().position(|one| **one == self.me).unwrap_or(order.len());
-                let age = Duration::try_from(now.wall.duration_since(at).max(SignedDuration::ZERO)).unwrap_or_default();
-                let name = incident(node, subject, since);
-                self.telling.begins(&name, place, age, now.mono);
-                self.incidents.insert(name, (node.clone(), subject.to_owned(), since));
+                let place = self.place(&chosen_by(node, said.subject, body.common), now).max(after);
+                let age = now.wall.duration_since(said.at).max(SignedDuration::ZERO);
+                let members = &self.members;
+                let is_current =
+                    |one: &NodeName| *one == self.me || members.state_of(one).is_some_and(NodeState::is_current);
+                let incident = Incident { node, subject: said.subject, since: body.since, common: body.common };
+                self.incidents.begins(
+                    &incident,
+                    place,
+                    Duration::try_from(age).unwrap_or_default(),
+                    now.mono,
+                    is_current,
+                );
             }
             _ => {}
         }
     }
 
-    /// The incidents this node has to tell of now: what is wrong, and what the entry says.
-    pub(super) fn take_due(&mut self, now: Now) -> Vec<(String, ToldBody)> {
-        let due = self.telling.take_due(now.mono);
-        let told = due.iter().filter_map(|name| self.incidents.get(name).cloned());
-        told.map(|(node, subject, since)| (subject, ToldBody { node, since })).collect()
+    /// Where this node stands in the order of those that tell of `subject`, counted from 0.
+    fn place(&self, subject: &str, now: Now) -> usize {
+        let eligible = self.members.eligible(now);
+        let order = order_of(subject, &eligible);
+        let place = order.iter().position(|one| **one == self.me).unwrap_or(order.len());
+        let unheard = |node: &NodeName| self.members.state_of(node) == Some(NodeState::Unknown);
+        let is_new = now.mono < UNHEARD && self.known.keys().any(unheard);
+        if is_new { place.max(LATER) } else { place }
     }
 
     /// Entries of other logs are later than what this node says next.
@@ -292,11 +314,6 @@ impl Desk {
         *received += came as u64;
         *sent += went as u64;
     }
-}
-
-/// The name of an incident, the same on every node.
-fn incident(node: &NodeName, subject: &str, since: Timestamp) -> String {
-    format!("{node} {subject} {since}")
 }
 
 fn spec(node: &KnownNode) -> PeerSpec {

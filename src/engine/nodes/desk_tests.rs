@@ -137,31 +137,35 @@ fn wrong(state: &str, since: Now) -> serde_json::Value {
     serde_json::json!({"state": state, "since": since.wall, "cause": null})
 }
 
+fn take_due(desk: &mut Desk, now: Now) -> Vec<(String, ToldBody)> {
+    desk.incidents.take_due(now.mono)
+}
+
 #[test]
 fn an_incident_is_told_of_once_and_not_when_it_is_old_or_over() {
     let mut desk = desk(vec![known("hub-2", Trust::Report, 2, None)]);
     let end = |seq| LogEnd { origin: log("hub-2").origin, seq, hash: ChainHash::BEGINNING };
     // Only this node is alive, so it is the first in every order.
-    desk.applied(end(1), 0, &[entry(1, SharedKind::Incident, &wrong("critical", at(9)), at(9))], at(10));
-    let due = desk.take_due(at(10));
+    desk.applied(end(1), 0, &[entry(1, SharedKind::Incident, &wrong("critical", at(109)), at(109))], at(110));
+    let due = take_due(&mut desk, at(110));
     assert_eq!(
         due.iter().map(|(subject, told)| (subject.as_str(), told.node.as_str())).collect::<Vec<_>>(),
         [("web", "hub-2")]
     );
-    assert!(desk.take_due(at(11)).is_empty());
+    assert!(take_due(&mut desk, at(111)).is_empty());
 
-    desk.applied(end(2), 0, &[entry(2, SharedKind::Incident, &wrong("critical", at(20)), at(20))], at(1_000));
-    assert!(desk.take_due(at(1_000)).is_empty(), "it was old when it came");
+    desk.applied(end(2), 0, &[entry(2, SharedKind::Incident, &wrong("critical", at(120)), at(120))], at(1_000));
+    assert!(take_due(&mut desk, at(1_000)).is_empty(), "it was old when it came");
 
     let both = [
         entry(3, SharedKind::Incident, &wrong("critical", at(1_001)), at(1_001)),
         entry(4, SharedKind::Incident, &wrong("ok", at(1_002)), at(1_002)),
     ];
     desk.applied(end(4), 0, &both, at(1_002));
-    assert!(desk.take_due(at(1_002)).is_empty(), "it was over before anybody was told");
+    assert!(take_due(&mut desk, at(1_002)).is_empty(), "it was over before anybody was told");
 
-    let told = ToldBody { node: name("hub-2"), since: at(1_003).wall };
+    let told = ToldBody { node: name("hub-2"), since: at(1_003).wall, common: false };
     desk.applied(end(5), 0, &[entry(5, SharedKind::Told, &told, at(1_003))], at(1_003));
     desk.applied(end(6), 0, &[entry(6, SharedKind::Incident, &wrong("critical", at(1_003)), at(1_003))], at(1_004));
-    assert!(desk.take_due(at(1_004)).is_empty(), "another node has told");
+    assert!(take_due(&mut desk, at(1_004)).is_empty(), "another node has told");
 }

@@ -46,7 +46,7 @@ impl Nodes {
                 if now.mono >= desk.members.next_wake() {
                     desk.tell(MemberInput::Tick, now);
                 }
-                (std::mem::take(&mut desk.todo), desk.members.next_wake(), desk.dirty, desk.telling.next_due())
+                (std::mem::take(&mut desk.todo), desk.members.next_wake(), desk.dirty, desk.incidents.next_due())
             });
             for effect in todo {
                 self.perform(effect, &mut work);
@@ -58,6 +58,7 @@ impl Nodes {
                     figures = now + FIGURES;
                 }
                 pulse = now + PULSE;
+                self.hand_votes();
                 self.tell_screens(&mut told, with_figures).await;
             }
             let telling = telling.map(|due| self.instant(due));

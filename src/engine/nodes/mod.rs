@@ -4,6 +4,7 @@
 mod acting;
 mod answerer;
 mod desk;
+mod incidents;
 mod logs;
 mod members;
 mod panels;
@@ -13,6 +14,7 @@ mod registry;
 mod remotes;
 mod requests;
 mod service;
+mod votes;
 mod ways;
 
 pub(super) use service::{Ground, Nodes};

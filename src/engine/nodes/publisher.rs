@@ -36,6 +36,8 @@ struct Incident<'a> {
     state: &'a str,
     since: Timestamp,
     cause: Option<&'a str>,
+    /// Whether several nodes look at the same.
+    common: bool,
 }
 
 type Key = (SharedKind, String);
@@ -168,7 +170,14 @@ impl Publisher {
     }
 
     fn check(&mut self, check: &CheckPanel) {
-        self.offer(SharedKind::Check, check.id.as_str(), check);
+        // Others hear how it stands and what this node votes, never what it heard of them.
+        match &check.sights {
+            None => self.offer(SharedKind::Check, check.id.as_str(), check),
+            Some(sights) => {
+                let shared = CheckPanel { sights: Some(sights.vote()), ..check.clone() };
+                self.offer(SharedKind::Check, check.id.as_str(), &shared);
+            }
+        }
         let state = match check.state {
             _ if !check.enabled => CheckState::Ok,
             // While it flaps its states are not told, and unknown says neither.
@@ -182,7 +191,8 @@ impl Publisher {
             return;
         }
         let cause = check.cause.as_deref().filter(|_| state != CheckState::Ok);
-        let incident = Incident { state: state.as_str(), since: check.since, cause };
+        let common = check.sights.is_some();
+        let incident = Incident { state: state.as_str(), since: check.since, cause, common };
         self.offer(SharedKind::Incident, check.id.as_str(), &incident);
     }
 
@@ -271,8 +281,8 @@ fn standing(kind: SharedKind, body: &RawValue) -> [u8; 32] {
     let text = body.get();
     let text = match kind {
         SharedKind::Check => serde_json::from_str::<CheckPanel>(text).ok().map(|check| {
-            let CheckPanel { kind, target, state, since, flapping, interval, enabled, .. } = check;
-            format!("{kind} {target} {state:?} {since} {flapping} {interval:?} {enabled}")
+            let CheckPanel { kind, target, state, since, flapping, interval, enabled, sights, .. } = check;
+            format!("{kind} {target} {state:?} {since} {flapping} {interval:?} {enabled} {sights:?}")
         }),
         SharedKind::Task => serde_json::from_str::<TaskStatus>(text)
             .ok()
@@ -288,6 +298,8 @@ fn standing(kind: SharedKind, body: &RawValue) -> [u8; 32] {
 
 #[cfg(test)]
 mod tests {
+    use crate::model::{Sight, Sights};
+
     use super::*;
 
     fn at(seconds: i64) -> Timestamp {
@@ -333,6 +345,25 @@ mod tests {
         publisher.notice(&Notice::AllChecks(Vec::new()));
         assert_eq!(write(&mut publisher, at(65)), ["check web false", "incident web false"], "they are taken back");
         assert!(write(&mut publisher, at(66)).is_empty());
+    }
+
+    #[test]
+    fn of_what_several_see_the_own_vote_alone_is_shared() {
+        let mut publisher = publisher(&USUAL);
+        let mut web = CheckPanel::sample("web", CheckState::Ok, at(0));
+        let sight = |state| Sight { node: "hub-9".parse().expect("a name"), state };
+        let sights = |own, other| Some(Sights { own, need: 2, seen: vec![sight(other)] });
+        web.sights = sights(CheckState::Ok, None);
+        publisher.notice(&Notice::Checks(vec![web.clone()]));
+        let drafts = publisher.due(at(1), 100);
+        assert!(!drafts[0].body.get().contains("hub-9"), "{}", drafts[0].body);
+        publisher.written(&drafts, at(1));
+        web.sights = sights(CheckState::Ok, Some(CheckState::Critical));
+        publisher.notice(&Notice::Checks(vec![web.clone()]));
+        assert!(write(&mut publisher, at(99)).is_empty(), "what others vote they say themselves");
+        web.sights = sights(CheckState::Critical, Some(CheckState::Ok));
+        publisher.notice(&Notice::Checks(vec![web]));
+        assert_eq!(write(&mut publisher, at(99)), ["check web true"], "its own vote is said at once");
     }
 
     #[test]

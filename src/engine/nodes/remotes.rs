@@ -7,7 +7,9 @@ use serde::de::DeserializeOwned;
 
 use jiff::Timestamp;
 
-use crate::model::{ChannelStats, CheckPanel, JobRow, MessageRow, NodeName, SharedEvent, SharedKind, TaskStatus};
+use crate::model::{
+    ChannelStats, CheckId, CheckPanel, CheckState, JobRow, MessageRow, NodeName, SharedEvent, SharedKind, TaskStatus,
+};
 use crate::protocol::{NodesNotice, RemoteChange, RemoteIncident, RemoteNode, SharedLine};
 
 use super::publisher::GONE;
@@ -21,19 +23,25 @@ const TEXT: usize = 120;
 
 /// What an entry about an incident says.
 #[derive(Debug, Deserialize)]
-struct IncidentBody {
-    state: String,
-    since: Timestamp,
-    cause: Option<String>,
+pub(super) struct IncidentBody {
+    pub state: String,
+    pub since: Timestamp,
+    pub cause: Option<String>,
+    /// Whether several nodes look at the same: what each of them says is one incident.
+    #[serde(default)]
+    pub common: bool,
 }
 
 /// What an entry says that somebody was told of an incident.
-#[derive(Debug, serde::Serialize, Deserialize)]
+#[derive(Debug, Clone, serde::Serialize, Deserialize)]
 pub(super) struct ToldBody {
     /// The node whose incident it is.
     pub node: NodeName,
     /// Which incident: a check that went wrong then.
     pub since: Timestamp,
+    /// Whether several nodes look at the same.
+    #[serde(default)]
+    pub common: bool,
 }
 
 /// What all other nodes share, as far as it is applied here.
@@ -51,6 +59,12 @@ impl Remotes {
     /// What is known of every node.
     pub(super) fn all(&self) -> Vec<RemoteNode> {
         self.nodes.values().cloned().collect()
+    }
+
+    /// How `node` sees the check `id` by its own looks alone.
+    pub(super) fn vote(&self, node: &NodeName, id: &CheckId) -> Option<CheckState> {
+        let check = self.nodes.get(node)?.checks.iter().find(|check| check.id == *id && check.enabled)?;
+        Some(check.vote())
     }
 
     /// The newest lines, newest first.
@@ -331,7 +345,7 @@ mod tests {
     #[test]
     fn the_first_who_told_is_shown_with_the_incident_it_was_about() {
         let mut remotes = Remotes::default();
-        let told = |since| ToldBody { node: name("hub-2"), since: at(since) };
+        let told = |since| ToldBody { node: name("hub-2"), since: at(since), common: false };
         remotes.applied(&name("hub-2"), &[entry(SharedKind::Incident, "web", &incident("critical", 1))]);
         remotes.applied(&name("hub-1"), &[entry(SharedKind::Told, "web", &told(9))]);
         let by = |remotes: &Remotes| hub(remotes).incidents[0].told_by.clone();

@@ -13,13 +13,14 @@ use crate::federation::{EventLink, Feed, Me, MemberInput, Membership, Now, begin
 use crate::model::{BootId, Head, Hlc, MessageRow, NodeKey, NodeName, Origin, SharedEvent, SharedKind};
 use crate::net::{NodeKeys, is_signed_head};
 use crate::protocol::Refusal;
-use crate::store::{Publication, Store, StoreError};
+use crate::store::{Publication, SharedState, Store, StoreError};
 
 use super::super::Handle;
 use super::super::bridge::Bridges;
+use super::super::checks::Checks;
 use super::super::projector::blocking;
 use super::super::supervisor::TaskSpec;
-use super::desk::{Desk, Held};
+use super::desk::{Desk, Held, LATER, Said};
 use super::publishing::entry;
 use super::ways::Ways;
 
@@ -36,6 +37,8 @@ pub(in super::super) struct Nodes {
     pub(super) handle: Handle,
     /// Where the audit log is written.
     pub(super) bridges: Arc<Bridges>,
+    /// What is looked at, also by others.
+    pub(super) checks: Arc<Checks>,
     pub(super) keys: Arc<NodeKeys>,
     pub(super) feed: Feed,
     /// How others are asked, and who may ask here.
@@ -66,6 +69,7 @@ pub(in super::super) struct Ground {
     pub store: Arc<Store>,
     pub handle: Handle,
     pub bridges: Arc<Bridges>,
+    pub checks: Arc<Checks>,
     pub keys: Arc<NodeKeys>,
     pub ways: Ways,
 }
@@ -73,7 +77,7 @@ pub(in super::super) struct Ground {
 impl Nodes {
     /// The nodes that `me` knows, as the store knows them. Nobody beats or asks before its [tasks](Self::tasks) run.
     pub(in super::super) async fn new(me: NodeName, ground: Ground) -> Result<Arc<Self>, StoreError> {
-        let Ground { config, named, store, handle, bridges, keys, ways } = ground;
+        let Ground { config, named, store, handle, bridges, checks, keys, ways } = ground;
         let now = Timestamp::now();
         let own = store.own_log(me.clone(), epoch_after(None, now, rand::random())).await?;
         let began = Instant::now();
@@ -86,7 +90,7 @@ impl Nodes {
         let members = Membership::new(run, rand::random(), Now { mono: began.elapsed(), wall: now });
         let mut desk = Desk::new(me.clone(), members, own);
         let reading = Arc::clone(&store);
-        desk = blocking(move || recall(&reading, desk)).await?;
+        desk = blocking(move || recall(&reading, desk, Now { mono: began.elapsed(), wall: now })).await?;
         let signing = Arc::clone(&keys);
         let sign = Arc::new(move |origin: &Origin, seq, hash: &_| signing.head(origin.clone(), seq, *hash));
         let feed = Feed { store: Arc::clone(&store), me: me.clone(), relay: config.relay, sign };
@@ -96,6 +100,7 @@ impl Nodes {
             store,
             handle,
             bridges,
+            checks,
             keys,
             feed,
             ways,
@@ -193,7 +198,7 @@ impl Nodes {
     /// Says that somebody is told of what this node has to tell of. There is nobody to send anything yet: the entry in the
     /// log is how others know, and how screens show who did.
     pub(super) async fn tell_of_incidents(&self) {
-        let due = self.with(Desk::take_due);
+        let due = self.with(|desk, now| desk.incidents.take_due(now.mono));
         if due.is_empty() {
             return;
         }
@@ -238,17 +243,22 @@ impl Nodes {
     }
 }
 
-/// Fills `desk` with what the store knows of other nodes' logs.
-fn recall(store: &Store, mut desk: Desk) -> Result<Desk, StoreError> {
-    let mut told = Vec::new();
+/// Fills `desk` with what the store knows of other nodes' logs, and with what this node may still have to tell of.
+fn recall(store: &Store, mut desk: Desk, now: Now) -> Result<Desk, StoreError> {
+    let (mut told, mut wrong) = (Vec::new(), Vec::new());
     for log in store.shared_logs()? {
         let node = log.origin.node.clone();
         desk.clock_after(log.hlc);
         for state in store.shared_states(&node, log.own)? {
             if state.kind == SharedKind::Told {
                 told.push((node.clone(), state));
-            } else if !log.own {
+                continue;
+            }
+            if !log.own {
                 desk.remotes.put(&node, state.kind, &state.subject, state.body.get());
+            }
+            if state.kind == SharedKind::Incident {
+                wrong.push((node.clone(), state));
             }
         }
         if log.own {
@@ -262,10 +272,19 @@ fn recall(store: &Store, mut desk: Desk) -> Result<Desk, StoreError> {
     // Who told of an incident stands in the log of who told; by now the incidents are all there.
     for (node, state) in told {
         desk.remotes.put(&node, state.kind, &state.subject, state.body.get());
+        desk.heed(&node, &said(&state), LATER, now);
+    }
+    // It may have been about to tell when it went down.
+    for (node, state) in wrong {
+        desk.heed(&node, &said(&state), LATER, now);
     }
     for row in store.shared_newest(LINES)?.into_iter().rev() {
         desk.remotes.line(&super::remotes::line(&row.node, &row.event));
     }
     desk.remotes.settle();
     Ok(desk)
+}
+
+fn said(state: &SharedState) -> Said<'_> {
+    Said { kind: state.kind, subject: &state.subject, body: state.body.get(), at: state.hlc.at() }
 }

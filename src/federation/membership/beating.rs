@@ -33,6 +33,10 @@ const JITTER_MS: i64 = 50;
 const RHYTHM: Duration = Duration::from_secs(15);
 /// All nodes are named at least so often.
 const WHOLE_EVERY: Duration = Duration::from_mins(1);
+/// Nobody is called out of turn more often, however many nodes come and go.
+const HASTEN_EVERY: Duration = Duration::from_secs(2);
+/// After a longer gap the rhythm is another one.
+const BROKEN: Duration = Duration::from_millis(6_500);
 
 impl Membership {
     /// Makes a heartbeat for `to`: to be sent, or as the answer to its own. Each counts as one; none is sent twice.
@@ -83,6 +87,34 @@ impl Membership {
         }
     }
 
+    /// Calls those out of turn that hear of `news` only over others: it is gone, or back, and they are not to wait for
+    /// the next heartbeat to know.
+    pub(super) fn hasten(&mut self, news: &NodeName, now: Duration) {
+        for (name, peer) in &mut self.peers {
+            let waits = peer.spec.reach == Reach::Direct && peer.state.is_current() && peer.claims.needs_word_of(news);
+            if name != news && waits {
+                let at = peer.hastened.map_or(now, |last| if last > now { last } else { now.max(last + HASTEN_EVERY) });
+                peer.hastened = Some(at);
+                peer.next_beat = peer.next_beat.min(at);
+                self.stirred = true;
+            }
+        }
+    }
+
+    /// A heartbeat of a node came, and the one before at `before`. Where the two sides call at nearly the same time, as
+    /// after a start or a rest, one of them calls again half-way at once: a node that rests then would be silent for too
+    /// long before [`midway`] has moved them apart.
+    pub(super) fn fall_in(&mut self, name: &NodeName, before: Option<Duration>, now: Duration) {
+        let first = self.me.name < *name;
+        let Some(peer) = self.peers.get_mut(name) else { return };
+        if before.is_none_or(|before| now.saturating_sub(before) > BROKEN) {
+            peer.next_beat = peer.next_beat.min(now + BEAT_EVERY / 2);
+        } else if first {
+            peer.next_beat = peer.next_beat.min(now + BEAT_EVERY / 2 + SHIFT);
+        }
+        self.wake = self.wake.min(peer.next_beat.max(now));
+    }
+
     /// Says to all that this node goes.
     pub(super) fn say_goodbye(&mut self) {
         self.leaving = true;
@@ -122,6 +154,8 @@ fn next(peer: &Peer, now: Duration, first: bool, chance: &mut SmallRng) -> Durat
     };
     match peer.sent.last() {
         _ if peer.state == NodeState::Left => jitter(now + LEFT_EVERY),
+        // The other side has called a moment ago: then this one calls again half-way, or both would keep so close.
+        Some(heard) if first && now.saturating_sub(heard) < BEAT_EVERY / 2 - SHIFT => jitter(heard + BEAT_EVERY / 2),
         heard if lively(heard) => jitter(midway(now + BEAT_EVERY, heard.unwrap_or(now), first)),
         // It cannot call us: then we call twice as often, so that a sign of life comes as often as between others.
         _ if lively(peer.answers.last()) => jitter(now + BEAT_EVERY / 2),

@@ -25,28 +25,34 @@ pub(super) struct Claims {
     of: BTreeMap<NodeName, Claim>,
     /// Whom it hears directly, by name.
     hears: Vec<NodeName>,
+    /// Whom it judges itself, heard or not, by name; nobody as long as it has not named all it knows.
+    judges: Vec<NodeName>,
+    /// It has named all it knows at least once.
+    known: bool,
 }
 
 impl Claims {
-    /// Takes in what a heartbeat says. Only what is `wanted` is kept in full.
-    pub(super) fn take(&mut self, beat: &Beat, wanted: impl Fn(&NodeName) -> bool, now: Duration) {
+    /// Takes in what a heartbeat says. Only what is `wanted` is kept in full. Answers whether one of those stands
+    /// otherwise there than it said before.
+    pub(super) fn take(&mut self, beat: &Beat, wanted: impl Fn(&NodeName) -> bool, now: Duration) -> bool {
+        let before = if beat.whole { std::mem::take(&mut self.of) } else { BTreeMap::new() };
         if beat.whole {
-            self.of.clear();
             self.hears.clear();
+            self.judges.clear();
+            self.known = true;
         }
+        let mut otherwise = false;
         for seen in &beat.sees {
             let heard = seen.heard_ms.map(|ms| now.saturating_sub(Duration::from_millis(ms)));
             if wanted(&seen.node) {
                 let claim = Claim { state: seen.state, heard, said: now, direct: seen.direct };
-                self.of.insert(seen.node.clone(), claim);
+                let known = self.of.insert(seen.node.clone(), claim).map(|claim| claim.state);
+                otherwise |= known.or(before.get(&seen.node).map(|claim| claim.state)) != Some(seen.state);
             }
-            let hears = seen.direct && seen.state == NodeState::Alive;
-            match (self.hears.binary_search(&seen.node), hears) {
-                (Err(place), true) => self.hears.insert(place, seen.node.clone()),
-                (Ok(place), false) => drop(self.hears.remove(place)),
-                _ => {}
-            }
+            note(&mut self.hears, &seen.node, seen.direct && seen.state == NodeState::Alive);
+            note(&mut self.judges, &seen.node, seen.direct);
         }
+        otherwise
     }
 
     pub(super) fn of(&self, node: &NodeName) -> Option<&Claim> {
@@ -60,5 +66,19 @@ impl Claims {
 
     pub(super) fn hears_node(&self, node: &NodeName) -> bool {
         self.hears.binary_search(node).is_ok()
+    }
+
+    /// Whether it is known that it hears of `node` only over others.
+    pub(super) fn needs_word_of(&self, node: &NodeName) -> bool {
+        self.known && self.judges.binary_search(node).is_err()
+    }
+}
+
+/// Notes whether `node` is one of `names`, which are in order.
+fn note(names: &mut Vec<NodeName>, node: &NodeName, is_one: bool) {
+    match (names.binary_search(node), is_one) {
+        (Err(place), true) => names.insert(place, node.clone()),
+        (Ok(place), false) => drop(names.remove(place)),
+        _ => {}
     }
 }

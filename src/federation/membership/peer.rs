@@ -106,6 +106,8 @@ pub(super) struct Peer {
     pub(super) refuted: Option<Duration>,
     /// When it was last told of all nodes.
     pub(super) told_whole: Option<Duration>,
+    /// When it was last called out of turn, because another node stood otherwise.
+    pub(super) hastened: Option<Duration>,
     pub(super) doubt: Option<Doubt>,
 }
 
@@ -132,6 +134,7 @@ impl Peer {
             unanswered: None,
             refuted: None,
             told_whole: None,
+            hastened: None,
             doubt: None,
         }
     }

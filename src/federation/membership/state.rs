@@ -12,7 +12,7 @@ use crate::protocol::{Beat, BeatAnswer, FEDERATION_VERSION, SEES_MAX};
 use super::super::skew::Stamps;
 use super::super::slowness::Slowness;
 use super::super::{Now, SkewLevel};
-use super::peer::{Peer, Taken, Way};
+use super::peer::{Peer, Run, Taken, Way};
 use super::{Me, MemberEffect, MemberInput, PeerSpec, Reach};
 
 /// It is looked at least so often.
@@ -40,8 +40,8 @@ pub struct Membership {
     /// Something changed that has to be judged at once.
     pub(super) stirred: bool,
     pub(super) out: Vec<MemberEffect>,
+    pub(super) wake: Duration,
     last: Now,
-    wake: Duration,
 }
 
 impl Membership {
@@ -201,6 +201,8 @@ impl Membership {
         let wanted: Vec<bool> = beat.sees.iter().map(|seen| behind(&self.peers, &seen.node)).collect();
         let Some(peer) = self.peers.get_mut(from) else { return };
         let silence = peer.silence(now.mono);
+        let same_run = |run: &Run| run.boot == beat.boot;
+        let before = peer.sent.last().filter(|_| peer.run.as_ref().is_some_and(same_run));
         match peer.take(beat, way, now) {
             Taken::Old => return,
             Taken::Untrue(why) => {
@@ -215,10 +217,14 @@ impl Membership {
             }
             Taken::Fine => self.lives(from, silence, false, now.mono),
         }
+        if way == Way::Sent && !beat.leaving {
+            self.fall_in(from, before, now.mono);
+        }
         if let Some(peer) = self.peers.get_mut(from) {
             let wanted =
                 |name: &NodeName| beat.sees.iter().zip(&wanted).any(|(seen, wanted)| *wanted && seen.node == *name);
-            peer.claims.take(beat, wanted, now.mono);
+            // What it says of those that are heard over it is judged at once.
+            self.stirred |= peer.claims.take(beat, wanted, now.mono);
         }
         self.refute(from, beat, now.mono);
     }
@@ -299,6 +305,10 @@ impl Membership {
             peer.since = now;
             peer.why = Some(why.clone());
             self.out.push(MemberEffect::Changed { node: name.clone(), from, to: state, why });
+            let gone = |state| matches!(state, NodeState::Down | NodeState::Left);
+            if gone(state) || gone(from) {
+                self.hasten(name, now);
+            }
         }
     }
 

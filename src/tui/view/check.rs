@@ -129,6 +129,10 @@ pub(super) fn summary(
     };
     // Before the figures of the day.
     lines.splice(3..3, time);
+    if let Some(sights) = &check.sights {
+        let told = screen::line(&sights.told());
+        lines.insert(3, Line::from(vec![label("seen by"), Span::styled(fit(look, &told, room), look.text)]));
+    }
     // Other nodes share how their checks stand, and not every look.
     if with_strip && (one.node.is_none() || !check.strip.slots.is_empty()) {
         lines.push(Line::from([vec![label(&step)], strip(look, check, room)].concat()));
