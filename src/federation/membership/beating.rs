@@ -155,7 +155,9 @@ fn next(peer: &Peer, now: Duration, first: bool, chance: &mut SmallRng) -> Durat
     match peer.sent.last() {
         _ if peer.state == NodeState::Left => jitter(now + LEFT_EVERY),
         // The other side has called a moment ago: then this one calls again half-way, or both would keep so close.
-        Some(heard) if first && now.saturating_sub(heard) < BEAT_EVERY / 2 - SHIFT => jitter(heard + BEAT_EVERY / 2),
+        Some(heard) if first && now.saturating_sub(heard) < (BEAT_EVERY / 2).saturating_sub(SHIFT) => {
+            jitter(heard + BEAT_EVERY / 2)
+        }
         heard if lively(heard) => jitter(midway(now + BEAT_EVERY, heard.unwrap_or(now), first)),
         // It cannot call us: then we call twice as often, so that a sign of life comes as often as between others.
         _ if lively(peer.answers.last()) => jitter(now + BEAT_EVERY / 2),
