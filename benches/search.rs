@@ -2,7 +2,8 @@
 //!
 //! `cargo bench --bench search -- [MESSAGES]` fills a store through the store's own doors (kept below `target/` for the
 //! next run), then prints p50, p99 and the longest of each kind of question in milliseconds, at the store and through an
-//! engine, the start of an engine, and the time from `exec` to the newest subject in a terminal that answers no query.
+//! engine, the start of an engine, and in a terminal that answers no query the time from `exec` to the newest subject and
+//! from the last key of a search to its newest hit on an attached screen.
 //! With `ANCHOR_FTS` naming the anchor's binary, its figures for as many messages stand beside.
 #![expect(clippy::expect_used, reason = "a benchmark ends where it fails")]
 #![expect(
@@ -13,7 +14,9 @@
     reason = "figures for people"
 )]
 
-use std::io::Read;
+#[path = "search/on_screen.rs"]
+mod on_screen;
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -24,7 +27,6 @@ use aurora::model::{Assurance, ChannelId, ContactFilter, EventId, InboxFilter, O
 use aurora::protocol::{Reply, Request};
 use aurora::store::{NewEvent, Options, Patience, Projection, Store};
 use jiff::Timestamp;
-use portable_pty::{CommandBuilder, PtySize, native_pty_system};
 use sha2::{Digest, Sha256};
 
 const VOCABULARY: usize = 200_000;
@@ -46,10 +48,15 @@ fn main() {
         println!("engine started ({round}): {:.1} ms", runtime.block_on(started(&dir)).as_secs_f64() * 1e3);
     }
     for round in 1..=3 {
-        println!("newest subject on the screen ({round}): {:.1} ms after exec", on_screen(&dir).as_secs_f64() * 1e3);
+        println!(
+            "newest subject on the screen ({round}): {:.1} ms after exec",
+            on_screen::after_exec(&dir, NEWEST).as_secs_f64() * 1e3
+        );
     }
     questions(&dir);
     runtime.block_on(through_an_engine(&dir));
+    let questions = typed(&dir);
+    print("last key to hit on a screen", on_screen::after_key(&dir, &questions, NEWEST), 0, 0);
     if let Ok(anchor) = std::env::var("ANCHOR_FTS") {
         beside(&anchor, &dir, count);
     }
@@ -366,39 +373,16 @@ async fn through_an_engine(dir: &Path) {
     running.ended().await.expect("ends");
 }
 
-fn on_screen(dir: &Path) -> Duration {
-    let file = dir.join("config.toml");
-    std::fs::write(&file, "checks = []\n[listen]\ningress = \"127.0.0.1:0\"\napi = \"off\"\n[channels.standard]\nprovider = \"secret\"\nsecrets = [\"env:SEARCH_BENCH\"]\n").expect("writes");
-    let size = PtySize { rows: 40, cols: 120, pixel_width: 0, pixel_height: 0 };
-    let pair = native_pty_system().openpty(size).expect("a pty");
-    let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_aurora"));
-    command.args([
-        std::ffi::OsStr::new("--config"),
-        file.as_os_str(),
-        std::ffi::OsStr::new("--state-dir"),
-        dir.as_os_str(),
-    ]);
-    command.env("TERM", "xterm-256color");
-    command.env("SEARCH_BENCH", "0123456789abcdef0123456789abcdef");
-    let began = Instant::now();
-    let mut child = pair.slave.spawn_command(command).expect("aurora starts");
-    let mut reader = pair.master.try_clone_reader().expect("a reader");
-    let mut terminal = avt::Terminal::new(120, 40).expect("a terminal");
-    let (mut bytes, mut rest) = (vec![0; 65_536], Vec::new());
-    let took = loop {
-        let count = reader.read(&mut bytes).expect("reads");
-        assert!(count > 0, "the newest subject was never shown");
-        rest.extend_from_slice(&bytes[..count]);
-        let whole = rest.iter().rposition(u8::is_ascii).map_or(0, |last| last + 1);
-        terminal.feed(String::from_utf8_lossy(&rest[..whole]).as_ref());
-        rest.drain(..whole);
-        if terminal.screen().text().iter().any(|line| line.contains(NEWEST)) {
-            break began.elapsed();
-        }
+/// What is typed into the search box of an attached screen, and how the subject of its newest hit begins.
+fn typed(dir: &Path) -> Vec<(String, String)> {
+    let store = Store::open(dir, Options::default()).expect("opens");
+    let asked = searches().into_iter().filter(|(_, order, _)| *order == Order::Newest);
+    let queries = asked.flat_map(|(_, _, query)| (0..6).map(move |i| query(i * 7).trim().to_owned()));
+    let hit = |query: &String| {
+        let page = store.find(&query.parse().expect("a query"), Order::Newest, None, 1, &Patience::for_answer());
+        Some(page.expect("finds").rows.first()?.subject.chars().take(16).collect())
     };
-    child.kill().expect("ends");
-    child.wait().expect("ends");
-    took
+    queries.filter_map(|query| hit(&query).map(|hit| (query, hit))).collect()
 }
 
 /// The anchor's figures for as many messages.

@@ -12,7 +12,7 @@ use crate::model::{
 };
 
 use super::events::{channel_id, corrupt, event_id, timestamp, uuid};
-use super::inbox::{JOINS, ROW, row as message_row};
+use super::inbox::{AFTER_ROW, JOINS, ROW, row as message_row};
 use super::project::cut;
 use super::walk::Walk;
 use super::{Patience, Store, StoreError, search};
@@ -30,17 +30,17 @@ pub(super) const UNTIL_REPLY: i64 = i64::MAX;
 const MATCHES: usize = 10_000;
 
 /// `CROSS JOIN` keeps the order of the list, so that a page reads no more rows than it has.
-const COLUMNS: &str = "v.n, v.id, v.tier, v.place, ch.id, e.id, e.kind, c.id,
-    coalesce(nullif(c.name, ''), c.address, ''), v.vip, m.subject, m.preview, e.received, v.messages, v.unread,
-    CASE WHEN v.open = 0 THEN k.acked_at END, CASE WHEN v.open = 0 THEN k.acked_by END,
+const COLUMNS: &str = "v.n, v.id, v.tier, v.place, ch.id, m.id, m.kind, c.id,
+    coalesce(nullif(c.name, ''), c.address, ''), v.vip, m.subject, m.preview, m.received, v.messages, v.unread,
+    CASE WHEN v.open = 0 THEN m.acked_at END, CASE WHEN v.open = 0 THEN m.acked_by END,
     (SELECT group_concat(l.name, ' ') FROM labelled w JOIN label l ON l.n = w.label WHERE w.conversation = v.n),
     d.assignee, d.snoozed, (SELECT count(*) FROM note o WHERE o.conversation = v.n),
     (SELECT count(*) FROM (SELECT 1 FROM message a WHERE a.conversation = v.n AND a.alike = m.alike LIMIT 1001)),
-    (SELECT received FROM event WHERE seq =
+    (SELECT received FROM message WHERE seq =
         (SELECT min(a.seq) FROM message a WHERE a.conversation = v.n AND a.alike = m.alike))
-    FROM conversation v CROSS JOIN message m ON m.seq = v.last_seq CROSS JOIN event e ON e.seq = m.seq
+    FROM conversation v CROSS JOIN message m ON m.seq = v.last_seq
     CROSS JOIN channel ch ON ch.n = v.channel LEFT JOIN contact c ON c.n = v.contact
-    LEFT JOIN mark k ON k.seq = m.seq LEFT JOIN desk d ON d.conversation = v.n";
+    LEFT JOIN desk d ON d.conversation = v.n";
 
 impl Store {
     /// The first matching conversations behind `before`: unread ones first, each group by its newest message.
@@ -122,7 +122,7 @@ pub(super) fn found(connection: &Connection, filter: &InboxFilter, most: usize) 
     let patience = Patience::for_answer();
     let mut conversation = connection.prepare_cached("SELECT conversation FROM message WHERE seq = ?1")?;
     let (mut found, mut seen) = (BTreeSet::<i64>::new(), 0);
-    let next = Walk::new(connection, &words)?.each(connection, i64::MAX, &patience, |seq| {
+    let next = Walk::new(connection, &words)?.each(connection, i64::MAX, most, &patience, |seq| {
         found.insert(conversation.query_row([seq], |row| row.get(0))?);
         seen += 1;
         let enough = seen >= most || patience.is_over();
@@ -256,15 +256,15 @@ fn snooze(until: i64) -> Snooze {
 /// Messages of a conversation before `before`, newest first, by place.
 fn messages(connection: &Connection, n: i64, before: i64, limit: usize) -> rusqlite::Result<Vec<(i64, Entry)>> {
     let sql = format!(
-        "SELECT {ROW}, substr(m.text, 1, {TEXT}), length(m.text) FROM message m {JOINS}
+        "SELECT {ROW}, substr(t.text, 1, {TEXT}), length(t.text) FROM message m {JOINS} JOIN message_text t ON t.seq = m.seq
          WHERE m.conversation = ?1 AND m.seq < ?2 ORDER BY m.seq DESC LIMIT ?3"
     );
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     connection
         .prepare_cached(&sql)?
         .query_map([n, before, limit], |found| {
-            let text: String = found.get(13)?;
-            let characters: usize = found.get(14)?;
+            let text: String = found.get(AFTER_ROW)?;
+            let characters: usize = found.get(AFTER_ROW + 1)?;
             let shown = cut(&text, TEXT);
             let is_cut = shown.len() < text.len() || characters > TEXT;
             let row = Box::new(message_row(found)?);

@@ -28,6 +28,13 @@ const COUNTED: &str = "SELECT v.n,
 const UNREAD: &str = "SELECT seq, vip FROM unread ORDER BY seq";
 const UNMARKED: &str = "SELECT m.seq, coalesce(c.vip, 0) FROM message m LEFT JOIN mark k ON k.seq = m.seq
     LEFT JOIN contact c ON c.n = m.contact WHERE k.read_at IS NULL ORDER BY m.seq";
+/// Marks as lines show them, and as they were made.
+const LINES: &str = "SELECT seq, read_at, acked_at, length(acked_by) FROM message ORDER BY seq";
+const MARKS: &str = "SELECT m.seq, k.read_at, k.acked_at, length(k.acked_by) FROM message m
+    LEFT JOIN mark k ON k.seq = m.seq ORDER BY m.seq";
+/// Messages of VIPs as they are kept apart, and as the contacts say.
+const VIPS: &str = "SELECT seq FROM vip_message ORDER BY seq";
+const OF_VIPS: &str = "SELECT m.seq FROM message m JOIN contact c ON c.n = m.contact WHERE c.vip ORDER BY m.seq";
 
 fn rows(connection: &Connection, sql: &str) -> rusqlite::Result<Vec<Vec<Option<i64>>>> {
     let mut statement = connection.prepare(sql)?;
@@ -40,6 +47,8 @@ fn assert_counts(store: &Store) {
         .read(|connection| {
             assert_eq!(rows(connection, KEPT)?, rows(connection, COUNTED)?, "conversations");
             assert_eq!(rows(connection, UNREAD)?, rows(connection, UNMARKED)?, "unread");
+            assert_eq!(rows(connection, LINES)?, rows(connection, MARKS)?, "marks in lines");
+            assert_eq!(rows(connection, VIPS)?, rows(connection, OF_VIPS)?, "messages of VIPs");
             Ok(())
         })
         .expect("reads");

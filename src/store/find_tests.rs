@@ -127,13 +127,37 @@ async fn an_answer_whose_time_is_over_says_where_to_go_on() {
     let store = filled(&dir).await;
     let patience = Patience::for_answer();
     std::thread::sleep(std::time::Duration::from_millis(30));
-    let rare: InboxFilter = "common channel:b vip".parse().expect("a query");
+    let rare: InboxFilter = "common channel:b assignee:otto".parse().expect("a query");
     let page = store.find(&rare, Order::Newest, None, 10, &patience).expect("finds");
     assert_eq!((page.rows.len(), page.next), (0, Some(30)), "one place is always looked at, so asking on ends");
     patience.end();
     let ended = store.find(&rare, Order::Newest, None, 10, &patience).expect_err("nobody waits");
     assert!(matches!(ended, StoreError::Ended), "{ended}");
     assert_eq!(all(&store, "rare", 10), [7], "the connection serves the next one");
+}
+
+#[tokio::test]
+async fn a_line_names_its_contact_as_it_is_now() {
+    let dir = tempfile::tempdir().expect("temp dir");
+    let store = filled(&dir).await;
+    let named = || {
+        let row = find(&store, "number1 ", Order::Newest, None, 1).rows.remove(0);
+        (row.from, row.vip, row.channel.to_string(), row.kind)
+    };
+    let as_it_was = ("bob".to_owned(), false, "a".to_owned(), "note".to_owned());
+    assert_eq!(named(), as_it_was);
+    assert_eq!(named(), as_it_was, "what is remembered");
+    refresh_vips(&store, |address| address.starts_with("bob")).await;
+    assert_eq!(named(), ("bob".to_owned(), true, "a".to_owned(), "note".to_owned()));
+    let (a, _) = channels(&store).await;
+    record(&store, event(a, Some("31"), "bob: hello", 0)).await;
+    let event = store.pending(1).expect("reads").remove(0);
+    let address = store.contacts(&ContactFilter { vip: true, ..ContactFilter::default() }, 9).expect("lists");
+    let address = address.iter().find(|contact| contact.channel.as_str() == "a").expect("bob").address.clone();
+    let from = crate::model::Person { address, name: "Robert".into() };
+    let parsed = crate::model::Parsed { from: Some(from), ..crate::model::Parsed::default() };
+    store.project(vec![super::Projection { event, parsed: Some(parsed), vip: true }], true).await.expect("projects");
+    assert_eq!(named().0, "Robert", "under the name of the newest message");
 }
 
 #[tokio::test]
@@ -208,6 +232,19 @@ fn counts(dir: &TempDir) -> [BTreeMap<i64, [i64; 5]>; 2] {
     ]
 }
 
+/// Messages of VIPs as they are kept apart, and as the contacts say.
+fn vips(dir: &TempDir) -> [Vec<i64>; 2] {
+    let connection = Connection::open(Store::path(dir.path())).expect("opens");
+    [
+        "SELECT seq FROM vip_message ORDER BY seq",
+        "SELECT m.seq FROM message m JOIN contact c ON c.n = m.contact WHERE c.vip ORDER BY m.seq",
+    ]
+    .map(|sql| {
+        let mut statement = connection.prepare(sql).expect("prepares");
+        statement.query_map([], |row| row.get(0)).expect("reads").collect::<Result<_, _>>().expect("rows")
+    })
+}
+
 #[tokio::test]
 async fn counts_are_those_of_a_recount_whatever_happens() {
     let dir = tempfile::tempdir().expect("temp dir");
@@ -215,6 +252,8 @@ async fn counts_are_those_of_a_recount_whatever_happens() {
     let same = |what: &str| {
         let [kept, counted] = counts(&dir);
         assert_eq!(kept, counted, "{what}");
+        let [kept, counted] = vips(&dir);
+        assert_eq!(kept, counted, "VIPs {what}");
     };
     same("projected");
     let rows = store.inbox(&InboxFilter::default(), None, 100).expect("lists").rows;

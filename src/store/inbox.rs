@@ -8,6 +8,7 @@ use rusqlite::Row;
 use crate::model::{ChannelId, ContactId, InboxFilter, Marks, MessagePage, MessageRow, Order};
 
 use super::events::{channel_id, event_id, timestamp, uuid};
+use super::known::Who;
 use super::{Patience, Store, StoreError};
 
 /// What a channel's panel counts.
@@ -23,11 +24,16 @@ pub struct ChannelCounts {
     pub last_event: Option<Timestamp>,
 }
 
+/// What [`line`] reads of a message `m`.
+pub(super) const LINE: &str =
+    "m.seq, m.channel, m.contact, m.id, m.kind, m.subject, m.preview, m.received, m.read_at, m.acked_at, m.acked_by";
+/// What [`row`] reads, with [`JOINS`]: a line and whom it names.
 pub(super) const ROW: &str =
-    "m.seq, e.id, ch.id, e.kind, c.id, coalesce(nullif(c.name, ''), c.address, ''), coalesce(c.vip, 0),
-    m.subject, m.preview, e.received, k.read_at, k.acked_at, k.acked_by";
-pub(super) const JOINS: &str = "JOIN event e ON e.seq = m.seq JOIN channel ch ON ch.n = m.channel
-    LEFT JOIN contact c ON c.n = m.contact LEFT JOIN mark k ON k.seq = m.seq";
+    "m.seq, m.channel, m.contact, m.id, m.kind, m.subject, m.preview, m.received, m.read_at, m.acked_at, m.acked_by,
+    ch.id, c.id, coalesce(nullif(c.name, ''), c.address), c.vip";
+/// Columns of [`ROW`]: the number of the first one behind it.
+pub(super) const AFTER_ROW: usize = 15;
+pub(super) const JOINS: &str = "JOIN channel ch ON ch.n = m.channel LEFT JOIN contact c ON c.n = m.contact";
 
 impl Store {
     /// The newest matching messages before `before`, newest first, however long it takes.
@@ -70,7 +76,7 @@ impl Store {
     pub fn channel_counts(&self) -> Result<HashMap<ChannelId, ChannelCounts>, StoreError> {
         self.read(|connection| {
             let mut last = connection
-                .prepare_cached("SELECT received FROM event WHERE seq = (SELECT max(seq) FROM message WHERE channel = ?1)")?;
+                .prepare_cached("SELECT received FROM message WHERE seq = (SELECT max(seq) FROM message WHERE channel = ?1)")?;
             let mut channels = connection.prepare_cached(
                 "SELECT c.n, c.id, k.events, k.unread_vip, k.unread FROM channel c JOIN channel_count k ON k.channel = c.n",
             )?;
@@ -88,24 +94,30 @@ impl Store {
     }
 }
 
-pub(super) fn row(row: &Row<'_>) -> rusqlite::Result<MessageRow> {
-    let contact = match row.get_ref(4)? {
-        rusqlite::types::ValueRef::Null => None,
-        _ => Some(ContactId::from_uuid(uuid(row, 4)?)),
-    };
+/// A line as a list shows it, on `channel` and from `who`.
+pub(super) fn line(row: &Row<'_>, channel: ChannelId, who: Option<Who>) -> rusqlite::Result<MessageRow> {
+    let (contact, from, vip) = who.map_or_else(Default::default, |who| (Some(who.id), who.from, who.vip));
     Ok(MessageRow {
         seq: row.get(0)?,
-        id: event_id(row, 1)?.into(),
-        channel: channel_id(row, 2)?,
-        kind: row.get(3)?,
+        id: event_id(row, 3)?.into(),
+        channel,
+        kind: row.get(4)?,
         contact,
-        from: row.get(5)?,
-        vip: row.get(6)?,
-        subject: row.get(7)?,
-        preview: row.get(8)?,
-        received: timestamp(row.get(9)?),
-        marks: marks(row, 10)?,
+        from,
+        vip,
+        subject: row.get(5)?,
+        preview: row.get(6)?,
+        received: timestamp(row.get(7)?),
+        marks: marks(row, 8)?,
     })
+}
+
+pub(super) fn row(row: &Row<'_>) -> rusqlite::Result<MessageRow> {
+    let who = match row.get_ref(12)? {
+        rusqlite::types::ValueRef::Null => None,
+        _ => Some(Who { id: ContactId::from_uuid(uuid(row, 12)?), from: row.get(13)?, vip: row.get(14)? }),
+    };
+    line(row, channel_id(row, 11)?, who)
 }
 
 pub(super) fn marks(row: &Row<'_>, first: usize) -> rusqlite::Result<Marks> {

@@ -7,7 +7,7 @@ use rusqlite::OptionalExtension;
 use crate::model::{ChannelId, ConversationId, Message, MessageId};
 
 use super::events::{head_and_body, headers, uuid};
-use super::inbox::{JOINS, ROW, row};
+use super::inbox::{AFTER_ROW, JOINS, ROW, row};
 use super::{Store, StoreError};
 
 /// How the number of unread messages of a channel has changed: VIPs and everybody else.
@@ -24,17 +24,17 @@ impl Store {
     pub fn message(&self, id: MessageId) -> Result<Option<Message>, StoreError> {
         self.read(|connection| {
             let sql = format!(
-                "SELECT {ROW}, v.id, c.address, m.text FROM message m {JOINS}
-                 JOIN conversation v ON v.n = m.conversation WHERE e.id = ?1"
+                "SELECT {ROW}, v.id, c.address, t.text FROM event e JOIN message m ON m.seq = e.seq {JOINS}
+                 JOIN conversation v ON v.n = m.conversation JOIN message_text t ON t.seq = m.seq WHERE e.id = ?1"
             );
             let found = connection
                 .prepare_cached(&sql)?
                 .query_row([&id.as_uuid().as_bytes()[..]], |found| {
                     Ok(Message {
                         row: row(found)?,
-                        conversation: ConversationId::from_uuid(uuid(found, 13)?),
-                        address: found.get(14)?,
-                        text: found.get(15)?,
+                        conversation: ConversationId::from_uuid(uuid(found, AFTER_ROW)?),
+                        address: found.get(AFTER_ROW + 1)?,
+                        text: found.get(AFTER_ROW + 2)?,
                         attachments: Vec::new(),
                         headers: Vec::new(),
                         raw: String::new(),

@@ -32,6 +32,8 @@ mod health;
 mod inbox;
 mod job_output;
 mod jobs;
+mod known;
+mod lists;
 mod marks;
 mod messages;
 mod migrate;

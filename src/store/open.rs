@@ -15,6 +15,7 @@ use crate::model::{ChannelId, StoreTrouble};
 use super::checkpoint::Checkpointer;
 use super::guards::Guards;
 use super::health::Health;
+use super::known::Known;
 use super::once::SpentTokens;
 use super::passages::Passages;
 use super::pulse::Pulse;
@@ -244,7 +245,7 @@ impl Store {
     pub(super) fn read_until<T>(
         &self,
         patience: &Patience,
-        read: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+        read: impl FnOnce(&Connection, &mut Known) -> rusqlite::Result<T>,
     ) -> Result<T, StoreError> {
         self.readers.until(patience, read)
     }

@@ -267,14 +267,30 @@ fn project_one(connection: &Connection, projection: &Projection) -> rusqlite::Re
     let alike = repeats::key(&event.kind, parsed);
     let new = connection
         .prepare_cached(
-            "INSERT OR IGNORE INTO message (seq, channel, conversation, contact, subject, preview, text, alike)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+            "INSERT OR IGNORE INTO message (seq, channel, conversation, contact, alike, received, id, kind, subject, preview)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
         )?
-        .execute(params![event.seq, event.channel_n, conversation, contact_n, subject, preview, text, alike])?
+        .execute(params![
+            event.seq,
+            event.channel_n,
+            conversation,
+            contact_n,
+            alike,
+            event.received.as_microsecond(),
+            &event.id.as_uuid().as_bytes()[..],
+            event.kind,
+            subject,
+            preview,
+        ])?
         == 1;
+    connection
+        .prepare_cached(
+            "INSERT INTO message_text (seq, text) VALUES (?1, ?2) ON CONFLICT (seq) DO UPDATE SET text = excluded.text",
+        )?
+        .execute(params![event.seq, text])?;
     attachments::write(connection, event.seq, &parsed.attachments, new)?;
     if !new {
-        project_again(connection, event.seq, conversation, contact_n, (&subject, &preview, text, alike))?;
+        project_again(connection, event.seq, conversation, contact_n, (&subject, &preview, alike))?;
         return Ok(None);
     }
     if let Some(n) = contact_n {
@@ -325,17 +341,16 @@ fn project_again(
     seq: i64,
     conversation: i64,
     contact: Option<i64>,
-    (subject, preview, text, alike): (&str, &str, &str, i64),
+    (subject, preview, alike): (&str, &str, i64),
 ) -> rusqlite::Result<()> {
     let (before, came_from): (Option<i64>, i64) = connection
         .prepare_cached("SELECT contact, conversation FROM message WHERE seq = ?1")?
         .query_row([seq], |row| Ok((row.get(0)?, row.get(1)?)))?;
     connection
         .prepare_cached(
-            "UPDATE message SET conversation = ?2, contact = ?3, subject = ?4, preview = ?5, text = ?6, alike = ?7
-             WHERE seq = ?1",
+            "UPDATE message SET conversation = ?2, contact = ?3, subject = ?4, preview = ?5, alike = ?6 WHERE seq = ?1",
         )?
-        .execute(params![seq, conversation, contact, subject, preview, text, alike])?;
+        .execute(params![seq, conversation, contact, subject, preview, alike])?;
     if before != contact {
         let mut add = connection.prepare_cached("UPDATE contact SET messages = messages + ?2 WHERE n = ?1")?;
         add.execute(params![before, -1])?;

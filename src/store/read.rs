@@ -3,8 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
+use super::known::Known;
 use super::{Patience, StoreError};
 
 /// Connections kept open for the next reader.
@@ -13,10 +15,17 @@ const KEPT: usize = 4;
 /// Steps of a statement between two looks at whether anybody still waits for it.
 const STEPS: i32 = 500;
 
-/// Reads never wait for the writer (WAL), and never write: the connections are opened read-only.
+/// Reads never wait for the writer (WAL), and never write: the connections are opened read-only. Each read is one
+/// transaction: all that it looks at is of one moment, and locks are taken once.
 pub(super) struct ReadPool {
     path: PathBuf,
-    idle: Mutex<Vec<Connection>>,
+    idle: Mutex<Vec<Reader>>,
+}
+
+/// A connection and what it has met.
+struct Reader {
+    connection: Connection,
+    known: Known,
 }
 
 impl ReadPool {
@@ -28,39 +37,39 @@ impl ReadPool {
     pub(super) fn until<T>(
         &self,
         patience: &Patience,
-        read: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+        read: impl FnOnce(&Connection, &mut Known) -> rusqlite::Result<T>,
     ) -> Result<T, StoreError> {
         if patience.is_ended() {
             return Err(StoreError::Ended);
         }
-        self.with_mut(|connection| {
+        self.with_mut(|reader| {
             let watched = patience.clone();
-            connection.progress_handler(STEPS, Some(move || watched.is_ended()))?;
-            let result = read(connection);
-            connection.progress_handler(0, None::<fn() -> bool>)?;
+            reader.connection.progress_handler(STEPS, Some(move || watched.is_ended()))?;
+            let result = reader.read(read);
+            reader.connection.progress_handler(0, None::<fn() -> bool>)?;
             result
         })
     }
 
     /// Runs `read` on a connection of the pool.
     pub(super) fn with<T>(&self, read: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, StoreError> {
-        self.with_mut(|connection| read(connection))
+        self.with_mut(|reader| reader.read(|connection, _| read(connection)))
     }
 
-    fn with_mut<T>(&self, read: impl FnOnce(&mut Connection) -> rusqlite::Result<T>) -> Result<T, StoreError> {
+    fn with_mut<T>(&self, read: impl FnOnce(&mut Reader) -> rusqlite::Result<T>) -> Result<T, StoreError> {
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let mut connection = match idle {
-            Some(connection) => connection,
-            None => self.open()?,
+        let mut reader = match idle {
+            Some(reader) => reader,
+            None => Reader { connection: self.open()?, known: Known::default() },
         };
-        let result = read(&mut connection).map_err(StoreError::from);
-        if matches!(result, Err(StoreError::Disk { .. })) {
-            // What it keeps in memory may be as broken as what it met.
+        let result = read(&mut reader).map_err(StoreError::from);
+        if matches!(result, Err(StoreError::Disk { .. })) || !reader.connection.is_autocommit() {
+            // What it keeps in memory may be as broken as what it met; or its moment would never end.
             return result;
         }
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         if idle.len() < KEPT {
-            idle.push(connection);
+            idle.push(reader);
         }
         result
     }
@@ -76,6 +85,17 @@ impl ReadPool {
         connection.busy_timeout(std::time::Duration::from_secs(5))?;
         connection.set_prepared_statement_cache_capacity(64);
         connection.execute_batch("PRAGMA cache_size = -8000; PRAGMA query_only = 1;")?;
+        // As the writer does: otherwise a statement with a range is planned again for every other value.
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         Ok(connection)
+    }
+}
+
+impl Reader {
+    fn read<T>(&mut self, read: impl FnOnce(&Connection, &mut Known) -> rusqlite::Result<T>) -> rusqlite::Result<T> {
+        let moment = self.connection.unchecked_transaction()?;
+        let value = read(&moment, &mut self.known)?;
+        moment.commit()?;
+        Ok(value)
     }
 }

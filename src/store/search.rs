@@ -3,11 +3,12 @@
 use std::collections::HashMap;
 use std::ops::ControlFlow;
 
-use rusqlite::{Connection, params};
+use rusqlite::{CachedStatement, Connection, params};
 
 use crate::model::{InboxFilter, MessagePage, MessageRow, Order, WORDS_MAX, search_words};
 
-use super::inbox::{ROW, row};
+use super::inbox::LINE;
+use super::known::Known;
 use super::patience::Patience;
 use super::search_index::parts;
 use super::walk::Walk;
@@ -37,11 +38,14 @@ impl Store {
         patience: &Patience,
     ) -> Result<MessagePage, StoreError> {
         let before = before.unwrap_or(i64::MAX);
-        self.read_until(patience, |connection| {
+        self.read_until(patience, |connection, known| {
             let walk = Walk::new(connection, filter)?;
+            let mut lines = Lines { check: walk.check(connection, LINE)?, known: known.now(connection)? };
             match ranking(filter) {
-                Some(words) if order == Order::Best => best(connection, &walk, &words, before, limit, patience),
-                _ => newest(connection, &walk, before, limit, patience),
+                Some(words) if order == Order::Best => {
+                    best(connection, &walk, &mut lines, &words, before, limit, patience)
+                }
+                _ => newest(connection, &walk, &mut lines, before, limit, patience),
             }
         })
     }
@@ -56,7 +60,7 @@ impl Store {
             let walk = Walk::new(connection, filter)?;
             let mut count = 0;
             let mut check = walk.check(connection, "1")?;
-            walk.each(connection, i64::MAX, &patience, |seq| {
+            walk.each(connection, i64::MAX, usize::MAX, &patience, |seq| {
                 count += u64::from(walk.is_exact() || check.exists(walk.parameters(seq))?);
                 Ok(ControlFlow::Continue(()))
             })?;
@@ -65,20 +69,31 @@ impl Store {
     }
 }
 
+/// Reads lines: what a message must be, and what it shows beside its own.
+struct Lines<'c, 'k> {
+    check: CachedStatement<'c>,
+    known: &'k mut Known,
+}
+
+impl Lines<'_, '_> {
+    /// The line of the message at `seq`, when it is what `walk` looks for.
+    fn line(&mut self, connection: &Connection, walk: &Walk, seq: i64) -> rusqlite::Result<Option<MessageRow>> {
+        let mut found = self.check.query(walk.parameters(seq))?;
+        found.next()?.map(|found| self.known.line(connection, found)).transpose()
+    }
+}
+
 fn newest(
     connection: &Connection,
     walk: &Walk,
+    lines: &mut Lines<'_, '_>,
     before: i64,
     limit: usize,
     patience: &Patience,
 ) -> rusqlite::Result<MessagePage> {
     let mut rows = Vec::new();
-    let mut check = walk.check(connection, ROW)?;
-    let next = walk.each(connection, before, patience, |seq| {
-        let mut found = check.query(walk.parameters(seq))?;
-        if let Some(found) = found.next()? {
-            rows.push(row(found)?);
-        }
+    let next = walk.each(connection, before, limit, patience, |seq| {
+        rows.extend(lines.line(connection, walk, seq)?);
         let enough = rows.len() >= limit || patience.is_over();
         Ok(if enough { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
     })?;
@@ -88,6 +103,7 @@ fn newest(
 fn best(
     connection: &Connection,
     walk: &Walk,
+    lines: &mut Lines<'_, '_>,
     words: &str,
     before: i64,
     limit: usize,
@@ -95,7 +111,7 @@ fn best(
 ) -> rusqlite::Result<MessagePage> {
     let mut matches = Vec::new();
     let mut check = walk.check(connection, "1")?;
-    let next = walk.each(connection, before, patience, |seq| {
+    let next = walk.each(connection, before, RANKED, patience, |seq| {
         if walk.is_exact() || check.exists(walk.parameters(seq))? {
             matches.push(seq);
         }
@@ -106,13 +122,9 @@ fn best(
     let rank = |seq: &i64| ranks.get(seq).copied().unwrap_or_default();
     // It is stable: of two that fit as well the newer comes first.
     matches.sort_by(|a, b| rank(a).total_cmp(&rank(b)));
-    let mut check = walk.check(connection, ROW)?;
     let mut rows: Vec<MessageRow> = Vec::new();
     for seq in matches.into_iter().take(limit) {
-        let mut found = check.query(walk.parameters(seq))?;
-        if let Some(found) = found.next()? {
-            rows.push(row(found)?);
-        }
+        rows.extend(lines.line(connection, walk, seq)?);
     }
     Ok(MessagePage { rows, next })
 }

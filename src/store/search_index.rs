@@ -136,8 +136,8 @@ fn open_part(connection: &Connection, first: i64) -> rusqlite::Result<i64> {
 fn write(connection: &Connection, n: i64, seq: i64) -> rusqlite::Result<usize> {
     let (subject, sender, text, channel): (String, String, String, i64) = connection
         .prepare_cached(
-            "SELECT m.subject, coalesce(c.name || ' ' || c.address, ''), m.text, m.channel
-             FROM message m LEFT JOIN contact c ON c.n = m.contact WHERE m.seq = ?1",
+            "SELECT m.subject, coalesce(c.name || ' ' || c.address, ''), t.text, m.channel
+             FROM message m JOIN message_text t ON t.seq = m.seq LEFT JOIN contact c ON c.n = m.contact WHERE m.seq = ?1",
         )?
         .query_row([seq], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))?;
     let sender = format!("{sender} {}", channel_word(channel));

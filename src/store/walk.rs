@@ -1,41 +1,26 @@
 //! From a filter to the places of its messages, the newest first: where to walk, and what else must hold.
 
-use std::collections::BinaryHeap;
 use std::ops::ControlFlow;
 
 use rusqlite::types::Value;
-use rusqlite::{CachedStatement, Connection, OptionalExtension, params, params_from_iter};
+use rusqlite::{CachedStatement, Connection, OptionalExtension, params_from_iter};
 
 use crate::model::{Assignee, InboxFilter};
 
-use super::inbox::JOINS;
+use super::lists::{self, List};
 use super::patience::Patience;
 use super::search::expression;
-use super::search_index::{channel_word, parts};
-
-/// VIPs whose messages are merged. With more of them, so many messages are theirs that walking them all is as good.
-const MOST_VIPS: usize = 4_096;
-/// Messages nobody has taken, up to which they are walked rather than those of a channel.
-const FEW: i64 = 20_000;
-
-/// Places in an order, each with what it takes to go on behind it.
-#[derive(Debug)]
-enum Source {
-    /// Messages that hold these words.
-    Words(String),
-    /// Messages of these contacts.
-    Contacts(Vec<i64>),
-    /// What a statement lists: the place to begin before is its last parameter, after this number.
-    Listed(&'static str, Option<i64>),
-    /// Nothing can match.
-    Nothing,
-}
+use super::search_index::channel_word;
 
 /// How the messages of a filter are found.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Walk {
-    source: Source,
-    /// What must hold besides, about message `m` at place `?1` with [`JOINS`].
+    /// The lists that hold what is looked for, each with the number that its statement begins with. Without any list,
+    /// and without words, nothing can match.
+    lists: Vec<(&'static str, Option<i64>)>,
+    /// The words, which are a list as well.
+    words: Option<String>,
+    /// What must hold besides, about message `m`.
     conditions: Vec<String>,
     /// The values of the parameters from `?2` on.
     values: Vec<Value>,
@@ -44,9 +29,9 @@ pub(super) struct Walk {
 impl Walk {
     /// The way through the messages of `filter`.
     pub(super) fn new(connection: &Connection, filter: &InboxFilter) -> rusqlite::Result<Self> {
-        let mut walk = Self { source: Source::Nothing, conditions: Vec::new(), values: Vec::new() };
-        // The engine answers for its own node before it asks; no other has messages here.
-        if filter.node.is_some() {
+        let mut walk = Self::default();
+        // The engine answers for its own node before it asks, and has put a name in the place of `me`.
+        if filter.node.is_some() || filter.assignee == Some(Assignee::Me) {
             return Ok(walk);
         }
         let channel = match &filter.channel {
@@ -70,34 +55,18 @@ impl Walk {
                 n
             }
         };
-        walk.source = if filter.text.is_some() || filter.from.is_some() {
-            match expression(filter) {
-                Some(words) => Source::Words(match channel {
-                    Some(n) => format!("{words} AND \"{}\"", channel_word(n)),
-                    None => words,
-                }),
-                // Nothing in it is a word, so nothing can hold it.
-                None => Source::Nothing,
-            }
-        } else {
-            listed(connection, filter, channel, contact)?
-        };
-        if filter.unread && !matches!(walk.source, Source::Listed(UNREAD | UNREAD_VIP | UNREAD_CHANNEL, _)) {
-            walk.conditions.push("EXISTS (SELECT 1 FROM unread WHERE seq = ?1)".to_owned());
+        let has_words = filter.text.is_some() || filter.from.is_some();
+        if has_words {
+            // Where nothing in it is a word, nothing can hold it.
+            let Some(words) = expression(filter) else { return Ok(walk) };
+            walk.words = Some(match channel {
+                Some(n) => format!("{words} AND \"{}\"", channel_word(n)),
+                None => words,
+            });
         }
-        if filter.open && !matches!(walk.source, Source::Listed(UNACKED, _)) {
-            walk.conditions.push("EXISTS (SELECT 1 FROM unacked WHERE seq = ?1)".to_owned());
-        }
-        if filter.vip && !matches!(walk.source, Source::Listed(UNREAD_VIP, _) | Source::Contacts(_)) {
-            walk.conditions.push("c.vip".to_owned());
-        }
-        if let Some(n) =
-            channel.filter(|_| !matches!(walk.source, Source::Words(_) | Source::Listed(UNREAD_CHANNEL | CHANNEL, _)))
-        {
-            walk.hold("m.channel =", n);
-        }
-        if let Some(n) = contact.filter(|_| !matches!(walk.source, Source::Listed(CONTACT, _))) {
-            walk.hold("m.contact =", n);
+        walk.lists = lists_of(filter, channel.filter(|_| !has_words), contact);
+        if walk.lists.is_empty() && !has_words {
+            walk.lists.push((ALL, None));
         }
         walk.conversation(filter);
         Ok(walk)
@@ -118,11 +87,9 @@ impl Walk {
         }
         let assignee = "(SELECT assignee FROM desk WHERE conversation = m.conversation)";
         match &filter.assignee {
-            None => {}
+            None | Some(Assignee::Me) => {}
             Some(Assignee::Operator(name)) => self.hold(&format!("{assignee} ="), name.as_str().to_owned()),
             Some(Assignee::Nobody) => self.conditions.push(format!("{assignee} IS NULL")),
-            // The engine has put the name of whoever asks in its place.
-            Some(Assignee::Me) => self.source = Source::Nothing,
         }
     }
 
@@ -132,79 +99,30 @@ impl Walk {
         self.conditions.push(format!("{what} ?{}", self.values.len() + 1));
     }
 
-    /// Takes each place before `before`, the newest first, until `take` has enough or `patience` is over. Answers where
-    /// to go on, `None` at the end. Each place that is taken is one of the source; [`Walk::check`] judges the rest.
+    /// Takes each place before `before` that all lists hold, the newest first, until `take` has enough or `patience` is
+    /// over; `wanted` is how many it hopes for. Answers where to go on, `None` at the end. [`Walk::check`] judges the
+    /// rest.
     pub(super) fn each(
         &self,
         connection: &Connection,
         before: i64,
+        wanted: usize,
         patience: &Patience,
-        mut take: impl FnMut(i64) -> rusqlite::Result<ControlFlow<()>>,
+        take: impl FnMut(i64) -> rusqlite::Result<ControlFlow<()>>,
     ) -> rusqlite::Result<Option<i64>> {
-        match &self.source {
-            Source::Nothing => Ok(None),
-            Source::Words(words) => {
-                let parts = parts(connection, before)?;
-                for (index, part) in parts.iter().enumerate() {
-                    let n = part.n;
-                    let mut statement = connection.prepare_cached(&format!(
-                        "SELECT rowid FROM search_{n} WHERE search_{n} MATCH ?1 AND rowid < ?2 ORDER BY rowid DESC"
-                    ))?;
-                    let mut rows = statement.query(params![words, before])?;
-                    while let Some(row) = rows.next()? {
-                        let seq = row.get(0)?;
-                        if take(seq)?.is_break() {
-                            return Ok(Some(seq));
-                        }
-                    }
-                    if index + 1 < parts.len() && patience.is_over() {
-                        return Ok(Some(part.first));
-                    }
-                }
-                Ok(None)
-            }
-            Source::Listed(sql, parameter) => {
-                let mut statement = connection.prepare_cached(sql)?;
-                let mut rows = statement.query(params_from_iter(parameter.iter().chain([&before])))?;
-                while let Some(row) = rows.next()? {
-                    let seq = row.get(0)?;
-                    if take(seq)?.is_break() {
-                        return Ok(Some(seq));
-                    }
-                }
-                Ok(None)
-            }
-            Source::Contacts(contacts) => {
-                let mut older = connection.prepare_cached(
-                    "SELECT seq FROM message INDEXED BY message_contact WHERE contact = ?1 AND seq < ?2 ORDER BY seq DESC LIMIT 1",
-                )?;
-                let mut older = |contact: i64, before: i64| -> rusqlite::Result<Option<(i64, i64)>> {
-                    let seq = older.query_row([contact, before], |row| row.get(0)).optional()?;
-                    Ok(seq.map(|seq| (seq, contact)))
-                };
-                let mut newest = BinaryHeap::with_capacity(contacts.len());
-                for contact in contacts {
-                    newest.extend(older(*contact, before)?);
-                }
-                while let Some((seq, contact)) = newest.pop() {
-                    if take(seq)?.is_break() {
-                        return Ok(Some(seq));
-                    }
-                    newest.extend(older(contact, seq)?);
-                }
-                Ok(None)
-            }
-        }
+        let words = self.words.iter().map(|words| List::words(connection, words, before));
+        let tables = self.lists.iter().map(|(sql, parameter)| List::table(connection, sql, *parameter));
+        lists::each(tables.chain(words).collect::<Result<_, _>>()?, before, wanted, patience, take)
     }
 
-    /// Whether every place of the source matches.
+    /// Whether every place that the lists hold matches.
     pub(super) fn is_exact(&self) -> bool {
         self.conditions.is_empty()
     }
 
     /// A statement that gives `columns` of the message at a place when it matches; run it with [`Walk::parameters`].
     pub(super) fn check<'c>(&self, connection: &'c Connection, columns: &str) -> rusqlite::Result<CachedStatement<'c>> {
-        let mut sql = format!("SELECT {columns} FROM message m {JOINS} WHERE m.seq = ?1");
+        let mut sql = format!("SELECT {columns} FROM message m WHERE m.seq = ?1");
         for condition in &self.conditions {
             sql.push_str(" AND ");
             sql.push_str(condition);
@@ -218,54 +136,72 @@ impl Walk {
     }
 }
 
-/// The shortest list in the right order that holds everything a filter without words wants.
-fn listed(
-    connection: &Connection,
-    filter: &InboxFilter,
-    channel: Option<i64>,
-    contact: Option<i64>,
-) -> rusqlite::Result<Source> {
-    if contact.is_some() {
-        return Ok(Source::Listed(CONTACT, contact));
-    }
-    if filter.unread {
-        return Ok(match (filter.vip, channel) {
-            (true, _) => Source::Listed(UNREAD_VIP, None),
-            (false, Some(_)) => Source::Listed(UNREAD_CHANNEL, channel),
-            (false, None) => Source::Listed(UNREAD, None),
-        });
-    }
-    if filter.vip {
-        let vips: Vec<i64> = connection
-            .prepare_cached("SELECT n FROM contact INDEXED BY contact_vips WHERE vip LIMIT ?1")?
-            .query_map([MOST_VIPS + 1], |row| row.get(0))?
-            .collect::<Result<_, _>>()?;
-        if vips.len() <= MOST_VIPS {
-            return Ok(Source::Contacts(vips));
-        }
+/// The lists of what a filter asks for beside words. `channel` is to be one of them, unless the words hold it.
+fn lists_of(filter: &InboxFilter, channel: Option<i64>, contact: Option<i64>) -> Vec<(&'static str, Option<i64>)> {
+    let mut lists = Vec::new();
+    match (filter.unread, filter.vip, channel) {
+        (true, true, _) => lists.push((UNREAD_VIP, None)),
+        (true, false, Some(_)) => lists.push((UNREAD_CHANNEL, channel)),
+        (true, false, None) => lists.push((UNREAD, None)),
+        (false, true, _) => lists.push((VIP, None)),
+        (false, false, _) => {}
     }
     if filter.open {
-        let few: i64 = connection
-            .prepare_cached("SELECT count(*) FROM (SELECT 1 FROM unacked LIMIT ?1)")?
-            .query_row([FEW], |row| row.get(0))?;
-        if channel.is_none() || few < FEW {
-            return Ok(Source::Listed(UNACKED, None));
-        }
+        lists.push((UNACKED, None));
     }
-    Ok(channel.map_or(Source::Listed(ALL, None), |n| Source::Listed(CHANNEL, Some(n))))
+    if contact.is_some() {
+        lists.push((CONTACT, contact));
+    }
+    if channel.is_some() && !(filter.unread && !filter.vip) {
+        lists.push((CHANNEL, channel));
+    }
+    lists
 }
 
-const ALL: &str = "SELECT seq FROM message WHERE seq < ?1 ORDER BY seq DESC";
+const ALL: &str = "SELECT seq FROM message WHERE seq <= ?1 ORDER BY seq DESC LIMIT ?2";
 const CHANNEL: &str =
-    "SELECT seq FROM message INDEXED BY message_channel WHERE channel = ?1 AND seq < ?2 ORDER BY seq DESC";
+    "SELECT seq FROM message INDEXED BY message_channel WHERE channel = ?1 AND seq <= ?2 ORDER BY seq DESC LIMIT ?3";
 const CONTACT: &str =
-    "SELECT seq FROM message INDEXED BY message_contact WHERE contact = ?1 AND seq < ?2 ORDER BY seq DESC";
-const UNREAD: &str = "SELECT seq FROM unread WHERE seq < ?1 ORDER BY seq DESC";
-const UNREAD_VIP: &str = "SELECT seq FROM unread INDEXED BY unread_vips WHERE vip AND seq < ?1 ORDER BY seq DESC";
+    "SELECT seq FROM message INDEXED BY message_contact WHERE contact = ?1 AND seq <= ?2 ORDER BY seq DESC LIMIT ?3";
+const UNREAD: &str = "SELECT seq FROM unread WHERE seq <= ?1 ORDER BY seq DESC LIMIT ?2";
+const UNREAD_VIP: &str =
+    "SELECT seq FROM unread INDEXED BY unread_vips WHERE vip AND seq <= ?1 ORDER BY seq DESC LIMIT ?2";
 const UNREAD_CHANNEL: &str =
-    "SELECT seq FROM unread INDEXED BY unread_channel WHERE channel = ?1 AND seq < ?2 ORDER BY seq DESC";
-const UNACKED: &str = "SELECT seq FROM unacked WHERE seq < ?1 ORDER BY seq DESC";
+    "SELECT seq FROM unread INDEXED BY unread_channel WHERE channel = ?1 AND seq <= ?2 ORDER BY seq DESC LIMIT ?3";
+const UNACKED: &str = "SELECT seq FROM unacked WHERE seq <= ?1 ORDER BY seq DESC LIMIT ?2";
+const VIP: &str = "SELECT seq FROM vip_message WHERE seq <= ?1 ORDER BY seq DESC LIMIT ?2";
 
 fn number(connection: &Connection, sql: &str, id: impl rusqlite::ToSql) -> rusqlite::Result<Option<i64>> {
     connection.prepare_cached(sql)?.query_row([id], |row| row.get(0)).optional()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::migrate::migrate;
+
+    fn plan(connection: &Connection, sql: &str) -> String {
+        let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).expect("prepares");
+        let values = vec![Value::Null; statement.parameter_count()];
+        let lines = statement.query_map(params_from_iter(values), |row| row.get::<_, String>(3)).expect("explains");
+        lines.collect::<Result<Vec<_>, _>>().expect("a plan").join("\n")
+    }
+
+    #[test]
+    fn a_hit_costs_one_look_up_and_no_list_is_sorted() {
+        let mut connection = Connection::open_in_memory().expect("opens");
+        migrate(&mut connection).expect("migrates");
+        let queries = ["late", "late unread vip", "vip open", "channel:x open", "from:ann unread", ""];
+        for query in queries {
+            connection.execute("INSERT OR IGNORE INTO channel (id) VALUES ('x')", []).expect("inserts");
+            let walk = Walk::new(&connection, &query.parse().expect("a query")).expect("a walk");
+            let check = format!("SELECT {} FROM message m WHERE m.seq = ?1", crate::store::inbox::LINE);
+            assert!(walk.is_exact(), "{query}: what its lists hold is what it looks for");
+            assert_eq!(plan(&connection, &check), "SEARCH m USING INTEGER PRIMARY KEY (rowid=?)");
+            for (list, _) in walk.lists {
+                let plan = plan(&connection, list);
+                assert!(!plan.contains("TEMP B-TREE") && !plan.contains('\n'), "{query}: {plan}");
+            }
+        }
+    }
 }
