@@ -20,9 +20,8 @@ impl Store {
     /// When the store cannot read.
     pub fn job_output(&self, id: JobId, from: u64) -> Result<Option<JobOutput>, StoreError> {
         self.read(|connection| {
-            // One moment for both, so that the end is told with the last piece and never before it.
-            let moment = connection.unchecked_transaction()?;
-            let found = moment
+            // A read is of one moment, so the end is told with the last piece and never before it.
+            let found = connection
                 .prepare_cached("SELECT n, out, err, cut, open = 1 FROM job WHERE id = ?1")?
                 .query_row([blob(id)], |row| {
                     let totals = OutputTotals { out: row.get(1)?, err: row.get(2)?, cut: row.get(3)? };
@@ -31,7 +30,7 @@ impl Store {
                 .optional()?;
             let Some((number, totals, open)) = found else { return Ok(None) };
             let mut part = JobOutput { chunks: Vec::new(), next: from, totals, end: !open };
-            let mut statement = moment.prepare_cached(
+            let mut statement = connection.prepare_cached(
                 "SELECT seq, stream, bytes FROM job_output WHERE job = ?1 AND seq >= ?2 ORDER BY seq",
             )?;
             let mut rows = statement.query(params![number, from])?;

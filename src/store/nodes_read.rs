@@ -63,11 +63,7 @@ impl Store {
         limit: usize,
         bytes: usize,
     ) -> Result<Option<LogSlice>, StoreError> {
-        self.read(|connection| {
-            // Both reads see one state: between them a page may be applied, or entries swept.
-            let state = connection.unchecked_transaction()?;
-            slice(&state, node, own, after, limit, bytes)
-        })
+        self.read(|connection| slice(connection, node, own, after, limit, bytes))
     }
 
     /// What the newest life of a node's log says now, by kind and subject.
