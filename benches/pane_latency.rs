@@ -78,7 +78,7 @@ async fn hear(client: &mut Client, mark: &str) {
                 }
                 _ => continue,
             };
-            client.ask(Request::Pane(PaneRequest::Seen { watch: 1, offset }));
+            client.seen(1, offset);
             if String::from_utf8_lossy(&bytes).contains(mark) {
                 return;
             }

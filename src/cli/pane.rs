@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::config::Config;
 use crate::model::{HostName, PaneAddress, PaneName};
-use crate::protocol::{HostPanes, PaneReply, PaneRequest, PaneRow, Reply, Request};
+use crate::protocol::{HostPanes, NoPane, PaneReply, PaneRequest, PaneRow, Reply, Request};
 
 use super::args::Global;
 use super::exit::{Exit, Failure, Outcome};
@@ -37,11 +37,6 @@ async fn hosts(session: &mut Session) -> Result<Vec<HostPanes>, Failure> {
     }
 }
 
-/// Whether all panes of a host are of one session, which then needs no name.
-fn has_one_session(host: &HostPanes) -> bool {
-    host.panes.iter().all(|row| row.facts.session == host.panes[0].facts.session)
-}
-
 /// A host with what its panes are called.
 #[derive(Serialize)]
 struct Named<'a> {
@@ -69,11 +64,7 @@ async fn list(session: &mut Session, json: bool) -> Outcome {
             at: host.at,
             why: host.why.as_deref(),
             may_drive: host.may_drive,
-            panes: host
-                .panes
-                .iter()
-                .map(|row| NamedPane { name: row.facts.name(&host.host, has_one_session(host)).to_string(), row })
-                .collect(),
+            panes: host.panes.iter().map(|row| NamedPane { name: host.name(row).to_string(), row }).collect(),
         });
         output::json(&named.collect::<Vec<_>>())?;
     } else {
@@ -111,7 +102,7 @@ fn cells(host: &HostPanes, row: &PaneRow) -> [String; 5] {
     state.extend(facts.driver.as_ref().map(|driver| format!("driven by {}", driver.who)));
     state.extend(row.calls.as_ref().map(|(_, why)| format!("calls: {why}")));
     [
-        facts.name(&host.host, has_one_session(host)).to_string(),
+        host.name(row).to_string(),
         format!("{}x{}", facts.cols, facts.rows),
         facts.command.clone(),
         state.join(", "),
@@ -122,23 +113,16 @@ fn cells(host: &HostPanes, row: &PaneRow) -> [String; 5] {
 /// The pane that is called so.
 async fn find(session: &mut Session, name: &PaneName) -> Result<PaneAddress, Failure> {
     let hosts = hosts(session).await?;
-    let unknown = || Failure::new(Exit::Failed, format!("there is no pane {name}; `aurora pane list` names them"));
-    let host = hosts.iter().find(|host| host.host == name.host).ok_or_else(unknown)?;
-    let is_named = |row: &&PaneRow| {
-        let facts = &row.facts;
-        let session = name.session.as_ref().is_none_or(|session| *session == facts.session);
-        session && (facts.window, facts.index) == (name.window, name.index)
-    };
-    let mut found = host.panes.iter().filter(is_named);
-    let row = found.next().ok_or_else(|| match (&host.layer, &host.why) {
-        (None, Some(why)) => Failure::new(Exit::Down, format!("{}: {why}", host.host)),
-        _ => unknown(),
-    })?;
-    if let Some(other) = found.next() {
-        let names = [row, other].map(|row| row.facts.name(&host.host, false).to_string());
-        return Err(Failure::usage(format!("several panes are called {name}: {}, ...", names.join(", "))));
-    }
-    Ok(PaneAddress { host: host.host.clone(), pane: row.facts.id })
+    let unknown = || NoPane::None { name: name.clone(), why: Some("there is no such host".to_owned()) };
+    let host = hosts.iter().find(|host| host.host == name.host);
+    host.ok_or_else(unknown).and_then(|host| host.find(name)).map_err(|no_pane| {
+        let exit = match &no_pane {
+            NoPane::None { .. } => Exit::Failed,
+            NoPane::Unreached { .. } => Exit::Down,
+            NoPane::Several(_) => Exit::Usage,
+        };
+        Failure::new(exit, format!("{no_pane}; `aurora pane list` names them"))
+    })
 }
 
 async fn watch(session: &mut Session, name: &PaneName, json: bool, record: bool) -> Outcome {

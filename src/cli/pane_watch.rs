@@ -10,7 +10,9 @@ use serde::Serialize;
 
 use crate::client::Client;
 use crate::model::{PaneAddress, PaneDriver};
-use crate::protocol::{Link, PanePace, PaneReply, PaneRequest, PaneUpdate, Refusal, Reply, Request, RequestId, Update};
+use crate::protocol::{
+    Link, PaneLost, PanePace, PaneReply, PaneRequest, PaneUpdate, Refusal, Reply, Request, RequestId, Update,
+};
 use crate::screen::{Glass, PaneScreen, plain};
 
 use super::exit::{Exit, Failure, Outcome};
@@ -18,6 +20,8 @@ use super::output;
 
 /// Lines of history asked for at once.
 const PAGE: usize = 1_000;
+/// Lines that were printed last and are remembered.
+const TOLD: usize = 20;
 /// How often a broken line is tried again before it is given up.
 const TRIES: u32 = 20;
 
@@ -57,6 +61,10 @@ struct Watching<'a> {
     glass: Glass,
     /// The epoch of the numbers of its lines.
     epoch: Option<u64>,
+    /// What of it never came to the engine, as was told last.
+    lost: PaneLost,
+    /// The lines that were printed last.
+    told: VecDeque<String>,
     /// The number of the screen's first row, as the engine counts.
     first_row: u64,
     /// The number of the next line to print.
@@ -88,6 +96,8 @@ pub(super) async fn follow(client: &mut Client, pane: &PaneAddress, json: bool, 
         watch: 0,
         glass: Glass::new(80, 24),
         epoch: None,
+        lost: PaneLost::default(),
+        told: VecDeque::new(),
         first_row: 0,
         next: None,
         is_full_screen: false,
@@ -128,6 +138,21 @@ pub(super) async fn follow(client: &mut Client, pane: &PaneAddress, json: bool, 
     }
 }
 
+/// What is said of bytes that nobody here has seen.
+fn lost_words(bytes: u64) -> String {
+    match bytes {
+        0 => "some of it was printed while nobody looked, and is missing here".to_owned(),
+        bytes => format!("{bytes} bytes of it came to nobody here; lines are missing"),
+    }
+}
+
+/// How many of the lines that are `kept` come up to the end of those that were `told` last. Where those are there more than
+/// once it is the first time: a line told twice is better than none. `None` where they are not among them.
+fn behind(kept: &[String], told: &[String]) -> Option<usize> {
+    let at = kept.windows(told.len().max(1)).position(|lines| lines == told)?;
+    Some(at + told.len())
+}
+
 /// Takes what came of beginning.
 fn told(reply: Result<Reply, Refusal>) -> Result<(), Failure> {
     if let Reply::Pane(PaneReply::Recording(path)) = reply? {
@@ -162,14 +187,14 @@ impl Watching<'_> {
     /// Takes an update; answers whether it was the last.
     async fn take(&mut self, update: PaneUpdate) -> Result<bool, Failure> {
         match &update {
-            PaneUpdate::Seed { watch, epoch, first_row, seed } if *watch == self.watch => {
+            PaneUpdate::Seed { watch, epoch, first_row, lost, seed } if *watch == self.watch => {
                 let before = self.epoch.replace(*epoch);
-                if before.is_some_and(|before| before != *epoch) {
-                    self.next = None;
-                    self.note(
-                        &Piece::Anew,
-                        "its lines were not kept meanwhile; what follows may have been told before",
-                    )?;
+                let is_anew = before.is_some_and(|before| before != *epoch);
+                let lost_before = std::mem::replace(&mut self.lost, *lost);
+                if is_anew && self.json {
+                    output::json_line(&Piece::Anew)?;
+                } else if !is_anew && lost.gaps > lost_before.gaps && !self.json {
+                    aside(&lost_words(lost.bytes.saturating_sub(lost_before.bytes)))?;
                 }
                 // A fresh one: its rows are numbered by the engine alone.
                 self.glass = Glass::new(seed.cols, seed.rows);
@@ -180,6 +205,9 @@ impl Watching<'_> {
                 if self.json {
                     output::json_line(&Piece::Screen { missed: seed.missed, rows: self.glass.text() })?;
                 } else {
+                    if is_anew {
+                        self.go_on().await?;
+                    }
                     self.print().await?;
                 }
             }
@@ -217,7 +245,7 @@ impl Watching<'_> {
     }
 
     fn seen(&mut self, offset: u64) {
-        self.client.ask(Request::Pane(PaneRequest::Seen { watch: self.watch, offset }));
+        self.client.seen(self.watch, offset);
     }
 
     /// Something about the pane: in words on standard error, so that standard output holds its lines alone.
@@ -248,8 +276,45 @@ impl Watching<'_> {
         let begin = usize::try_from(from.saturating_sub(self.first_row)).unwrap_or(rows.len());
         let count = usize::try_from(below).unwrap_or(rows.len());
         for row in rows.iter().take(count).skip(begin) {
-            output::line(row.trim_end())?;
+            self.line(row)?;
         }
+        Ok(())
+    }
+
+    fn line(&mut self, line: &str) -> std::io::Result<()> {
+        let line = line.trim_end();
+        self.told.push_back(line.to_owned());
+        if self.told.len() > TOLD {
+            self.told.pop_front();
+        }
+        output::line(line)
+    }
+
+    /// The engine began anew with this pane, and numbers its lines anew: it goes on behind what was printed last, where that
+    /// is still among them.
+    async fn go_on(&mut self) -> Result<(), Failure> {
+        let (mut kept, mut from) = (Vec::new(), None);
+        // The newest page first: only it says which line is the oldest.
+        let mut before = self.first_row;
+        while from.is_none_or(|from| from < before) {
+            let request = PaneRequest::History { pane: self.pane.clone(), before: Some(before), limit: PAGE };
+            let Some(PaneReply::Lines(lines)) = self.answer(request).await? else { break };
+            from = Some(lines.first);
+            let Some(oldest) = lines.lines.first() else { break };
+            before = oldest.number;
+            kept.splice(0..0, lines.lines.iter().map(|line| plain(&line.text).trim_end().to_owned()));
+        }
+        // What the screen shows may have been printed, too.
+        kept.extend(self.glass.text().iter().map(|row| row.trim_end().to_owned()));
+        let told: Vec<String> = self.told.iter().cloned().collect();
+        let behind = behind(&kept, &told);
+        // Who was told nothing begins with the screen, as everybody does.
+        let oldest = if told.is_empty() { self.first_row } else { before };
+        self.next = Some(behind.map_or(oldest, |behind| before + behind as u64));
+        aside(match behind {
+            Some(_) => "the engine began anew with this pane; its lines go on behind the last one",
+            None => "the engine began anew with this pane: some lines may be missing, and some come again",
+        })?;
         Ok(())
     }
 
@@ -270,7 +335,7 @@ impl Watching<'_> {
                 aside(&format!("{lost} lines are not kept any more"))?;
             }
             for line in lines.lines.iter().filter(|line| line.number >= from) {
-                output::line(plain(&line.text).trim_end())?;
+                self.line(&plain(&line.text))?;
             }
             from = before.max(lines.first);
         }
@@ -306,5 +371,21 @@ impl Watching<'_> {
                 _ => {}
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_told_is_found_among_lines_with_other_numbers() {
+        let lines = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
+        let kept = lines("a b c b c d");
+        assert_eq!(behind(&kept, &lines("b c")), Some(3), "rather twice than never");
+        assert_eq!(behind(&kept, &lines("c d")), Some(6), "nothing came since");
+        assert_eq!(behind(&kept, &lines("x c d")), None);
+        assert_eq!(behind(&lines("a"), &lines("a b")), None);
+        assert_eq!(behind(&kept, &[]), None, "nothing was told");
     }
 }

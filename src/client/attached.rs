@@ -9,7 +9,7 @@ use tokio::time::MissedTickBehavior;
 use crate::protocol::{FromEngine, Link, Notice, Refusal, Request, RequestId, ToEngine, Update};
 
 use super::line::{self, Frames, connect};
-use super::open::{Open, Wish};
+use super::open::{Open, Saying, Wish};
 use super::ssh::Prompts;
 use super::target::Target;
 
@@ -32,7 +32,7 @@ pub(super) async fn run(
     target: Target,
     wish: Wish,
     frames: Frames,
-    mut asked: mpsc::UnboundedReceiver<(RequestId, Request)>,
+    mut said: mpsc::UnboundedReceiver<Saying>,
     updates: mpsc::Sender<Update>,
 ) {
     let mut open = Open::default();
@@ -54,7 +54,7 @@ pub(super) async fn run(
                     return;
                 }
             }
-            let ended = talk(&mut frames, again, &mut asked, &updates, &mut open).await;
+            let ended = talk(&mut frames, again, &mut said, &updates, &mut open).await;
             since = Timestamp::now();
             tries = if up.elapsed() >= GOOD { 0 } else { tries + 1 };
             why = match ended {
@@ -109,7 +109,7 @@ enum Ended {
 async fn talk(
     frames: &mut Frames,
     again: Vec<(RequestId, Request)>,
-    asked: &mut mpsc::UnboundedReceiver<(RequestId, Request)>,
+    said: &mut mpsc::UnboundedReceiver<Saying>,
     updates: &mpsc::Sender<Update>,
     open: &mut Open,
 ) -> Ended {
@@ -124,10 +124,16 @@ async fn talk(
     let (mut unheard, mut heard) = (0, frames.get_ref().heard());
     loop {
         tokio::select! {
-            ask = asked.recv() => {
-                let Some((id, request)) = ask else { return Ended::Client };
-                open.asked(id, request.clone());
-                if let Err(ended) = send(frames, &ToEngine::Ask { id, request }).await {
+            saying = said.recv() => {
+                let frame = match saying {
+                    Some(Saying::Ask(id, request)) => {
+                        open.asked(id, request.clone());
+                        ToEngine::Ask { id, request }
+                    }
+                    Some(Saying::Seen { watch, offset }) => ToEngine::Seen { watch, offset },
+                    None => return Ended::Client,
+                };
+                if let Err(ended) = send(frames, &frame).await {
                     return ended;
                 }
             }
@@ -222,10 +228,10 @@ mod tests {
     fn talking() -> (UnixStream, impl Future<Output = String>) {
         let (near, far) = UnixStream::pair().expect("a pair");
         let talking = async move {
-            let (_asks, mut asked) = mpsc::unbounded_channel();
+            let (_says, mut said) = mpsc::unbounded_channel();
             let (updates, _updates) = mpsc::channel(8);
             let mut frames = line::framed(line::Line::unix(near));
-            match talk(&mut frames, Vec::new(), &mut asked, &updates, &mut Open::default()).await {
+            match talk(&mut frames, Vec::new(), &mut said, &updates, &mut Open::default()).await {
                 Ended::Client => "the client is gone".to_owned(),
                 Ended::Line => "the line was closed".to_owned(),
                 Ended::Because(why) => why,
@@ -258,11 +264,11 @@ mod tests {
                 welcomed += 1;
             }
         };
-        let (_asks, asked) = mpsc::unbounded_channel();
+        let (_says, said) = mpsc::unbounded_channel();
         let (updates, mut heard) = mpsc::channel(8);
         let (near, _) = UnixStream::pair().expect("a pair");
         let wish = Wish { follow: true, read_only: false };
-        let running = run(Target::Unix(path), wish, line::framed(line::Line::unix(near)), asked, updates);
+        let running = run(Target::Unix(path), wish, line::framed(line::Line::unix(near)), said, updates);
         let hearing = async { while heard.recv().await.is_some() {} };
         tokio::select! {
             () = running => {}

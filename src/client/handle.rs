@@ -6,12 +6,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::mpsc;
 
-use crate::engine::{Credential, Handle, TurnedAway};
+use crate::engine::{Credential, Handle, Joined, TurnedAway};
 use crate::protocol::{Link, Refusal, Reply, Request, RequestId, Update};
 
 use super::attached;
 use super::line::{AttachError, connect};
-use super::open::Wish;
+use super::open::{Saying, Wish};
 use super::ssh::Prompts;
 use super::target::Target;
 
@@ -24,8 +24,9 @@ const ANSWER_TRIES: u32 = 5;
 /// A client of an engine.
 #[derive(Debug)]
 pub struct Client {
-    /// What a person asks with keys, or a command asks one by one: hands bound it.
-    asks: mpsc::UnboundedSender<(RequestId, Request)>,
+    /// What a person asks with keys, or a command asks one by one: hands bound it. And a word for each piece of a pane,
+    /// which the engine bounds.
+    says: mpsc::UnboundedSender<Saying>,
     updates: mpsc::Receiver<Update>,
     next_id: AtomicU64,
     link: Mutex<Link>,
@@ -40,14 +41,13 @@ impl Client {
     pub async fn embedded(engine: &Handle, follow: bool, read_only: bool) -> Result<Self, TurnedAway> {
         let own = Credential::Local { uid: rustix::process::geteuid().as_raw(), ssh_key: None };
         let mut joined = engine.join(own, follow, read_only).await?;
-        let (asks, mut asked) = mpsc::unbounded_channel();
+        let (says, mut said) = mpsc::unbounded_channel();
         let (sender, updates) = mpsc::channel(UPDATES);
         tokio::spawn(async move {
             loop {
                 tokio::select! {
-                    ask = asked.recv() => {
-                        let Some((id, request)) = ask else { return };
-                        if !joined.ask(id, request).await {
+                    saying = said.recv() => {
+                        if !say(&joined, saying).await {
                             return;
                         }
                     }
@@ -59,9 +59,8 @@ impl Client {
                                 Some(update) => room.send(update),
                                 None => return,
                             },
-                            ask = asked.recv() => {
-                                let Some((id, request)) = ask else { return };
-                                if !joined.ask(id, request).await {
+                            saying = said.recv() => {
+                                if !say(&joined, saying).await {
                                     return;
                                 }
                             }
@@ -70,7 +69,7 @@ impl Client {
                 }
             }
         });
-        Ok(Self::new(asks, updates, Link::Embedded, read_only))
+        Ok(Self::new(says, updates, Link::Embedded, read_only))
     }
 
     /// A client of the engine at `target`, once that lets it in. A line that breaks later is mended by itself.
@@ -82,27 +81,28 @@ impl Client {
     pub async fn attach(target: Target, follow: bool, read_only: bool) -> Result<Self, AttachError> {
         let wish = Wish { follow, read_only };
         let frames = connect(&target, wish, Prompts::Allowed).await?;
-        let (asks, asked) = mpsc::unbounded_channel();
+        let (says, said) = mpsc::unbounded_channel();
         let (sender, updates) = mpsc::channel(UPDATES);
-        tokio::spawn(attached::run(target, wish, frames, asked, sender));
-        Ok(Self::new(asks, updates, Link::Connected { rtt: None }, read_only))
+        tokio::spawn(attached::run(target, wish, frames, said, sender));
+        Ok(Self::new(says, updates, Link::Connected { rtt: None }, read_only))
     }
 
-    fn new(
-        asks: mpsc::UnboundedSender<(RequestId, Request)>,
-        updates: mpsc::Receiver<Update>,
-        link: Link,
-        read_only: bool,
-    ) -> Self {
-        Self { asks, updates, next_id: AtomicU64::new(1), link: Mutex::new(link), read_only }
+    fn new(says: mpsc::UnboundedSender<Saying>, updates: mpsc::Receiver<Update>, link: Link, read_only: bool) -> Self {
+        Self { says, updates, next_id: AtomicU64::new(1), link: Mutex::new(link), read_only }
     }
 
     /// Asks; the reply comes from [`Client::next`] under the same number.
     pub fn ask(&self, request: Request) -> RequestId {
         let id = RequestId(self.next_id.fetch_add(1, Ordering::Relaxed));
         // The engine may be gone; `next` says so.
-        let _ = self.asks.send((id, request));
+        let _ = self.says.send(Saying::Ask(id, request));
         id
+    }
+
+    /// Says that all below `offset` of the watch with this number was taken; more comes then. Nothing answers.
+    pub fn seen(&self, watch: u64, offset: u64) {
+        // The engine may be gone; `next` says so.
+        let _ = self.says.send(Saying::Seen { watch, offset });
     }
 
     /// The next update: a snapshot first and after every reconnect, then notices and replies.
@@ -142,5 +142,17 @@ impl Client {
             }
         }
         Err(Refusal::Unanswered)
+    }
+}
+
+/// Says it to an engine in this process; answers whether there is more to say and somebody who listens.
+async fn say(joined: &Joined, saying: Option<Saying>) -> bool {
+    match saying {
+        Some(Saying::Ask(id, request)) => joined.ask(id, request).await,
+        Some(Saying::Seen { watch, offset }) => {
+            joined.seen(watch, offset);
+            true
+        }
+        None => false,
     }
 }

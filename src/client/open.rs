@@ -13,6 +13,20 @@ pub(super) struct Wish {
     pub read_only: bool,
 }
 
+/// What a client says.
+#[derive(Debug)]
+pub(super) enum Saying {
+    /// A request.
+    Ask(RequestId, Request),
+    /// All below this place of a watched pane was taken.
+    Seen {
+        /// The number of the watch.
+        watch: u64,
+        /// The place.
+        offset: u64,
+    },
+}
+
 /// Requests on their way, so that they can be asked again after the line broke.
 #[derive(Debug, Default)]
 pub(super) struct Open(HashMap<RequestId, Request>);

@@ -8,8 +8,8 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::model::Identity;
 use crate::protocol::{
-    BridgeRequest, ClientId, NodeReply, NodeRequest, Notice, PaneRequest, PaneUpdate, Refusal, Reply, RequestId,
-    StoreFigures, Update,
+    BridgeRequest, ClientId, NodeReply, NodeRequest, Notice, PaneRequest, Refusal, Reply, RequestId, StoreFigures,
+    Update,
 };
 use crate::store::{Patience, Point, Store};
 
@@ -18,7 +18,7 @@ use super::bridge::Bridges;
 use super::checks::Checks;
 use super::in_turn::InTurn;
 use super::nodes::Nodes;
-use super::panes::Panes;
+use super::panes::{PaneOutlet, Panes};
 use super::projector::Projector;
 use super::reload::{Followers, Reloader};
 use super::supervisor::Supervisor;
@@ -32,7 +32,7 @@ const ALONE: &str = "this node knows no others: set `enabled = true` under [fede
 struct Outbox {
     sender: mpsc::Sender<Update>,
     /// Where the client hears of panes.
-    panes: mpsc::Sender<PaneUpdate>,
+    panes: PaneOutlet,
     /// Where the client waits to hear whether it is in.
     admission: Option<oneshot::Sender<Result<Identity, TurnedAway>>>,
     follow: bool,

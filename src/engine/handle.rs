@@ -9,13 +9,12 @@ use tokio_util::sync::CancellationToken;
 use crate::model::Identity;
 use crate::protocol::{ClientId, PaneUpdate, Request, RequestId, Update};
 
+use super::panes::{PaneOutlet, Taken};
 use super::supervisor::{Supervisor, TaskSpec};
 use super::{Credential, Input, TurnedAway};
 
 /// Updates that may wait for a client. A client that lets more wait gets a fresh snapshot instead.
 const OUTBOX: usize = 512;
-/// Pieces of panes that may wait for a client. Who makes them waits for room, and makes the next of what there is then.
-const PANES: usize = 64;
 
 /// A handle on a running engine.
 #[derive(Debug, Clone)]
@@ -36,6 +35,7 @@ pub struct Joined {
     /// What the client hears, panes apart.
     pub updates: mpsc::Receiver<Update>,
     panes: mpsc::Receiver<PaneUpdate>,
+    taken: Taken,
 }
 
 impl Handle {
@@ -46,13 +46,14 @@ impl Handle {
     pub async fn join(&self, credential: Credential, follow: bool, read_only: bool) -> Result<Joined, TurnedAway> {
         let client = ClientId(self.next_client.fetch_add(1, Ordering::Relaxed));
         let (outbox, updates) = mpsc::channel(OUTBOX);
-        let (pieces, panes) = mpsc::channel(PANES);
+        let (line, panes) = PaneOutlet::new();
+        let taken = line.taken();
         let (admission, admitted) = oneshot::channel();
         let admission = Some(admission);
-        let input = Input::Joined { client, outbox, panes: pieces, admission, credential, follow, read_only };
+        let input = Input::Joined { client, outbox, panes: line, admission, credential, follow, read_only };
         self.inputs.send(input).await.map_err(|_| TurnedAway::Stopped)?;
         let identity = admitted.await.map_err(|_| TurnedAway::Stopped)??;
-        Ok(Joined { handle: self.clone(), client, identity, updates, panes })
+        Ok(Joined { handle: self.clone(), client, identity, updates, panes, taken })
     }
 
     /// Runs a task under supervision.
@@ -83,6 +84,11 @@ impl Joined {
     /// Answers whether the engine still listens.
     pub async fn ask(&self, id: RequestId, request: Request) -> bool {
         self.handle.inputs.send(Input::Asked { client: self.client, id, request }).await.is_ok()
+    }
+
+    /// All below `place` of its watch with this number was taken. Nothing answers.
+    pub fn seen(&self, watch: u64, place: u64) {
+        self.taken.seen(watch, place);
     }
 
     /// What the client hears next, panes after everything else; `None` when it is in no more. When the future is dropped

@@ -11,10 +11,11 @@ use crate::model::{
     TokenHash, TokenId,
 };
 use crate::protocol::{
-    BridgeNotice, ClientId, ConfigFault, NodesNotice, PaneCall, PaneUpdate, Refusal, Reply, Request, RequestId, Update,
+    BridgeNotice, ClientId, ConfigFault, NodesNotice, PaneCall, Refusal, Reply, Request, RequestId, Update,
 };
 use crate::store::{ChannelCounts, DeskWork, Projected, Unread};
 
+use super::panes::PaneOutlet;
 use super::{Credential, TurnedAway};
 
 /// One thing that happened.
@@ -27,7 +28,7 @@ pub enum Input {
         /// Where it hears; bounded, so a slow client is a lagging one and never a growing one.
         outbox: mpsc::Sender<Update>,
         /// Where it hears of panes; bounded as well, and nothing that is told there makes it lag.
-        panes: mpsc::Sender<PaneUpdate>,
+        panes: PaneOutlet,
         /// Where it hears whether it is in; the driver takes it.
         admission: Option<oneshot::Sender<Result<Identity, TurnedAway>>>,
         /// What it shows to be let in.

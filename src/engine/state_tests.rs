@@ -16,6 +16,7 @@ use crate::store::{DeskWork, Projected, Unread};
 
 use super::access::{Access, Owner};
 use super::panels::Panels;
+use super::panes::PaneOutlet;
 use super::state::{Beginning, Engine, INBOX};
 use super::{Aftermath, Credential, Effect, Input, Occasion, Taken, TokenEffect, TurnedAway};
 
@@ -99,7 +100,7 @@ fn join(engine: &mut Engine, client: u64, read_only: bool) -> Vec<Effect> {
 
 fn join_as(engine: &mut Engine, client: u64, credential: Credential, read_only: bool) -> Vec<Effect> {
     let (outbox, _) = mpsc::channel(1);
-    let (panes, _) = mpsc::channel(1);
+    let (panes, _) = PaneOutlet::new();
     let client = ClientId(client);
     let input = Input::Joined { client, outbox, panes, admission: None, credential, follow: true, read_only };
     engine.apply(input, at(0))

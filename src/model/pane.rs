@@ -145,11 +145,19 @@ pub struct PaneFacts {
 }
 
 impl PaneFacts {
-    /// How a person names it. The session is left out where it is the only one.
+    /// How a person names it among `all` panes of its host. The session is left out where it is the only one.
     #[must_use]
-    pub fn name(&self, host: &HostName, only_session: bool) -> PaneName {
-        let session = (!only_session).then(|| self.session.clone());
+    pub fn name<'a>(&self, host: &HostName, all: impl IntoIterator<Item = &'a Self>) -> PaneName {
+        let is_only = all.into_iter().all(|other| other.session == self.session);
+        let session = (!is_only).then(|| self.session.clone());
         PaneName { host: host.clone(), session, window: self.window, index: self.index }
+    }
+
+    /// Whether it may be meant by `name`, on the host that is.
+    #[must_use]
+    pub fn is_called(&self, name: &PaneName) -> bool {
+        let session = name.session.as_ref().is_none_or(|session| *session == self.session);
+        session && (self.window, self.index) == (name.window, name.index)
     }
 }
 

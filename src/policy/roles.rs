@@ -78,7 +78,6 @@ fn needed_for_pane(request: &PaneRequest) -> Role {
         | PaneRequest::Follow(_)
         | PaneRequest::Watch { .. }
         | PaneRequest::Pace { .. }
-        | PaneRequest::Seen { .. }
         | PaneRequest::Unwatch { .. }
         | PaneRequest::History { .. }
         | PaneRequest::Search { .. } => Role::Viewer,
@@ -345,8 +344,6 @@ mod tests {
             watch: 1, pane: pane(), pace: PanePace::LIVE,
         }), Viewer, Opens::Unlimited;
         Request::Pane(PaneRequest::Pace { .. }) => Request::Pane(PaneRequest::Pace { watch: 1, pace: PanePace::LITE }),
-            Viewer, Opens::Unlimited;
-        Request::Pane(PaneRequest::Seen { .. }) => Request::Pane(PaneRequest::Seen { watch: 1, offset: 0 }),
             Viewer, Opens::Unlimited;
         Request::Pane(PaneRequest::Unwatch { .. }) => Request::Pane(PaneRequest::Unwatch { watch: 1 }),
             Viewer, Opens::Unlimited;

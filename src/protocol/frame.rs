@@ -35,6 +35,13 @@ pub enum ToEngine {
         /// What is asked.
         request: Request,
     },
+    /// All bytes of a watched pane below this place were taken. Nothing answers: a watch that is over has taken all it will.
+    Seen {
+        /// The number of the watch.
+        watch: u64,
+        /// The place in the stream.
+        offset: u64,
+    },
     /// Are you there?
     Ping(u64),
 }

@@ -38,7 +38,7 @@ pub use nodes::{
     NodeOrder, NodeReply, NodeRequest, NodesNotice, NodesPanel, RemoteChange, RemoteIncident, RemoteNode, SharedLine,
 };
 pub use panes::{
-    HostPanes, PaneCall, PaneLine, PaneLines, PaneLost, PaneMark, PanePace, PaneReply, PaneRequest, PaneRow,
+    HostPanes, NoPane, PaneCall, PaneLine, PaneLines, PaneLost, PaneMark, PanePace, PaneReply, PaneRequest, PaneRow,
     PaneUpdate, ProgramDoing, ProgramState,
 };
 pub use problems::{Problem, Severity, Trouble, severity};

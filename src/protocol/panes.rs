@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::base64_bytes;
 use crate::model::{
-    HostName, LayerKind, OperatorName, PaneAddress, PaneChunk, PaneDriver, PaneFacts, PaneId, PaneSeed,
+    HostName, LayerKind, OperatorName, PaneAddress, PaneChunk, PaneDriver, PaneFacts, PaneId, PaneName, PaneSeed,
 };
 
 /// A question or an order about panes.
@@ -38,13 +38,6 @@ pub enum PaneRequest {
         watch: u64,
         /// How much may come.
         pace: PanePace,
-    },
-    /// All bytes below this place were taken.
-    Seen {
-        /// The number.
-        watch: u64,
-        /// The place in the stream.
-        offset: u64,
     },
     /// No more of it.
     Unwatch {
@@ -119,7 +112,6 @@ impl PaneRequest {
             | Self::Follow(_)
             | Self::Watch { .. }
             | Self::Pace { .. }
-            | Self::Seen { .. }
             | Self::Unwatch { .. }
             | Self::History { .. }
             | Self::Search { .. } => false,
@@ -138,7 +130,6 @@ impl PaneRequest {
             Self::Follow(_)
             | Self::Watch { .. }
             | Self::Pace { .. }
-            | Self::Seen { .. }
             | Self::Unwatch { .. }
             | Self::Take { .. }
             | Self::Keys { .. }
@@ -226,6 +217,56 @@ impl HostPanes {
     pub fn address(&self, row: &PaneRow) -> PaneAddress {
         PaneAddress { host: self.host.clone(), pane: row.facts.id }
     }
+
+    /// How a person names one of its panes. It may hold text from outside.
+    #[must_use]
+    pub fn name(&self, row: &PaneRow) -> PaneName {
+        row.facts.name(&self.host, self.panes.iter().map(|row| &row.facts))
+    }
+
+    /// The pane a person means by `name`, on this host.
+    ///
+    /// # Errors
+    /// Why there is none, or more than one.
+    pub fn find(&self, name: &PaneName) -> Result<PaneAddress, NoPane> {
+        let mut meant = self.panes.iter().filter(|row| row.facts.is_called(name));
+        match (meant.next(), meant.next(), &self.layer) {
+            (Some(row), None, _) => Ok(self.address(row)),
+            (Some(_), Some(_), _) => Err(NoPane::Several(name.clone())),
+            // The first word of a host is that it is looked at; its panes come with the second.
+            (None, _, None) => Err(NoPane::Unreached { name: name.clone(), why: self.why.clone() }),
+            (None, _, Some(_)) => Err(NoPane::None { name: name.clone(), why: self.why.clone() }),
+        }
+    }
+}
+
+/// Why a name means no pane. It may hold text from outside.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NoPane {
+    /// No pane is called so; and why its host has none, or not all, where it says so.
+    #[error("no pane is called {name}{}", because(.why.as_deref()))]
+    None {
+        /// The name.
+        name: PaneName,
+        /// Why.
+        why: Option<String>,
+    },
+    /// There is no road to its host, and none of its panes that are known is called so. Without a reason it is still being
+    /// looked at.
+    #[error("no pane is called {name}{}", because(.why.as_deref()))]
+    Unreached {
+        /// The name.
+        name: PaneName,
+        /// Why.
+        why: Option<String>,
+    },
+    /// Panes of several sessions are.
+    #[error("{0} is in several sessions; write HOST:SESSION:WINDOW.PANE")]
+    Several(PaneName),
+}
+
+fn because(why: Option<&str>) -> String {
+    why.map(|why| format!(": {why}")).unwrap_or_default()
 }
 
 /// A pane, as lists show it.
@@ -339,6 +380,8 @@ pub enum PaneUpdate {
         epoch: u64,
         /// The number of the first row of the screen, as history lines are numbered.
         first_row: u64,
+        /// What of the pane has never come to the engine in this epoch.
+        lost: PaneLost,
         /// The screen.
         seed: PaneSeed,
     },

@@ -134,6 +134,7 @@ async fn talk(frames: &mut Frames, mut joined: Joined, stop: &CancellationToken)
                             return Ok(());
                         }
                     }
+                    Ok(ToEngine::Seen { watch, offset }) => joined.seen(watch, offset),
                     Ok(ToEngine::Ping(number)) => send(frames, &FromEngine::Pong(number)).await?,
                     Ok(ToEngine::Hello { .. }) => return Err(std::io::Error::other("a second hello")),
                     Err(error) => return Err(std::io::Error::other(format!("not a frame: {error}"))),

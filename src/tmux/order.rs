@@ -2,7 +2,6 @@
 //! begin another order, or leave a line empty, which would detach the client.
 
 use super::rebuild::STATE;
-use super::shot::start;
 
 /// What is heard of every pane of the session, at most once a second. The name of the command is what the program called
 /// itself, so what is not plain in it is replaced.
@@ -32,21 +31,27 @@ impl Order {
         match self {
             Self::Subscribe => format!("refresh-client -B 'aurora:%*:{FACTS}'"),
             Self::Capture { number, pane, history, key } => {
-                let (start, next) = (start(history), format!(" ; display-message -p {} ; ", word(key)));
-                let parts: [String; PARTS] = [
-                    format!("capture-pane -p -e -N -S {start} -t %{pane}"),
-                    format!("capture-pane -p -a -q -e -N -t %{pane}"),
-                    format!("capture-pane -p -e -J -S {start} -t %{pane}"),
-                ];
+                let next = format!(" ; display-message -p {} ; ", word(key));
+                let (pending, parts) = captures(pane, history);
                 let parts = parts.join(&next);
                 let end = next.trim_end_matches([' ', ';']);
-                format!(
-                    "display-message -p -t %{pane} '{MARK} {number} {STATE}' ; capture-pane -p -P -C -t %{pane}\
-                     {next}{parts}{end}"
-                )
+                format!("display-message -p -t %{pane} '{MARK} {number} {STATE}' ; {pending}{next}{parts}{end}")
             }
         }
     }
+}
+
+/// What captures a pane: the begin of a sequence that is not complete, then its parts, with so many lines of history. No word
+/// holds a space.
+pub(super) fn captures(pane: u32, history: u32) -> (String, [String; PARTS]) {
+    // tmux counts lines of history from 0 down.
+    let start = if history == 0 { "0".to_owned() } else { format!("-{history}") };
+    let parts = [
+        format!("capture-pane -p -e -N -S {start} -t %{pane}"),
+        format!("capture-pane -p -a -q -e -N -t %{pane}"),
+        format!("capture-pane -p -e -J -S {start} -t %{pane}"),
+    ];
+    (format!("capture-pane -p -P -C -t %{pane}"), parts)
 }
 
 /// The word between the parts of a capture.

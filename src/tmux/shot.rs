@@ -1,13 +1,11 @@
 //! What a pane shows, captured in one moment.
 
-use super::order::PARTS;
+use super::order::{PARTS, captures};
 use super::rebuild::{Captured, STATE, State};
 use super::{Server, TmuxError};
 
 /// How often it is looked at again when it changed its size meanwhile.
 const LOOKS: u32 = 3;
-/// By how much less history is asked for when there is too much of it.
-const LESS: u32 = 8;
 
 /// A pane as it was in one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,15 +26,12 @@ impl Server {
     /// in the stream of a control client what a program prints could pass for the end of the answer.
     ///
     /// # Errors
-    /// When there is no such pane, and when tmux does not answer.
+    /// When there is no such pane, and when tmux does not answer. [`TmuxError::TooMuch`] and [`TmuxError::Slow`]: with less
+    /// history there is less.
     pub async fn shot(&self, pane: u32, history: u32) -> Result<Shot, TmuxError> {
-        let mut asked = history;
         for _ in 0..LOOKS {
-            match self.capture(pane, asked).await {
-                Ok(Some(shot)) => return Ok(shot),
-                Ok(None) => {}
-                Err(TmuxError::TooMuch(_) | TmuxError::Slow(_)) if asked > 0 => asked /= LESS,
-                Err(error) => return Err(error),
+            if let Some(shot) = self.capture(pane, history).await? {
+                return Ok(shot);
             }
         }
         Err(TmuxError::Strange("a pane that changes its size all the time"))
@@ -45,21 +40,15 @@ impl Server {
     /// `None`: it changed its size meanwhile. tmux runs the commands of one client without a pause, so it should not.
     async fn capture(&self, pane: u32, history: u32) -> Result<Option<Shot>, TmuxError> {
         let target = format!("%{pane}");
-        let start = start(history);
         let key = format!("{:032x}", rand::random::<u128>());
         let state = ["display-message", "-p", "-t", &target, STATE];
-        let next = [";", "display-message", "-p", &key, ";"];
-        let mut words: Vec<&str> = Vec::new();
-        words.extend(state);
-        words.extend(next);
-        words.extend(["capture-pane", "-p", "-P", "-C", "-t", &target]);
-        words.extend(next);
-        words.extend(["capture-pane", "-p", "-e", "-N", "-S", &start, "-t", &target]);
-        words.extend(next);
-        words.extend(["capture-pane", "-p", "-a", "-q", "-e", "-N", "-t", &target]);
-        words.extend(next);
-        words.extend(["capture-pane", "-p", "-e", "-J", "-S", &start, "-t", &target]);
-        words.extend(next);
+        let (pending, parts) = captures(pane, history);
+        let mut words: Vec<&str> = state.to_vec();
+        for part in [&pending].into_iter().chain(&parts) {
+            words.extend([";", "display-message", "-p", &key, ";"]);
+            words.extend(part.split(' '));
+        }
+        words.extend([";", "display-message", "-p", &key, ";"]);
         words.extend(state);
         let answer = self.ask(&words).await?;
         let [before, pending, rows, below, joined, after] = sections(&answer, &key)?;
@@ -86,11 +75,6 @@ impl Shot {
         let bytes = captured.rebuilt()?;
         Ok(Self { cols: captured.state.cols, rows: captured.state.rows, history: captured.history(), bytes })
     }
-}
-
-/// Where a capture with so many lines of history begins, as `capture-pane -S` takes it.
-pub(super) fn start(history: u32) -> String {
-    if history == 0 { "0".to_owned() } else { format!("-{history}") }
 }
 
 /// Takes the parts of an answer apart. The key between them was made for this answer: no pane can know it.

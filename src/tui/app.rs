@@ -141,6 +141,13 @@ pub enum Purpose {
 pub enum Cmd {
     /// Ask the engine.
     Ask(Purpose, Request),
+    /// Say that all below this place of a watched pane was taken.
+    Seen {
+        /// The number of the watch.
+        watch: u64,
+        /// The place.
+        offset: u64,
+    },
     /// Leave.
     Quit(Quit),
     /// Give the terminal back to the shell until it resumes us.

@@ -8,7 +8,7 @@ use super::action::View;
 use super::app::App;
 use super::bridge::{BridgeShown, BridgeTab, Reach, state_word};
 use super::choices::{Choice, Does};
-use super::panes::{Listed, PaneState, name};
+use super::panes::{Listed, PaneState};
 use super::place::Place;
 
 /// Places of the bridge that need no name.
@@ -115,7 +115,7 @@ impl App {
         let listed = self.panes.listed("", |_| &[]).into_iter();
         let choice = |listed: Listed<'_>| {
             let row = listed.row?;
-            let name = name(listed.host, row);
+            let name = listed.host.name(row);
             // One that cannot be written cannot be chosen by what is written.
             let shown = name.to_string();
             let words = format!("pane {shown}: {}, {}", row.facts.command, PaneState::of(listed.host, row).as_str());

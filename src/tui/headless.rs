@@ -97,8 +97,10 @@ impl Headless {
 
     fn update(&mut self, msg: Msg) {
         for cmd in self.app.update(msg, self.now) {
-            if let Cmd::Ask(purpose, request) = cmd {
-                self.asked.insert(self.client.ask(request), purpose);
+            match cmd {
+                Cmd::Ask(purpose, request) => drop(self.asked.insert(self.client.ask(request), purpose)),
+                Cmd::Seen { watch, offset } => self.client.seen(watch, offset),
+                _ => {}
             }
         }
     }

@@ -80,7 +80,7 @@ pub(super) fn seed(watch: u64, first: u64, size: (u16, u16), offset: u64, missed
     let bytes = lines.join("\r\n").into_bytes();
     let pane = PaneId { server: 7, number: 0 };
     let seed = PaneSeed { pane, offset, missed, cols: size.0, rows: size.1, history: 0, bytes };
-    PaneUpdate::Seed { watch, epoch: 1, first_row: first, seed }
+    PaneUpdate::Seed { watch, epoch: 1, first_row: first, lost: PaneLost::default(), seed }
 }
 
 pub(super) fn chunk(watch: u64, first_row: u64, offset: u64, text: &str) -> PaneUpdate {

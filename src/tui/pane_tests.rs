@@ -175,7 +175,7 @@ fn lines_of_another_epoch_are_not_mixed_with_those_that_are_looked_at() {
     assert!(!screen(&app).contains("other") && screen(&app).contains("paused"), "{}", screen(&app));
     // The engine was away for long, and so many lines have come since that the numbers alone would not tell.
     let PaneUpdate::Seed { watch, seed, .. } = seed(1, 5_000, (80, 20), 9_000, 0) else { panic!("a screen") };
-    told(&mut app, PaneUpdate::Seed { watch, epoch: 2, first_row: 5_000, seed });
+    told(&mut app, PaneUpdate::Seed { watch, epoch: 2, first_row: 5_000, lost: PaneLost::default(), seed });
     assert!(screen(&app).contains("line 5019") && !screen(&app).contains("paused"), "{}", screen(&app));
 }
 
@@ -397,6 +397,7 @@ fn no_size_and_no_cell_is_too_much() {
                 watch: 1,
                 epoch: 1,
                 first_row: 1_000,
+                lost: PaneLost::default(),
                 seed: crate::model::PaneSeed {
                     pane: address("web-1", 0).pane,
                     offset: 1,

@@ -209,7 +209,7 @@ impl Watch {
     /// What was taken is said of every piece: whoever sends counts what is on its way against the window, and what is larger
     /// than the rest of it waits until nothing is.
     fn says_seen(&self, number: u64) -> Cmd {
-        ask(number, PaneRequest::Seen { watch: number, offset: self.seen })
+        Cmd::Seen { watch: number, offset: self.seen }
     }
 
     fn seed(&mut self, seed: &PaneSeed, (epoch, first_row): (u64, u64)) {
@@ -236,6 +236,7 @@ impl Watch {
 #[cfg(test)]
 mod tests {
     use crate::model::PaneId;
+    use crate::protocol::PaneLost;
 
     use super::*;
 
@@ -269,7 +270,7 @@ mod tests {
             history: 0,
             bytes: b"\x1b[?2004lhello".to_vec(),
         };
-        PaneUpdate::Seed { watch, epoch: 1, first_row: 0, seed }
+        PaneUpdate::Seed { watch, epoch: 1, first_row: 0, lost: PaneLost::default(), seed }
     }
 
     fn chunk(watch: u64, offset: u64, bytes: usize) -> PaneUpdate {
@@ -302,12 +303,12 @@ mod tests {
     fn every_piece_that_was_taken_is_said_to_be() {
         let mut watches = Watches::default();
         watches.want(&[wanted(1, PanePace::LITE)], at(0));
-        let mut hear = |update: &PaneUpdate| asked(&watches.hear(update, at(0)).1.into_iter().collect::<Vec<_>>());
-        let seen = |offset| [PaneRequest::Seen { watch: 1, offset }];
+        let mut hear = |update: &PaneUpdate| watches.hear(update, at(0)).1;
+        let seen = |offset| Some(Cmd::Seen { watch: 1, offset });
         assert_eq!(hear(&seed(1, 100, 0)), seen(100));
         assert_eq!(hear(&chunk(1, 100, 3)), seen(103), "however small: a whole screen may wait for it");
         assert_eq!(hear(&chunk(1, 103, 2_000)), seen(2_103));
-        assert_eq!(hear(&chunk(9, 0, 1)), [], "of a watch that is no more");
+        assert_eq!(hear(&chunk(9, 0, 1)), None, "of a watch that is no more");
         hear(&seed(1, 90_000, 12_288));
         assert!(!watches.get(&pane(1)).expect("a watch").modes().paste);
     }

@@ -1,7 +1,7 @@
 //! The panes of all hosts as the screen holds them: which there are, which are listed, picked and selected.
 
 use crate::model::{HostName, HostPanel, Label, PaneAddress, PaneDriver, PaneName};
-use crate::protocol::{HostPanes, PaneRow, ProgramDoing};
+use crate::protocol::{HostPanes, NoPane, PaneRow, ProgramDoing};
 use crate::screen;
 
 use super::pane_drive::{Drive, Takes};
@@ -124,7 +124,7 @@ impl Listed<'_> {
         anywhere
             || self.row.is_some_and(|row| {
                 let facts = &row.facts;
-                found(&name(self.host, row).to_string())
+                found(&self.host.name(row).to_string())
                     || [&facts.command, &facts.title, &facts.window_name, &facts.session]
                         .into_iter()
                         .any(|text| found(text))
@@ -132,12 +132,6 @@ impl Listed<'_> {
                     || row.program.as_ref().is_some_and(|program| found(&program.tool))
             })
     }
-}
-
-/// How a person names a pane. It may hold text from outside.
-pub(super) fn name(host: &HostPanes, row: &PaneRow) -> PaneName {
-    let only = host.panes.iter().all(|other| other.facts.session == row.facts.session);
-    row.facts.name(&host.host, only)
 }
 
 impl Panes {
@@ -166,10 +160,10 @@ impl Panes {
 
     /// How a person names it, while it is listed.
     pub(super) fn name(&self, pane: &PaneAddress) -> Option<PaneName> {
-        self.row(pane).map(|(host, row)| name(host, row))
+        self.row(pane).map(|(host, row)| host.name(row))
     }
 
-    /// The pane a person means; of several that are called so, the one of the newest tmux server.
+    /// The pane a person means; nothing while that is not known yet.
     ///
     /// # Errors
     /// Why there is none, once its host is known well enough to say so.
@@ -178,21 +172,10 @@ impl Panes {
         let Some(host) = hosts.iter().find(|host| host.host == sought.host) else {
             return Err(format!("no panes of a host called {} are known", sought.host));
         };
-        let is_meant = |row: &&PaneRow| {
-            let facts = &row.facts;
-            let session = sought.session.as_ref().is_none_or(|session| *session == facts.session);
-            session && (facts.window, facts.index) == (sought.window, sought.index)
-        };
-        let mut meant = host.panes.iter().filter(is_meant);
-        match (meant.next(), meant.next()) {
-            (Some(row), None) => Ok(Some(host.address(row))),
-            (Some(_), Some(_)) => Err(format!("{sought} is in several sessions; write HOST:SESSION:WINDOW.PANE")),
-            // The first word of a host is that it is looked at; its panes come with the second.
-            (None, _) if is_stale(host) && host.why.is_none() => Ok(None),
-            (None, _) => {
-                let why = host.why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
-                Err(format!("no pane is called {sought}{why}"))
-            }
+        match host.find(sought) {
+            Ok(pane) => Ok(Some(pane)),
+            Err(NoPane::Unreached { why: None, .. }) => Ok(None),
+            Err(no_pane) => Err(no_pane.to_string()),
         }
     }
 
@@ -259,7 +242,7 @@ mod tests {
 
     fn names(panes: &Panes, text: &str) -> Vec<String> {
         let named = |row: &Listed<'_>| {
-            row.row.map_or_else(|| row.host.host.to_string(), |pane| name(row.host, pane).to_string())
+            row.row.map_or_else(|| row.host.host.to_string(), |pane| row.host.name(pane).to_string())
         };
         panes.listed(text, |_| &[]).iter().map(named).collect()
     }

@@ -177,6 +177,7 @@ pub async fn run(
                 Cmd::Ask(purpose, request) => {
                     asked.insert(client.ask(request), purpose);
                 }
+                Cmd::Seen { watch, offset } => client.seen(watch, offset),
                 Cmd::Quit(quit) => break 'screen Ended::Quit(quit),
                 Cmd::Save(step) => commands.extend(hear(&mut app, save(&mut saving, step).map(Msg::Saved))),
                 Cmd::Recall(who) => commands.extend(hear(&mut app, beginning.recall(&who).map(Msg::Remembered))),

@@ -16,6 +16,7 @@ use tempfile::TempDir;
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use uuid::Uuid;
 
+use crate::flood::{FLOOD, Flood, STILL};
 use crate::support::{AURORA, PATIENCE, eventually, write_private};
 use crate::tmux::Tmux;
 
@@ -310,55 +311,17 @@ async fn where_panes_are_watched_only_nothing_is_typed() {
     assert!(!tmux.screen().contains("touch"));
 }
 
-/// Prints 8 MB and says how long it took to hand all of it to the terminal.
-const FLOOD: &str = "bash -c 'read; exec python3 -c \"
-import sys, time
-line = b\\\"x\\\" * 99 + b\\\"\\\\n\\\"
-began = time.time()
-for _ in range(800):
-    sys.stdout.buffer.write(line * 100)
-sys.stdout.buffer.flush()
-took = time.time() - began
-print(\\\"took\\\", round(took * 1000), \\\"ms\\\")
-sys.stdin.read()
-\"'";
-
-fn took(tmux: &Tmux) -> Duration {
-    tmux.run(&["send-keys", "Enter"]);
-    let mut took = None;
-    eventually("8 MB", || {
-        let screen = tmux.screen();
-        let line = screen.lines().rev().find_map(|line| line.strip_prefix("took ")?.strip_suffix(" ms"));
-        took = line.and_then(|line| line.parse().ok()).map(Duration::from_millis);
-        took.is_some()
-    });
-    took.expect("a time")
-}
-
 #[tokio::test]
 #[ignore = "needs tmux"]
 async fn an_engine_that_does_not_read_holds_up_no_program() {
-    // A program that is held up never ends; the rest is for an agent that is built without optimisation and shares the
-    // machine with other tests.
-    for tries in 1.. {
-        let alone = took(&Tmux::with("main", (100, 30), FLOOD));
-        let watched = flooded_unread().await;
-        if watched <= alone.mul_f64(1.5) + Duration::from_secs(6) {
-            return;
-        }
-        assert!(tries < 3, "8 MB took {watched:?} with an engine that does not read, {alone:?} without");
-    }
-}
-
-/// How long 8 MB take while an engine watches and does not read.
-async fn flooded_unread() -> Duration {
     let (host, tmux) = (Host::new("watch"), Tmux::with("main", (100, 30), FLOOD));
     let (mut line, panes) = host.looks(&tmux).await;
     let pane = panes[0].id;
     let seed = line.watch(pane, None).await;
     // From here on nobody reads. The agent's own control client is the only one of the session.
-    let watched = tokio::task::spawn_blocking(move || (took(&tmux), tmux));
-    let (watched, tmux) = watched.await.expect("ends");
+    let flooded = tokio::task::spawn_blocking(move || (Flood::begin(&tmux, "main", 1).end(), tmux));
+    let (flood, tmux) = flooded.await.expect("ends");
+    assert!(flood.still <= STILL, "the program stood still: {flood:?}");
 
     // It reads again and takes what comes: what was left out is counted, and the screen becomes the one tmux has. How much
     // was on its way, and whether it was pieces only, is up to the pipe and to how busy the machine is.
@@ -386,7 +349,6 @@ async fn flooded_unread() -> Duration {
     assert!(took <= PANE_WINDOW + (1 << 20), "{took} bytes were on their way to somebody who stood still");
     assert!(missed > 4 << 20, "{missed} bytes were left out");
     assert_eq!(tmux.run(&["display-message", "-p", "#{window_width}x#{window_height}"]).trim(), "100x30");
-    watched
 }
 
 #[tokio::test]

@@ -31,6 +31,7 @@ mod desk;
 mod engines;
 mod faults;
 mod federation_sim;
+mod flood;
 mod frames;
 mod golden;
 mod golden_desk;

@@ -10,8 +10,12 @@ use aurora::model::PaneAddress;
 use aurora::protocol::{PaneLost, PanePace, PaneReply, PaneRequest, PaneUpdate, Refusal, Reply, Request, Update};
 use serde_json::Value;
 
+use crate::flood::{FLOOD, Flood, STILL};
 use crate::support::{AURORA, PATIENCE, Site, eventually};
 use crate::tmux::Tmux;
+
+/// How often 8 MB are printed with and without a watcher.
+const ROUNDS: u32 = 5;
 
 /// An engine that looks at the panes of `tmux`.
 fn served(tmux: &Tmux) -> Site {
@@ -42,15 +46,26 @@ impl Watch {
 
     #[track_caller]
     fn prints(&self, wanted: &str) {
+        self.up_to(wanted);
+    }
+
+    /// The lines before this one.
+    #[track_caller]
+    fn up_to(&self, wanted: &str) -> Vec<String> {
         let mut seen = Vec::new();
         while let Ok(line) = self.lines.recv_timeout(PATIENCE) {
             assert!(!line.contains('\x1b'), "{line:?}");
             if line == wanted {
-                return;
+                return seen;
             }
             seen.push(line);
         }
         panic!("{wanted:?} is not among {seen:?}");
+    }
+
+    fn signal(&self, signal: rustix::process::Signal) {
+        let pid = i32::try_from(self.child.id()).ok().and_then(rustix::process::Pid::from_raw).expect("a pid");
+        rustix::process::kill_process(pid, signal).expect("signals");
     }
 }
 
@@ -91,7 +106,7 @@ async fn hear<T>(client: &mut Client, mut wanted: impl FnMut(&PaneUpdate) -> Opt
                 _ => None,
             };
             if let Some((watch, offset)) = taken {
-                client.ask(Request::Pane(PaneRequest::Seen { watch, offset }));
+                client.seen(watch, offset);
             }
             if let Some(found) = wanted(&update) {
                 return found;
@@ -194,6 +209,31 @@ async fn a_flood_is_left_out_and_counted_and_holds_up_nothing() {
     assert!(kib < 400 << 10, "{peak}");
 }
 
+#[test]
+#[ignore = "needs tmux"]
+fn a_viewer_that_is_stopped_holds_up_no_program() {
+    let tmux = Tmux::with("alone", (100, 30), FLOOD);
+    tmux.session("watched", (100, 30), FLOOD);
+    let site = served(&tmux);
+    let watch = Watch::begin(&site, "here:watched:0.0");
+    watch.prints("ready");
+    watch.signal(rustix::process::Signal::STOP);
+    // One after the other, in turns: what else the machine does concerns both alike.
+    let rounds =
+        (1..=ROUNDS).map(|round| ["alone", "watched"].map(|session| Flood::begin(&tmux, session, round).end()));
+    let rounds: Vec<[Flood; 2]> = rounds.collect();
+    watch.signal(rustix::process::Signal::CONT);
+    let [alone, watched] = [0, 1].map(|which| {
+        let mut times: Vec<Duration> = rounds.iter().map(|round| round[which].took).collect();
+        times.sort_unstable();
+        times[times.len() / 2]
+    });
+    println!("8 MB: {alone:?} alone, {watched:?} watched by a viewer that is stopped; {rounds:?}");
+    let still = rounds.iter().map(|round| round[1].still).max().expect("rounds");
+    assert!(still <= STILL, "the program stood still: {rounds:?}");
+    assert!(watched <= alone.mul_f64(1.5), "{watched:?} watched, {alone:?} alone: {rounds:?}");
+}
+
 #[tokio::test]
 #[ignore = "needs tmux"]
 async fn a_link_that_is_cut_is_stale_and_comes_back() {
@@ -220,6 +260,25 @@ async fn a_link_that_is_cut_is_stale_and_comes_back() {
     hear(&mut client, |update| shows(update, "mean1while")).await;
     let (_, lost) = only_pane(&mut client).await;
     assert_eq!(lost.gaps, 1, "the agent that counted is gone");
+}
+
+#[test]
+#[ignore = "needs tmux"]
+fn a_watch_goes_on_behind_its_last_line_when_the_engine_began_anew() {
+    let tmux = Tmux::start();
+    tmux.shows("prompt>");
+    let mut site = served(&tmux);
+    let watch = Watch::begin(&site, "here:0.0");
+    tmux.type_line("seq 1 50; echo then-$((6*7))");
+    watch.prints("then-42");
+    site.kill();
+    // More than the screen shows when the next engine looks.
+    tmux.type_line("seq 1001 1200; echo now-$((6*7))");
+    tmux.shows("now-42");
+    site.serve();
+    let printed = watch.up_to("now-42");
+    let numbers: Vec<u32> = printed.iter().filter_map(|line| line.parse().ok()).collect();
+    assert_eq!(numbers, (1_001..=1_200).collect::<Vec<_>>(), "each of them once");
 }
 
 #[tokio::test]

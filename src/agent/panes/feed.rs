@@ -71,7 +71,25 @@ pub(super) struct Still {
 pub(super) struct Ask {
     pub(super) pane: u32,
     history: u32,
-    done: oneshot::Sender<Result<Still, String>>,
+    done: oneshot::Sender<Result<Still, NoStill>>,
+}
+
+/// Why it is not known what a pane shows.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum NoStill {
+    /// Nothing hears it now; something may soon.
+    #[error("it is not heard at the moment")]
+    Unheard,
+    /// tmux did not say.
+    #[error(transparent)]
+    Tmux(#[from] TmuxError),
+}
+
+impl NoStill {
+    /// Whether less history might have been told.
+    pub(super) fn is_for_less(&self) -> bool {
+        matches!(self, Self::Tmux(TmuxError::TooMuch(_) | TmuxError::Slow(_)))
+    }
 }
 
 impl Feed {
@@ -113,12 +131,11 @@ impl Feed {
     /// What a pane shows, at one exact place of its stream.
     ///
     /// # Errors
-    /// Why that is not known, in words.
-    pub(super) async fn still(&self, pane: u32, history: u32) -> Result<Still, String> {
+    /// Why that is not known.
+    pub(super) async fn still(&self, pane: u32, history: u32) -> Result<Still, NoStill> {
         let (done, answer) = oneshot::channel();
-        let nobody = || "it is not heard at the moment".to_owned();
-        self.asks.send(Ask { pane, history, done }).await.map_err(|_| nobody())?;
-        answer.await.unwrap_or_else(|_| Err(nobody()))
+        self.asks.send(Ask { pane, history, done }).await.map_err(|_| NoStill::Unheard)?;
+        answer.await.unwrap_or(Err(NoStill::Unheard))
     }
 
     /// Stops hearing panes that nobody has watched for a minute. Says whether none is left.
@@ -158,7 +175,7 @@ pub(super) fn is_watched(ring: &Arc<Ring>) -> bool {
 }
 
 impl Ask {
-    pub(super) fn answer(self, still: Result<Still, String>) {
+    pub(super) fn answer(self, still: Result<Still, NoStill>) {
         // Whoever asked may have gone.
         let _ = self.done.send(still);
     }
@@ -194,7 +211,7 @@ pub(super) async fn hear(feed: Arc<Feed>, mut asks: mpsc::Receiver<Ask>, is_over
         };
         feed.changed.notify_one();
         while let Ok(ask) = asks.try_recv() {
-            ask.answer(Err("its session is not heard at the moment".to_owned()));
+            ask.answer(Err(NoStill::Unheard));
         }
         tokio::time::sleep(wait).await;
     }
@@ -245,8 +262,8 @@ async fn drain(
             Some(ask) = asks.recv(), if taking.len() < ASKS => {
                 match control.capture(ask.pane, ask.history).await {
                     Ok(number) => drop(taking.insert(number, ask)),
-                    // Its end is heard next.
-                    Err(error) => ask.answer(Err(error.to_string())),
+                    // It takes no orders any more, whatever they are, and its end is heard next.
+                    Err(_) => ask.answer(Err(NoStill::Unheard)),
                 }
             }
             _ = sweep.tick() => if is_over(feed) { return None },
@@ -257,11 +274,11 @@ async fn drain(
 /// A capture was made here in the stream. What it shows is put together beside it.
 fn captured(feed: &Arc<Feed>, ask: Ask, taken: Option<Taken>) {
     let Some(taken) = taken else {
-        let why = format!("there is no pane %{}", ask.pane);
-        return ask.answer(Err(why));
+        let gone = TmuxError::NoPane(ask.pane);
+        return ask.answer(Err(gone.into()));
     };
     let Some(ring) = feed.of(ask.pane) else {
-        return ask.answer(Err("it is heard elsewhere, or not any more".to_owned()));
+        return ask.answer(Err(NoStill::Unheard));
     };
     // Of another size than the one before it begins another life, and belongs to that.
     if let Some(size) = taken.size() {
@@ -269,6 +286,6 @@ fn captured(feed: &Arc<Feed>, ask: Ask, taken: Option<Taken>) {
     }
     let (place, life) = ring.end();
     tokio::task::spawn_blocking(move || {
-        ask.answer(taken.shot().map(|shot| Still { place, life, shot }).map_err(|error| error.to_string()));
+        ask.answer(taken.shot().map(|shot| Still { place, life, shot }).map_err(NoStill::from));
     });
 }

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use crate::model::{EngineId, PaneFacts, PaneFeedKind, PaneId};
 use crate::tmux::{Listing, TmuxError};
 
-use super::feed::{Feed, Home, Still, hear};
+use super::feed::{Feed, Home, NoStill, Still, hear};
 use super::leases::Leases;
 use super::names::Names;
 use super::ring::Ring;
@@ -22,9 +22,9 @@ use super::sight::Sight;
 const VISITORS_MAX: usize = 8;
 /// How long what was learnt is kept after the last of them.
 const LINGER: Duration = Duration::from_mins(1);
-/// Between two looks while nothing tells of changes.
+/// Between two looks while there is a session of whose changes nothing tells.
 const LOOK: Duration = Duration::from_secs(2);
-/// Between two looks while a control client tells of changes. It tells nothing of other sessions' titles.
+/// Between two looks while a control client in each session tells of changes. It tells nothing of titles.
 const LOOK_TOLD: Duration = Duration::from_secs(5);
 /// Changes within so long are one.
 const COALESCE: Duration = Duration::from_millis(200);
@@ -181,10 +181,10 @@ impl Owner {
     /// What a pane that is heard shows, at one exact place of its stream.
     ///
     /// # Errors
-    /// Why that is not known, in words.
-    pub(super) async fn still(&self, pane: PaneId, history: u32) -> Result<Still, String> {
+    /// Why that is not known.
+    pub(super) async fn still(&self, pane: PaneId, history: u32) -> Result<Still, NoStill> {
         let feed = self.feeds().values().find(|feed| of(feed, pane).is_some()).cloned();
-        let feed = feed.ok_or_else(|| "it is not heard at the moment".to_owned())?;
+        let feed = feed.ok_or(NoStill::Unheard)?;
         feed.still(pane.number, history).await
     }
 
@@ -331,11 +331,14 @@ impl Owner {
         });
     }
 
-    /// Whether somebody tells of changes in every session there is.
-    fn is_told_of_changes(&self) -> bool {
+    /// How long until the next look, where nothing tells of changes before.
+    fn pause(&self) -> Duration {
+        let homes = self.seen().listing.as_ref().map(homes).unwrap_or_default();
         let feeds = self.feeds();
-        let mut kinds = feeds.values().flat_map(|feed| feed.kinds());
-        kinds.any(|(_, kind)| kind == PaneFeedKind::Control)
+        let told = |home: &Home| {
+            feeds.get(home).is_some_and(|feed| feed.kinds().iter().any(|(_, kind)| *kind == PaneFeedKind::Control))
+        };
+        pause(&homes, told)
     }
 
     fn feeds(&self) -> MutexGuard<'_, HashMap<Home, Arc<Feed>>> {
@@ -374,6 +377,13 @@ fn homes(listing: &Listing) -> HashMap<PaneId, Vec<Home>> {
     homes
 }
 
+/// Between two looks at panes in `homes`. A control client hears of splits, exits and other programs in its own session
+/// only.
+fn pause(homes: &HashMap<PaneId, Vec<Home>>, told: impl Fn(&Home) -> bool) -> Duration {
+    let mut all = homes.values().flatten().peekable();
+    if all.peek().is_some() && all.all(told) { LOOK_TOLD } else { LOOK }
+}
+
 /// The ring of `pane`, if `feed` hears it.
 fn of(feed: &Arc<Feed>, pane: PaneId) -> Option<Arc<Ring>> {
     if feed.home.server == pane.server { feed.of(pane.number) } else { None }
@@ -385,7 +395,7 @@ async fn look(owner: Weak<Owner>, changed: Arc<Notify>) {
         if owner.visitors.load(Ordering::Relaxed) > 0 {
             owner.look_once().await;
         }
-        let pause = if owner.is_told_of_changes() { LOOK_TOLD } else { LOOK };
+        let pause = owner.pause();
         drop(owner);
         tokio::time::sleep(COALESCE).await;
         tokio::select! {
@@ -400,6 +410,21 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
+
+    #[test]
+    fn a_session_nobody_tells_of_is_looked_at_as_often_as_without_any_client() {
+        let home = |session| Home { server: 7, session };
+        let pane = |number, sessions: &[u32]| {
+            (PaneId { server: 7, number }, sessions.iter().map(|session| home(*session)).collect::<Vec<_>>())
+        };
+        let told = |of: &'static [u32]| move |home: &Home| of.contains(&home.session);
+        let homes: HashMap<_, _> = [pane(1, &[1]), pane(2, &[1]), pane(3, &[2])].into();
+        assert_eq!(pause(&homes, told(&[1, 2])), LOOK_TOLD);
+        assert_eq!(pause(&homes, told(&[1])), LOOK, "nothing tells of the other session");
+        let group: HashMap<_, _> = [pane(1, &[1, 2])].into();
+        assert_eq!(pause(&group, told(&[1])), LOOK, "a window that is new in the other is not heard of");
+        assert_eq!(pause(&HashMap::new(), told(&[1])), LOOK, "no server, or none that is known");
+    }
 
     #[tokio::test]
     async fn the_oldest_line_of_the_same_engine_gives_way_and_no_other() {

@@ -11,7 +11,7 @@ use tokio::time::MissedTickBehavior;
 use crate::model::PaneFeedKind;
 use crate::tmux::{Fallback, TmuxError};
 
-use super::feed::{Ask, Feed, Still};
+use super::feed::{Ask, Feed, NoStill, Still};
 use super::ring::Ring;
 
 /// How soon a pane that is watched from now on is heard.
@@ -131,14 +131,14 @@ async fn polled(feed: &Feed, pane: u32, ring: &Weak<Ring>) -> Result<(), TmuxErr
 /// rests the engine compares its screen with a capture and begins anew where they differ.
 async fn capture(feed: Arc<Feed>, ask: Ask) {
     let Some(ring) = feed.of(ask.pane) else {
-        return ask.answer(Err("it is heard elsewhere, or not any more".to_owned()));
+        return ask.answer(Err(NoStill::Unheard));
     };
-    let mut still = Err("nothing was captured".to_owned());
+    let mut still = Err(NoStill::Unheard);
     for _ in 0..TRIES {
         let before = ring.end();
         let shot = feed.sight.shot(ask.pane, ask.history()).await;
         let (place, life) = ring.end();
-        still = shot.map(|shot| Still { place, life, shot }).map_err(|error| error.to_string());
+        still = shot.map(|shot| Still { place, life, shot }).map_err(NoStill::from);
         if still.is_err() || before == (place, life) {
             break;
         }

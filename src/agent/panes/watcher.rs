@@ -17,7 +17,7 @@ use crate::protocol::{FromAgent, PaneSaid};
 use crate::tmux::Shot;
 
 use super::credit::Credit;
-use super::feed::Still;
+use super::feed::{NoStill, Still};
 use super::owner::{Owner, Told};
 use super::ring::{Next, Ring};
 
@@ -74,7 +74,7 @@ enum For {
     Capture,
 }
 
-type Shooting = Pin<Box<dyn Future<Output = Result<Still, String>> + Send>>;
+type Shooting = Pin<Box<dyn Future<Output = Result<Still, NoStill>> + Send>>;
 
 /// How far a watch is in a stream.
 struct Stream {
@@ -170,9 +170,8 @@ impl Watcher {
                             stream.still = Some((what, still));
                         }
                         Err(why) => {
-                            tracing::debug!(pane = self.pane.number, why, "a capture failed");
-                            // There may have been too much of it.
-                            self.history /= LESS;
+                            tracing::debug!(pane = self.pane.number, %why, "a capture failed");
+                            self.history = less(self.history, &why);
                             tokio::time::sleep(AGAIN).await;
                         }
                     }
@@ -289,15 +288,41 @@ impl Stream {
     }
 }
 
+/// How much history is asked for after a capture with so much of it failed.
+fn less(history: u32, why: &NoStill) -> u32 {
+    if why.is_for_less() { history / LESS } else { history }
+}
+
 /// The size of a pane and how it is heard, while it is there.
 fn here(told: &watch::Receiver<Option<Arc<Told>>>, pane: PaneId) -> Option<((u16, u16), Option<PaneFeedKind>)> {
     told.borrow().as_ref()?.pane(pane).map(|pane| ((pane.cols, pane.rows), pane.feed))
 }
 
 /// Waits for the capture that is being made; for ever where none is.
-async fn shot(shooting: &mut Option<(For, Shooting)>) -> (For, Result<Still, String>) {
+async fn shot(shooting: &mut Option<(For, Shooting)>) -> (For, Result<Still, NoStill>) {
     match shooting {
         Some((what, shooting)) => (*what, shooting.await),
         None => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::tmux::TmuxError;
+
+    use super::*;
+
+    #[test]
+    fn only_a_capture_that_was_too_much_costs_history() {
+        let tmux = NoStill::Tmux;
+        for (why, history) in [
+            (NoStill::Unheard, 2_000),
+            (tmux(TmuxError::NoPane(3)), 2_000),
+            (tmux(TmuxError::Strange("a capture without all of its parts")), 2_000),
+            (tmux(TmuxError::TooMuch(16 << 20)), 500),
+            (tmux(TmuxError::Slow(Duration::from_secs(5))), 500),
+        ] {
+            assert_eq!(less(2_000, &why), history, "{why}");
+        }
     }
 }

@@ -98,6 +98,11 @@ impl Pacer {
         self.window = u64::from(pace.window).clamp(WINDOW[0], WINDOW[1]);
     }
 
+    /// What is there now does not wait for its time.
+    pub fn hurry(&mut self, now: Instant) {
+        self.next = now;
+    }
+
     /// The client has taken everything up to `place`.
     pub fn seen(&mut self, place: u64) {
         // Places of another stream may be lower, so the piece itself is looked for first.
@@ -204,7 +209,7 @@ impl Pacer {
                 let missed = if is_first { 0 } else { left_out };
                 let size = bytes.len();
                 let seed = PaneSeed { pane, offset: self.place, missed, cols, rows, history: 0, bytes };
-                (PaneUpdate::Seed { watch, epoch: screen.epoch, first_row, seed }, size)
+                (PaneUpdate::Seed { watch, epoch: screen.epoch, first_row, lost: screen.lost, seed }, size)
             }
             None => {
                 let bytes = screen.pending.last(bytes.unwrap_or_default());

@@ -38,10 +38,10 @@ fn told(recording: &Recording) -> PaneReply {
 impl Desk {
     /// A client asks.
     pub(super) fn asked(&mut self, asking: Asking) {
-        let Asking { client, id, identity, out, request } = asking;
+        let Asking { client, id, identity, line, request } = asking;
         let known = self.clients.entry(client).or_insert_with(|| Client {
             who: identity.operator.clone(),
-            out,
+            line,
             follows: None,
             room: None,
             watches: std::collections::BTreeMap::new(),
@@ -72,10 +72,6 @@ impl Desk {
                     let pane = watch.pane.clone();
                     self.looked(&pane);
                 }
-                Ok(PaneReply::Done)
-            }
-            PaneRequest::Seen { watch, offset } => {
-                known.watches.get(&watch).into_iter().for_each(|watch| watch.seen(offset));
                 Ok(PaneReply::Done)
             }
             PaneRequest::Unwatch { watch } => {
@@ -158,7 +154,7 @@ impl Desk {
         if known.watches.len() >= WATCHES {
             return Err(Refusal::Failed(format!("a client watches at most {WATCHES} panes")));
         }
-        known.watches.insert(number, Watch::begin(number, pane.clone(), pace, kept, known.out.clone()));
+        known.watches.insert(number, Watch::begin(number, pane.clone(), pace, kept, known.line.clone()));
         self.looked(pane);
         Ok(PaneReply::Done)
     }

@@ -22,6 +22,7 @@ use super::leases::{LeaseEffect, Leases};
 use super::marks::{Hits, Mark};
 use super::marks_file;
 use super::notes::{Notes, Unnoted};
+use super::outlet::PaneOutlet;
 use super::recorded::Recorded;
 use super::recording::mend;
 use super::service::{Asking, Order, Panes};
@@ -41,7 +42,7 @@ const SEARCHES: usize = 2;
 /// A client that has asked something.
 pub(super) struct Client {
     pub who: OperatorName,
-    pub out: mpsc::Sender<PaneUpdate>,
+    pub line: PaneOutlet,
     /// The version of each host it was told, while it follows.
     pub follows: Option<BTreeMap<HostName, u64>>,
     pub watches: BTreeMap<u64, Watch>,
@@ -59,7 +60,7 @@ impl Client {
         if self.room.is_some() {
             return None;
         }
-        match self.out.clone().try_reserve_owned() {
+        match self.line.out.clone().try_reserve_owned() {
             Ok(room) => Some(room),
             Err(mpsc::error::TrySendError::Full(out)) => {
                 self.room = Some(tokio::spawn(out.reserve_owned()));
@@ -156,9 +157,9 @@ impl Desk {
     /// Goes on telling whoever followed when the task before this one ended.
     fn go_on(&mut self) {
         let followers = std::mem::take(&mut *self.service.followers.lock().unwrap_or_else(PoisonError::into_inner));
-        for (client, who, out) in followers {
+        for (client, who, line) in followers {
             let (follows, watches) = (Some(BTreeMap::new()), BTreeMap::new());
-            self.clients.insert(client, Client { who, out, follows, watches, room: None });
+            self.clients.insert(client, Client { who, line, follows, watches, room: None });
         }
     }
 
@@ -231,14 +232,10 @@ impl Desk {
         }
     }
 
-    /// Something that was ordered. Answers whether there may be more to do because of it than to answer.
-    pub(super) fn ordered(&mut self, order: Order) -> bool {
-        let is_word = |asking: &Asking| {
-            matches!(asking.request, PaneRequest::Seen { .. } | PaneRequest::Pace { .. } | PaneRequest::Keys { .. })
-        };
+    /// Something that was ordered.
+    pub(super) fn ordered(&mut self, order: Order) {
+        let is_word = |asking: &Asking| matches!(asking.request, PaneRequest::Pace { .. } | PaneRequest::Keys { .. });
         self.has_news |= !matches!(&order, Order::Asked(asking) if is_word(asking));
-        // One comes for every piece of every watch.
-        let is_seen = matches!(&order, Order::Asked(asking) if matches!(asking.request, PaneRequest::Seen { .. }));
         match order {
             Order::Asked(asking) => self.asked(*asking),
             Order::Left(client) => {
@@ -258,7 +255,6 @@ impl Desk {
                 }
             }
         }
-        !is_seen
     }
 
     /// Waits for something that happens, and takes it in.
@@ -346,7 +342,7 @@ impl Desk {
     }
 
     /// Answers whoever has an answer by now.
-    pub(super) async fn send_replies(&mut self) {
+    async fn send_replies(&mut self) {
         for reply in std::mem::take(&mut self.replies) {
             // The engine is gone only when everything ends.
             let _ = self.service.inputs.send(reply).await;
@@ -508,7 +504,7 @@ impl Drop for Desk {
         for (id, client) in std::mem::take(&mut self.clients) {
             client.watches.into_values().for_each(Watch::finish);
             if client.follows.is_some() {
-                followers.push((id, client.who, client.out));
+                followers.push((id, client.who, client.line));
             }
         }
     }

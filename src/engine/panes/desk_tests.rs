@@ -24,7 +24,7 @@ use super::super::bridge::{BridgeSet, Bridges};
 use super::super::checks::{CheckSet, Checks};
 use super::super::supervisor::Supervisor;
 use super::super::{Input, OpenRoad};
-use super::Panes;
+use super::{PaneOutlet, Panes};
 
 const PANE: PaneId = PaneId { server: 7, number: 3 };
 
@@ -170,12 +170,12 @@ struct Scene {
 }
 
 /// A client, and what it hears.
-struct Client(ClientId, mpsc::Sender<PaneUpdate>, mpsc::Receiver<PaneUpdate>);
+struct Client(ClientId, PaneOutlet, mpsc::Receiver<PaneUpdate>);
 
 impl Client {
     fn new(number: u64) -> Self {
-        let (sender, heard) = mpsc::channel(64);
-        Self(ClientId(number), sender, heard)
+        let (line, heard) = PaneOutlet::new();
+        Self(ClientId(number), line, heard)
     }
 
     async fn hear(&mut self) -> PaneUpdate {
@@ -329,8 +329,8 @@ async fn who_is_no_operator_any_more_gives_back() {
     let mut scene = Scene::new();
     let anna = scene.watching(1).await;
     scene.takes(&anna).await;
-    let seen = scene.asks_as(&anna, Role::Viewer, PaneRequest::Seen { watch: 1, offset: 100 });
-    scene.answered(seen).await.expect("seen");
+    let pace = scene.asks_as(&anna, Role::Viewer, PaneRequest::Pace { watch: 1, pace: PanePace::LITE });
+    scene.answered(pace).await.expect("a pace");
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert_eq!(scene.agent.asked(|asked| matches!(asked, ToAgent::Drive(DriveAsk::Release { .. }))), 1);
 }
@@ -393,7 +393,7 @@ async fn a_client_that_does_not_read_holds_back_only_itself() {
             other => panic!("{other:?}"),
         };
         assert_eq!(offset, 100 + (n + 1) * 4_000);
-        scene.ask(&quick, PaneRequest::Seen { watch: 1, offset }).await.expect("seen");
+        quick.1.taken().seen(1, offset);
     }
     let waiting = slow.2.len();
     assert!((1..=64).contains(&waiting), "{waiting} pieces wait for who reads none");

@@ -192,9 +192,8 @@ impl Host {
 
     /// How a person names a pane of it, for the audit log.
     pub(super) fn name_of(&self, pane: PaneId) -> String {
-        let only = self.list.panes.iter().all(|facts| facts.session == self.list.panes[0].session);
         match self.facts(pane) {
-            Some(facts) => facts.name(&self.config.name, only).to_string(),
+            Some(facts) => facts.name(&self.config.name, &self.list.panes).to_string(),
             None => format!("{}:%{}", self.config.name, pane.number),
         }
     }

@@ -13,10 +13,12 @@ mod lines;
 mod marks;
 mod marks_file;
 mod notes;
+mod outlet;
 mod recorded;
 mod recording;
 mod service;
 mod telling;
 mod watching;
 
+pub(super) use outlet::{PaneOutlet, Taken};
 pub(super) use service::Panes;

@@ -163,9 +163,9 @@ impl Recorder {
                 () = sleep_until(due) => {}
             }
         }
-        if cast.is_some() {
-            while self.take(&mut cast) == Turn::Now {}
-        }
+        // What was shown until now is in it, and does not wait for its time.
+        self.pacer.hurry(Instant::now());
+        while self.take(&mut cast) == Turn::Now {}
         if let Some(mut cast) = cast {
             self.writer.lines.push_str(&cast.finish(Timestamp::now()));
         } else {
@@ -258,11 +258,15 @@ mod tests {
         let lines = |path: &Path| std::fs::read_to_string(path).expect("a file");
         let shown = lines(&path);
         assert!(shown.contains("\"version\":2") && shown.contains("all done"), "{shown}");
-        let bytes = b"last".to_vec();
-        kept.feed(&PaneChunk { pane: PANE, offset: 27, bytes }, Timestamp::now());
+        // The second comes before its time.
+        for (offset, bytes) in [(27, b"\r\nnext".to_vec()), (33, b"\r\nlast".to_vec())] {
+            kept.feed(&PaneChunk { pane: PANE, offset, bytes }, Timestamp::now());
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
         recording.end().await;
         let whole = lines(&path);
-        assert!(whole.contains("last") && whole.contains("make [redacted]") && !whole.contains("canary"), "{whole}");
+        assert!(whole.contains("next") && whole.contains("last"), "{whole}");
+        assert!(whole.contains("make [redacted]") && !whole.contains("canary"), "{whole}");
         assert!(whole.lines().all(|line| serde_json::from_str::<serde_json::Value>(line).is_ok()), "{whole}");
 
         let torn = format!("{whole}[9.5, \"o\", \"ha");

@@ -7,12 +7,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::sync::{Mutex, Notify, mpsc};
 
 use crate::model::{HostName, Identity, OperatorName};
-use crate::protocol::{ClientId, PaneRequest, PaneUpdate, Refusal, RequestId};
+use crate::protocol::{ClientId, PaneRequest, Refusal, RequestId};
 
 use super::super::bridge::Bridges;
 use super::super::supervisor::{TaskContext, TaskSpec};
 use super::super::{Input, OpenRoad};
 use super::desk::Desk;
+use super::outlet::PaneOutlet;
 
 /// Requests that may wait for the task, all clients together.
 const WAITING: usize = 4_096;
@@ -33,7 +34,7 @@ pub(super) struct Asking {
     pub id: RequestId,
     pub identity: Identity,
     /// Where the client hears of panes.
-    pub out: mpsc::Sender<PaneUpdate>,
+    pub line: PaneOutlet,
     pub request: PaneRequest,
 }
 
@@ -49,7 +50,7 @@ pub(in super::super) struct Panes {
     /// Requests among them.
     waiting: AtomicUsize,
     /// Whoever followed when the task ended, for the one that is started again.
-    pub(super) followers: std::sync::Mutex<Vec<(ClientId, OperatorName, mpsc::Sender<PaneUpdate>)>>,
+    pub(super) followers: std::sync::Mutex<Vec<(ClientId, OperatorName, PaneOutlet)>>,
     /// Locked by the task while it runs; one that is started again goes on with what waits.
     received: Mutex<mpsc::UnboundedReceiver<Order>>,
 }
@@ -86,14 +87,14 @@ impl Panes {
         client: ClientId,
         id: RequestId,
         identity: Identity,
-        out: mpsc::Sender<PaneUpdate>,
+        line: PaneOutlet,
         request: PaneRequest,
     ) -> Result<(), Refusal> {
         if self.waiting.fetch_add(1, Ordering::Relaxed) >= WAITING {
             self.waiting.fetch_sub(1, Ordering::Relaxed);
             return Err(Refusal::Failed("too many requests about panes wait; try again".to_owned()));
         }
-        self.order(Order::Asked(Box::new(Asking { client, id, identity, out, request })));
+        self.order(Order::Asked(Box::new(Asking { client, id, identity, line, request })));
         Ok(())
     }
 
@@ -141,10 +142,7 @@ impl Panes {
                     if let Order::Asked(_) = &order {
                         self.waiting.fetch_sub(1, Ordering::Relaxed);
                     }
-                    if !desk.ordered(order) {
-                        desk.send_replies().await;
-                        continue;
-                    }
+                    desk.ordered(order);
                 }
                 () = desk.hear() => {}
                 () = context.asked() => continue,

@@ -10,11 +10,13 @@ use crate::bridge::panes::{Kept, Pacer, Turn};
 use crate::model::PaneAddress;
 use crate::protocol::{PanePace, PaneUpdate};
 
+use super::outlet::{PaneOutlet, Taken};
+
 /// What the client has said of its watch last. Only the newest of each counts.
 #[derive(Debug, Clone, Copy)]
-struct Said {
-    pace: PanePace,
-    seen: Option<u64>,
+pub(super) struct Said {
+    pub(super) pace: PanePace,
+    pub(super) seen: Option<u64>,
 }
 
 /// A watch. Dropping it ends it.
@@ -22,35 +24,28 @@ struct Said {
 pub(super) struct Watch {
     /// What is watched.
     pub pane: PaneAddress,
-    said: watch::Sender<Said>,
+    number: u64,
+    said: Arc<watch::Sender<Said>>,
+    taken: Taken,
     task: JoinHandle<()>,
     /// It still tells that it is over.
     finishes: bool,
 }
 
 impl Watch {
-    /// Begins to tell `out` of `kept` as watch `number`.
-    pub(super) fn begin(
-        number: u64,
-        pane: PaneAddress,
-        pace: PanePace,
-        kept: Arc<Kept>,
-        out: mpsc::Sender<PaneUpdate>,
-    ) -> Self {
-        let said = watch::Sender::new(Said { pace, seen: None });
+    /// Begins to tell the client at `line` of `kept` as watch `number`.
+    pub(super) fn begin(number: u64, pane: PaneAddress, pace: PanePace, kept: Arc<Kept>, line: PaneOutlet) -> Self {
+        let said = Arc::new(watch::Sender::new(Said { pace, seen: None }));
         let pacer = Pacer::new(number, pane.clone(), pace, Instant::now());
+        let PaneOutlet { out, taken } = line;
+        taken.enter(number, &said);
         let task = tokio::spawn(tell(kept, pacer, said.subscribe(), out));
-        Self { pane, said, task, finishes: false }
+        Self { pane, number, said, taken, task, finishes: false }
     }
 
     /// Another pace.
     pub(super) fn pace(&self, pace: PanePace) {
         self.said.send_modify(|said| said.pace = pace);
-    }
-
-    /// The client has taken everything up to `place`.
-    pub(super) fn seen(&self, place: u64) {
-        self.said.send_modify(|said| said.seen = Some(place));
     }
 
     /// Ends it by telling so, as soon as the client has room for that.
@@ -66,6 +61,7 @@ impl Watch {
 
 impl Drop for Watch {
     fn drop(&mut self) {
+        self.taken.leave(self.number, &self.said);
         if !self.finishes {
             self.task.abort();
         }

@@ -8,7 +8,7 @@ use crate::protocol::{HostPanes, PaneRow};
 use crate::screen;
 
 use super::super::app::App;
-use super::super::panes::{Listed, PaneState, is_stale, name};
+use super::super::panes::{Listed, PaneState, is_stale};
 use super::parts::{Row, fit};
 
 /// Below this width a row is name, command and what matters most.
@@ -34,7 +34,7 @@ pub(super) fn row(app: &App, listed: &Listed<'_>, width: usize) -> Row {
     };
     let pane = listed.host.address(row);
     let picked = if app.panes.picked.contains(&pane) { look.glyph("▣ ", "# ") } else { "" };
-    let shown = format!("{picked}{}", screen::line(&name(listed.host, row).to_string()));
+    let shown = format!("{picked}{}", screen::line(&listed.host.name(row).to_string()));
     let line = Line::from(vec![
         Span::styled(format!("{} {:8}", look.sign(&state), state.as_str()), look.pane_state(state)),
         Span::styled(fit(look, &shown, named), look.text),
