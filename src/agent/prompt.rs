@@ -6,9 +6,9 @@ use jiff::Timestamp;
 use rustix::process::{Pid, Signal};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
-use crate::model::{End, NOT_TYPED, OperatorName, PaneDriver, PaneId, PanePlace, Prompt};
+use crate::model::{End, NOT_TYPED, OperatorName, PaneDriver, PaneFacts, PaneId, PanePlace, Prompt};
 use crate::protocol::JobOrder;
-use crate::tmux::{Found, Listing, Look, Server, TmuxError};
+use crate::tmux::{Listing, Look, Server, TmuxError};
 
 use super::Spool;
 use super::job_dir::JobDir;
@@ -56,7 +56,7 @@ impl From<TmuxError> for NotTyped {
 /// A pane that is ours and as it was before anything was typed there.
 struct Ready {
     server: Server,
-    found: Found,
+    facts: PaneFacts,
     before: Look,
     /// Nobody else types there meanwhile.
     _claim: Claim,
@@ -71,10 +71,10 @@ pub(super) async fn type_it(spool: &Spool, job: &JobDir, order: &JobOrder, promp
     let time = Duration::from_millis(order.plan.timeout_ms);
     let end = Instant::now() + time;
     let ready = timeout(time / 2, ready(spool, &prompt.place)).await;
-    let Ready { server, found, before, _claim } = ready.map_err(|_| late(time / 2))??;
+    let Ready { server, facts, before, _claim } = ready.map_err(|_| late(time / 2))??;
     still_wanted(job, order, Timestamp::now())?;
     job.note_typed().map_err(|error| format!("that it is typed could not be written down: {error}"))?;
-    let pane = found.number;
+    let pane = facts.id.number;
     match server.paste(pane, &prompt.text).await {
         Ok(()) => {}
         // It may be there.
@@ -83,8 +83,8 @@ pub(super) async fn type_it(spool: &Spool, job: &JobDir, order: &JobOrder, promp
         }
         Err(error) => return Err(error.into()),
     }
-    let place = format!("{}:{}.{} (%{pane})", found.session, found.window, found.index);
-    let typing = Typing { server: &server, found: &found, text: &prompt.text };
+    let place = format!("{}:{}.{} (%{pane})", facts.session, facts.window, facts.index);
+    let typing = Typing { server: &server, facts: &facts, text: &prompt.text };
     let word = match timeout_at(end, typing.submit(&before)).await {
         Ok(Ok(true)) => {
             let word = format!("typed into {place}; it has left the line it was typed in");
@@ -126,17 +126,17 @@ fn still_wanted(job: &JobDir, order: &JobOrder, now: Timestamp) -> Result<(), No
 async fn ready(spool: &Spool, place: &PanePlace) -> Result<Ready, NotTyped> {
     let server = Server::new(place.socket.as_deref())?;
     let listing = server.list().await?;
-    let found = resolve(place, &listing)?.clone();
-    let pane = found.number;
-    if found.dead.is_some() {
+    let facts = resolve(place, &listing)?.clone();
+    let pane = facts.id.number;
+    if facts.dead.is_some() {
         return Err(format!("the program in pane %{pane} has ended").into());
     }
-    let claim = claim(spool, PaneId { server: listing.server, number: pane }).await?;
-    let server = server.only(listing.server);
+    let claim = claim(spool, facts.id).await?;
+    let server = server.only(facts.id.server);
     // Keys would go to the mode. Somebody may have begun one since it was listed.
     server.leave_mode(pane).await?;
     let before = server.look(pane).await?;
-    Ok(Ready { server, found, before, _claim: claim })
+    Ok(Ready { server, facts, before, _claim: claim })
 }
 
 /// Keeps everybody else from typing into `pane` for as long as it is held. Another prompt there is waited for: two at once
@@ -160,15 +160,15 @@ async fn claim(spool: &Spool, pane: PaneId) -> Result<Claim, String> {
 }
 
 /// The pane that `place` means now.
-fn resolve<'a>(place: &PanePlace, listing: &'a Listing) -> Result<&'a Found, String> {
-    let panes = || listing.panes.iter();
+fn resolve<'a>(place: &PanePlace, listing: &'a Listing) -> Result<&'a PaneFacts, String> {
+    let panes = || listing.panes.iter().map(|found| &found.facts);
     let session = match &place.session {
         Some(session) => session.as_str(),
         None => {
             let first = panes().next().map(|pane| pane.session.as_str());
             let first = first.ok_or_else(|| listing.why.clone().unwrap_or_else(|| "tmux has no panes".to_owned()))?;
             // Those of a group have the same panes.
-            let is_here = |pane: &Found| panes().any(|own| own.session == first && own.number == pane.number);
+            let is_here = |pane: &PaneFacts| panes().any(|own| own.session == first && own.id == pane.id);
             if !panes().all(is_here) {
                 return Err("there are several sessions; write `pane` to say which".to_owned());
             }
@@ -181,7 +181,7 @@ fn resolve<'a>(place: &PanePlace, listing: &'a Listing) -> Result<&'a Found, Str
             _ => format!("tmux has no session {session}"),
         });
     }
-    let is_meant = |pane: &&Found| {
+    let is_meant = |pane: &&PaneFacts| {
         pane.session == session && place.pane.map_or(pane.active, |place| place == (pane.window, pane.index))
     };
     panes().find(is_meant).ok_or_else(|| format!("{place} is not there"))
@@ -190,7 +190,7 @@ fn resolve<'a>(place: &PanePlace, listing: &'a Listing) -> Result<&'a Found, Str
 /// A text that stands in its pane.
 struct Typing<'a> {
     server: &'a Server,
-    found: &'a Found,
+    facts: &'a PaneFacts,
     text: &'a str,
 }
 
@@ -208,11 +208,11 @@ impl Typing<'_> {
         if self.left(&text).await? {
             return Ok(true);
         }
-        let now = self.server.look(self.found.number).await?;
+        let now = self.server.look(self.facts.id.number).await?;
         if now == painted && self.nudge() && self.left(&text).await? {
             return Ok(true);
         }
-        let now = self.server.look(self.found.number).await?;
+        let now = self.server.look(self.facts.id.number).await?;
         if text.judge(&now) != Seen::Still {
             return Ok(false);
         }
@@ -221,16 +221,16 @@ impl Typing<'_> {
     }
 
     async fn enter(&self) -> Result<(), TmuxError> {
-        self.server.type_bytes(self.found.number, b"\r").await.map_err(|not| not.why)
+        self.server.type_bytes(self.facts.id.number, b"\r").await.map_err(|not| not.why)
     }
 
     /// Waits until it shows the same for a while.
     async fn quiet(&self) -> Result<Look, TmuxError> {
         let began = Instant::now();
-        let (mut last, mut since) = (self.server.look(self.found.number).await?, began);
+        let (mut last, mut since) = (self.server.look(self.facts.id.number).await?, began);
         while since.elapsed() < QUIET && began.elapsed() < QUIET_MAX {
             sleep(LOOK).await;
-            let now = self.server.look(self.found.number).await?;
+            let now = self.server.look(self.facts.id.number).await?;
             if now != last {
                 (last, since) = (now, Instant::now());
             }
@@ -254,7 +254,7 @@ impl Typing<'_> {
         let began = Instant::now();
         loop {
             sleep(LOOK).await;
-            if holds(&self.server.look(self.found.number).await?) {
+            if holds(&self.server.look(self.facts.id.number).await?) {
                 return Ok(true);
             }
             if began.elapsed() > REACTION {
@@ -266,7 +266,7 @@ impl Typing<'_> {
     /// Some programs do not read while no terminal is attached, until they hear that their window has changed. Says
     /// whether they were told.
     fn nudge(&self) -> bool {
-        let pid = i32::try_from(self.found.pid).ok().and_then(Pid::from_raw).filter(|_| self.found.attached == 0);
+        let pid = i32::try_from(self.facts.pid).ok().and_then(Pid::from_raw).filter(|_| self.facts.attached == 0);
         pid.is_some_and(|pid| rustix::process::kill_process(pid, Signal::WINCH).is_ok())
     }
 }
@@ -276,15 +276,16 @@ mod tests {
     use super::super::journal::CancelNote;
     use super::super::journal::tests::{id_at, order};
     use super::*;
+    use crate::tmux::Found;
 
     fn pane(number: u32, session: &str, window: u32, index: u32, active: bool) -> Found {
-        Found {
-            number,
+        let facts = PaneFacts {
+            id: PaneId { server: 7, number },
             session: session.into(),
-            session_id: 0,
             window,
             window_name: String::new(),
             index,
+            generation: 1,
             command: String::new(),
             title: String::new(),
             pid: 1,
@@ -296,7 +297,10 @@ mod tests {
             synchronized: false,
             active,
             attached: 0,
-        }
+            feed: None,
+            driver: None,
+        };
+        Found { session_id: 0, facts }
     }
 
     #[tokio::test(start_paused = true)]
@@ -350,18 +354,18 @@ mod tests {
     fn a_place_means_one_pane_or_none() {
         let panes = vec![pane(1, "a", 0, 0, false), pane(2, "a", 0, 1, true), pane(3, "ab", 0, 0, true)];
         let listing = Listing { server: 7, panes, why: None };
-        let at = |place: &str| resolve(&place.parse().expect("a place"), &listing).map(|pane| pane.number);
+        let at = |place: &str| resolve(&place.parse().expect("a place"), &listing).map(|pane| pane.id.number);
         assert_eq!((at("a"), at("a:0.0"), at("ab")), (Ok(2), Ok(1), Ok(3)));
         assert!(at("b").expect_err("none").contains("no session b"));
         assert!(at("a:1.0").expect_err("none").contains("pane a:1.0 is not there"));
         let only = resolve(&PanePlace::default(), &listing).expect_err("which?");
         assert!(only.contains("several sessions"), "{only}");
         let one = Listing { panes: listing.panes[..2].to_vec(), ..listing };
-        assert_eq!(resolve(&PanePlace::default(), &one).map(|pane| pane.number), Ok(2));
+        assert_eq!(resolve(&PanePlace::default(), &one).map(|pane| pane.id.number), Ok(2));
         let grouped = vec![pane(1, "a", 0, 0, true), pane(1, "ab", 0, 0, true)];
         let group = Listing { server: 7, panes: grouped, why: None };
-        assert_eq!(resolve(&PanePlace::default(), &group).map(|pane| pane.number), Ok(1));
-        assert_eq!(resolve(&"ab".parse().expect("a place"), &group).map(|pane| pane.number), Ok(1));
+        assert_eq!(resolve(&PanePlace::default(), &group).map(|pane| pane.id.number), Ok(1));
+        assert_eq!(resolve(&"ab".parse().expect("a place"), &group).map(|pane| pane.id.number), Ok(1));
         let none = Listing { why: Some("no tmux server is running".into()), ..Listing::default() };
         assert_eq!(resolve(&PanePlace::default(), &none), Err("no tmux server is running".to_owned()));
     }

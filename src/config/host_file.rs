@@ -4,6 +4,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use toml::Spanned;
 
+use super::hosts::PaneRecord;
+
 /// `[hosts.<name>]`
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -84,6 +86,8 @@ pub struct TmuxFile {
     /// Another tmux server, as `tmux -L NAME`.
     #[schemars(with = "Option<String>")]
     pub socket: Option<Spanned<String>>,
+    /// What is recorded by itself: `drive`, what an operator types into; `watch`, what one watches, too; `off` when absent.
+    pub record: Option<PaneRecord>,
 }
 
 /// `trigger` of a host.

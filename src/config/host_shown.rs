@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{HostConfig, Hosts, LayerConfig, SshConfig};
+use super::{HostConfig, Hosts, LayerConfig, PaneRecord, SshConfig};
 
 /// The hosts in effect by name. Keys are references.
 pub(super) fn shown_hosts(hosts: &Hosts) -> Value {
@@ -34,6 +34,9 @@ fn shown(host: &HostConfig) -> Value {
     }
     if let Some(socket) = &host.tmux.socket {
         shown["tmux"]["socket"] = socket.as_str().into();
+    }
+    if host.tmux.record != PaneRecord::Off {
+        shown["tmux"]["record"] = json!(host.tmux.record);
     }
     shown
 }

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 
+use schemars::JsonSchema;
 use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
 use crate::model::{Endpoint, HostName, Label, LayerKind, SshPlace, is_remote_path, nearest};
@@ -143,6 +145,29 @@ pub struct TmuxConfig {
     pub session: Option<String>,
     /// Another server, as `tmux -L NAME`.
     pub socket: Option<String>,
+    /// What of it is recorded by itself.
+    pub record: PaneRecord,
+}
+
+impl TmuxConfig {
+    /// Whether both look at the same panes.
+    #[must_use]
+    pub fn is_same_server(&self, other: &Self) -> bool {
+        (&self.session, &self.socket) == (&other.session, &other.socket)
+    }
+}
+
+/// Which panes of a host are recorded without anybody saying so.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum PaneRecord {
+    /// None.
+    #[default]
+    Off,
+    /// Those that an operator types into, for as long.
+    Drive,
+    /// Those that an operator watches, too.
+    Watch,
 }
 
 /// The hosts by name.
@@ -354,6 +379,7 @@ pub(super) fn tmux(typed: &TmuxFile) -> Result<TmuxConfig, Mistake> {
     Ok(TmuxConfig {
         session: typed.session.as_ref().map(tmux_word).transpose()?,
         socket: typed.socket.as_ref().map(tmux_word).transpose()?,
+        record: typed.record.unwrap_or_default(),
     })
 }
 

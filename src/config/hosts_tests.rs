@@ -9,7 +9,7 @@ layers = ["socket", "tmux", "trigger", "exec"]
 labels = ["web"]
 socket = { addr = "10.0.0.7:8899", key = "file:secrets/web-1" }
 ssh = { target = "ops@web-1", port = 22, identity = "/k/id_ed25519", known_hosts = "/k/known_hosts", agent = "aurora", agent_config = "/etc/aurora/agent.toml" }
-tmux = { session = "claude" }
+tmux = { session = "claude", record = "drive" }
 trigger = { dir = "/mnt/web-1/spool" }
 [hosts.here]
 layers = ["local"]
@@ -27,7 +27,7 @@ fn hosts_of_the_contract_are_read() {
     assert_eq!(web.kinds(), kinds);
     let ssh = web.ssh.expect("ssh");
     assert_eq!((ssh.place.to_string().as_str(), ssh.port, ssh.agent.as_str()), ("ops@web-1", 22, "aurora"));
-    assert_eq!(web.tmux.session.as_deref(), Some("claude"));
+    assert_eq!((web.tmux.session.as_deref(), web.tmux.record), (Some("claude"), PaneRecord::Drive));
     assert!(
         web.layers.iter().any(
             |layer| matches!(layer, LayerConfig::Trigger(t) if t.key.reference.to_string() == "file:secrets/web-1")

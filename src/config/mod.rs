@@ -69,7 +69,9 @@ pub use file::{
     SecretFile, StoreFile, TlsFile, TuiFile,
 };
 pub use host_file::{HostFile, SocketFile, SshFile, TmuxFile, TriggerFile};
-pub use hosts::{HostConfig, Hosts, LayerConfig, SocketConfig, SocketPlace, SshConfig, TmuxConfig, TriggerConfig};
+pub use hosts::{
+    HostConfig, Hosts, LayerConfig, PaneRecord, SocketConfig, SocketPlace, SshConfig, TmuxConfig, TriggerConfig,
+};
 pub use key::{Chord, Held, Key, KeyCap};
 pub use key_context::Context;
 pub use key_lookup::{Found, Reached};

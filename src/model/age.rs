@@ -18,9 +18,34 @@ pub fn age(then: Timestamp, now: Timestamp) -> String {
     }
 }
 
+/// When something happened, in words: `just now`, `12m ago`.
+#[must_use]
+pub fn ago(then: Timestamp, now: Timestamp) -> String {
+    match age(then, now).as_str() {
+        "now" => "just now".to_owned(),
+        age => format!("{age} ago"),
+    }
+}
+
+/// How long something has lasted, in words: `as of now`, `for 12m`.
+#[must_use]
+pub fn lasting(then: Timestamp, now: Timestamp) -> String {
+    match age(then, now).as_str() {
+        "now" => "as of now".to_owned(),
+        age => format!("for {age}"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn now_is_no_length_of_time() {
+        let at = |second| Timestamp::from_second(second).expect("in range");
+        assert_eq!((ago(at(0), at(3)), lasting(at(0), at(3))), ("just now".to_owned(), "as of now".to_owned()));
+        assert_eq!((ago(at(0), at(700)), lasting(at(0), at(700))), ("11m ago".to_owned(), "for 11m".to_owned()));
+    }
 
     #[test]
     fn steps_are_coarse() {

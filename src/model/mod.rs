@@ -55,7 +55,7 @@ mod view;
 
 pub use act::{Act, Acted, BadItem, Item, NOTE_MAX, Snooze, UNDO_OFFERED, Undone};
 pub use address::{BadAddress, Endpoint, Family, HttpAddress};
-pub use age::age;
+pub use age::{age, ago, lasting};
 pub use approval::{Approval, ApprovalState, Vote};
 pub use argument::{Argument, ArgumentKind, Shape, compile_pattern, is_plain_path, quoted};
 pub use argv::{BadWord, Piece, argv_pieces, is_argument_name};

@@ -99,7 +99,7 @@ impl PaneFeedKind {
     }
 }
 
-/// What tmux says of a pane. All text comes from outside.
+/// What tmux says of a pane, and what an agent adds: generation, feed and driver. All text comes from outside.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PaneFacts {
@@ -151,6 +151,12 @@ impl PaneFacts {
         let is_only = all.into_iter().all(|other| other.session == self.session);
         let session = (!is_only).then(|| self.session.clone());
         PaneName { host: host.clone(), session, window: self.window, index: self.index }
+    }
+
+    /// Its session, window and number: lists are in this order.
+    #[must_use]
+    pub fn place(&self) -> (&str, u32, u32) {
+        (&self.session, self.window, self.index)
     }
 
     /// Whether it may be meant by `name`, on the host that is.

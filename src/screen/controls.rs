@@ -40,6 +40,8 @@ impl Emulator {
                     self.run(Function::Ri);
                 }
             }
+            ("", '=') => self.keypad = true,
+            ("", '>') => self.keypad = false,
             ("", 'c') => self.reset(),
             ("#", '8') => self.align(),
             ("(", '0') => self.designate(0, true),
@@ -334,6 +336,7 @@ impl Emulator {
         self.saved = Saved::default();
         self.modes.insert = false;
         self.modes.origin = false;
+        self.keypad = false;
         self.designate(0, false);
         self.designate(1, false);
         self.shift(false);

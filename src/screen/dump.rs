@@ -43,6 +43,7 @@ impl Emulator {
         text.push_str(if self.modes.insert { "\x1b[4h" } else { "" });
         // Both ways: whoever reads this may have known other modes before.
         text.push_str(if self.input_modes().cursor_keys { "\x1b[?1h" } else { "\x1b[?1l" });
+        text.push_str(if self.keypad { "\x1b=" } else { "\x1b>" });
         text.push_str(match self.modes.paste {
             Some(true) => "\x1b[?2004h",
             Some(false) => "\x1b[?2004l",

@@ -63,6 +63,8 @@ pub struct Emulator {
     /// First and last row of the scroll region.
     pub(super) region: (usize, usize),
     pub(super) modes: Modes,
+    /// The keypad sends sequences of its own (DECKPAM).
+    pub(super) keypad: bool,
     pub(super) charsets: Charsets,
     /// What a repetition repeats.
     pub(super) last: Option<char>,
@@ -145,6 +147,7 @@ impl PaneScreen for Emulator {
         let default = InputModes::default();
         InputModes {
             cursor_keys: self.terminal.cursor_key_app_mode(),
+            keypad: self.keypad,
             paste: self.modes.paste.unwrap_or(default.paste),
         }
     }
@@ -184,6 +187,7 @@ impl Emulator {
             modes: Modes { insert: false, origin: false, wraps: true, paste: None },
             charsets: Charsets::default(),
             last: None,
+            keypad: false,
             joining: false,
             work: WORK_AHEAD,
             exhausted: false,

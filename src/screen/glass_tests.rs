@@ -40,15 +40,15 @@ fn sizes_are_brought_into_their_bounds() {
 
 #[test]
 fn modes_of_keys_and_pastes_are_in_every_dump_whichever_way_they_are() {
-    let modes = |cursor_keys, paste| InputModes { cursor_keys, paste };
+    let modes = |cursor_keys, paste| InputModes { cursor_keys, keypad: cursor_keys, paste };
     let mut glass = Glass::new(20, 4);
     assert_eq!(glass.screen().input_modes(), modes(false, true), "nothing was said");
     let mut other = Glass::new(20, 4);
     for (said, is) in [
-        ("\x1b[?1h\x1b[?2004h$ ", modes(true, true)),
+        ("\x1b[?1h\x1b=\x1b[?2004h$ ", modes(true, true)),
         ("\x1b[?2004l", modes(true, false)),
-        ("\x1b[?1l\x1b[?1049h", modes(false, false)),
-        ("\x1b[?1;2004h\x1b[?1049l", modes(true, true)),
+        ("\x1b[?1l\x1b>\x1b[?1049h", modes(false, false)),
+        ("\x1b[?1;2004h\x1b=\x1b[?1049l", modes(true, true)),
         ("\x1bc", modes(false, false)),
     ] {
         feed(&mut glass, said);

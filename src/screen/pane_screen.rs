@@ -16,6 +16,8 @@ pub struct Scrolled {
 pub struct InputModes {
     /// Cursor keys come as `ESC O` (DECCKM, mode 1).
     pub cursor_keys: bool,
+    /// The keypad sends sequences of its own (DECKPAM).
+    pub keypad: bool,
     /// Pastes come between marks (mode 2004).
     pub paste: bool,
 }
@@ -24,7 +26,7 @@ impl Default for InputModes {
     /// Before a program has said anything. What was set before a pane was watched is not always told, and nearly every
     /// program that reads lines wants its pastes marked.
     fn default() -> Self {
-        Self { cursor_keys: false, paste: true }
+        Self { cursor_keys: false, keypad: false, paste: true }
     }
 }
 

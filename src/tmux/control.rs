@@ -277,11 +277,13 @@ impl Control {
 }
 
 fn facts(pane: u32, value: &str) -> Option<Heard> {
-    let mut words = value.splitn(6, ' ');
+    let mut words = value.splitn(7, ' ');
     let dead = words.next()? == "1";
     let size = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
     let alternate = words.next()? == "1";
     let mode = Some(words.next()?).filter(|mode| *mode != "-").map(str::to_owned);
+    // A list says more of the process.
+    words.next()?;
     let command = words.next().unwrap_or_default().to_owned();
     Some(Heard::Facts { pane, dead, size, alternate, mode, command })
 }

@@ -2,6 +2,8 @@
 
 use std::collections::HashSet;
 
+use crate::model::{PaneFacts, PaneId};
+
 use super::{Server, TmuxError};
 
 /// Most panes that are listed.
@@ -22,43 +24,13 @@ pub struct Listing {
     pub why: Option<String>,
 }
 
-/// A pane, as tmux lists it. All text comes from outside.
+/// A pane, as tmux lists it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Found {
-    /// Its number, `%3` without the sign. A server never gives it again.
-    pub number: u32,
-    /// Its session.
-    pub session: String,
-    /// The number of that, `$1` without the sign. It stays when the session gets another name.
+    /// The number of its session, `$1` without the sign. It stays when the session gets another name.
     pub session_id: u32,
-    /// The number of its window in the session.
-    pub window: u32,
-    /// The name of its window.
-    pub window_name: String,
-    /// Its number in the window.
-    pub index: u32,
-    /// What runs in front there. What is not ASCII comes as `?`.
-    pub command: String,
-    /// The title its program set.
-    pub title: String,
-    /// The process tmux started there.
-    pub pid: u32,
-    /// Its width in columns.
-    pub cols: u16,
-    /// Its height in rows.
-    pub rows: u16,
-    /// Its program has ended, with this status where tmux knows it.
-    pub dead: Option<Option<i32>>,
-    /// The mode it is in, as `copy-mode`.
-    pub mode: Option<String>,
-    /// Whether its program uses the alternate screen.
-    pub alternate: bool,
-    /// Whether tmux types into the other panes of its window, too, what is typed here (`synchronize-panes`).
-    pub synchronized: bool,
-    /// Whether it is the active pane of the active window of its session.
-    pub active: bool,
-    /// Terminals that are attached to its session; control clients, as our own, are not counted.
-    pub attached: u32,
+    /// What tmux says of it. Generation, feed and driver are the agent's to add.
+    pub facts: PaneFacts,
 }
 
 /// 1 where what is typed into a pane goes into others, too.
@@ -139,8 +111,8 @@ fn read(answer: &[u8], key: &str) -> Result<Listing, TmuxError> {
                     return Err(TmuxError::TooOld(short(version)));
                 }
                 listing.server = server.parse().map_err(|_| TmuxError::Strange("a server without a process id"))?;
-                match found(rest, &people) {
-                    Some(pane) if seen.insert((pane.number, pane.session_id)) => listing.panes.push(pane),
+                match found(listing.server, rest, &people) {
+                    Some(pane) if seen.insert((pane.facts.id, pane.session_id)) => listing.panes.push(pane),
                     Some(_) => {}
                     None => strange += 1,
                 }
@@ -148,7 +120,7 @@ fn read(answer: &[u8], key: &str) -> Result<Listing, TmuxError> {
             _ => strange += 1,
         }
     }
-    listing.panes.sort_by(|a, b| (&a.session, a.window, a.index).cmp(&(&b.session, b.window, b.index)));
+    listing.panes.sort_by(|a, b| a.facts.place().cmp(&b.facts.place()));
     listing.why = if listing.panes.len() > PANES_MAX {
         let left_out = listing.panes.split_off(PANES_MAX).len();
         Some(format!("{left_out} panes more than are listed"))
@@ -162,7 +134,7 @@ fn read(answer: &[u8], key: &str) -> Result<Listing, TmuxError> {
     Ok(listing)
 }
 
-fn found(fields: &[&str], people: &[&str]) -> Option<Found> {
+fn found(server: u32, fields: &[&str], people: &[&str]) -> Option<Found> {
     let &[
         number,
         session_id,
@@ -186,13 +158,13 @@ fn found(fields: &[&str], people: &[&str]) -> Option<Found> {
         return None;
     };
     let attached = people.iter().filter(|of| **of == session_id).count();
-    Some(Found {
-        number: number.strip_prefix('%')?.parse().ok()?,
+    let facts = PaneFacts {
+        id: PaneId { server, number: number.strip_prefix('%')?.parse().ok()? },
         session: session.to_owned(),
-        session_id: session_id.strip_prefix('$')?.parse().ok()?,
         window: window.parse().ok()?,
         window_name: short(window_name),
         index: index.parse().ok()?,
+        generation: 1,
         command: short(command),
         title: short(title),
         pid: pid.parse().ok()?,
@@ -204,7 +176,10 @@ fn found(fields: &[&str], people: &[&str]) -> Option<Found> {
         synchronized: synchronized == "1",
         active: active == "11",
         attached: u32::try_from(attached).ok()?,
-    })
+        feed: None,
+        driver: None,
+    };
+    Some(Found { session_id: session_id.strip_prefix('$')?.parse().ok()?, facts })
 }
 
 fn short(text: &str) -> String {
@@ -239,8 +214,8 @@ mod tests {
         lines.push(format!("KEY{LINE}"));
         let listing = listing(&lines);
         assert_eq!((listing.server, listing.why), (77, None));
-        let pane = &listing.panes[0];
-        assert_eq!((pane.number, pane.window, pane.index, pane.attached), (4, 2, 0, 2));
+        let pane = &listing.panes[0].facts;
+        assert_eq!((pane.id, pane.window, pane.index, pane.attached), (PaneId { server: 77, number: 4 }, 2, 0, 2));
         assert_eq!((pane.session.as_str(), pane.title.as_str()), ("work", "a: b # c"));
         assert!(pane.alternate && !pane.synchronized && pane.active && pane.dead.is_none() && pane.mode.is_none());
     }
@@ -251,7 +226,8 @@ mod tests {
         let mut lines = [LINE, LINE, &group].map(|line| format!("KEY{line}")).to_vec();
         lines.extend([LINE.to_owned(), "KEYp\t77\t3.3a\tx".to_owned()]);
         let listing = listing(&lines);
-        let sessions: Vec<_> = listing.panes.iter().map(|pane| (pane.session.as_str(), pane.session_id)).collect();
+        let sessions: Vec<_> =
+            listing.panes.iter().map(|pane| (pane.facts.session.as_str(), pane.session_id)).collect();
         assert_eq!(sessions, [("andré", 2), ("work", 1)]);
         assert_eq!(listing.why.as_deref(), Some("1 panes that could not be read"));
     }
@@ -259,8 +235,8 @@ mod tests {
     #[test]
     fn dead_panes_have_their_status() {
         let dead = |status: &str| LINE.replace("24\t0\t\t", &format!("24\t1\t{status}\t"));
-        assert_eq!(listing(&[format!("KEY{}", dead("3"))]).panes[0].dead, Some(Some(3)));
-        assert_eq!(listing(&[format!("KEY{}", dead(""))]).panes[0].dead, Some(None));
+        assert_eq!(listing(&[format!("KEY{}", dead("3"))]).panes[0].facts.dead, Some(Some(3)));
+        assert_eq!(listing(&[format!("KEY{}", dead(""))]).panes[0].facts.dead, Some(None));
     }
 
     #[test]

@@ -4,8 +4,9 @@
 use super::rebuild::STATE;
 
 /// What is heard of every pane of the session, at most once a second. The name of the command is what the program called
-/// itself, so what is not plain in it is replaced.
-const FACTS: &str = "#{pane_dead} #{pane_width} #{pane_height} #{alternate_on} #{?pane_mode,#{pane_mode},-} \
+/// itself, so what is not plain in it is replaced. The process is among them so that another one is told of
+/// (`respawn-pane`): keys for the one before must not go there.
+const FACTS: &str = "#{pane_dead} #{pane_width} #{pane_height} #{alternate_on} #{?pane_mode,#{pane_mode},-} #{pane_pid} \
     #{s/[^ -~]/?/:pane_current_command}";
 
 /// The word answers to our orders begin with.

@@ -12,6 +12,7 @@ use crate::model::{
     OperatorName, short_duration,
 };
 use crate::protocol::{Link, Notice, Order, Refusal, Reply, Request, Severity, Snapshot, Update};
+use crate::screen::InputModes;
 
 use super::action::{Action, View};
 use super::activity::Activity;
@@ -160,13 +161,8 @@ pub enum Cmd {
     Mouse(bool),
     /// What is typed from now on goes to a pane as it is, or is keys again.
     Drive(bool),
-    /// The terminal is to send cursor keys and pastes as the program in a pane asked for.
-    Mirror {
-        /// Cursor keys as `ESC O` (DECCKM).
-        cursor_keys: bool,
-        /// Pastes between marks (mode 2004).
-        paste: bool,
-    },
+    /// The terminal is to send cursor keys, the keypad and pastes as the program in a pane asked for.
+    Mirror(InputModes),
     /// Do with less where that is not done, and the other way round.
     ToggleLite,
     /// Write a file that came with a message.

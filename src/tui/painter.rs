@@ -7,6 +7,7 @@ use jiff::Timestamp;
 
 use crate::config::Switch;
 use crate::protocol::{Link, Update};
+use crate::screen::InputModes;
 
 use super::app::App;
 use super::degrade::Degrade;
@@ -203,15 +204,16 @@ impl Painter {
             self.aside.extend_from_slice(if on { QUIET_BACKGROUND } else { TELL_BACKGROUND });
         }
         if !on {
-            self.mirror(false, true);
+            self.mirror(InputModes::default());
         }
         self.want(Urgency::Key);
     }
 
-    /// The terminal sends cursor keys and pastes so.
-    pub(super) fn mirror(&mut self, cursor_keys: bool, paste: bool) {
-        self.aside.extend_from_slice(terminal::cursor_keys(cursor_keys));
-        self.aside.extend_from_slice(if paste { b"\x1b[?2004h" } else { b"\x1b[?2004l" });
+    /// The terminal sends cursor keys, the keypad and pastes so.
+    pub(super) fn mirror(&mut self, modes: InputModes) {
+        self.aside.extend_from_slice(terminal::cursor_keys(modes.cursor_keys));
+        self.aside.extend_from_slice(terminal::keypad(modes.keypad));
+        self.aside.extend_from_slice(if modes.paste { b"\x1b[?2004h" } else { b"\x1b[?2004l" });
         self.want(Urgency::Key);
     }
 

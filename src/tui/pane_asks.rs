@@ -86,7 +86,10 @@ impl App {
                 self.toast(Severity::Info, format!("what it shows is recorded to {file}"));
             }
             (PanePurpose::Record(false), Ok(PaneReply::Recording(file))) => {
-                self.toast(Severity::Info, format!("it is recorded as long as `pane watch --record` runs: {file}"));
+                self.toast(
+                    Severity::Info,
+                    format!("it goes on being recorded, for a `pane watch --record` or by configuration: {file}"),
+                );
             }
             (PanePurpose::Record(_), Ok(_)) => self.toast(Severity::Info, "it is not recorded any more"),
             (PanePurpose::Record(_), Err(why)) => self.toast(Severity::Warn, format!("not recorded: {why}")),

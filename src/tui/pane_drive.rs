@@ -279,8 +279,7 @@ impl App {
     pub(super) fn mirror(&mut self) -> Option<Cmd> {
         let drive = self.panes.drive.as_mut()?;
         let modes = self.panes.watches.get(&drive.pane)?.modes();
-        (std::mem::replace(&mut drive.mirrored, modes) != modes)
-            .then_some(Cmd::Mirror { cursor_keys: modes.cursor_keys, paste: modes.paste })
+        (std::mem::replace(&mut drive.mirrored, modes) != modes).then_some(Cmd::Mirror(modes))
     }
 }
 

@@ -272,7 +272,7 @@ fn a_pane_is_watched_again_on_the_next_line() {
     let broken = Link::Reconnecting { since: sample::at(0), tries: 1, why: String::new() };
     assert_eq!(app.update(Msg::Update(Update::Link(broken)), sample::at(0)), []);
     assert!(screen(&app).contains("line 1005"), "what was shown stays");
-    assert!(screen(&app).contains("STALE for now: the line to the engine broke"), "{}", screen(&app));
+    assert!(screen(&app).contains("STALE as of now: the line to the engine broke"), "{}", screen(&app));
     let commands = app.update(Msg::Update(Update::Link(Link::Connected { rtt: None })), sample::at(0));
     let watch = PaneRequest::Watch { watch: 2, pane: address("web-1", 0), pace: PanePace::LIVE };
     assert_eq!(asked(&commands), [PaneRequest::Follow(true), watch]);
@@ -416,5 +416,84 @@ fn no_size_and_no_cell_is_too_much() {
                 screen(&app);
             }
         }
+    }
+}
+
+/// What programs say to terminals to make them do something.
+const SAID_TO_TERMINALS: [&[u8]; 24] = [
+    b"\x1b]52;c;cm0gLXJmIC8=\x07",
+    b"\x1b]8;;file:///etc/passwd\x1b\\link\x1b]8;;\x1b\\",
+    b"\x1b]0;title\x07\x1b[21t",
+    b"\x1b[c\x1b[>c\x1b[=c\x1b[6n\x1b[5n\x1b[?6n",
+    b"\x1bP$qm\x1b\\\x1bP+q544e\x1b\\",
+    b"\x1bP0;1q#0!200~\x1b\\",
+    b"\x1b_Gf=24,s=1,v=1;AAAA\x1b\\",
+    b"\x1b^private\x1b\\\x1bXstring\x1b\\",
+    b"\x9b31m\x9d52;c;AAAA\x9c\x90q\x9c",
+    "\u{9b}6n\u{9d}52;c;AAAA\u{9c}".as_bytes(),
+    b"\x1b[?1000h\x1b[?1006h\x1b[?2004h\x1b[?1004h\x1b[?1h\x1b=",
+    b"\x1b[?1049h\x1b[?25l\x1b[?2026h",
+    b"\x05\x07\x08\x0e\x0f\x7f\x00",
+    b"\x1b[8;9;9t\x1b[4i\x1b[5i\x1b#8",
+    b"\x1b[9999;9999H\x1b[9999S\x1b[9999b\x1b[3J",
+    b"\x1b]1337;File=inline=1:AAAA\x07\x1b]4;1;?\x07\x1b]11;?\x07",
+    b"\x1b[31",
+    b"\x1b]0;without an end",
+    b"\x1bPwithout an end",
+    b"\x1bc\x1b[!p",
+    b"\xff\xfe\xc0\xaf\xe2\x82",
+    "\u{202e}\u{2066}\u{200b}\u{feff}\u{ad}e\u{301}\u{301}\u{301}".as_bytes(),
+    "\u{1f469}\u{200d}\u{1f469}\u{65e5}\u{672c}".as_bytes(),
+    b"plain text\r\nand more of it",
+];
+
+/// The first escape sequence or control character in what goes to a terminal that does more there than draw.
+fn does_more(bytes: &[u8]) -> Option<String> {
+    let text = std::str::from_utf8(bytes).expect("UTF-8");
+    let mut parts = text.split('\x1b');
+    // Lines and columns are also gone by.
+    let is_unseen = |c: char| {
+        (c.is_control() && !matches!(c, '\r' | '\n' | '\x08'))
+            || matches!(c, '\u{200b}' | '\u{feff}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    let plain = parts.next().unwrap_or_default();
+    if plain.contains(is_unseen) {
+        return Some(format!("{plain:?}"));
+    }
+    parts.find_map(|part| {
+        let body = part.strip_prefix('[').map(|body| body.trim_start_matches(|c: char| c.is_ascii_digit() || c == ';'));
+        // Colours, places, erasing, margins; and a line up.
+        let draws = body.map_or(part.starts_with('M'), |body| {
+            body.starts_with(['m', 'H', 'A', 'B', 'C', 'D', 'G', 'd', 'J', 'K', 'X', 'r', 'b'])
+        });
+        (!draws || part.contains(is_unseen)).then(|| format!("ESC {part:?}"))
+    })
+}
+
+#[test]
+fn five_hundred_hostile_streams_draw_cells_and_do_nothing_else() {
+    assert!(does_more(b"\x1b[1;31mred\x1b[2;3H").is_none() && does_more(b"\x1b[6n").is_some());
+    let (mut app, mut encoder) = (zoomed((60, 15)), Encoder::new());
+    let mut random = 1_u64;
+    let mut next = move |below: usize| {
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(random >> 33).expect("31 bits") % below
+    };
+    for stream in 0..500 {
+        let mut bytes = Vec::new();
+        for _ in 0..20 {
+            bytes.extend_from_slice(SAID_TO_TERMINALS[next(SAID_TO_TERMINALS.len())]);
+            // Some of them are cut, or have something else within.
+            let cut = bytes.len() - next(3).min(bytes.len());
+            bytes.truncate(cut);
+            bytes.push(u8::try_from(next(256)).expect("a byte"));
+        }
+        let PaneUpdate::Seed { watch, epoch, first_row, lost, mut seed } = seed(1, 1_000, (60, 15), 0, 0) else {
+            panic!("a screen")
+        };
+        seed.bytes = bytes.clone();
+        told(&mut app, PaneUpdate::Seed { watch, epoch, first_row, lost, seed });
+        let drawn = encoder.encode(draw(&app).backend().buffer());
+        assert_eq!(does_more(&drawn), None, "stream {stream}: {:?}", String::from_utf8_lossy(&bytes));
     }
 }

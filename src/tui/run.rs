@@ -174,9 +174,7 @@ pub async fn run(
         let mut commands = VecDeque::from(app.update(msg, Timestamp::now()));
         while let Some(cmd) = commands.pop_front() {
             match cmd {
-                Cmd::Ask(purpose, request) => {
-                    asked.insert(client.ask(request), purpose);
-                }
+                Cmd::Ask(purpose, request) => drop(asked.insert(client.ask(request), purpose)),
                 Cmd::Seen { watch, offset } => client.seen(watch, offset),
                 Cmd::Quit(quit) => break 'screen Ended::Quit(quit),
                 Cmd::Save(step) => commands.extend(hear(&mut app, save(&mut saving, step).map(Msg::Saved))),
@@ -185,7 +183,7 @@ pub async fn run(
                 Cmd::Redraw => painter.forget(),
                 Cmd::Mouse(on) => painter.take_mouse(on),
                 Cmd::Drive(on) => drive(&mut reader, &mut painter, on, app.status.mouse),
-                Cmd::Mirror { cursor_keys, paste } => painter.mirror(cursor_keys, paste),
+                Cmd::Mirror(modes) => painter.mirror(modes),
                 Cmd::ToggleLite => painter.toggle_lite(Instant::now()),
                 Cmd::Theme(step) => commands.extend(hear(&mut app, themes.take(step))),
                 Cmd::Suspend => {

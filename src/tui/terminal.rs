@@ -20,6 +20,8 @@ static TITLED: AtomicBool = AtomicBool::new(false);
 static MOUSE: AtomicBool = AtomicBool::new(false);
 /// Whether it sends cursor keys for applications.
 static CURSOR_KEYS: AtomicBool = AtomicBool::new(false);
+/// Whether the terminal sends sequences from its keypad.
+static KEYPAD: AtomicBool = AtomicBool::new(false);
 static HOOK: Once = Once::new();
 /// Where this process logs.
 static LOGS: OnceLock<String> = OnceLock::new();
@@ -106,6 +108,18 @@ pub(super) fn cursor_keys(on: bool) -> &'static [u8] {
     }
 }
 
+/// The bytes that make the terminal send sequences from its keypad for applications (DECKPAM), or digits.
+pub(super) fn keypad(on: bool) -> &'static [u8] {
+    if on {
+        KEYPAD.store(true, Ordering::Relaxed);
+        b"\x1b="
+    } else if KEYPAD.swap(false, Ordering::Relaxed) {
+        b"\x1b>"
+    } else {
+        b""
+    }
+}
+
 /// A panic of the thread that draws gives the terminal back and is printed. A panic of any other thread ends
 /// that thread's task alone: while the terminal is ours it is logged, and the screen stays. So it does where the screen of
 /// a pane is fed: that is caught.
@@ -134,7 +148,7 @@ fn give_back() {
     }
     let title: &[u8] = if TITLED.swap(false, Ordering::Relaxed) { OLD_TITLE } else { b"" };
     let mouse = MOUSE.swap(false, Ordering::Relaxed);
-    let bytes = [if mouse { MOUSE_OFF } else { b"" }, cursor_keys(false), title, GIVE_BACK].concat();
+    let bytes = [if mouse { MOUSE_OFF } else { b"" }, cursor_keys(false), keypad(false), title, GIVE_BACK].concat();
     let (done, written) = std::sync::mpsc::channel();
     let restore = move || {
         let mut out = io::stdout();

@@ -26,7 +26,7 @@ async fn eventually(what: &str, mut holds: impl AsyncFnMut() -> bool) {
 /// The first pane, once it prints `ready`.
 async fn ready(tmux: &Tmux) -> u32 {
     eventually("ready", async || tmux.screen().contains("ready")).await;
-    server(tmux).list().await.expect("a list").panes[0].number
+    server(tmux).list().await.expect("a list").panes[0].facts.id.number
 }
 
 fn emulator(shot: &Shot) -> avt::Terminal {
@@ -59,12 +59,16 @@ async fn panes_are_listed_whatever_they_call_themselves() {
     let mut listing = server.list().await.expect("a list");
     eventually("a dead pane and a command", async || {
         listing = server.list().await.expect("a list");
-        listing.panes.len() == 3 && listing.panes[2].dead.is_some() && listing.panes[0].command.starts_with("we")
+        listing.panes.len() == 3
+            && listing.panes[2].facts.dead.is_some()
+            && listing.panes[0].facts.command.starts_with("we")
     })
     .await;
     assert_eq!(listing.why, None);
     assert!(listing.server > 1);
     let [work, other, dead] = &listing.panes[..] else { panic!("{listing:?}") };
+    let session = other.session_id;
+    let [work, other, dead] = [work, other, dead].map(|found| &found.facts);
     assert_eq!((work.session.as_str(), work.cols, work.rows, work.attached), ("my work", 80, 24, 0));
     assert!(work.command.starts_with("we?ird"), "{}", work.command);
     assert!(work.title.contains("#(touch pwned)") && work.title.contains("#{pane_id} ä"), "{}", work.title);
@@ -72,11 +76,11 @@ async fn panes_are_listed_whatever_they_call_themselves() {
     assert_eq!((other.session.as_str(), other.dead, other.active), ("other", None, false));
     assert_eq!((dead.dead, dead.active, dead.index), (Some(Some(3)), true, 1));
 
-    tmux.run(&["copy-mode", "-t", &format!("%{}", other.number)]);
-    let control = Control::attach(&server, other.session_id).await.expect("attached");
+    tmux.run(&["copy-mode", "-t", &format!("%{}", other.id.number)]);
+    let control = Control::attach(&server, session).await.expect("attached");
     let listing = server.list().await.expect("a list");
-    assert_eq!(listing.panes[1].mode.as_deref(), Some("copy-mode"));
-    assert_eq!(listing.panes[1].attached, 0, "a control client is nobody");
+    assert_eq!(listing.panes[1].facts.mode.as_deref(), Some("copy-mode"));
+    assert_eq!(listing.panes[1].facts.attached, 0, "a control client is nobody");
     drop(control);
 }
 
@@ -318,13 +322,13 @@ async fn nothing_is_typed_into_a_pane_that_takes_no_keys() {
     tmux.run(&["select-pane", "-e", "-t", &target]);
     // What one person types here would go into the other pane, too.
     tmux.run(&["set-option", "-w", "-t", &target, "synchronize-panes", "on"]);
-    assert!(!server.list().await.expect("a list").panes[0].synchronized, "there is no other");
+    assert!(!server.list().await.expect("a list").panes[0].facts.synchronized, "there is no other");
     tmux.run(&["split-window", "-t", &target, "cat"]);
     let typed = server.type_bytes(pane, b"q").await.map_err(|not| not.why);
     for result in [typed, server.paste(pane, "q").await] {
         assert!(matches!(result, Err(TmuxError::TakesNoKeys { why, .. }) if why == "synchronized"));
     }
-    assert!(server.list().await.expect("a list").panes.iter().all(|pane| pane.synchronized));
+    assert!(server.list().await.expect("a list").panes.iter().all(|pane| pane.facts.synchronized));
     tmux.run(&["set-option", "-w", "-t", &target, "synchronize-panes", "off"]);
     server.type_bytes(pane, b"x").await.expect("typed");
     arrived(&path, b"x").await;

@@ -209,29 +209,37 @@ async fn a_flood_is_left_out_and_counted_and_holds_up_nothing() {
     assert!(kib < 400 << 10, "{peak}");
 }
 
+/// tmux itself takes three or four times as long for 8 MB as soon as it has a control client, whoever reads that. So the
+/// measure is one whose reader throws everything away; an agent that is built without optimisation takes up to half as long
+/// again, on a busy machine. A program that is held up stands still.
 #[test]
 #[ignore = "needs tmux"]
 fn a_viewer_that_is_stopped_holds_up_no_program() {
     let tmux = Tmux::with("alone", (100, 30), FLOOD);
-    tmux.session("watched", (100, 30), FLOOD);
+    for session in ["drained", "watched"] {
+        tmux.session(session, (100, 30), FLOOD);
+    }
+    let mut client = Command::new("tmux");
+    client.args(["-L", &tmux.socket, "-C", "attach-session", "-t", "=drained", "-f", "ignore-size"]);
+    let mut client = client.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().expect("tmux runs");
     let site = served(&tmux);
     let watch = Watch::begin(&site, "here:watched:0.0");
     watch.prints("ready");
     watch.signal(rustix::process::Signal::STOP);
-    // One after the other, in turns: what else the machine does concerns both alike.
-    let rounds =
-        (1..=ROUNDS).map(|round| ["alone", "watched"].map(|session| Flood::begin(&tmux, session, round).end()));
-    let rounds: Vec<[Flood; 2]> = rounds.collect();
-    watch.signal(rustix::process::Signal::CONT);
-    let [alone, watched] = [0, 1].map(|which| {
-        let mut times: Vec<Duration> = rounds.iter().map(|round| round[which].took).collect();
-        times.sort_unstable();
-        times[times.len() / 2]
-    });
-    println!("8 MB: {alone:?} alone, {watched:?} watched by a viewer that is stopped; {rounds:?}");
-    let still = rounds.iter().map(|round| round[1].still).max().expect("rounds");
-    assert!(still <= STILL, "the program stood still: {rounds:?}");
-    assert!(watched <= alone.mul_f64(1.5), "{watched:?} watched, {alone:?} alone: {rounds:?}");
+    // In turns: what else the machine does concerns all of them alike.
+    let sessions = ["alone", "drained", "watched"];
+    let round = |round| sessions.map(|session| Flood::begin(&tmux, session, round).end());
+    let rounds: Vec<[Flood; 3]> = (1..=ROUNDS).map(round).collect();
+    // It ends with its standard input.
+    drop(client.stdin.take());
+    client.wait().expect("the client ends");
+    let [alone, drained, watched] =
+        [0, 1, 2].map(|which| rounds.iter().map(|round| round[which].took).min().expect("rounds"));
+    let said =
+        format!("8 MB alone {alone:?}, drained {drained:?}, with a viewer that is stopped {watched:?}: {rounds:?}");
+    println!("{said}");
+    assert!(rounds.iter().all(|round| round[2].still <= STILL), "the program stood still: {said}");
+    assert!(watched <= drained * 3, "{said}");
 }
 
 #[tokio::test]

@@ -61,7 +61,7 @@ fn listed(told: &Told, session: Option<&str>, may_drive: bool) -> PaneSaid {
         Some(session) => told.of(session).cloned().collect(),
         None => told.panes.clone(),
     };
-    panes.sort_by(|a, b| (&a.session, a.window, a.index).cmp(&(&b.session, b.window, b.index)));
+    panes.sort_by(|a, b| a.place().cmp(&b.place()));
     let (all, mut room) = (panes.len(), LIST_MAX);
     // JSON makes six bytes of some; what comes from outside may hold nothing else.
     let fits = panes.iter().take_while(|pane| {

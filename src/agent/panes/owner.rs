@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::model::{EngineId, PaneFacts, PaneFeedKind, PaneId};
-use crate::tmux::{Listing, TmuxError};
+use crate::tmux::{Found, Listing, TmuxError};
 
 use super::feed::{Feed, Home, NoStill, Still, hear};
 use super::leases::Leases;
@@ -288,32 +288,17 @@ impl Owner {
         let Seen { listing: Some(listing), names, looks } = &mut *seen else { return };
         let leases = self.leases();
         let mut told = Told { why: listing.why.clone(), ..Told::default() };
-        for found in &listing.panes {
-            let id = PaneId { server: listing.server, number: found.number };
-            let held = leases.of(id).filter(|held| held.pid == found.pid);
+        for Found { facts, .. } in &listing.panes {
+            let (id, pid) = (facts.id, facts.pid);
+            let held = leases.of(id).filter(|held| held.pid == pid);
             let is_first = told.pane(id).is_none();
             told.driven_by.extend(held.map(|held| (id, held.by)));
             let panes = if is_first { &mut told.panes } else { &mut told.elsewhere };
             panes.push(PaneFacts {
-                id,
-                session: found.session.clone(),
-                window: found.window,
-                window_name: found.window_name.clone(),
-                index: found.index,
-                generation: names.generation((&found.session, found.window, found.index), (id, found.pid), *looks),
-                command: found.command.clone(),
-                title: found.title.clone(),
-                pid: found.pid,
-                cols: found.cols,
-                rows: found.rows,
-                dead: found.dead,
-                mode: found.mode.clone(),
-                alternate: found.alternate,
-                synchronized: found.synchronized,
-                active: found.active,
-                attached: found.attached,
+                generation: names.generation(facts.place(), (id, pid), *looks),
                 feed: kinds.get(&id).copied(),
                 driver: held.map(|held| held.driver.clone()),
+                ..facts.clone()
             });
         }
         names.bound(*looks);
@@ -371,8 +356,7 @@ fn homes(listing: &Listing) -> HashMap<PaneId, Vec<Home>> {
     let server = listing.server;
     let mut homes: HashMap<PaneId, Vec<Home>> = HashMap::new();
     for found in &listing.panes {
-        let id = PaneId { server, number: found.number };
-        homes.entry(id).or_default().push(Home { server, session: found.session_id });
+        homes.entry(found.facts.id).or_default().push(Home { server, session: found.session_id });
     }
     homes
 }

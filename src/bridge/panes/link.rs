@@ -232,7 +232,7 @@ impl Link {
         match said {
             FromAgent::Welcome { .. } => {
                 self.road = Road::Open(place, now.instant);
-                let TmuxConfig { session, socket } = self.tmux.clone();
+                let TmuxConfig { session, socket, .. } = self.tmux.clone();
                 vec![LinkEffect::Say(WatchAsk::List { socket, session })]
             }
             FromAgent::Pane(said) if self.is_open() => self.said(said, now),

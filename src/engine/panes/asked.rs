@@ -27,7 +27,7 @@ const LISTING: Duration = Duration::from_secs(5);
 /// Watches of one client.
 const WATCHES: usize = 128;
 /// Panes that are recorded at once.
-const RECORDINGS: usize = 16;
+const RECORDINGS: usize = 64;
 /// Marks of all clients together.
 const MARKS: usize = 200;
 
@@ -100,7 +100,7 @@ impl Desk {
                 let effects = self.leases.release(client, id, &pane);
                 return self.driven(effects);
             }
-            PaneRequest::Record { pane, on: true, stays } => self.record(client, who, pane, stays),
+            PaneRequest::Record { pane, on: true, stays } => self.record(client, who, &pane, stays),
             PaneRequest::Record { pane, on: false, stays } => Ok(self.record_no_more(client, who, &pane, stays)),
             PaneRequest::Mark { pane, mark } => self.mark(who, pane, mark),
         };
@@ -231,7 +231,7 @@ impl Desk {
                     }
                 }
                 LeaseEffect::Note(pane, who, kind, what) => {
-                    self.note(&who, &pane, kind, what);
+                    self.note(Some(&who), &pane, kind, what);
                     noted = Some(pane);
                 }
             }
@@ -239,38 +239,45 @@ impl Desk {
     }
 
     /// Writes down what was done about a pane.
-    pub(super) fn note(&self, who: &OperatorName, pane: &PaneAddress, kind: AuditKind, what: String) {
+    pub(super) fn note(&self, who: Option<&OperatorName>, pane: &PaneAddress, kind: AuditKind, what: String) {
         let name = match self.hosts.get(&pane.host) {
             Some(host) => host.name_of(pane.pane),
             None => format!("{}:%{}", pane.host, pane.pane.number),
         };
-        self.notes.note(AuditNote::new(Timestamp::now(), Some(who), kind, format!("pane {name}"), what));
+        self.notes.note(AuditNote::new(Timestamp::now(), who, kind, format!("pane {name}"), what));
     }
 
     fn record(
         &mut self,
         client: ClientId,
         who: &OperatorName,
-        pane: PaneAddress,
+        pane: &PaneAddress,
         stays: bool,
     ) -> Result<PaneReply, Refusal> {
-        if let Some(recorded) = self.recordings.get_mut(&pane).filter(|recorded| !recorded.recording.is_over()) {
+        if let Some(recorded) = self.recordings.get_mut(pane).filter(|recorded| !recorded.recording.is_over()) {
             recorded.wants(client, stays);
             return Ok(told(&recorded.recording));
         }
+        let recorded = self.begin_recording(Some(who), pane)?;
+        recorded.wants(client, stays);
+        Ok(told(&recorded.recording))
+    }
+
+    /// Begins to record a pane, for nobody yet; `who` is why.
+    pub(super) fn begin_recording(
+        &mut self,
+        who: Option<&OperatorName>,
+        pane: &PaneAddress,
+    ) -> Result<&mut Recorded, Refusal> {
         if self.recordings.len() >= RECORDINGS {
             return Err(Refusal::Failed(format!("at most {RECORDINGS} panes are recorded at once")));
         }
-        let kept = self.keep(&pane)?;
-        let title = self.host(&pane)?.name_of(pane.pane);
-        let begun = Recording::begin(&self.service.state_dir, &pane, title, kept, self.set.known(), Timestamp::now());
+        let kept = self.keep(pane)?;
+        let title = self.host(pane)?.name_of(pane.pane);
+        let begun = Recording::begin(&self.service.state_dir, pane, title, kept, self.set.known(), Timestamp::now());
         let recording = begun.map_err(|error| Refusal::Failed(format!("failed to record it: {error}")))?;
-        let reply = told(&recording);
-        self.note(who, &pane, AuditKind::Changed, format!("it is recorded to {}", recording.path.display()));
-        let mut recorded = Recorded::new(recording);
-        recorded.wants(client, stays);
-        self.recordings.insert(pane, recorded);
-        Ok(reply)
+        self.note(who, pane, AuditKind::Changed, format!("it is recorded to {}", recording.path.display()));
+        Ok(self.recordings.entry(pane.clone()).insert_entry(Recorded::new(recording)).into_mut())
     }
 
     /// A client wants a pane recorded no more; others may.
@@ -287,7 +294,7 @@ impl Desk {
             return told(&recorded.recording);
         }
         self.recordings.remove(pane);
-        self.note(who, pane, AuditKind::Changed, "its recording ends".to_owned());
+        self.note(Some(who), pane, AuditKind::Changed, "its recording ends".to_owned());
         PaneReply::Done
     }
 
@@ -295,7 +302,7 @@ impl Desk {
         if !is_mark(&mark) {
             if self.marks.remove(&pane).is_some() {
                 self.unsaved = true;
-                self.note(who, &pane, AuditKind::Changed, "its mark is taken away".to_owned());
+                self.note(Some(who), &pane, AuditKind::Changed, "its mark is taken away".to_owned());
             }
             return Ok(PaneReply::Done);
         }
@@ -305,7 +312,7 @@ impl Desk {
         }
         let fresh = Mark::new(mark, None, Timestamp::now()).map_err(Refusal::Failed)?;
         self.keep(&pane)?;
-        self.note(who, &pane, AuditKind::Changed, "it is marked".to_owned());
+        self.note(Some(who), &pane, AuditKind::Changed, "it is marked".to_owned());
         self.marks.insert(pane, fresh);
         self.unsaved = true;
         Ok(PaneReply::Done)

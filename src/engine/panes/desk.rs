@@ -89,6 +89,8 @@ pub(super) struct Desk {
     pub(super) leases: Leases,
     pub(super) marks: BTreeMap<PaneAddress, Mark>,
     pub(super) recordings: BTreeMap<PaneAddress, Recorded>,
+    /// Panes that were to be recorded by themselves and could not be; said once.
+    pub(super) unrecorded: BTreeSet<PaneAddress>,
     /// What is noted of panes, and what could not be.
     pub(super) notes: Notes,
     unnoted: mpsc::UnboundedReceiver<Unnoted>,
@@ -129,6 +131,7 @@ impl Desk {
             leases: Leases::default(),
             marks: BTreeMap::new(),
             recordings: BTreeMap::new(),
+            unrecorded: BTreeSet::new(),
             calls: None,
             notes,
             unnoted,
@@ -195,9 +198,13 @@ impl Desk {
         let mut lost = Vec::new();
         let set = Arc::clone(&self.set);
         for (name, config) in &set.config().hosts {
-            let same = |host: &Host| host.config.layers == config.layers && host.config.tmux == config.tmux;
+            let same =
+                |host: &Host| host.config.layers == config.layers && host.config.tmux.is_same_server(&config.tmux);
             let host = match before.remove(name) {
-                Some(host) if same(&host) => host,
+                Some(mut host) if same(&host) => {
+                    host.config.tmux.record = config.tmux.record;
+                    host
+                }
                 Some(mut host) => {
                     host.end("its host was configured anew");
                     lost.push((name.clone(), "it was configured anew"));
@@ -327,6 +334,7 @@ impl Desk {
             client.watches.retain(|_, watch| !watch.is_over());
         }
         self.recordings.retain(|_, recorded| !recorded.recording.is_over());
+        self.record_by_itself(now);
         self.settle(now);
         if now >= self.look {
             self.look = now + LOOK;

@@ -194,11 +194,16 @@ impl Client {
 
 impl Scene {
     fn new() -> Self {
+        Self::with("")
+    }
+
+    /// With this configuration.
+    fn with(text: &str) -> Self {
         let dir = tempfile::tempdir().expect("a directory");
         let store = Arc::new(Store::open(dir.path(), Options::default()).expect("a store"));
         let (sender, inputs) = mpsc::channel(1_024);
         let agent = Agent::default();
-        let set = BridgeSet::new(config::parse("", None).expect("defaults"));
+        let set = BridgeSet::new(config::parse(text, None).expect("a configuration"));
         let checks = CheckSet::new(&config::parse("", None).expect("defaults")).expect("no checks");
         let checks = Arc::new(Checks::new(checks, Arc::clone(&store), sender.clone()));
         let bridges = Arc::new(Bridges::new(set, Arc::clone(&store), sender.clone(), checks, agent.road(), true));
@@ -514,6 +519,42 @@ async fn marks_outlive_lists_that_are_short_for_a_reason_and_not_their_panes() {
     scene.ask(&anna, PaneRequest::Mark { pane: pane(), mark }).await.expect("marks");
     says(&scene, vec![other(7, 1)], None).await;
     assert_eq!(kept(&scene), 0, "it was closed");
+}
+
+/// The recordings there are.
+fn recordings(scene: &Scene) -> usize {
+    std::fs::read_dir(scene.dir.path().join("recordings")).map_or(0, Iterator::count)
+}
+
+// The audit log is written by a thread, for which a clock that is ahead does not wait.
+#[tokio::test]
+async fn what_is_driven_is_recorded_by_itself_where_the_configuration_says_so() {
+    let mut scene = Scene::with("[hosts.here]\nlayers = [\"local\"]\ntmux = { record = \"drive\" }\n");
+    let anna = scene.watching(1).await;
+    assert_eq!(recordings(&scene), 0, "watching alone is not recorded");
+    scene.takes(&anna).await;
+    let Ok(PaneReply::Panes(hosts)) = scene.ask(&anna, PaneRequest::List).await else { panic!("a list") };
+    let path = hosts[0].panes[0].recording.clone().expect("it is recorded");
+    let off = PaneRequest::Record { pane: pane(), on: false, stays: true };
+    assert_eq!(scene.ask(&anna, off).await, Ok(PaneReply::Recording(path)), "it goes on");
+    assert_eq!(recordings(&scene), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_watched_is_recorded_by_itself_until_a_minute_after_the_last() {
+    let mut scene = Scene::with("[hosts.here]\nlayers = [\"local\"]\ntmux = { record = \"watch\" }\n");
+    let anna = scene.watching(1).await;
+    let recorded = async |scene: &mut Scene| {
+        let Ok(PaneReply::Panes(hosts)) = scene.ask(&anna, PaneRequest::List).await else { panic!("a list") };
+        hosts[0].panes[0].recording.is_some()
+    };
+    assert!(recorded(&mut scene).await);
+    scene.ask(&anna, PaneRequest::Unwatch { watch: 1 }).await.expect("let go");
+    tokio::time::sleep(Duration::from_secs(50)).await;
+    assert!(recorded(&mut scene).await, "who looks away for a moment begins no other file");
+    tokio::time::sleep(Duration::from_secs(20)).await;
+    assert!(!recorded(&mut scene).await);
+    assert_eq!(recordings(&scene), 1);
 }
 
 #[tokio::test(start_paused = true)]

@@ -97,6 +97,11 @@ impl Leases {
         }
     }
 
+    /// The panes that clients of this engine drive, and who does.
+    pub(super) fn driven(&self) -> impl Iterator<Item = (&PaneAddress, &OperatorName)> {
+        self.held.iter().filter(|(_, lease)| lease.is_held()).map(|(pane, lease)| (pane, &lease.who))
+    }
+
     /// Whether a client of this engine wants to drive `pane`, and the agent has not answered.
     pub(super) fn is_asked_for(&self, pane: &PaneAddress) -> bool {
         self.held.get(pane).is_some_and(|lease| !lease.is_held())

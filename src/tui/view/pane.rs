@@ -6,8 +6,8 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Paragraph};
 
-use crate::model::{OperatorName, age};
-use crate::protocol::{HostPanes, PaneRow};
+use crate::model::{OperatorName, ago, lasting};
+use crate::protocol::{HostPanes, PaneLost, PaneRow};
 use crate::screen::{self, Glass, PaneScreen};
 
 use super::super::app::App;
@@ -157,7 +157,7 @@ fn told(app: &App, open: &OpenPane, known: Option<(&HostPanes, &PaneRow)>, watch
     }
     if let Some(watch) = watch {
         if let Some((since, why)) = &watch.stale {
-            told.push(format!("STALE for {}: {why}", age(*since, app.now)));
+            told.push(format!("STALE {}: {why}", lasting(*since, app.now)));
         }
         if let Some(why) = watch.ended.as_ref().filter(|_| watch.glass.is_some()) {
             let how = if known.is_some() { "not shown any more, asked for again" } else { "gone" };
@@ -167,18 +167,24 @@ fn told(app: &App, open: &OpenPane, known: Option<(&HostPanes, &PaneRow)>, watch
     if let Some((host, row)) = known {
         told.extend(facts(app, host, row));
     }
-    let lost = known.map(|(_, row)| row.lost).unwrap_or_default();
-    if lost.bytes > 0 || lost.gaps > 0 {
-        let (gaps, s) = (lost.gaps, if lost.gaps == 1 { "" } else { "s" });
-        told.push(format!("{} missed in {gaps} gap{s}", size(lost.bytes)));
-    }
-    if lost.drift > 0 {
-        told.push(format!("redrawn {}x as tmux showed something else", lost.drift));
-    }
+    told.extend(known.map(|(_, row)| lost(row.lost)).unwrap_or_default());
     if told.is_empty() {
         told.push("live".to_owned());
     }
     told
+}
+
+/// What of it was not seen, and how often it was not what tmux shows.
+pub(super) fn lost(lost: PaneLost) -> Vec<String> {
+    let missed = format!("{} missed in {}", size(lost.bytes), gaps(lost.gaps));
+    let redrawn = format!("redrawn {}x as tmux showed something else", lost.drift);
+    let missed = (lost.bytes > 0 || lost.gaps > 0).then_some(missed);
+    missed.into_iter().chain((lost.drift > 0).then_some(redrawn)).collect()
+}
+
+/// How often something was missed.
+pub(super) fn gaps(gaps: u32) -> String {
+    format!("{gaps} gap{}", if gaps == 1 { "" } else { "s" })
 }
 
 /// What is known of it beside what it shows.
@@ -186,11 +192,11 @@ fn facts(app: &App, host: &HostPanes, row: &PaneRow) -> Vec<String> {
     let facts = &row.facts;
     let mut told = Vec::new();
     if let Some((since, why)) = &row.calls {
-        told.push(format!("called {} ago: {why}", age(*since, app.now)));
+        told.push(format!("called {}: {why}", ago(*since, app.now)));
     }
     if is_stale(host) {
         let why = host.why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
-        told.push(format!("no road to {} for {}{why}", host.host, age(host.at, app.now)));
+        told.push(format!("no road to {} {}{why}", host.host, lasting(host.at, app.now)));
     }
     match facts.dead {
         Some(Some(status)) => told.push(format!("DEAD, exit {status}")),
@@ -205,12 +211,12 @@ fn facts(app: &App, host: &HostPanes, row: &PaneRow) -> Vec<String> {
     }
     let is_me = |who: &OperatorName| app.identity.as_ref().is_some_and(|me| me.operator == *who);
     if let Some(driver) = facts.driver.as_ref().filter(|driver| app.panes.drive.is_none() || !is_me(&driver.who)) {
-        told.push(format!("{} types here, for {}", driver.who, age(driver.since, app.now)));
+        told.push(format!("{} types here, {}", driver.who, lasting(driver.since, app.now)));
     }
     if let Some(program) = &row.program {
-        let since = age(program.since, app.now);
+        let since = lasting(program.since, app.now);
         told.push(format!(
-            "{} {} for {since}, {} %: {}",
+            "{} {} {since}, {} %: {}",
             program.tool,
             program.doing.as_str(),
             program.confidence,

@@ -3,12 +3,13 @@
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
-use crate::model::{age, short_duration};
+use crate::model::{age, ago, lasting, short_duration};
 use crate::protocol::{HostPanes, PaneRow};
 use crate::screen;
 
 use super::super::app::App;
 use super::super::panes::{Listed, PaneState, is_stale};
+use super::pane::lost;
 use super::parts::{Row, fit};
 
 /// Below this width a row is name, command and what matters most.
@@ -56,7 +57,7 @@ fn matters(app: &App, host: &HostPanes, row: &PaneRow) -> Vec<String> {
     let facts = &row.facts;
     let mut told = Vec::new();
     if let Some((since, why)) = &row.calls {
-        told.push(format!("{} ago: {why}", age(*since, app.now)));
+        told.push(format!("{}: {why}", ago(*since, app.now)));
     }
     if is_stale(host) {
         told.push(format!("{} old", age(host.at, app.now)));
@@ -115,24 +116,24 @@ pub(super) fn summary(app: &App, listed: &Listed<'_>, width: usize) -> Vec<Line<
     lines.push(line("host", &format!("{}, {layer}{drive}{why}", host.host)));
     if let Some(program) = &row.program {
         let (tool, doing, confidence) = (&program.tool, program.doing.as_str(), program.confidence);
-        let since = age(program.since, app.now);
-        lines.push(line("program", &format!("{tool} {doing} for {since}, {confidence} % sure: {}", program.evidence)));
+        let since = lasting(program.since, app.now);
+        lines.push(line("program", &format!("{tool} {doing} {since}, {confidence} % sure: {}", program.evidence)));
     }
     lines.push(line("watched", &watched(app, row)));
     let mark = mark(row);
     if !mark.is_empty() {
         lines.push(line("calls", &mark.join(", ")));
     }
-    if row.lost != crate::protocol::PaneLost::default() {
-        let lost = row.lost;
-        lines.push(line("lost", &format!("{} bytes in {} gaps; redrawn {}x", lost.bytes, lost.gaps, lost.drift)));
+    let lost = lost(row.lost);
+    if !lost.is_empty() {
+        lines.push(line("lost", &lost.join("; ")));
     }
     lines
 }
 
 fn watched(app: &App, row: &PaneRow) -> String {
     let feed = row.facts.feed.map_or("by nobody".to_owned(), |feed| format!("by {}", feed.as_str()));
-    let printed = row.printed.map(|at| format!(", printed {} ago", age(at, app.now))).unwrap_or_default();
+    let printed = row.printed.map(|at| format!(", printed {}", ago(at, app.now))).unwrap_or_default();
     let by = row.watchers.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
     let by = if by.is_empty() { by } else { format!(", for {by}") };
     let recording = row.recording.as_ref().map(|file| format!(", recorded to {file}")).unwrap_or_default();

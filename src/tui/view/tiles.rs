@@ -11,7 +11,7 @@ use super::super::app::App;
 use super::super::mouse::Hit;
 use super::super::panes::PaneState;
 use super::super::tiles::{Division, Tiles};
-use super::pane::corner;
+use super::pane::{corner, gaps};
 use super::pane_cells::Window;
 use super::parts::{fit, framed, heading, outside};
 
@@ -46,7 +46,7 @@ pub(super) fn draw(app: &App, tiles: &Tiles, frame: &mut Frame<'_>, area: Rect) 
             told.push("stale".to_owned());
         }
         if let Some((_, row)) = known.filter(|(_, row)| row.lost.gaps > 0) {
-            told.push(format!("{} gaps", row.lost.gaps));
+            told.push(gaps(row.lost.gaps));
         }
         let title = format!("{}{}", if focused { look.glyph("▶ ", "> ") } else { "" }, told.join("  "));
         let title = fit(look, &title, screen::width(&title).min(usize::from(tile.width.saturating_sub(4))));
