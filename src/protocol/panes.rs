@@ -218,6 +218,12 @@ impl HostPanes {
         PaneAddress { host: self.host.clone(), pane: row.facts.id }
     }
 
+    /// Whether nobody knows yet what it has: it is being looked at for the first time, or again.
+    #[must_use]
+    pub fn is_being_asked(&self) -> bool {
+        self.layer.is_none() && self.why.is_none()
+    }
+
     /// How a person names one of its panes. It may hold text from outside.
     #[must_use]
     pub fn name(&self, row: &PaneRow) -> PaneName {

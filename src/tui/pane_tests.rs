@@ -106,6 +106,17 @@ fn the_list_tells_how_every_pane_is() {
 }
 
 #[test]
+fn a_host_that_is_being_asked_is_not_said_to_have_no_panes() {
+    let mut app = listed(Role::Viewer);
+    let mut hosts = panes();
+    (hosts[1].layer, hosts[1].why) = (None, None);
+    hosts[1].panes.clear();
+    told(&mut app, PaneUpdate::Panes(hosts));
+    let shown = screen(&app);
+    assert!(shown.contains("it is being asked for its panes") && !shown.contains("no panes"), "{shown}");
+}
+
+#[test]
 fn the_palette_names_panes_wherever_it_is_opened() {
     let mut app = sample::app(sample::with_bridge(), Role::Operator, false);
     assert_eq!(asked(&press(&mut app, ":pane")), [PaneRequest::Follow(true)]);

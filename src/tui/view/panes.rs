@@ -19,9 +19,12 @@ const NARROW: usize = 70;
 pub(super) fn row(app: &App, listed: &Listed<'_>, width: usize) -> Row {
     let look = &app.look;
     let Some(row) = listed.row else {
-        let why = listed.host.why.as_deref().unwrap_or("no panes");
+        let (how, why) = match listed.host.why.as_deref() {
+            None if listed.host.is_being_asked() => ("asked", "it is being asked for its panes"),
+            why => ("none", why.unwrap_or("no panes")),
+        };
         let line = Line::from(vec![
-            Span::styled(format!("{} {:8}", look.glyph("·", "."), "none"), look.muted),
+            Span::styled(format!("{} {how:8}", look.glyph("·", ".")), look.muted),
             Span::styled(fit(look, listed.host.host.as_str(), 22), look.text),
         ]);
         let rest = vec![Span::styled(fit(look, &screen::line(why), width.saturating_sub(32)), look.muted)];
@@ -100,8 +103,11 @@ pub(super) fn summary(app: &App, listed: &Listed<'_>, width: usize) -> Vec<Line<
         Line::from(vec![Span::styled(format!("{label:10} "), look.muted), Span::styled(text, look.text)])
     };
     let host = listed.host;
-    let layer =
-        host.layer.map_or_else(|| format!("no road ({})", age(host.at, app.now)), |layer| format!("over {layer}"));
+    let layer = match host.layer {
+        Some(layer) => format!("over {layer}"),
+        None if host.is_being_asked() => "being asked".to_owned(),
+        None => format!("no road ({})", age(host.at, app.now)),
+    };
     let why = host.why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
     let drive = if host.may_drive { "" } else { "; only to be watched" };
     let mut lines = vec![Line::default()];
