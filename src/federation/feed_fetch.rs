@@ -79,7 +79,7 @@ pub async fn fetch(
     let page = match link.page(&question.ask()).await {
         Ok(Ok(page)) => page,
         Ok(Err(refusal)) => return Fetched::of(Outcome::Refused(refusal)),
-        Err(LinkError::Unreachable(why)) => return Fetched::of(Outcome::Unreachable(why)),
+        Err(LinkError::Unreachable(why) | LinkError::Busy(why)) => return Fetched::of(Outcome::Unreachable(why)),
         Err(error) => return Fetched::of(Outcome::Unusable(error.to_string())),
     };
     let bytes = page.events.iter().map(SharedEvent::weight).sum();

@@ -108,7 +108,7 @@ impl Said {
         let why = said.map_or_else(|| format!("status {}", self.status), |problem| problem.detail);
         // 429 passes by itself; it says nothing about whether this node may ask.
         match self.status {
-            StatusCode::TOO_MANY_REQUESTS => LinkError::Unreachable(format!("it is asked too much: {why}")),
+            StatusCode::TOO_MANY_REQUESTS => LinkError::Busy(why),
             _ => LinkError::Refused(why),
         }
     }

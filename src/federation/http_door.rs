@@ -22,7 +22,7 @@ use crate::net::{
 };
 use crate::protocol::{Beat, FEDERATION_VERSION, Join};
 
-use super::http_limits::NodeLimits;
+use super::http_limits::{NodeLimits, Slot};
 use super::http_seeds;
 use super::http_wire::{self as wire, ACT, ACT_MAX, BEAT_MAX, EVENTS, HEARTBEAT, JOIN, PROBE, SMALL_MAX};
 use super::{Answerer, TokenAnswerer, is_invited};
@@ -152,7 +152,8 @@ impl HttpDoor {
 
     /// Forgets what is remembered of a node that was removed.
     pub fn forget(&self, node: &NodeName) {
-        self.gate.forget(node);
+        self.gate.sweep(Timestamp::now());
+        self.limits.forget(node);
     }
 
     async fn answer(&self, request: Request<Incoming>, source: IpAddr) -> Response<Full<Bytes>> {
@@ -216,9 +217,13 @@ impl HttpDoor {
         request: Request<Incoming>,
         now: Timestamp,
     ) -> Result<Good, Refused> {
-        let waits = request.uri().path() == EVENTS;
+        let slot = match request.uri().path() {
+            EVENTS => Slot::Waits,
+            ACT => Slot::Acts,
+            _ => Slot::Beats,
+        };
         let busy = |why| refused(StatusCode::TOO_MANY_REQUESTS, why);
-        let _place = self.limits.take(&proven.node, waits, now).map_err(busy)?;
+        let _place = self.limits.take(&proven.node, slot, now).map_err(busy)?;
         let good = self.work(&proven, proof, request).await?;
         self.limits.gave(&proven.node, good.1.len(), Timestamp::now());
         Ok(good)
@@ -267,9 +272,6 @@ impl HttpDoor {
         source: IpAddr,
         now: Timestamp,
     ) -> Response<Full<Bytes>> {
-        let Ok(_place) = self.joins.try_acquire() else {
-            return problem(StatusCode::TOO_MANY_REQUESTS, "others are joining; ask again");
-        };
         if self.unproven.is_exhausted(&source, now) {
             return self.unproven(Some(proof.node), source, now);
         }
@@ -279,18 +281,17 @@ impl HttpDoor {
         };
         let join = match join {
             Ok(join) => join,
-            Err(refused) => return problem(refused.status, &refused.why),
+            Err(Refused { status, why }) => {
+                let answer = problem(status, &why);
+                (self.settings.refused)(RefusedQuestion { source, node: Some(proof.node), proven: false, why });
+                self.unproven.take(source, now);
+                return answer;
+            }
         };
         let asked = Asked { method: "POST", path: JOIN, digest: &proof.digest };
         let is_invited = is_invited(&join, &self.settings.me);
         let outcome = match self.gate.prove(&proof, &asked, &[join.key], true, now) {
-            Ok(_) if join.node == proof.node && is_invited => self
-                .settings
-                .answerer
-                .join(join)
-                .await
-                .map(|answer| (StatusCode::OK, encoded(&answer)))
-                .map_err(|why| refused(StatusCode::FORBIDDEN, why)),
+            Ok(_) if join.node == proof.node && is_invited => self.joined(join).await,
             Ok(_) | Err(Barred::Unproven) => return self.unproven(Some(proof.node), source, now),
             Err(barred) => Err(told(&barred)),
         };
@@ -299,6 +300,16 @@ impl HttpDoor {
             self.unproven.take(source, now);
         }
         self.signed(&proof.node, &proof.nonce, outcome, source)
+    }
+
+    /// Lets somebody in whose word is complete: nobody holds a place by being slow.
+    async fn joined(&self, join: Join) -> Result<Good, Refused> {
+        let _place = self
+            .joins
+            .try_acquire()
+            .map_err(|_| refused(StatusCode::TOO_MANY_REQUESTS, "others are joining; ask again"))?;
+        let answer = self.settings.answerer.join(join).await;
+        answer.map(|answer| (StatusCode::OK, encoded(&answer))).map_err(|why| refused(StatusCode::FORBIDDEN, why))
     }
 
     /// The answer, signed for whoever asked.

@@ -11,7 +11,7 @@ use crate::net::RateLimit;
 
 /// Requests a minute of one node: catching up on an hour of entries takes some thousand pages.
 const PER_MINUTE: u32 = 12_000;
-/// Questions of one node that are worked on at once.
+/// Heartbeats and looks for third nodes, and orders, of one node that are worked on at once.
 const AT_ONCE: usize = 4;
 /// Questions of one node that wait for entries at once: one for each log it is told of.
 const WAITING: usize = 64;
@@ -20,11 +20,22 @@ const BYTES_PER_SECOND: i64 = 32 << 20;
 /// Bytes it is given at once.
 const BYTES_AT_ONCE: i64 = 64 << 20;
 
+/// What a question takes a place among. An order may take long, and keeps no heartbeat out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Slot {
+    /// It waits for entries.
+    Waits,
+    /// It is an order.
+    Acts,
+    /// It is anything else.
+    Beats,
+}
+
 /// What is given to each node.
 #[derive(Debug)]
 pub(super) struct NodeLimits {
     requests: RateLimit<NodeName>,
-    slots: Mutex<BTreeMap<(NodeName, bool), Arc<Semaphore>>>,
+    slots: Mutex<BTreeMap<(NodeName, Slot), Arc<Semaphore>>>,
     bytes: Mutex<BTreeMap<NodeName, Owed>>,
 }
 
@@ -42,15 +53,14 @@ impl Default for NodeLimits {
 }
 
 impl NodeLimits {
-    /// Takes a place for a question of `node`; `waits` says that it waits for entries. The place is given back by
-    /// dropping it.
+    /// Takes a place for a question of `node`. It is given back by dropping it.
     ///
     /// # Errors
     /// What there is too much of.
     pub(super) fn take(
         &self,
         node: &NodeName,
-        waits: bool,
+        slot: Slot,
         now: Timestamp,
     ) -> Result<OwnedSemaphorePermit, &'static str> {
         if self.requests.take(node.clone(), now) {
@@ -60,24 +70,38 @@ impl NodeLimits {
             return Err("this node was given more bytes than its share");
         }
         let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
-        let most = if waits { WAITING } else { AT_ONCE };
-        let slots = slots.entry((node.clone(), waits)).or_insert_with(|| Arc::new(Semaphore::new(most)));
+        let most = if slot == Slot::Waits { WAITING } else { AT_ONCE };
+        let slots = slots.entry((node.clone(), slot)).or_insert_with(|| Arc::new(Semaphore::new(most)));
         Arc::clone(slots).try_acquire_owned().map_err(|_| "this node has too many questions open")
     }
 
     /// Counts what `node` was given.
     pub(super) fn gave(&self, node: &NodeName, bytes: usize, now: Timestamp) {
-        let owed = self.owed(node, now).saturating_add(i64::try_from(bytes).unwrap_or(i64::MAX));
-        self.bytes.lock().unwrap_or_else(PoisonError::into_inner).insert(node.clone(), Owed { bytes: owed, at: now });
+        let mut given = self.bytes.lock().unwrap_or_else(PoisonError::into_inner);
+        let owed = given.get(node).map_or(0, |owed| owed.left(now));
+        let bytes = owed.saturating_add(i64::try_from(bytes).unwrap_or(i64::MAX));
+        given.insert(node.clone(), Owed { bytes, at: now });
+    }
+
+    /// Forgets what is remembered of a node that was removed.
+    pub(super) fn forget(&self, node: &NodeName) {
+        self.slots.lock().unwrap_or_else(PoisonError::into_inner).retain(|(name, _), _| name != node);
+        self.bytes.lock().unwrap_or_else(PoisonError::into_inner).remove(node);
     }
 
     fn owed(&self, node: &NodeName, now: Timestamp) -> i64 {
-        let bytes = self.bytes.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(owed) = bytes.get(node) else { return 0 };
+        let given = self.bytes.lock().unwrap_or_else(PoisonError::into_inner);
+        given.get(node).map_or(0, |owed| owed.left(now))
+    }
+}
+
+impl Owed {
+    /// What is still owed.
+    fn left(self, now: Timestamp) -> i64 {
         // A clock that was set back pays nothing off, and owes nothing more.
-        let passed = now.duration_since(owed.at).as_millis().clamp(0, 60_000);
+        let passed = now.duration_since(self.at).as_millis().clamp(0, 60_000);
         let paid = i64::try_from(passed).unwrap_or(0) * (BYTES_PER_SECOND / 1000);
-        (owed.bytes - paid).max(0)
+        (self.bytes - paid).max(0)
     }
 }
 
@@ -96,32 +120,37 @@ mod tests {
     #[test]
     fn questions_at_once_are_counted_for_each_node() {
         let (limits, a, b) = (NodeLimits::default(), name("a"), name("b"));
-        let mut held: Vec<_> = (0..AT_ONCE).map(|_| limits.take(&a, false, at(0)).expect("a place")).collect();
-        assert!(limits.take(&a, false, at(0)).is_err());
-        assert!(limits.take(&b, false, at(0)).is_ok(), "others are undisturbed");
-        assert!(limits.take(&a, true, at(0)).is_ok(), "waiting is another thing");
+        let mut held: Vec<_> = (0..AT_ONCE).map(|_| limits.take(&a, Slot::Beats, at(0)).expect("a place")).collect();
+        assert!(limits.take(&a, Slot::Beats, at(0)).is_err());
+        assert!(limits.take(&b, Slot::Beats, at(0)).is_ok(), "others are undisturbed");
+        assert!(limits.take(&a, Slot::Waits, at(0)).is_ok(), "waiting is another thing");
+        let _orders: Vec<_> = (0..AT_ONCE).map(|_| limits.take(&a, Slot::Acts, at(0)).expect("a place")).collect();
+        assert!(limits.take(&a, Slot::Acts, at(0)).is_err());
         held.pop();
-        assert!(limits.take(&a, false, at(0)).is_ok());
+        assert!(limits.take(&a, Slot::Beats, at(0)).is_ok(), "orders keep no heartbeat out");
     }
 
     #[test]
     fn bytes_are_given_at_a_steady_rate() {
         let (limits, a) = (NodeLimits::default(), name("a"));
         limits.gave(&a, (64 << 20) + 1, at(0));
-        assert!(limits.take(&a, false, at(0)).is_err());
-        assert!(limits.take(&a, false, at(2)).is_ok());
+        assert!(limits.take(&a, Slot::Beats, at(0)).is_err());
+        assert!(limits.take(&a, Slot::Beats, at(2)).is_ok());
         limits.gave(&a, 96 << 20, at(2));
-        assert!(limits.take(&a, false, at(1_000)).is_err());
-        assert!(limits.take(&a, false, at(4_000)).is_ok());
-        assert!(limits.take(&a, false, at(-9_000)).is_err() || limits.take(&a, false, at(4_000)).is_ok());
-        assert!(limits.take(&name("b"), false, at(0)).is_ok(), "others are undisturbed");
+        assert!(limits.take(&a, Slot::Beats, at(1_000)).is_err());
+        assert!(limits.take(&a, Slot::Beats, at(4_000)).is_ok());
+        limits.gave(&a, (64 << 20) + 1, at(9_000));
+        assert!(limits.take(&a, Slot::Beats, at(0)).is_err(), "a clock that was set back pays nothing off");
+        limits.forget(&a);
+        assert!(limits.take(&a, Slot::Beats, at(0)).is_ok());
+        assert!(limits.take(&name("b"), Slot::Beats, at(0)).is_ok(), "others are undisturbed");
     }
 
     #[test]
     fn requests_are_counted_for_each_node() {
         let (limits, a) = (NodeLimits::default(), name("a"));
-        let taken = (0..20_000).filter(|_| limits.take(&a, false, at(0)).is_ok()).count();
+        let taken = (0..20_000).filter(|_| limits.take(&a, Slot::Beats, at(0)).is_ok()).count();
         assert_eq!(taken, 12_000);
-        assert!(limits.take(&name("b"), false, at(0)).is_ok(), "others are undisturbed");
+        assert!(limits.take(&name("b"), Slot::Beats, at(0)).is_ok(), "others are undisturbed");
     }
 }

@@ -127,6 +127,10 @@ async fn admitted(
         response
     };
     let token = token(door, request).map_err(wrong)?;
+    // Looked up only for who may still guess: the limit is on guesses, not on how they are answered.
+    if door.unproven.is_exhausted(&source, now) {
+        return Err(wrong(""));
+    }
     door.settings.tokens.nodes(token).await.map_err(|why| match why {
         TokenRefusal::Unknown(why) => wrong(&why),
         TokenRefusal::Denied(why) => problem(StatusCode::FORBIDDEN, &why),

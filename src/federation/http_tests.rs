@@ -462,8 +462,8 @@ async fn a_key_is_changed_without_one_refused_heartbeat() {
     let (hubs, _) = hub.desk.node.keys.rotate(Timestamp::now()).expect("it is changed on the other side, too");
     beats(3).await;
     let learned = hub.known.take_learned();
-    assert_eq!(learned.len(), 1, "it is to be kept once");
-    assert_eq!(learned[0].1.counting(Timestamp::now()), [new, old]);
+    assert!(learned.iter().eq([&party.name]), "it is to be kept once: {learned:?}");
+    assert_eq!(hub.known.keys(&party.name, Timestamp::now()), [new, old]);
     assert_eq!(trusting.keys(&name("hub-1"), Timestamp::now())[0], hubs, "learned by the answer");
     // A day later.
     let later = until + Duration::from_secs(1);
@@ -488,7 +488,7 @@ async fn the_key_before_counts_for_a_day_and_no_longer() {
         assert_eq!(hub.send(&request).await.0, status);
     }
     // Meanwhile it can name no other key.
-    assert_eq!(hub.known.take_learned(), Vec::new());
+    assert!(hub.known.take_learned().is_empty());
 }
 
 #[tokio::test]
@@ -565,6 +565,41 @@ async fn who_tries_invitations_one_after_another_is_slowed_down() {
     }
     assert_eq!(last, 429);
     assert_eq!(hub.asked(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn who_joins_slowly_keeps_nobody_out_and_every_failure_counts() {
+    let (party, hub) = (Party::new("hub-2"), Hub::new(&[]).await);
+    let (inviting, now) = (&hub.desk.node, Timestamp::now());
+    let url = format!("http://{}", hub.address);
+    let token = JoinToken::new(inviting.name.clone(), url, inviting.keys.key(), None, now);
+    let join = token.wish(&party.name, party.keys.key(), None, now).expect("it counts");
+    let slow = party.request("hub-1", "/fed/v1/join", &serde_json::to_vec(&join).expect("JSON"), now);
+    let mut held = Vec::new();
+    for _ in 0..6 {
+        let mut stream = TcpStream::connect(hub.address).await.expect("connects");
+        stream.write_all(&slow[..slow.len() - 1]).await.expect("writes");
+        held.push(stream);
+        join_at(&token, &join, &party.name, Arc::clone(&party.keys)).await.expect("it is let in");
+    }
+    assert_eq!(hub.asked(), ["hub-2 join"; 6]);
+    let mut last = 0;
+    for _ in 0..70 {
+        last = hub.send(&party.request("hub-1", "/fed/v1/join", b"{}", Timestamp::now())).await.0;
+    }
+    assert_eq!((last, hub.refusals().is_empty()), (429, false), "what cannot be read counts, too");
+}
+
+#[tokio::test]
+async fn who_has_guessed_too_often_is_not_listened_to() {
+    let hub = Hub::new(&[]).await;
+    let get = |token: &str| written("GET", "/federation/nodes", &format!("authorization: Bearer {token}\r\n"), b"");
+    let mut last = 0;
+    for _ in 0..70 {
+        last = hub.send(&get("aur_other")).await.0;
+    }
+    assert_eq!(last, 429);
+    assert_eq!(hub.send(&get("aur_good")).await.0, 429, "the right one is not told from a wrong one any more");
 }
 
 /// Somebody who answers every connection with these bytes, and then `more` of it every second.

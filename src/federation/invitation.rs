@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use crate::config::{is_local_url, is_node_url};
 use crate::model::{NodeKey, NodeName, PinnedKeys, hex_pin};
 use crate::net::{self, InvitationKey};
-use crate::protocol::{FEDERATION_VERSION, Join};
+use crate::protocol::{FEDERATION_VERSION, Join, SEES_MAX};
 
 /// How long an invitation counts.
 pub const INVITED_FOR: Duration = Duration::from_mins(15);
@@ -69,15 +69,9 @@ pub enum JoinFault {
     /// The key is another node's.
     #[error("the key of {0} is known here as that of {1}; no two nodes share one: remove its secrets/node.key")]
     KeyTaken(NodeName, NodeName),
-}
-
-/// What becomes of who wants to join.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Joining {
-    /// It is new, and uses the invitation up.
-    New,
-    /// It is known by this key already: its answer was lost. Nothing is used up by it.
-    Known,
+    /// No heartbeat could name one more.
+    #[error("{SEES_MAX} other nodes are known already, which is the most; `aurora node remove` forgets one")]
+    TooMany,
 }
 
 impl JoinToken {
@@ -139,37 +133,32 @@ impl FromStr for JoinToken {
     }
 }
 
-/// Whether `join` fits in among the nodes that are known: `known` are their names and keys. Whether its invitation still
-/// counts is the store's to say, in the same step that keeps it.
+/// Whether a node of this name and key fits in among those that are known: `known` are their names and keys, `me` is this
+/// node and its key. Whether its invitation still counts is the store's to say, in the same step that keeps it.
 ///
 /// # Errors
-/// When its name or its key is another one's.
+/// When its name or its key is another one's, or too many are known.
 pub fn fits<'a>(
-    join: &Join,
-    me: &NodeName,
-    own: NodeKey,
+    (node, key): (&NodeName, NodeKey),
+    (me, own): (&NodeName, NodeKey),
     known: impl IntoIterator<Item = (&'a NodeName, &'a PinnedKeys)>,
     now: Timestamp,
-) -> Result<Joining, JoinFault> {
-    if join.node == *me {
+) -> Result<(), JoinFault> {
+    if node == me {
         return Err(JoinFault::NameTaken(me.clone()));
     }
-    if join.key == own {
-        return Err(JoinFault::KeyTaken(join.node.clone(), me.clone()));
+    if key == own {
+        return Err(JoinFault::KeyTaken(node.clone(), me.clone()));
     }
-    let mut joining = Joining::New;
+    let mut others = 0;
     for (name, keys) in known {
-        let is_its = keys.counting(now).contains(&join.key);
-        if *name == join.node {
-            if !is_its {
-                return Err(JoinFault::NameTaken(name.clone()));
-            }
-            joining = Joining::Known;
-        } else if is_its {
-            return Err(JoinFault::KeyTaken(join.node.clone(), name.clone()));
+        match (name == node, keys.counting(now).contains(&key)) {
+            (true, false) => return Err(JoinFault::NameTaken(name.clone())),
+            (false, true) => return Err(JoinFault::KeyTaken(node.clone(), name.clone())),
+            (is_it, _) => others += usize::from(!is_it),
         }
     }
-    Ok(joining)
+    if others < SEES_MAX { Ok(()) } else { Err(JoinFault::TooMany) }
 }
 
 /// The address of a joining node that may be kept: one that nodes may use.
@@ -235,19 +224,23 @@ mod tests {
 
     #[test]
     fn names_and_keys_belong_to_one_node_each() {
-        let join = token().wish(&name("hub-2"), key(2), None, at(0)).expect("it counts");
         let keys = |byte| PinnedKeys::of(key(byte), at(0));
+        let (hub_1, hub_2) = (name("hub-1"), name("hub-2"));
         let fit = |known: &[(NodeName, PinnedKeys)]| {
-            fits(&join, &name("hub-1"), key(1), known.iter().map(|(name, keys)| (name, keys)), at(0))
+            fits((&hub_2, key(2)), (&hub_1, key(1)), known.iter().map(|(name, keys)| (name, keys)), at(0))
         };
-        assert_eq!(fit(&[]), Ok(Joining::New));
-        assert_eq!(fit(&[(name("hub-3"), keys(3))]), Ok(Joining::New));
-        assert_eq!(fit(&[(name("hub-2"), keys(2))]), Ok(Joining::Known));
+        assert_eq!(fit(&[]), Ok(()));
+        assert_eq!(fit(&[(name("hub-3"), keys(3))]), Ok(()));
+        assert_eq!(fit(&[(name("hub-2"), keys(2))]), Ok(()), "it is known");
         assert_eq!(fit(&[(name("hub-2"), keys(3))]), Err(JoinFault::NameTaken(name("hub-2"))));
         assert_eq!(fit(&[(name("hub-3"), keys(2))]), Err(JoinFault::KeyTaken(name("hub-2"), name("hub-3"))));
-        let twin = Join { node: name("hub-1"), ..join.clone() };
-        assert_eq!(fits(&twin, &name("hub-1"), key(1), [], at(0)), Err(JoinFault::NameTaken(name("hub-1"))));
-        assert!(matches!(fits(&join, &name("hub-1"), key(2), [], at(0)), Err(JoinFault::KeyTaken(..))), "a copied key");
+        let fits = |node: &NodeName, own| fits((node, key(2)), (&hub_1, own), [], at(0));
+        assert_eq!(fits(&hub_1, key(1)), Err(JoinFault::NameTaken(name("hub-1"))));
+        assert!(matches!(fits(&hub_2, key(2)), Err(JoinFault::KeyTaken(..))), "a copied key");
+        let mut many: Vec<_> = (0..SEES_MAX).map(|n| (name(&format!("x{n}")), keys(9))).collect();
+        assert_eq!(fit(&many), Err(JoinFault::TooMany));
+        many[0] = (name("hub-2"), keys(2));
+        assert_eq!(fit(&many), Ok(()), "it is one of them");
     }
 
     #[test]

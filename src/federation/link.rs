@@ -17,6 +17,9 @@ pub enum LinkError {
     /// Nobody answered, or not in time.
     #[error("failed to reach it: {0}")]
     Unreachable(String),
+    /// It is there and has no place for the question now: nothing was done.
+    #[error("it is asked too much: {0}")]
+    Busy(String),
     /// It does not know this node's key, or this node may not ask that there.
     #[error("it refuses: {0}")]
     Refused(String),

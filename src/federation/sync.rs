@@ -141,9 +141,13 @@ impl Sync {
         self.logs.entry(origin).or_default().end = end;
     }
 
-    /// The log of a node is kept in step no more: it is removed, quarantined, or may only observe.
+    /// The log of a node is kept in step no more, and nobody else's is asked of it: it is removed, quarantined, or may
+    /// only observe.
     pub fn unfollow(&mut self, origin: &NodeName) {
         self.logs.remove(origin);
+        for log in self.logs.values_mut() {
+            log.offers.remove(origin);
+        }
     }
 
     /// A node is quarantined: it is asked for nothing, and nobody for its log, until it is followed again.

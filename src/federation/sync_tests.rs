@@ -202,6 +202,14 @@ fn nobody_gives_up_entries_because_a_relay_has_swept_them() {
 }
 
 #[test]
+fn who_may_only_observe_is_asked_for_nobody_s_log() {
+    let mut sync = sync(&["a", "hub"], &["hub"]);
+    offered(&mut sync, "hub", "a", 20);
+    sync.unfollow(&name("hub"));
+    assert!(sync.next(at(0)).is_empty());
+}
+
+#[test]
 fn a_quarantined_node_is_asked_for_nothing_until_it_is_followed_again() {
     let mut sync = sync(&["a", "hub", "b"], &["hub", "b"]);
     offered(&mut sync, "hub", "a", 30);
@@ -214,6 +222,7 @@ fn a_quarantined_node_is_asked_for_nothing_until_it_is_followed_again() {
     }
     assert_eq!(asked(&sync.next(at(300))), [("b", "b", 10)], "the others go on");
     sync.follow(name("hub"), Some(end("hub", 5, 10)));
+    offered(&mut sync, "hub", "a", 30);
     assert_eq!(asked(&sync.next(at(300))), [("hub", "hub", 10), ("a", "hub", 10)]);
     let effects = {
         let mut sync = self::sync(&["a", "hub"], &["hub"]);

@@ -51,11 +51,7 @@ impl PinnedKeys {
     #[must_use]
     pub fn learned(&self, named: &[NodeKey], proven: NodeKey, now: Timestamp) -> Option<Self> {
         let stays = self.0.iter().find(|pinned| pinned.until.is_none())?.key;
-        let (first, other) = match *named {
-            [first] => (first, None),
-            [first, other] if first != other => (first, Some(other)),
-            _ => return None,
-        };
+        let (first, other) = named_keys(named)?;
         if proven != stays || !named.contains(&proven) {
             return None;
         }
@@ -77,6 +73,37 @@ impl PinnedKeys {
         let over = learned.0.len().saturating_sub(MOST);
         learned.0.drain(..over);
         (learned != *self).then_some(learned)
+    }
+
+    /// What is pinned after another node, by whose word alone this one is known, has named its keys, the one that stays
+    /// first. `None` when that changes nothing. The key before counts for [`KEYS_OVERLAP`], and until that is over no
+    /// other one is taken: whoever lies changes one key a day at most. A key that was given up does not come back.
+    #[must_use]
+    pub fn told(&self, named: &[NodeKey], now: Timestamp) -> Option<Self> {
+        let (first, other) = named_keys(named)?;
+        let is_changing = self.0.iter().any(|pinned| pinned.until.is_some_and(|until| now <= until));
+        if is_changing || self.0.iter().any(|pinned| pinned.key == first) {
+            return None;
+        }
+        let day = now.checked_add(KEYS_OVERLAP).ok();
+        let mut told = self.clone();
+        for pinned in &mut told.0 {
+            pinned.until = pinned.until.or(day);
+        }
+        let before = other.filter(|_| self.0.is_empty()).map(|key| PinnedKey { key, since: now, until: day });
+        told.0.extend(before.into_iter().chain([PinnedKey { key: first, since: now, until: None }]));
+        let over = told.0.len().saturating_sub(MOST);
+        told.0.drain(..over);
+        Some(told)
+    }
+}
+
+/// The key that stays, and the one before while it is changed.
+fn named_keys(named: &[NodeKey]) -> Option<(NodeKey, Option<NodeKey>)> {
+    match *named {
+        [first] => Some((first, None)),
+        [first, other] if first != other => Some((first, Some(other))),
+        _ => None,
     }
 }
 
@@ -126,6 +153,23 @@ mod tests {
         let both = pinned.learned(&[key(2), key(1)], key(1), at(0)).expect("it is learned");
         assert_eq!(both.learned(&[key(3), key(1)], key(1), at(1)), None, "it is on its way out");
         assert_eq!(PinnedKeys::default().learned(&[key(1)], key(1), at(0)), None, "nobody is known");
+    }
+
+    #[test]
+    fn by_the_word_of_another_node_one_key_is_changed_a_day() {
+        let pinned = PinnedKeys::default().told(&[key(2), key(1)], at(0)).expect("it is pinned");
+        assert_eq!(pinned.counting(at(DAY)), [key(2), key(1)]);
+        assert_eq!(pinned.told(&[key(3), key(2)], at(DAY)), None, "one change at a time");
+        let next = pinned.told(&[key(3)], at(DAY + 1)).expect("it is told");
+        assert_eq!(next.counting(at(2 * DAY + 1)), [key(3), key(2)]);
+        assert_eq!(next.counting(at(2 * DAY + 2)), [key(3)]);
+        assert_eq!(next.told(&[key(2)], at(3 * DAY)), None, "it was given up");
+        assert_eq!(next.told(&[key(4), key(5), key(6)], at(3 * DAY)), None, "two at most");
+        let mut pinned = next;
+        for number in 4..60 {
+            pinned = pinned.told(&[key(number)], at(i64::from(number) * DAY * 2)).expect("it is told");
+        }
+        assert_eq!((pinned.0.len(), pinned.counting(at(200 * DAY))), (MOST, vec![key(59)]));
     }
 
     #[test]

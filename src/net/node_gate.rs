@@ -57,15 +57,10 @@ impl KnownNodes {
         }
     }
 
-    /// The nodes whose keys have changed by their own word since this was asked before, with all their keys.
+    /// The nodes whose keys have changed by their own word since this was asked before.
     #[must_use]
-    pub fn take_learned(&self) -> Vec<(NodeName, PinnedKeys)> {
-        let names = std::mem::take(&mut *self.learned.lock().unwrap_or_else(PoisonError::into_inner));
-        names
-            .into_iter()
-            .filter_map(|name| Some((self.pinned(&name)?, name)))
-            .map(|(keys, name)| (name, keys))
-            .collect()
+    pub fn take_learned(&self) -> BTreeSet<NodeName> {
+        std::mem::take(&mut *self.learned.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
@@ -171,10 +166,12 @@ impl NodeGate {
         Ok(Proven { node: proof.node.clone(), key })
     }
 
-    /// Drops what is remembered of a node that is no longer known.
-    pub fn forget(&self, node: &NodeName) {
-        // What came from it within the last minutes is refused because its key is.
-        self.came.lock().unwrap_or_else(PoisonError::into_inner).remove(node);
+    /// Drops what is remembered of nodes of which nothing came that a clock would still let in. Of a node that is removed
+    /// it stays until then: it may be known again by the same key, and a recorded order counts once all the same.
+    pub fn sweep(&self, now: Timestamp) {
+        let oldest = now.as_millisecond().saturating_sub(SKEW_MAX_MS);
+        let is_needed = |came: &Came| came.nonces.last().is_some_and(|(at, _)| *at >= oldest);
+        self.came.lock().unwrap_or_else(PoisonError::into_inner).retain(|_, came| is_needed(came));
     }
 
     fn note(&self, proof: &Proof, now: Timestamp) -> Result<(), Barred> {
@@ -289,6 +286,17 @@ mod tests {
         asker.admitted(&gate, &next, NOW + 60).expect("the newest is let in");
         assert_eq!(asker.admitted(&gate, &first, NOW + 60), Err(Barred::Replayed), "it was forgotten, and is too old");
         assert_eq!(gate.came.lock().expect("not poisoned")[&name("hub-1")].nonces.len(), NONCES);
+    }
+
+    #[test]
+    fn what_came_from_a_node_that_is_removed_does_not_count_again() {
+        let (gate, asker) = (gate(), Asker::new());
+        let proof = asker.proof("hub-2", NOW);
+        asker.admitted(&gate, &proof, NOW).expect("it is let in");
+        gate.sweep(at(NOW + 300));
+        assert_eq!(asker.admitted(&gate, &proof, NOW + 300), Err(Barred::Replayed));
+        gate.sweep(at(NOW + 301));
+        assert!(gate.came.lock().expect("not poisoned").is_empty(), "its clock keeps it out now");
     }
 
     #[test]

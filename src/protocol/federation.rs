@@ -23,6 +23,8 @@ pub const BODY_BYTES: usize = 64 << 10;
 pub const WAIT_MAX: u64 = 25;
 /// Nodes a heartbeat names at most.
 pub const SEES_MAX: usize = 512;
+/// Keys of one node that a heartbeat names at most: the one that counts, and while it is changed the one before.
+pub const KEYS_MAX: usize = 2;
 /// Relays between an origin and whoever applies its entries, at most.
 pub const HOPS_MAX: u8 = 2;
 
@@ -81,7 +83,8 @@ pub struct Seen {
     pub held: u64,
     /// Whether it is heard directly.
     pub direct: bool,
-    /// Its keys as they are pinned there.
+    /// Its keys as they are pinned there, the one that stays first; [`KEYS_MAX`] at most. None: the node does not vouch
+    /// for it.
     pub keys: Vec<NodeKey>,
 }
 

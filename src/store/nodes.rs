@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use crate::model::{AuditEntry, AuditNote, NodeKey, NodeName, PinnedKey, Trust};
+use crate::model::{AuditEntry, AuditNote, NodeKey, NodeName, PinnedKey, PinnedKeys, Trust};
 
 use super::events::{corrupt, timestamp};
 use super::nodes_log::{drop_logs, name};
@@ -32,6 +32,14 @@ pub struct KnownNode {
     pub quarantine: Option<Quarantine>,
 }
 
+impl KnownNode {
+    /// Whether it is known by the word of another node alone: nobody here added, invited or named it.
+    #[must_use]
+    pub fn is_vouched(&self) -> bool {
+        self.via.is_some() && !self.configured
+    }
+}
+
 /// Why nothing of a node is taken over.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Quarantine {
@@ -46,10 +54,8 @@ pub struct Quarantine {
 pub enum Vouched {
     /// It is known now.
     Pinned,
-    /// It was known by one of these keys before. Nothing has changed: who vouches adds no keys.
-    Same,
-    /// It is known by other keys. Who vouches is not to be believed.
-    Contradicted,
+    /// It was known before. Nothing has changed: who vouches adds no keys.
+    Known,
     /// An operator has removed it. It stays so.
     Removed,
 }
@@ -88,8 +94,54 @@ impl Store {
         .await
     }
 
+    /// Changes what a node may do here, and ends its quarantine. A node that is not known, or no longer, stays so.
+    ///
+    /// # Errors
+    /// When the store cannot write; nothing is changed then.
+    pub async fn trust_node(
+        &self,
+        name: NodeName,
+        trust: Trust,
+        notes: Vec<AuditNote>,
+    ) -> Result<Vec<AuditEntry>, StoreError> {
+        self.write(move |connection| {
+            let known = connection
+                .prepare_cached(
+                    "UPDATE node SET trust = ?2, quarantined = NULL, why = NULL WHERE name = ?1 AND removed IS NULL",
+                )?
+                .execute(params![name.as_str(), trust.as_str()])?;
+            if known == 0 { Ok(Vec::new()) } else { audit::append_all(connection, notes) }
+        })
+        .await
+    }
+
+    /// Keeps these as the keys of a node, and changes nothing else of it. A node that is not known, or no longer, stays
+    /// so.
+    ///
+    /// # Errors
+    /// When the store cannot write; nothing is changed then.
+    pub async fn keep_keys(
+        &self,
+        name: NodeName,
+        keys: PinnedKeys,
+        notes: Vec<AuditNote>,
+    ) -> Result<Vec<AuditEntry>, StoreError> {
+        self.write(move |connection| {
+            let known = connection
+                .prepare_cached("SELECT 1 FROM node WHERE name = ?1 AND removed IS NULL")?
+                .exists([name.as_str()])?;
+            if !known {
+                return Ok(Vec::new());
+            }
+            put_keys(connection, &name, &keys.0)?;
+            audit::append_all(connection, notes)
+        })
+        .await
+    }
+
     /// Forgets a node: its keys no longer count and what it shared is dropped. Its name stays, so that no other node's
-    /// word brings it back.
+    /// word brings it back. Who is known by its word alone is forgotten with it, and without a trace: the word of another
+    /// node may bring them back.
     ///
     /// # Errors
     /// When the store cannot write; nothing is forgotten then.
@@ -105,6 +157,15 @@ impl Store {
                 .execute(params![name.as_str(), now.as_microsecond()])?;
             connection.prepare_cached("DELETE FROM node_key WHERE node = ?1")?.execute([name.as_str()])?;
             drop_logs(connection, &name)?;
+            let vouched: Vec<NodeName> = connection
+                .prepare_cached("SELECT name FROM node WHERE via = ?1 AND NOT configured AND removed IS NULL")?
+                .query_map([name.as_str()], |row| self::name(row, 0))?
+                .collect::<Result<_, _>>()?;
+            for vouched in vouched {
+                connection.prepare_cached("DELETE FROM node_key WHERE node = ?1")?.execute([vouched.as_str()])?;
+                connection.prepare_cached("DELETE FROM node WHERE name = ?1")?.execute([vouched.as_str()])?;
+                drop_logs(connection, &vouched)?;
+            }
             audit::append_all(connection, notes)
         })
         .await
@@ -144,11 +205,7 @@ impl Store {
                 .optional()?;
             match removed {
                 Some(Some(_)) => Ok(Vouched::Removed),
-                Some(None) => {
-                    let known = keys(connection, &node.name)?;
-                    let same = node.keys.iter().any(|key| known.iter().any(|known| known.key == key.key));
-                    Ok(if same { Vouched::Same } else { Vouched::Contradicted })
-                }
+                Some(None) => Ok(Vouched::Known),
                 None => put(connection, &node).map(|()| Vouched::Pinned),
             }
         })
@@ -180,7 +237,8 @@ impl Store {
     }
 
     /// Uses up an invitation and keeps the node that came with it, both or neither. `None`: nobody was invited by this
-    /// secret, or it is over. The node's trust is what the invitation says.
+    /// secret, or it is over. The node's trust is what the invitation says, and
+    /// what the configuration says where that names it.
     ///
     /// # Errors
     /// When the store cannot write; the invitation still counts then.
@@ -198,6 +256,7 @@ impl Store {
                 .optional()?;
             let Some(trust) = trust else { return Ok(None) };
             let trust = trust.parse().map_err(|error: String| corrupt(0, std::io::Error::other(error)))?;
+            let trust = if node.configured { node.trust } else { trust };
             put(connection, &KnownNode { trust, ..node })?;
             Ok(Some((trust, audit::append_all(connection, notes)?)))
         })
@@ -223,12 +282,16 @@ fn put(connection: &Connection, node: &KnownNode) -> rusqlite::Result<()> {
             quarantine.map(|quarantine| &quarantine.why),
             node.pin.as_ref().map(|pin| &pin[..]),
         ])?;
-    connection.prepare_cached("DELETE FROM node_key WHERE node = ?1")?.execute([node.name.as_str()])?;
-    for PinnedKey { key, since, until } in &node.keys {
+    put_keys(connection, &node.name, &node.keys)
+}
+
+fn put_keys(connection: &Connection, node: &NodeName, keys: &[PinnedKey]) -> rusqlite::Result<()> {
+    connection.prepare_cached("DELETE FROM node_key WHERE node = ?1")?.execute([node.as_str()])?;
+    for PinnedKey { key, since, until } in keys {
         connection
             .prepare_cached("INSERT OR REPLACE INTO node_key (node, key, since, until) VALUES (?1, ?2, ?3, ?4)")?
             .execute(params![
-                node.name.as_str(),
+                node.as_str(),
                 &key.as_bytes()[..],
                 since.as_microsecond(),
                 until.map(Timestamp::as_microsecond),

@@ -6,7 +6,8 @@ use tempfile::TempDir;
 use uuid::Uuid;
 
 use crate::model::{
-    ChainHash, EpochId, Head, Hlc, NodeKey, NodeName, Origin, PinnedKey, SharedEvent, SharedId, SharedKind, Trust,
+    ChainHash, EpochId, Head, Hlc, NodeKey, NodeName, Origin, PinnedKey, PinnedKeys, SharedEvent, SharedId, SharedKind,
+    Trust,
 };
 
 use super::tests::{at, channels, event, open, project, record};
@@ -287,17 +288,52 @@ async fn the_word_of_another_node_pins_what_is_unknown_and_changes_nothing_else(
     let vouched = KnownNode { via: Some(name("hub")), url: None, ..node("far", Trust::Report) };
     assert_eq!(store.vouch(vouched.clone()).await.expect("writes"), Vouched::Pinned);
     assert_eq!(store.nodes().expect("reads"), std::slice::from_ref(&vouched));
-    let pinned = |n| PinnedKey { key: key(n), since: at(9), until: Some(at(99)) };
-    let both = KnownNode { keys: vec![pinned(2), pinned(1)], ..vouched.clone() };
-    assert_eq!(store.vouch(both).await.expect("writes"), Vouched::Same);
-    let other = KnownNode { keys: vec![pinned(3)], ..vouched.clone() };
-    assert_eq!(store.vouch(other).await.expect("writes"), Vouched::Contradicted);
+    let other = KnownNode { keys: vec![PinnedKey { key: key(3), since: at(9), until: None }], ..vouched.clone() };
+    assert_eq!(store.vouch(other).await.expect("writes"), Vouched::Known);
     assert_eq!(store.nodes().expect("reads"), std::slice::from_ref(&vouched));
     store.remove_node(name("far"), at(5), Vec::new()).await.expect("forgets");
     assert_eq!(store.vouch(vouched.clone()).await.expect("writes"), Vouched::Removed);
     assert!(store.nodes().expect("reads").is_empty());
     store.keep_node(vouched.clone(), Vec::new()).await.expect("keeps");
     assert_eq!(store.nodes().expect("reads"), [vouched], "an operator brings it back");
+}
+
+#[tokio::test]
+async fn who_is_known_by_the_word_of_a_node_that_is_removed_is_forgotten_with_it() {
+    let ((_a, origin), (_b, store)) = pair(3).await;
+    store.remove_node(name("a"), at(1), Vec::new()).await.expect("forgets");
+    let (hub, by_hub) =
+        (node("hub", Trust::Report), |text| KnownNode { via: Some(name("hub")), ..node(text, Trust::Report) });
+    let of_the_file = KnownNode { configured: true, ..by_hub("b") };
+    for known in [hub, by_hub("a"), of_the_file.clone()] {
+        store.keep_node(known, Vec::new()).await.expect("keeps");
+    }
+    store.apply_shared(page(&origin, 0, 9), at(2)).await.expect("writes");
+    assert_eq!(held(&store).high, 3);
+    store.remove_node(name("hub"), at(3), Vec::new()).await.expect("forgets");
+    assert_eq!(store.nodes().expect("reads"), [of_the_file], "its key is the operator's");
+    assert!(store.shared_logs().expect("reads").is_empty());
+    assert_eq!(store.vouch(by_hub("a")).await.expect("writes"), Vouched::Pinned, "another one may vouch for it");
+    assert_eq!(store.vouch(node("hub", Trust::Report)).await.expect("writes"), Vouched::Removed);
+}
+
+#[tokio::test]
+async fn neither_another_trust_nor_another_key_brings_back_who_was_removed() {
+    let ((_a, _origin), (_b, store)) = pair(0).await;
+    let quarantine = Quarantine { since: at(1), why: "it lied".to_owned() };
+    store.quarantine_node(name("a"), quarantine.clone(), Vec::new()).await.expect("writes");
+    let other = PinnedKeys(vec![PinnedKey { key: key(9), since: at(2), until: None }]);
+    store.keep_keys(name("a"), other.clone(), Vec::new()).await.expect("keeps");
+    let before = node("a", Trust::Report);
+    let rekeyed = KnownNode { keys: other.0.clone(), ..before };
+    let lied = KnownNode { quarantine: Some(quarantine), ..rekeyed.clone() };
+    assert_eq!(store.nodes().expect("reads"), [lied], "its quarantine is not over by that");
+    store.trust_node(name("a"), Trust::Command, Vec::new()).await.expect("keeps");
+    assert_eq!(store.nodes().expect("reads"), [KnownNode { trust: Trust::Command, ..rekeyed }]);
+    store.remove_node(name("a"), at(3), Vec::new()).await.expect("forgets");
+    store.trust_node(name("a"), Trust::Report, Vec::new()).await.expect("writes");
+    store.keep_keys(name("a"), other, Vec::new()).await.expect("writes");
+    assert!(store.nodes().expect("reads").is_empty());
 }
 
 #[tokio::test]

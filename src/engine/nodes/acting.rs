@@ -33,10 +33,7 @@ impl Nodes {
         let act = RemoteAct { by: identity.clone(), order };
         let answer = match link.act(&act).await {
             Ok(answer) => answer,
-            Err(error @ LinkError::Unreachable(_)) if writes => {
-                Err(Refusal::Failed(format!("{node}: {error}; it may or may not have happened there")))
-            }
-            Err(error) => Err(Refusal::Failed(format!("{node}: {error}"))),
+            Err(error) => Err(unanswered(&node, &error, writes)),
         };
         if writes && let Err(refusal) = &answer {
             let kind = if matches!(refusal, Refusal::Denied(_)) { AuditKind::Refused } else { AuditKind::Ended };
@@ -98,11 +95,38 @@ pub(super) async fn ask(mut joined: Joined, request: Request) -> Result<Reply, R
     Err(Refusal::Failed("the engine has stopped".to_owned()))
 }
 
+/// Why an order has no answer, and whether it may have been done all the same.
+fn unanswered(node: &NodeName, error: &LinkError, writes: bool) -> Refusal {
+    let is_refused = matches!(error, LinkError::Busy(_) | LinkError::Refused(_));
+    let doubt = if writes && !is_refused { "; it may or may not have happened there" } else { "" };
+    Refusal::Failed(format!("{node}: {error}{doubt}"))
+}
+
 /// An order in a line for the audit log.
 fn described(order: &NodeOrder) -> String {
     match order {
         NodeOrder::Bridge(BridgeRequest::Run(draft)) => format!("run {} on {}", draft.command, draft.on),
         NodeOrder::Bridge(request) => Request::Bridge(request.clone()).name(),
         NodeOrder::RestartTask(name) => format!("restart the task {name}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_order_whose_answer_is_no_use_may_have_been_done() {
+        let node = "hub-2".parse().expect("a name");
+        for (error, writes, doubtful) in [
+            (LinkError::Unreachable("late".into()), true, true),
+            (LinkError::Unusable("too long".into()), true, true),
+            (LinkError::Busy("too many questions".into()), true, false),
+            (LinkError::Refused("no".into()), true, false),
+            (LinkError::Unusable("too long".into()), false, false),
+        ] {
+            let said = unanswered(&node, &error, writes).to_string();
+            assert_eq!(said.contains("may or may not"), doubtful, "{said}");
+        }
     }
 }

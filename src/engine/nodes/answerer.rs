@@ -44,7 +44,7 @@ impl Answerer for Desks {
         })
     }
 
-    fn beat(&self, from: NodeName, beat: Beat) -> Answered<'_, Result<BeatAnswer, String>> {
+    fn beat(&self, from: NodeName, mut beat: Beat) -> Answered<'_, Result<BeatAnswer, String>> {
         Box::pin(async move {
             let (nodes, node) = (&self.0, &from);
             let received = Timestamp::now();
@@ -52,7 +52,7 @@ impl Answerer for Desks {
                 return Err(why);
             }
             nodes.keep_learned().await;
-            nodes.heard(node, &beat).await;
+            nodes.heard(node, &mut beat).await;
             nodes.tell(MemberInput::Heard { from: node.clone(), beat: Box::new(beat) });
             let (store, whose) = (Arc::clone(&nodes.store), node.clone());
             // Without it the other one hears of a backup that was restored by its next heartbeat.

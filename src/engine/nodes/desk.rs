@@ -10,17 +10,13 @@ use crate::federation::{
     EventLink, HeldLog, HybridClock, MemberEffect, MemberInput, Membership, Now, OwnLog, PeerSpec, Reach, Sync,
     order_of,
 };
-use crate::model::{CheckState, Hlc, NodeKey, NodeName, NodeState, PinnedKey, SharedEvent, SharedKind, Trust};
-use crate::protocol::{Beat, Seen};
+use crate::model::{CheckState, Hlc, NodeKey, NodeName, NodeState, PinnedKeys, SharedEvent, SharedKind, Trust};
+use crate::protocol::{Beat, KEYS_MAX, Seen};
 use crate::store::{KnownNode, LogEnd, SharedLog};
 
+use super::hearsay::{Known, Word, Words, is_believed, trusted, vouches};
 use super::incidents::{Incident, Incidents, chosen_by};
 use super::remotes::{IncidentBody, Remotes, ToldBody};
-
-/// Nodes that are known at most. What others vouch for beyond that is left out.
-const NODES: usize = 512;
-/// Keys of a node that are taken over from another one's word at most.
-const KEYS: usize = 16;
 
 /// The place of a node that cannot know yet who else is there: it tells half a minute later, if nobody has.
 pub(super) const LATER: usize = 3;
@@ -36,7 +32,7 @@ pub(super) struct Desk {
     pub incidents: Incidents,
     pub clock: HybridClock,
     /// The nodes, as they are kept in the store.
-    pub known: BTreeMap<NodeName, KnownNode>,
+    pub known: Known,
     /// How nodes that are reached directly are asked.
     pub links: BTreeMap<NodeName, Arc<dyn EventLink>>,
     /// This node's own log.
@@ -49,6 +45,8 @@ pub(super) struct Desk {
     pub asked: BTreeSet<NodeName>,
     /// Nodes that an operator removed and others still vouch for.
     pub removed: BTreeSet<NodeName>,
+    /// Of which nodes others name other keys than are pinned here, and who does.
+    pub disputed: BTreeSet<(NodeName, NodeName)>,
     /// What the membership wants done.
     pub todo: Vec<MemberEffect>,
     /// Screens have not heard of everything.
@@ -84,17 +82,6 @@ impl<'a> From<&'a SharedEvent> for Said<'a> {
     }
 }
 
-/// What follows from what a node said about others.
-#[derive(Debug, Default)]
-pub(super) struct Hearsay {
-    /// Nodes that are not known here, by its word.
-    pub vouched: Vec<KnownNode>,
-    /// Nodes that are known by its word alone, and have more keys by now.
-    pub rekeyed: Vec<KnownNode>,
-    /// What it said that cannot be true.
-    pub untrue: Option<String>,
-}
-
 impl Desk {
     pub(super) fn new(me: NodeName, members: Membership, own: SharedLog) -> Self {
         let clock = HybridClock::after(own.hlc);
@@ -112,6 +99,7 @@ impl Desk {
             traffic: BTreeMap::new(),
             asked: BTreeSet::new(),
             removed: BTreeSet::new(),
+            disputed: BTreeSet::new(),
             todo: Vec::new(),
             dirty: true,
         }
@@ -149,25 +137,26 @@ impl Desk {
             self.sync.remove_peer(name);
         }
         self.links = links;
-        for node in &known {
-            let is_followed = node.trust >= Trust::Report && node.quarantine.is_none();
-            let was_followed = self
-                .known
-                .get(&node.name)
-                .is_some_and(|before| before.trust >= Trust::Report && before.quarantine.is_none());
+        let known: Known = known.into_iter().map(|node| (node.name.clone(), node)).collect();
+        for node in known.values() {
+            let is_followed = is_believed(&known, node);
+            let was_followed = self.known.get(&node.name).is_some_and(|before| is_believed(&self.known, before));
             if self.links.contains_key(&node.name) {
                 self.sync.add_peer(node.name.clone());
             }
             if is_followed && !was_followed {
                 self.sync.follow(node.name.clone(), self.held.get(&node.name).map(|held| held.end.clone()));
+            } else if node.quarantine.is_some() {
+                self.sync.quarantine(&node.name);
             } else if !is_followed {
                 self.sync.unfollow(&node.name);
             }
         }
         self.dirty = true;
-        self.removed.retain(|name| !known.iter().any(|node| node.name == *name));
-        let specs = known.iter().map(spec).collect();
-        self.known = known.into_iter().map(|node| (node.name.clone(), node)).collect();
+        self.removed.retain(|name| !known.contains_key(name));
+        self.disputed.retain(|(of, by)| known.contains_key(of) && known.get(by).is_some_and(vouches));
+        let specs = known.values().map(|node| spec(&known, node)).collect();
+        self.known = known;
         self.tell(MemberInput::Peers(specs), now);
         // A link that is new to a node that is heard already.
         for name in self.links.keys() {
@@ -183,48 +172,52 @@ impl Desk {
         let (held, known) = (&self.held, &self.known);
         let of = |name: &NodeName| {
             let log = held.get(name);
-            let counts = |key: &&PinnedKey| key.until.is_none_or(|until| now.wall <= until);
-            let keys = known.get(name).map(|node| node.keys.iter().filter(counts).map(|key| key.key).collect());
-            HeldLog {
-                epoch: log.map(|log| log.end.origin.epoch),
-                held: log.map_or(0, |log| log.end.seq),
-                keys: keys.unwrap_or_default(),
-            }
+            // Nobody is vouched for of whom nothing counts here.
+            let node = known.get(name).filter(|node| trusted(known, node).is_some());
+            let mut keys = node.map(|node| PinnedKeys(node.keys.clone()).counting(now.wall)).unwrap_or_default();
+            keys.truncate(KEYS_MAX);
+            HeldLog { epoch: log.map(|log| log.end.origin.epoch), held: log.map_or(0, |log| log.end.seq), keys }
         };
         self.members.beat(to, &own, of, now)
     }
 
-    /// Takes in what a heartbeat of `from`, or its answer to ours, says of logs and other nodes.
-    pub(super) fn hear(&mut self, from: &NodeName, beat: &Beat, now: Now) -> Hearsay {
-        let mut hearsay = Hearsay::default();
-        let Some(trust) = self.known.get(from).filter(|node| node.quarantine.is_none()).map(|node| node.trust) else {
-            return hearsay;
-        };
+    /// Takes in what a heartbeat of `from`, or its answer to ours, says of logs and of other nodes, and leaves out of it
+    /// what is not to be believed. Whether something follows that is to be kept: [`Self::words`] says what.
+    pub(super) fn hear(&mut self, from: &NodeName, beat: &mut Beat, now: Now) -> bool {
+        let trust = self.known.get(from).and_then(|node| trusted(&self.known, node));
+        let Some(trust) = trust.filter(|_| self.members.objection(from, beat).is_none()) else { return false };
         // A clock that is far ahead moves nothing; the skew is shown.
         let _ = self.clock.hear(beat.hlc, now.wall);
         self.sync.offered(from, from, Some(beat.epoch), beat.high, now.mono);
         if trust < Trust::Report {
-            return hearsay;
+            return false;
         }
-        for seen in beat.sees.iter().filter(|seen| seen.node != self.me && seen.node != *from) {
-            match self.known.get(&seen.node) {
-                Some(known) if contradicts(known, seen) => {
-                    hearsay.untrue = Some(format!("it vouches for another key of {} than is pinned here", seen.node));
+        let words = self.words(from, beat, now);
+        for (seen, word) in &words {
+            let dispute = (seen.node.clone(), from.clone());
+            if *word != Word::Disputed {
+                self.dirty |= self.disputed.remove(&dispute);
+                if seen.held > 0 {
+                    self.sync.offered(from, &seen.node, seen.epoch, seen.held, now.mono);
                 }
-                Some(known) => {
-                    hearsay.rekeyed.extend(rekeyed(known, from, seen, now.wall));
-                    if seen.held > 0 {
-                        self.sync.offered(from, &seen.node, seen.epoch, seen.held, now.mono);
-                    }
-                }
-                None if self.removed.contains(&seen.node) => {}
-                None if !seen.keys.is_empty() && self.known.len() + hearsay.vouched.len() < NODES => {
-                    hearsay.vouched.push(vouched(from, seen, now.wall));
-                }
-                None => {}
+            } else if self.disputed.insert(dispute) {
+                tracing::warn!(node = %seen.node, by = %from, "another node names another key of it than is pinned here");
+                self.dirty = true;
             }
         }
-        hearsay
+        let is_kept = words.iter().any(|(_, word)| matches!(word, Word::New(_) | Word::Rekeyed(_)));
+        beat.sees.retain(|seen| !self.disputed.contains(&(seen.node.clone(), from.clone())));
+        is_kept
+    }
+
+    /// What the word of `from`, in a heartbeat, comes to for each of the other nodes it names.
+    pub(super) fn words(&self, from: &NodeName, beat: &Beat, now: Now) -> Vec<(Seen, Word)> {
+        if !self.known.get(from).is_some_and(vouches) {
+            return Vec::new();
+        }
+        let mut words = Words::new(&self.known, &self.removed, from, now.wall);
+        let others = beat.sees.iter().filter(|seen| seen.node != self.me && seen.node != *from);
+        others.map(|seen| (seen.clone(), words.take(seen))).collect()
     }
 
     /// Entries of a node's log were applied; the log ends at `end` now, and so many before are `gone` for good.
@@ -316,47 +309,14 @@ impl Desk {
     }
 }
 
-fn spec(node: &KnownNode) -> PeerSpec {
+fn spec(known: &Known, node: &KnownNode) -> PeerSpec {
     let reach = match (&node.url, &node.via) {
         (Some(_), _) => Reach::Direct,
         (None, Some(via)) => Reach::Behind(via.clone()),
         (None, None) => Reach::Inbound,
     };
     let quarantine = node.quarantine.as_ref().map(|quarantine| quarantine.why.clone());
-    PeerSpec { name: node.name.clone(), reach, trust: node.trust, quarantine }
-}
-
-/// Whether somebody says that a node has keys of which none was ever pinned here.
-fn contradicts(known: &KnownNode, seen: &Seen) -> bool {
-    !seen.keys.is_empty() && !seen.keys.iter().any(|key| known.keys.iter().any(|pinned| pinned.key == *key))
-}
-
-/// A node that is known by the word of `by` alone, and changes its key: beside one that is pinned `by` names another.
-fn rekeyed(known: &KnownNode, by: &NodeName, seen: &Seen, now: Timestamp) -> Option<KnownNode> {
-    let is_new = |key: &&NodeKey| !known.keys.iter().any(|pinned| pinned.key == **key);
-    let fresh: Vec<NodeKey> = seen.keys.iter().filter(is_new).copied().collect();
-    if known.via.as_ref() != Some(by) || known.configured || fresh.is_empty() || known.keys.len() > KEYS {
-        return None;
-    }
-    let mut node = known.clone();
-    node.keys.extend(fresh.into_iter().map(|key| PinnedKey { key, since: now, until: None }));
-    Some(node)
-}
-
-/// A node that is known by the word of `by`.
-fn vouched(by: &NodeName, seen: &Seen, now: Timestamp) -> KnownNode {
-    let pinned = |key: &NodeKey| PinnedKey { key: *key, since: now, until: None };
-    KnownNode {
-        name: seen.node.clone(),
-        url: None,
-        pin: None,
-        via: Some(by.clone()),
-        trust: Trust::Report,
-        configured: false,
-        added: now,
-        keys: seen.keys.iter().map(pinned).collect(),
-        quarantine: None,
-    }
+    PeerSpec { name: node.name.clone(), reach, trust: trusted(known, node).unwrap_or(Trust::Observe), quarantine }
 }
 
 #[cfg(test)]

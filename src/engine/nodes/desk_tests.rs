@@ -4,8 +4,9 @@ use serde_json::value::to_raw_value;
 use uuid::Uuid;
 
 use crate::federation::Me;
-use crate::model::{BootId, ChainHash, EpochId, Origin, SharedId};
-use crate::protocol::FEDERATION_VERSION;
+use crate::model::{BootId, ChainHash, EpochId, Origin, PinnedKey, SharedId};
+use crate::protocol::{FEDERATION_VERSION, SEES_MAX};
+use crate::store::Quarantine;
 
 use super::*;
 
@@ -51,14 +52,13 @@ fn known(node: &str, trust: Trust, byte: u8, via: Option<&str>) -> KnownNode {
     }
 }
 
+fn me() -> Me {
+    let boot = BootId::from_uuid(Uuid::from_u128(1));
+    Me { name: name("hub-1"), boot, started: at(0).wall, program: "1".into() }
+}
+
 fn desk(nodes: Vec<KnownNode>) -> Desk {
-    let me = Me {
-        name: name("hub-1"),
-        boot: BootId::from_uuid(Uuid::from_u128(1)),
-        started: at(0).wall,
-        program: "1".into(),
-    };
-    let mut desk = Desk::new(name("hub-1"), Membership::new(me, 7, at(0)), log("hub-1"));
+    let mut desk = Desk::new(name("hub-1"), Membership::new(me(), 7, at(0)), log("hub-1"));
     desk.replace(nodes, BTreeMap::new(), at(0));
     desk
 }
@@ -97,28 +97,97 @@ fn beat(node: &str, sees: Vec<Seen>) -> Beat {
     }
 }
 
+fn new(desk: &mut Desk, from: &str, sees: Vec<Seen>) -> Vec<KnownNode> {
+    let mut beat = beat(from, sees);
+    let is_kept = desk.hear(&name(from), &mut beat, at(1));
+    let words = desk.words(&name(from), &beat, at(1)).into_iter();
+    let new = words.filter_map(|(_, word)| if let Word::New(node) = word { Some(node) } else { None });
+    let new: Vec<_> = new.collect();
+    assert_eq!(is_kept, !new.is_empty());
+    new
+}
+
 #[test]
-fn only_a_node_that_is_believed_vouches_and_nobody_for_another_key_than_is_pinned() {
+fn only_a_node_that_is_believed_vouches() {
     let mut desk = desk(vec![
         known("hub-2", Trust::Report, 2, None),
         known("hub-3", Trust::Observe, 3, None),
         known("far", Trust::Report, 9, Some("hub-2")),
     ]);
-    let hear = |desk: &mut Desk, from: &str, sees| desk.hear(&name(from), &beat(from, sees), at(1));
-    let new = hear(&mut desk, "hub-2", vec![seen("new", &[7]), seen("hub-1", &[8]), seen("none", &[])]);
-    let names: Vec<_> = new.vouched.iter().map(|node| (node.name.to_string(), node.trust, node.via.clone())).collect();
-    assert_eq!(names, [("new".to_owned(), Trust::Report, Some(name("hub-2")))]);
-    assert!(hear(&mut desk, "hub-3", vec![seen("new", &[7])]).vouched.is_empty());
-    assert!(hear(&mut desk, "stranger", vec![seen("new", &[7])]).vouched.is_empty());
+    let brought = new(&mut desk, "hub-2", vec![seen("new", &[7]), seen("hub-1", &[8]), seen("none", &[])]);
+    let names: Vec<_> = brought.iter().map(|node| (node.name.as_str(), node.trust, node.via.clone())).collect();
+    assert_eq!(names, [("new", Trust::Report, Some(name("hub-2")))]);
+    for from in ["hub-3", "far", "stranger"] {
+        assert!(new(&mut desk, from, vec![seen("new", &[7])]).is_empty(), "{from}");
+    }
     desk.removed.insert(name("new"));
-    assert!(hear(&mut desk, "hub-2", vec![seen("new", &[7])]).vouched.is_empty(), "an operator has removed it");
+    assert!(new(&mut desk, "hub-2", vec![seen("new", &[7])]).is_empty(), "an operator has removed it");
+    let keys: Vec<u8> = (0..200).collect();
+    assert!(new(&mut desk, "hub-2", vec![seen("other", &[7]), seen("fat", &keys)]).is_empty(), "two keys at most");
+}
 
-    let other = hear(&mut desk, "hub-2", vec![seen("hub-3", &[4])]);
-    assert!(other.untrue.expect("a lie").contains("hub-3"));
-    let changed = hear(&mut desk, "hub-2", vec![seen("far", &[10, 9])]);
-    assert_eq!(changed.rekeyed.iter().map(|node| node.keys.len()).collect::<Vec<_>>(), [2]);
-    let not_alone = hear(&mut desk, "hub-2", vec![seen("hub-3", &[10, 3])]);
-    assert!(not_alone.rekeyed.is_empty() && not_alone.untrue.is_none(), "it says itself which keys it has");
+#[test]
+fn another_key_of_a_third_node_is_shown_and_quarantines_nobody() {
+    let (two, three) = (known("hub-2", Trust::Report, 2, None), known("hub-3", Trust::Report, 3, None));
+    let mut desk = desk(vec![two, three]);
+    let mut said = beat("hub-2", vec![seen("hub-3", &[4]), seen("hub-1", &[1])]);
+    assert!(!desk.hear(&name("hub-2"), &mut said, at(1)));
+    assert_eq!(said.sees, [seen("hub-1", &[1])], "how hub-3 stands is not taken from it, either");
+    let disputed = BTreeSet::from([(name("hub-3"), name("hub-2"))]);
+    assert_eq!((&desk.disputed, desk.todo.len()), (&disputed, 0));
+    let panel = desk.panel(&name("hub-3"), at(1));
+    assert_eq!(panel.why.as_deref(), Some("hub-2 names another key of it than is pinned here"));
+    desk.hear(&name("hub-2"), &mut beat("hub-2", vec![seen("hub-3", &[4, 3])]), at(2));
+    assert!(desk.disputed.is_empty(), "they agree again");
+}
+
+#[test]
+fn a_relay_in_quarantine_takes_those_with_it_whom_it_vouched_for() {
+    let (two, far) = (known("hub-2", Trust::Report, 2, None), known("far", Trust::Report, 9, Some("hub-2")));
+    let mut desk = desk(vec![two.clone(), far.clone(), known("hub-3", Trust::Report, 3, None)]);
+    let follows = |desk: &Desk, node: &str| desk.sync.standing(&name(node), at(1).mono).is_some();
+    assert!(follows(&desk, "far"));
+    desk.sync.add_peer(name("hub-2"));
+    desk.sync.reachable(&name("hub-2"), true);
+    desk.sync.offered(&name("hub-2"), &name("hub-3"), None, 9, at(1).mono);
+    let named = |desk: &mut Desk| {
+        let beat = desk.beat(&name("hub-3"), Vec::new(), at(1));
+        beat.sees.into_iter().filter(|seen| !seen.keys.is_empty()).map(|seen| seen.node.to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(named(&mut desk), ["far", "hub-2", "hub-3"]);
+    let quarantine = Some(Quarantine { since: at(1).wall, why: "it lied".into() });
+    let nodes = vec![KnownNode { quarantine, ..two }, far, known("hub-3", Trust::Report, 3, None)];
+    desk.replace(nodes, BTreeMap::new(), at(1));
+    assert!(!follows(&desk, "far") && !follows(&desk, "hub-2") && follows(&desk, "hub-3"));
+    desk.sync.offered(&name("hub-2"), &name("hub-3"), None, 9, at(1).mono);
+    assert!(desk.sync.next(at(1).mono).is_empty(), "it is asked for no log of others");
+    let why = desk.panel(&name("far"), at(1)).why.expect("a reason");
+    assert!(why.contains("by the word of hub-2 alone"), "{why}");
+    desk.members = Membership::new(me(), 7, at(0));
+    desk.replace(desk.known.values().cloned().collect(), BTreeMap::new(), at(1));
+    assert_eq!(named(&mut desk), ["hub-3"], "nobody is vouched for of whom nothing counts here");
+}
+
+#[test]
+fn the_fullest_heartbeat_is_one_that_others_take() {
+    let long = |n: usize| format!("{n:0>63}");
+    let pinned = |byte, until| PinnedKey { key: key(byte), since: at(0).wall, until };
+    let node = |n: usize| KnownNode {
+        keys: vec![pinned(1, None), pinned(2, Some(at(900).wall)), pinned(3, Some(at(900).wall))],
+        ..known(&long(n), Trust::Report, 1, None)
+    };
+    let mut desk = desk((0..=SEES_MAX).map(node).collect());
+    for n in 0..=SEES_MAX {
+        let origin = Origin { node: name(&long(n)), epoch: EpochId::from_uuid(Uuid::from_u128(u128::MAX)) };
+        let end = LogEnd { origin, seq: u64::MAX >> 1, hash: ChainHash::BEGINNING };
+        desk.held.insert(end.origin.node.clone(), Held { end, missing: 0 });
+    }
+    let last = name(&long(SEES_MAX));
+    let beat = desk.beat(&last, vec![key(1), key(2)], at(1));
+    assert!(beat.whole && beat.sees.len() == SEES_MAX && beat.sees.iter().any(|seen| seen.node == last));
+    assert!(beat.sees.iter().all(|seen| seen.keys == [key(1), key(2)]), "two keys of each");
+    let bytes = serde_json::to_vec(&beat).expect("JSON").len();
+    assert!(bytes < 250 << 10, "{bytes}");
 }
 
 fn entry(seq: u64, kind: SharedKind, body: &impl serde::Serialize, now: Now) -> SharedEvent {

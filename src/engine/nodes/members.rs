@@ -146,7 +146,7 @@ impl Nodes {
     async fn exchange(&self, to: &NodeName, within: Duration) -> Option<u64> {
         let link = self.link_of(to)?;
         let (beat, asked) = self.with(|desk, now| (desk.beat(to, self.keys.public(), now), now));
-        let answer = match tokio::time::timeout(within, link.beat(&beat)).await {
+        let mut answer = match tokio::time::timeout(within, link.beat(&beat)).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(error)) => {
                 self.tell(MemberInput::Unanswered { by: to.clone(), why: error.to_string() });
@@ -162,7 +162,7 @@ impl Nodes {
             self.may_begin_anew(held).await;
         }
         self.keep_learned().await;
-        self.heard(to, &answer.beat).await;
+        self.heard(to, &mut answer.beat).await;
         self.tell(MemberInput::Answered { by: to.clone(), asked, answer: Box::new(answer) });
         Some(incarnation)
     }

@@ -4,6 +4,7 @@
 mod acting;
 mod answerer;
 mod desk;
+mod hearsay;
 mod incidents;
 mod logs;
 mod members;

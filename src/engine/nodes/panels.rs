@@ -11,6 +11,7 @@ use crate::protocol::{NodesNotice, NodesPanel};
 
 use super::super::Input;
 use super::desk::Desk;
+use super::hearsay::trusted;
 use super::service::Nodes;
 
 /// What screens were told last.
@@ -80,10 +81,10 @@ impl Desk {
         let mut me = NodePanel { url, keys, ..NodePanel::unknown(self.me.clone(), now.wall) };
         (me.trust, me.high, me.applied) = (Trust::Command, self.own.high, self.own.high);
         self.members.fill(&mut me, now);
-        (me, self.known.keys().map(|name| self.node(name, now)).collect())
+        (me, self.known.keys().map(|name| self.panel(name, now)).collect())
     }
 
-    fn node(&self, name: &NodeName, now: Now) -> NodePanel {
+    pub(super) fn panel(&self, name: &NodeName, now: Now) -> NodePanel {
         let mut panel = NodePanel::unknown(name.clone(), now.wall);
         if let Some(known) = self.known.get(name) {
             panel.url.clone_from(&known.url);
@@ -106,9 +107,23 @@ impl Desk {
         } else if let Some(held) = self.held.get(name) {
             (panel.high, panel.applied) = (held.end.seq, held.end.seq);
         }
+        panel.why = self.doubtful(name, panel.state).or(panel.why);
         panel.missing = self.held.get(name).map_or(0, |held| held.missing);
         panel.bytes = self.traffic.get(name).copied().unwrap_or_default();
         panel
+    }
+
+    /// What is doubtful about who a node is, where nothing worse is known.
+    fn doubtful(&self, name: &NodeName, state: NodeState) -> Option<String> {
+        let known = self.known.get(name).filter(|_| state != NodeState::Quarantined)?;
+        if trusted(&self.known, known).is_none() {
+            let by = known.via.as_ref()?;
+            return Some(format!(
+                "nothing of it is taken over: it is known by the word of {by} alone, which does not count"
+            ));
+        }
+        let (_, by) = self.disputed.iter().find(|(of, _)| of == name)?;
+        Some(format!("{by} names another key of it than is pinned here"))
     }
 }
 

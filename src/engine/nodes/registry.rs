@@ -12,6 +12,7 @@ use crate::store::{KnownNode, Quarantine, StoreError, Vouched};
 
 use super::super::answers::failed;
 use super::super::projector::blocking;
+use super::hearsay::{Word, trusted};
 use super::service::Nodes;
 
 impl Nodes {
@@ -31,12 +32,13 @@ impl Nodes {
     }
 
     /// Writes a change of the registry down with `write`, and takes it over.
+    /// Nobody else changes it meanwhile: what `write` reads of it first is so until it has written.
     pub(super) async fn change<T>(
         &self,
-        write: impl Future<Output = Result<(T, Vec<AuditEntry>), StoreError>>,
+        write: impl Future<Output = Result<(T, Vec<AuditEntry>), Refusal>>,
     ) -> Result<T, Refusal> {
         let _held = self.registry.lock().await;
-        let (value, entries) = write.await.map_err(failed)?;
+        let (value, entries) = write.await?;
         self.refresh().await.map_err(failed)?;
         if !entries.is_empty() {
             self.bridges.tell_all(BridgeNotice::Audited(entries)).await;
@@ -50,75 +52,83 @@ impl Nodes {
         let now = Timestamp::now();
         let note = AuditNote::new(now, None, AuditKind::Refused, &node, format!("in quarantine: {why}"));
         let quarantine = Quarantine { since: now, why };
-        let written = async { Ok(((), self.store.quarantine_node(node.clone(), quarantine, vec![note]).await?)) };
+        let written =
+            async { Ok(((), self.store.quarantine_node(node.clone(), quarantine, vec![note]).await.map_err(failed)?)) };
         if let Err(error) = self.change(written).await {
             tracing::error!(%node, %error, "the quarantine of a node could not be written down");
         }
     }
 
-    /// Takes in a heartbeat of `from`, or its answer to ours: logs, other nodes, keys.
-    pub(super) async fn heard(&self, from: &NodeName, beat: &Beat) {
-        let hearsay = self.with(|desk, now| desk.hear(from, beat, now));
+    /// Takes in a heartbeat of `from`, or its answer to ours: logs, other nodes, keys. What is not to be believed of it is
+    /// left out.
+    pub(super) async fn heard(&self, from: &NodeName, beat: &mut Beat) {
+        let is_kept = self.with(|desk, now| desk.hear(from, beat, now));
         self.logs.notify_one();
-        if let Some(why) = hearsay.untrue {
-            return self.quarantine(from.clone(), why).await;
-        }
-        for node in hearsay.rekeyed {
-            let (name, what) = (node.name.clone(), format!("it has another key, by the word of {from}"));
-            let note = AuditNote::new(Timestamp::now(), None, AuditKind::Changed, &name, what);
-            if let Err(error) = self.change(async { Ok(((), self.store.keep_node(node, vec![note]).await?)) }).await {
-                tracing::warn!(node = %name, %error, "the other key of a node could not be kept");
-            }
-        }
-        if hearsay.vouched.is_empty() {
+        if !is_kept {
             return;
         }
-        let vouching = async {
-            let mut contradicted = None;
-            for node in hearsay.vouched {
-                let name = node.name.clone();
-                match self.store.vouch(node).await? {
-                    Vouched::Pinned => {
-                        tracing::info!(node = %name, by = %from, "node is known by the word of another one");
+        let keeping = async {
+            // Judged again: now nobody else changes what is known.
+            let (words, now) = self.with(|desk, now| (desk.words(from, beat, now), now.wall));
+            let mut entries = Vec::new();
+            for (seen, word) in words {
+                let name = seen.node;
+                match word {
+                    Word::New(node) => match self.store.vouch(node).await.map_err(failed)? {
+                        Vouched::Pinned => {
+                            tracing::info!(node = %name, by = %from, "node is known by the word of another one");
+                        }
+                        Vouched::Known => {}
+                        Vouched::Removed => {
+                            self.with(|desk, _| desk.removed.insert(name));
+                        }
+                    },
+                    Word::Rekeyed(keys) => {
+                        let what = format!("it has another key, by the word of {from}");
+                        let note = AuditNote::new(now, None, AuditKind::Changed, &name, what);
+                        entries.extend(self.store.keep_keys(name, keys, vec![note]).await.map_err(failed)?);
                     }
-                    Vouched::Same => {}
-                    Vouched::Removed => {
-                        self.with(|desk, _| desk.removed.insert(name));
-                    }
-                    Vouched::Contradicted => contradicted = Some(name),
+                    Word::Same | Word::Disputed | Word::Nothing => {}
                 }
             }
-            Ok((contradicted, Vec::new()))
+            Ok(((), entries))
         };
-        match self.change(vouching).await {
-            Ok(None) => {}
-            Ok(Some(name)) => {
-                let why = format!("it vouches for another key of {name} than is pinned here");
-                self.quarantine(from.clone(), why).await;
-            }
-            Err(error) => tracing::warn!(%error, "the word of one node for another could not be kept"),
+        if let Err(error) = self.change(keeping).await {
+            tracing::warn!(by = %from, %error, "the word of one node for others could not be kept");
         }
     }
 
     /// Lets `name` do more or less here, and ends its quarantine.
     pub(super) async fn trust(&self, by: &OperatorName, name: NodeName, trust: Trust) -> Result<(), Refusal> {
-        let mut node = self.known(&name)?;
-        let was = match &node.quarantine {
-            Some(quarantine) => format!("in quarantine ({})", quarantine.why),
-            None => format!("`{}`", node.trust),
-        };
-        (node.trust, node.quarantine) = (trust, None);
-        let what = format!("it has the trust `{trust}` here; it was {was}");
-        let note = AuditNote::new(Timestamp::now(), Some(by), AuditKind::Changed, &name, what);
-        self.change(async { Ok(((), self.store.keep_node(node, vec![note]).await?)) }).await
+        self.change(async {
+            let node = self.known(&name)?;
+            if node.configured && node.trust != trust {
+                return Err(Refusal::Failed(format!(
+                    "{name} stands in the configuration with the trust `{}`; change its [[nodes]] there",
+                    node.trust
+                )));
+            }
+            let was = match &node.quarantine {
+                Some(quarantine) => format!("in quarantine ({})", quarantine.why),
+                None => format!("`{}`", node.trust),
+            };
+            let what = format!("it has the trust `{trust}` here; it was {was}");
+            let note = AuditNote::new(Timestamp::now(), Some(by), AuditKind::Changed, &name, what);
+            Ok(((), self.store.trust_node(name, trust, vec![note]).await.map_err(failed)?))
+        })
+        .await
     }
 
     /// Forgets `name`.
     pub(super) async fn remove(&self, by: Option<&OperatorName>, name: NodeName) -> Result<(), Refusal> {
-        self.known(&name)?;
-        let now = Timestamp::now();
-        let note = AuditNote::new(now, by, AuditKind::Changed, &name, "the node is removed");
-        self.change(async { Ok(((), self.store.remove_node(name, now, vec![note]).await?)) }).await
+        self.change(async {
+            self.known(&name)?;
+            let now = Timestamp::now();
+            let what = "the node is removed, and who is known by its word alone";
+            let note = AuditNote::new(now, by, AuditKind::Changed, &name, what);
+            Ok(((), self.store.remove_node(name, now, vec![note]).await.map_err(failed)?))
+        })
+        .await
     }
 
     /// What is known of `name`.
@@ -134,8 +144,8 @@ impl Nodes {
         })
     }
 
-    /// What `name` may do here; `None` when it is not known, or in quarantine.
+    /// What `name` may do here; `None` when it is not known, or nothing of it counts.
     pub(super) fn trust_of(&self, name: &NodeName) -> Option<Trust> {
-        self.with(|desk, _| desk.known.get(name).filter(|node| node.quarantine.is_none()).map(|node| node.trust))
+        self.with(|desk, _| desk.known.get(name).and_then(|node| trusted(&desk.known, node)))
     }
 }

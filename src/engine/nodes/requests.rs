@@ -5,13 +5,12 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::config::is_node_url;
-use crate::federation::{JoinFault, JoinToken, Joining, fits, join_at, kept_url};
-use crate::model::{
-    AuditKind, AuditNote, Identity, Invitation, NodeKey, NodeName, OperatorName, PinnedKey, PinnedKeys, Trust,
-};
+use crate::federation::{JoinFault, JoinToken, fits, join_at, kept_url};
+use crate::model::{AuditKind, AuditNote, Identity, Invitation, NodeKey, NodeName, OperatorName, PinnedKeys, Trust};
 use crate::protocol::{Join, JoinAnswer, NodeReply, NodeRequest, Refusal};
 use crate::store::KnownNode;
 
+use super::super::answers::failed;
 use super::service::Nodes;
 
 type Answer = Result<NodeReply, Refusal>;
@@ -52,7 +51,8 @@ impl Nodes {
         let what = format!("a node is invited with the trust `{trust}`");
         let note = AuditNote::new(now, Some(by), AuditKind::Changed, &self.me, what);
         let hash = *token.public().as_bytes();
-        self.change(async { Ok(((), self.store.invite(hash, trust, now, token.expires, vec![note]).await?)) }).await?;
+        let inviting = self.store.invite(hash, trust, now, token.expires, vec![note]);
+        self.change(async { Ok(((), inviting.await.map_err(failed)?)) }).await?;
         Ok(Invitation { token: token.to_string(), fingerprint: key.fingerprint(), trust, expires: token.expires })
     }
 
@@ -76,9 +76,14 @@ impl Nodes {
             keys: PinnedKeys::of(token.key, now).0,
             quarantine: None,
         };
-        let what = format!("joined; it has the trust `{trust}` here, and this node `{}` there", answer.trust);
-        let note = AuditNote::new(now, Some(by), AuditKind::Changed, &node.name, what);
-        self.change(async { Ok(((), self.store.keep_node(node, vec![note]).await?)) }).await?;
+        self.change(async {
+            let node = made_known(self.known(&node.name).ok().as_ref(), node);
+            let what =
+                format!("joined; it has the trust `{}` here, and this node `{}` there", node.trust, answer.trust);
+            let note = AuditNote::new(now, Some(by), AuditKind::Changed, &node.name, what);
+            Ok(((), self.store.keep_node(node, vec![note]).await.map_err(failed)?))
+        })
+        .await?;
         let (fingerprint, own) = (token.key.fingerprint(), self.keys.key().fingerprint());
         Ok(NodeReply::Joined { name: token.node, fingerprint, own })
     }
@@ -90,39 +95,45 @@ impl Nodes {
             )));
         }
         let now = Timestamp::now();
-        self.has_room(&name, &key, now).map_err(|fault| Refusal::Failed(fault.to_string()))?;
-        let known = self.known(&name).ok();
-        let node = KnownNode {
-            name: name.clone(),
-            url: Some(url.trim_end_matches('/').to_owned()),
-            pin: known.as_ref().and_then(|known| known.pin),
-            via: None,
-            trust,
-            configured: false,
-            added: known.as_ref().map_or(now, |known| known.added),
-            keys: known.map_or_else(|| PinnedKeys::of(key, now).0, |known| known.keys),
-            quarantine: None,
-        };
-        let note = AuditNote::new(now, Some(by), AuditKind::Changed, &name, format!("added with the trust `{trust}`"));
-        self.change(async { Ok(((), self.store.keep_node(node, vec![note]).await?)) }).await?;
+        self.change(async {
+            self.has_room(&name, &key, now).map_err(|fault| Refusal::Failed(fault.to_string()))?;
+            let before = self.known(&name).ok();
+            if let Some(known) = before.as_ref().filter(|known| !known.is_vouched()) {
+                if known.configured {
+                    let what = format!("{name} stands in the configuration; change its [[nodes]] there");
+                    return Err(Refusal::Failed(what));
+                }
+                if known.trust != trust {
+                    let known = known.trust;
+                    let what =
+                        format!("{name} is known with the trust `{known}`; `aurora node trust {name}` changes that");
+                    return Err(Refusal::Failed(what));
+                }
+            }
+            let node = KnownNode {
+                name: name.clone(),
+                url: Some(url.trim_end_matches('/').to_owned()),
+                pin: before.as_ref().and_then(|known| known.pin),
+                via: None,
+                trust,
+                configured: false,
+                added: now,
+                keys: PinnedKeys::of(key, now).0,
+                quarantine: None,
+            };
+            let node = made_known(before.as_ref(), node);
+            let what = format!("added with the trust `{trust}`");
+            let note = AuditNote::new(now, Some(by), AuditKind::Changed, &name, what);
+            Ok(((), self.store.keep_node(node, vec![note]).await.map_err(failed)?))
+        })
+        .await?;
         Ok(NodeReply::Done)
     }
 
     /// Whether a node of this name and key can be known here.
     fn has_room(&self, name: &NodeName, key: &NodeKey, now: Timestamp) -> Result<(), JoinFault> {
-        let known = self.pinned();
-        if *name == self.me {
-            return Err(JoinFault::NameTaken(name.clone()));
-        }
-        for (other, keys) in &known {
-            let is_its = keys.counting(now).contains(key);
-            match (other == name, is_its) {
-                (true, false) => return Err(JoinFault::NameTaken(name.clone())),
-                (false, true) => return Err(JoinFault::KeyTaken(name.clone(), other.clone())),
-                _ => {}
-            }
-        }
-        Ok(())
+        let pinned = self.pinned();
+        fits((name, *key), (&self.me, self.keys.key()), pinned.iter().map(|(name, keys)| (name, keys)), now)
     }
 
     fn pinned(&self) -> Vec<(NodeName, PinnedKeys)> {
@@ -134,42 +145,39 @@ impl Nodes {
     /// A node wants to join that has proven its key and that of an invitation.
     pub(super) async fn joined(&self, join: Join) -> Result<JoinAnswer, String> {
         let now = Timestamp::now();
-        let pinned = self.pinned();
-        let known = pinned.iter().map(|(name, keys)| (name, keys));
-        let joining = fits(&join, &self.me, self.keys.key(), known, now).map_err(|fault| fault.to_string())?;
-        let answer = |trust| JoinAnswer { node: self.me.clone(), key: self.keys.key(), trust };
-        if let (Joining::Known, Some(trust)) = (joining, self.trust_of(&join.node)) {
-            // Who is known by a relay's word is invited in earnest now.
-            if self.known(&join.node).is_ok_and(|node| node.via.is_none()) {
-                return Ok(answer(trust));
-            }
-        }
-        let node = KnownNode {
-            name: join.node.clone(),
-            url: kept_url(&join),
-            pin: join.pin,
-            via: None,
-            trust: Trust::default(),
-            configured: false,
-            added: now,
-            keys: vec![PinnedKey { key: join.key, since: now, until: None }],
-            quarantine: None,
-        };
-        let what = format!("joined by an invitation; its fingerprint is {}", join.key.fingerprint());
-        let note = AuditNote::new(now, None, AuditKind::Changed, &node.name, what);
-        let name = node.name.clone();
+        let name = join.node.clone();
         let accepting = async {
-            let accepted = self.store.accept_invitation(*join.invitation.as_bytes(), node, now, vec![note]).await?;
-            Ok(accepted.map_or((None, Vec::new()), |(trust, entries)| (Some(trust), entries)))
-        };
-        match self.change(accepting).await {
-            Ok(Some(trust)) => {
-                tracing::info!(node = %name, %trust, "node has joined");
-                Ok(answer(trust))
+            let said = |fault: JoinFault| Refusal::Failed(fault.to_string());
+            self.has_room(&name, &join.key, now).map_err(said)?;
+            let before = self.known(&name).ok();
+            let node = KnownNode {
+                name: name.clone(),
+                url: kept_url(&join),
+                pin: join.pin,
+                via: None,
+                trust: Trust::default(),
+                configured: false,
+                added: now,
+                keys: PinnedKeys::of(join.key, now).0,
+                quarantine: None,
+            };
+            let what = format!("joined by an invitation; its fingerprint is {}", join.key.fingerprint());
+            let note = AuditNote::new(now, None, AuditKind::Changed, &name, what);
+            let node = made_known(before.as_ref(), node);
+            let accepted = self.store.accept_invitation(*join.invitation.as_bytes(), node, now, vec![note]).await;
+            match (accepted.map_err(failed)?, before) {
+                (Some((trust, entries)), _) => Ok((trust, entries)),
+                // Its answer was lost, and it asks again: nothing changes by that.
+                (None, Some(known)) if !known.is_vouched() => Ok((known.trust, Vec::new())),
+                (None, _) => {
+                    let why = "nobody was invited by this token, or it was used, or it is over";
+                    Err(Refusal::Failed(why.to_owned()))
+                }
             }
-            Ok(None) => Err("nobody was invited by this token, or it was used, or it is over".to_owned()),
-            Err(refusal) => Err(refusal.to_string()),
-        }
+        };
+        let trust = self.change(accepting).await.map_err(|refusal| refusal.to_string())?;
+        tracing::info!(node = %name, %trust, "node has joined");
+        Ok(JoinAnswer { node: self.me.clone(), key: self.keys.key(), trust })
     }
 
     async fn rotate(&self, by: &OperatorName) -> Answer {
@@ -227,16 +235,76 @@ impl Nodes {
 
     /// Keeps the keys that nodes have named by their own word.
     pub(super) async fn keep_learned(&self) {
-        for (name, keys) in self.ways.pinned().take_learned() {
-            let Ok(mut node) = self.known(&name) else { continue };
-            node.keys = keys.0;
+        for name in self.ways.pinned().take_learned() {
             let what = "it has named another key in words signed with the one that counts";
-            let note = AuditNote::new(Timestamp::now(), None, AuditKind::Changed, &name, what);
-            tracing::info!(node = %name, "node changes its key");
-            let kept = self.change(async { Ok(((), self.store.keep_node(node, vec![note]).await?)) }).await;
-            if let Err(error) = kept {
-                tracing::error!(node = %name, %error, "the new key of a node could not be kept");
+            let keeping = async {
+                // Read when nobody changes it any more: it may have been removed, or known anew by another key.
+                let Some(keys) = self.ways.pinned().pinned(&name) else { return Ok(((), Vec::new())) };
+                let note = AuditNote::new(Timestamp::now(), None, AuditKind::Changed, &name, what);
+                Ok(((), self.store.keep_keys(name.clone(), keys, vec![note]).await.map_err(failed)?))
+            };
+            match self.change(keeping).await {
+                Ok(()) => tracing::info!(node = %name, "node changes its key"),
+                Err(error) => tracing::error!(node = %name, %error, "the new key of a node could not be kept"),
             }
         }
+    }
+}
+
+/// What is kept of a node that an operator makes known: its address, certificate and trust are what `fresh` says. What the
+/// configuration says of it stays, and so do the keys that are pinned, and a quarantine: only `aurora node trust` ends one.
+fn made_known(before: Option<&KnownNode>, fresh: KnownNode) -> KnownNode {
+    let Some(before) = before else { return fresh };
+    let said = if before.configured { before } else { &fresh };
+    KnownNode {
+        url: said.url.clone(),
+        via: said.via.clone(),
+        trust: said.trust,
+        configured: before.configured,
+        added: before.added,
+        // Those that somebody else named count no more.
+        keys: if before.is_vouched() { fresh.keys.clone() } else { before.keys.clone() },
+        quarantine: before.quarantine.clone(),
+        ..fresh
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::Quarantine;
+
+    #[test]
+    fn who_is_made_known_again_moves_and_stays_in_quarantine() {
+        let key = |byte| PinnedKeys::of(NodeKey::from_bytes([byte; 32]), Timestamp::UNIX_EPOCH).0;
+        let before = KnownNode {
+            name: "hub-2".parse().expect("a name"),
+            url: Some("https://old.example.org:9292".into()),
+            pin: Some([1; 32]),
+            via: None,
+            trust: Trust::Report,
+            configured: false,
+            added: Timestamp::UNIX_EPOCH,
+            keys: [key(1), key(2)].concat(),
+            quarantine: Some(Quarantine { since: Timestamp::UNIX_EPOCH, why: "it lied".into() }),
+        };
+        let fresh = KnownNode {
+            url: Some("https://new.example.org:9292".into()),
+            pin: Some([2; 32]),
+            trust: Trust::Command,
+            added: Timestamp::MAX,
+            keys: key(2),
+            quarantine: None,
+            ..before.clone()
+        };
+        assert_eq!(made_known(None, fresh.clone()), fresh);
+        let moved = KnownNode { url: fresh.url.clone(), pin: fresh.pin, trust: Trust::Command, ..before.clone() };
+        assert_eq!(made_known(Some(&before), fresh.clone()), moved);
+        let of_the_file = KnownNode { configured: true, ..before.clone() };
+        let pinned = KnownNode { pin: fresh.pin, ..of_the_file.clone() };
+        assert_eq!(made_known(Some(&of_the_file), fresh.clone()), pinned, "the file says where it is, and its trust");
+        let vouched = KnownNode { via: Some("hub-3".parse().expect("a name")), keys: key(7), ..before };
+        let in_earnest = made_known(Some(&vouched), fresh.clone());
+        assert_eq!((in_earnest.via, in_earnest.keys), (None, fresh.keys));
     }
 }

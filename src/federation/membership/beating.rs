@@ -6,7 +6,7 @@ use rand::RngExt;
 use rand::rngs::SmallRng;
 
 use crate::model::{NodeName, NodeState};
-use crate::protocol::{Beat, FEDERATION_VERSION, Seen};
+use crate::protocol::{Beat, FEDERATION_VERSION, SEES_MAX, Seen};
 
 use super::super::Now;
 use super::super::phi::BEAT_EVERY;
@@ -53,9 +53,12 @@ impl Membership {
             peer.told_whole = Some(now.mono);
         }
         let hears = self.peers.get(to).map(|peer| &peer.claims);
-        let named = |name: &NodeName| whole || name == to || hears.is_some_and(|claims| !claims.hears_node(name));
-        let sees = self.peers.iter().filter(|(name, _)| named(name));
-        let sees = sees.map(|(name, peer)| seen(name, peer, held(name), now.mono)).collect();
+        let named = |name: &NodeName| whole || hears.is_some_and(|claims| !claims.hears_node(name));
+        // What is known beyond the most that may be named is left out, and never the receiver.
+        let others = self.peers.iter().filter(|(name, _)| *name != to && named(name));
+        let sees = self.peers.get_key_value(to).into_iter().chain(others).take(SEES_MAX);
+        let mut sees: Vec<Seen> = sees.map(|(name, peer)| seen(name, peer, held(name), now.mono)).collect();
+        sees.sort_unstable_by(|one, other| one.node.cmp(&other.node));
         Beat {
             version: FEDERATION_VERSION,
             node: self.me.name.clone(),

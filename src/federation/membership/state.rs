@@ -7,7 +7,7 @@ use rand::SeedableRng;
 use rand::rngs::SmallRng;
 
 use crate::model::{NodeName, NodeState, short_duration};
-use crate::protocol::{Beat, BeatAnswer, FEDERATION_VERSION, SEES_MAX};
+use crate::protocol::{Beat, BeatAnswer, FEDERATION_VERSION, KEYS_MAX, SEES_MAX};
 
 use super::super::skew::Stamps;
 use super::super::slowness::Slowness;
@@ -110,6 +110,8 @@ impl Membership {
             Some(format!("{from} sent a heartbeat of {}", beat.node))
         } else if beat.sees.len() > SEES_MAX {
             Some(format!("a heartbeat names {} nodes; {SEES_MAX} is the most", beat.sees.len()))
+        } else if let Some(seen) = beat.sees.iter().find(|seen| seen.keys.len() > KEYS_MAX) {
+            Some(format!("a heartbeat names {} keys of {}; {KEYS_MAX} is the most", seen.keys.len(), seen.node))
         } else if *from == self.me.name {
             Some(format!("{from} is this node's own name"))
         } else if !self.peers.contains_key(from) {
