@@ -10,6 +10,7 @@ use super::activity::ActivityTab;
 use super::app::{App, Cmd, Overlay, Purpose, Quit};
 use super::health::{OpenCheck, watched};
 use super::list::moved;
+use super::nodes_keys::is_about_nodes;
 use super::opened::Tab;
 use super::place::CheckOf;
 use super::themes::ThemeStep;
@@ -52,7 +53,7 @@ impl App {
             self.inbox.awaited = None;
         }
         let at_node = self.view == View::Nodes && matches!(action, Action::RunCommand | Action::RestartTask);
-        if at_node || matches!(action, Action::InviteNode | Action::TrustNode | Action::RemoveNode) {
+        if at_node || is_about_nodes(action) {
             return self.act_on_nodes(action);
         }
         if let Some(commands) = self.act_on_panes(action) {

@@ -149,6 +149,8 @@ actions! {
     Grant = "grant_approval", "say yes to exactly this plan", "yes";
     Deny = "deny_approval", "say no to this plan", "no";
     InviteNode = "invite_node", "invite another node: a token that counts once, for 15 minutes", "invite";
+    JoinNode = "join_node", "join another node, by the token it made", "";
+    RotateKey = "rotate_key", "change this node's key; the others learn the new one", "";
     TrustNode = "trust_node", "let the node do more or less here, and end its quarantine", "trust";
     RemoveNode = "remove_node", "forget the node: its key no longer counts", "forget";
     Pick = "pick", "pick this one for an act on many, or no longer", "pick";

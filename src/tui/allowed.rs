@@ -32,7 +32,9 @@ impl App {
             | Action::Pick
             | Action::PickRange
             | Action::PickAll => self.desk_missing(action),
-            Action::InviteNode | Action::TrustNode | Action::RemoveNode => return self.node_missing(action),
+            Action::InviteNode | Action::JoinNode | Action::RotateKey | Action::TrustNode | Action::RemoveNode => {
+                return self.node_missing(action);
+            }
             Action::RunCommand | Action::RestartTask if self.view == View::Nodes => return self.node_missing(action),
             Action::RunCommand
             | Action::CancelJob

@@ -1,12 +1,14 @@
-//! Questions about nodes: whom to invite, what a node may do, whether it is forgotten, and what is done there.
+//! Questions about nodes: whom to invite or join, what a node may do, whether it is forgotten, whether this node's key is
+//! changed, and what is done there.
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use jiff::{SignedDuration, Timestamp};
+use tui_textarea::TextArea;
 
 use crate::model::{CommandName, CommandTemplate, HostPanel, HostSelector, Invitation, NodeName, TaskStatus, Trust};
 use crate::protocol::{BridgeReply, NodeOrder, NodeReply, NodeRequest, Refusal, Reply, Request, Severity};
 
-use super::app::{App, Cmd, Overlay, Purpose};
+use super::app::{App, Cmd, Overlay, Purpose, type_into};
 use super::bridge::{BridgeShown, BridgeTab};
 use super::bridge_asks::allowed_on;
 use super::place::Place;
@@ -19,6 +21,10 @@ const GUARD: SignedDuration = SignedDuration::from_millis(300);
 pub enum NodePurpose {
     /// A token for who is invited.
     Invite,
+    /// To be let in by another node.
+    Join,
+    /// Another key of this node.
+    Rotate,
     /// This was ordered; in words, what is done when it is.
     Order(String),
     /// The hosts and the commands of this node, to choose one of each.
@@ -36,6 +42,16 @@ pub(super) enum Step {
     Making,
     /// This is given to `aurora node join`.
     Invited(Box<Invitation>),
+    /// Which token did the other node make?
+    Join,
+    /// It is being done; in words, what.
+    Asked(&'static str),
+    /// It is known now: its name, its fingerprint, and that of this node.
+    Joined(NodeName, String, String),
+    /// Shall this node, which is called so, have another key? Its name is typed to confirm it.
+    Rotate(NodeName),
+    /// It has: the fingerprint, and until when the key before counts.
+    Rotated(String, Timestamp),
     /// What may it do from now on? It is this now.
     Trust(NodeName, Trust),
     /// Shall it be forgotten?
@@ -54,16 +70,36 @@ pub(super) struct NodeDialog {
     pub step: Step,
     /// The row that is chosen, where there is a choice.
     pub selected: usize,
+    /// What is typed, where something is.
+    field: TextArea<'static>,
     opened: Timestamp,
 }
 
 impl NodeDialog {
     fn new(step: Step, selected: usize, now: Timestamp) -> Self {
-        Self { step, selected, opened: now }
+        Self { step, selected, field: TextArea::default(), opened: now }
     }
 
     pub(super) fn invite(now: Timestamp) -> Self {
         Self::new(Step::Invite, Trust::default() as usize, now)
+    }
+
+    pub(super) fn join(now: Timestamp) -> Self {
+        Self::new(Step::Join, 0, now)
+    }
+
+    pub(super) fn rotate(me: NodeName, now: Timestamp) -> Self {
+        Self::new(Step::Rotate(me), 0, now)
+    }
+
+    /// The field, where something is typed.
+    pub(super) fn typing(&mut self) -> Option<&mut TextArea<'static>> {
+        matches!(self.step, Step::Join | Step::Rotate(_)).then_some(&mut self.field)
+    }
+
+    /// What was typed, on one line.
+    pub(super) fn typed(&self) -> String {
+        self.field.lines().concat().trim().to_owned()
     }
 
     pub(super) fn trust(name: NodeName, trust: Trust, now: Timestamp) -> Self {
@@ -88,7 +124,7 @@ impl NodeDialog {
             Step::Invite | Step::Trust(..) => Trust::ALL.len(),
             Step::Tasks(_, tasks) => tasks.len(),
             Step::Hosts { hosts, .. } => hosts.as_ref().map_or(0, Vec::len),
-            Step::Making | Step::Invited(_) | Step::Remove(_) | Step::Refused(_) => 0,
+            _ => 0,
         }
     }
 
@@ -105,16 +141,18 @@ impl NodeDialog {
                 Some(("enter", "keeps it, and ends a quarantine"))
             }
             Step::Trust(..) => Some(("enter", "does it")),
+            Step::Join if !self.typed().is_empty() => Some(("enter", "joins")),
+            Step::Rotate(me) if self.typed() == me.as_str() => Some(("enter", "changes it")),
             Step::Remove(_) => Some(("y", "forgets it")),
             Step::Tasks(..) => Some(("enter", "restarts it there")),
             Step::Hosts { hosts, .. } if hosts.is_some() => Some(("enter", "goes on to the command")),
-            Step::Making | Step::Invited(_) | Step::Hosts { .. } | Step::Refused(_) => None,
+            _ => None,
         }
     }
 
     fn waits_for(&self, purpose: &NodePurpose) -> bool {
         match (&self.step, purpose) {
-            (Step::Making, NodePurpose::Invite) => true,
+            (Step::Making, NodePurpose::Invite) | (Step::Asked(_), NodePurpose::Join | NodePurpose::Rotate) => true,
             (Step::Hosts { node, .. }, NodePurpose::Ground(of)) => node == of,
             _ => false,
         }
@@ -132,6 +170,16 @@ impl App {
         match key.code {
             KeyCode::Esc => return Vec::new(),
             KeyCode::Char('c') if control => return Vec::new(),
+            KeyCode::Enter if dialog.typing().is_some() => {
+                if dialog.doing().is_some() {
+                    return self.do_to_node(dialog);
+                }
+            }
+            _ if dialog.typing().is_some() => {
+                if let Some(field) = dialog.typing() {
+                    type_into(field, key);
+                }
+            }
             KeyCode::Char('n' | 'q') if matches!(dialog.step, Step::Remove(_)) => return Vec::new(),
             KeyCode::Down | KeyCode::Char('j') | KeyCode::Tab => dialog.selected = (dialog.selected + 1).min(last),
             KeyCode::Up | KeyCode::Char('k') | KeyCode::BackTab => {
@@ -153,6 +201,15 @@ impl App {
             Step::Invite => {
                 dialog.step = Step::Making;
                 ask(NodePurpose::Invite, NodeRequest::Invite { trust })
+            }
+            Step::Join => {
+                let token = dialog.typed();
+                dialog.step = Step::Asked("the other node is asked");
+                ask(NodePurpose::Join, NodeRequest::Join { token, trust: Trust::default() })
+            }
+            Step::Rotate(_) => {
+                dialog.step = Step::Asked("another key is made");
+                ask(NodePurpose::Rotate, NodeRequest::Rotate)
             }
             Step::Trust(name, _) => {
                 let done = format!("{name} may {trust} from now on");
@@ -185,7 +242,7 @@ impl App {
                 self.open_run_at(node, &on, fitting);
                 return Vec::new();
             }
-            Step::Making | Step::Invited(_) | Step::Refused(_) => Vec::new(),
+            _ => Vec::new(),
         };
         self.overlay = Some(Overlay::Node(dialog));
         commands
@@ -214,6 +271,18 @@ impl App {
                 }
                 // Nobody sees this token, so nobody has it.
                 _ => self.toast(Severity::Info, "the invitation was not looked at; it ends by itself"),
+            },
+            (purpose @ NodePurpose::Join, NodeReply::Joined { name, fingerprint, own }) => match &mut self.overlay {
+                Some(Overlay::Node(dialog)) if dialog.waits_for(&purpose) => {
+                    dialog.step = Step::Joined(name, fingerprint, own);
+                }
+                _ => self.toast(Severity::Info, format!("{name} is known now; compare the fingerprints")),
+            },
+            (purpose @ NodePurpose::Rotate, NodeReply::Rotated { key, until }) => match &mut self.overlay {
+                Some(Overlay::Node(dialog)) if dialog.waits_for(&purpose) => {
+                    dialog.step = Step::Rotated(key.fingerprint(), until);
+                }
+                _ => self.toast(Severity::Info, format!("this node has another key: {}", key.fingerprint())),
             },
             (NodePurpose::Order(done), _) => self.toast(Severity::Info, done),
             (NodePurpose::Ground(node), NodeReply::Bridge(said)) => self.take_ground(&node, *said),

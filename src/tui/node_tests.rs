@@ -234,6 +234,39 @@ fn what_cannot_be_done_says_why() {
 }
 
 #[test]
+fn another_node_is_joined_with_a_token_that_is_pasted_and_its_fingerprint_is_shown() {
+    let mut app = app(Role::Admin);
+    press(&mut app, "4J");
+    assert_eq!(press(&mut app, "\n"), [], "there is no token yet");
+    app.update(Msg::Paste("aurora-join-abc\n".to_owned()), sample::at(1));
+    assert!(screen(&mut app, (80, 24)).contains("aurora-join-abc"));
+    let commands = press(&mut app, "\n");
+    let expected = NodeRequest::Join { token: "aurora-join-abc".to_owned(), trust: Trust::Report };
+    assert_eq!(asked(&commands), &expected);
+    let name: crate::model::NodeName = "hub-7".parse().expect("a name");
+    let joined = NodeReply::Joined { name, fingerprint: "1234-abcd".into(), own: "9876-fedc".into() };
+    answer(&mut app, NodePurpose::Join, joined);
+    let shown = screen(&mut app, (80, 24));
+    assert!(
+        shown.contains("hub-7 is known now") && shown.contains("1234-abcd") && shown.contains("9876-fedc"),
+        "{shown}"
+    );
+}
+
+#[test]
+fn the_key_of_this_node_is_changed_once_its_name_is_typed() {
+    let mut app = app(Role::Admin);
+    press(&mut app, "4K");
+    assert_eq!(press(&mut app, "hub\n"), [], "that is not its name");
+    let commands = press(&mut app, "-1\n");
+    assert_eq!(asked(&commands), &NodeRequest::Rotate);
+    let key = crate::model::NodeKey::from_bytes([3; 32]);
+    answer(&mut app, NodePurpose::Rotate, NodeReply::Rotated { key, until: sample::at(60) });
+    let shown = screen(&mut app, (80, 24));
+    assert!(shown.contains(&key.fingerprint()), "{shown}");
+}
+
+#[test]
 fn a_task_is_restarted_at_its_node() {
     let mut app = app(Role::Operator);
     press(&mut app, "4jjR");

@@ -14,6 +14,11 @@ use super::place::{CheckOf, ChecksShown, Place};
 use super::travel::Selected;
 use super::view;
 
+/// Whether `action` is about nodes wherever it is asked for.
+pub(super) fn is_about_nodes(action: Action) -> bool {
+    matches!(action, Action::InviteNode | Action::JoinNode | Action::RotateKey | Action::TrustNode | Action::RemoveNode)
+}
+
 static NOBODY: NodesPanel = NodesPanel { me: None, nodes: Vec::new(), remote: Vec::new(), news: Vec::new() };
 
 impl App {
@@ -38,10 +43,12 @@ impl App {
     pub(super) fn node_missing(&self, action: Action) -> Option<String> {
         let on = |node: &NodePanel, order| Request::Node(NodeRequest::On { node: node.name.clone(), order });
         let request = match action {
-            Action::InviteNode if self.nodes_panel().me.is_none() => {
+            Action::InviteNode | Action::JoinNode | Action::RotateKey if self.nodes_panel().me.is_none() => {
                 return Some("this node takes no part; `[federation] enabled = true` lets it".to_owned());
             }
             Action::InviteNode => Request::Node(NodeRequest::Invite { trust: Trust::default() }),
+            Action::JoinNode => Request::Node(NodeRequest::Join { token: String::new(), trust: Trust::default() }),
+            Action::RotateKey => Request::Node(NodeRequest::Rotate),
             Action::TrustNode | Action::RemoveNode => match self.on_other() {
                 Err(why) => return Some(why),
                 Ok(node) if action == Action::RemoveNode => Request::Node(NodeRequest::Remove(node.name.clone())),
@@ -81,6 +88,11 @@ impl App {
         let name = self.on_node().map(|node| node.name.clone());
         let dialog = match (action, name) {
             (Action::InviteNode, _) => NodeDialog::invite(self.now),
+            (Action::JoinNode, _) => NodeDialog::join(self.now),
+            (Action::RotateKey, _) => match &self.nodes_panel().me {
+                Some(me) => NodeDialog::rotate(me.name.clone(), self.now),
+                None => return Vec::new(),
+            },
             (Action::TrustNode, Some(name)) => {
                 let trust = self.on_node().map(|node| node.trust).unwrap_or_default();
                 NodeDialog::trust(name, trust, self.now)

@@ -32,6 +32,7 @@ impl App {
         let field = match &mut self.overlay {
             Some(Overlay::Run(dialog)) => dialog.typing(),
             Some(Overlay::Mark(dialog)) => dialog.typing(),
+            Some(Overlay::Node(dialog)) => dialog.typing(),
             Some(Overlay::Confirm(confirm)) if confirm.has_note() => Some(&mut confirm.note),
             // Nothing is typed there.
             Some(_) => None,

@@ -15,7 +15,7 @@ use super::super::app::App;
 use super::super::nodes::OpenNode;
 use super::super::status::coarse;
 use super::super::zone;
-use super::nodes::{entry, why};
+use super::nodes::entry;
 use super::parts::{fit, heading};
 
 /// Columns of the labels.
@@ -114,13 +114,14 @@ fn standing(app: &App, node: &NodePanel, width: usize) -> Vec<Line<'static>> {
     };
     let old = node.old_since().filter(|_| !is_own);
     let old = old.map(|old| format!("; what is shown of it is {} old", age(old, app.now))).unwrap_or_default();
-    let why = why(node).map(|why| format!("; {why}")).unwrap_or_default();
+    let why = node.why.as_deref().map(|why| format!("; {}", screen::line(why))).unwrap_or_default();
     let state = format!("{} {} {since}{why}{old}", look.sign(&node.state), node.state.as_str());
     tell("state", &state, look.node(node.state));
     tell("reached", &reached(app, node, is_own), look.text);
     if !is_own {
         let behind = match node.behind() {
             0 if node.old_since().is_some() => format!("{} entries are here, all that are known of", node.applied),
+            0 if node.missing > 0 => format!("all entries that are left are here, up to {}", node.applied),
             0 => format!("all {} entries are here", node.applied),
             behind => {
                 let lag = node.lag.map(|lag| format!(", the oldest waits {}", short_duration(lag))).unwrap_or_default();

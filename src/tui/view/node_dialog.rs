@@ -21,6 +21,11 @@ pub(super) fn draw(app: &App, dialog: &NodeDialog, frame: &mut Frame<'_>, area: 
     let room = usize::from(WIDTH.min(area.width).saturating_sub(2)).max(1);
     let title = match &dialog.step {
         Step::Invite | Step::Making => "Invite another node".to_owned(),
+        Step::Join => "Join another node".to_owned(),
+        Step::Asked(_) => "A moment".to_owned(),
+        Step::Joined(name, ..) => format!("{name} is known now"),
+        Step::Rotate(me) => format!("Change the key of {me}?"),
+        Step::Rotated(..) => "This node has another key".to_owned(),
         Step::Invited(_) => "Give this to the other node".to_owned(),
         Step::Trust(name, _) => format!("What may {name} do here?"),
         Step::Remove(name) => format!("Forget {name}?"),
@@ -33,7 +38,7 @@ pub(super) fn draw(app: &App, dialog: &NodeDialog, frame: &mut Frame<'_>, area: 
         Step::Invite | Step::Trust(..) => Trust::ALL.len(),
         Step::Tasks(_, tasks) => tasks.len().min(12),
         Step::Hosts { hosts, .. } => hosts.as_ref().map_or(0, |hosts| hosts.len().min(12)),
-        Step::Making | Step::Invited(_) | Step::Remove(_) | Step::Refused(_) => 0,
+        _ => 0,
     };
     let height = u16::try_from(about.len() + choices + 3).unwrap_or(u16::MAX);
     let inside = overlay(app, &title, (WIDTH, height), frame, area);
@@ -54,7 +59,7 @@ pub(super) fn draw(app: &App, dialog: &NodeDialog, frame: &mut Frame<'_>, area: 
         Step::Hosts { hosts: Some(hosts), .. } => {
             list(app, hosts, dialog.selected, frame, rows, |host: &HostPanel, width| host_row(app, host, width));
         }
-        Step::Making | Step::Invited(_) | Step::Remove(_) | Step::Hosts { .. } | Step::Refused(_) => {}
+        _ => {}
     }
     let mut keys = Vec::new();
     if let Some((key, does)) = dialog.doing() {
@@ -76,6 +81,39 @@ fn about(app: &App, dialog: &NodeDialog, room: usize) -> Vec<Line<'static>> {
     match &dialog.step {
         Step::Invite => wrapped("What may the node do here that joins with this token?", look.text),
         Step::Making => wrapped("the engine makes the token", look.muted),
+        Step::Join => {
+            let mut lines = wrapped(
+                "The token that `aurora node invite`, or i in its Nodes view, made there. It joins with the trust report.",
+                look.text,
+            );
+            lines.extend(field(app, &dialog.typed(), room));
+            lines
+        }
+        Step::Asked(what) => wrapped(what, look.muted),
+        Step::Joined(name, fingerprint, own) => {
+            let mut lines = wrapped("It knows this node, too. Compare on both sides:", look.text);
+            for (whose, print) in [(name.as_str(), fingerprint), ("this node", own)] {
+                lines.push(Line::styled(fit(look, &format!("{whose:<16} {}", screen::line(print)), room), look.title));
+            }
+            lines
+        }
+        Step::Rotate(me) => {
+            let mut lines = wrapped(
+                &format!(
+                    "The key before counts for 24 hours; the others learn the new one by themselves. Who is away for all \
+                     of that has to join again. Type {me} to do it."
+                ),
+                look.warn,
+            );
+            lines.extend(field(app, &dialog.typed(), room));
+            lines
+        }
+        Step::Rotated(fingerprint, until) => {
+            let mut lines = wrapped("Its fingerprint, as the others show it from their next heartbeat on:", look.text);
+            lines.push(Line::styled(screen::line(fingerprint), look.title));
+            lines.extend(wrapped(&format!("The key before counts until {until:.0}."), look.text));
+            lines
+        }
         Step::Invited(invitation) => invited(app, invitation, room),
         Step::Trust(..) => wrapped("This also ends a quarantine: look first at what it sent.", look.text),
         Step::Remove(name) => wrapped(
@@ -94,6 +132,16 @@ fn about(app: &App, dialog: &NodeDialog, room: usize) -> Vec<Line<'static>> {
         }
         Step::Refused(why) => wrapped(&screen::line(why), look.crit),
     }
+}
+
+/// What is typed, to its end where it is long.
+fn field(app: &App, typed: &str, room: usize) -> [Line<'static>; 3] {
+    let look = &app.look;
+    let text = screen::line(typed);
+    let rows = screen::chop(&text, room.saturating_sub(1).max(1));
+    let end = rows.last().cloned().unwrap_or_default();
+    let line = Line::from(vec![Span::styled(end, look.text), Span::styled(" ", look.selected)]);
+    [Line::default(), line, Line::default()]
 }
 
 /// The token in full: it is typed or pasted on the other side.

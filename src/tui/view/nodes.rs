@@ -186,7 +186,7 @@ pub(super) fn row(app: &App, node: &NodePanel, width: usize) -> Row {
 }
 
 /// Why it stands so, or over which relay it is heard.
-pub(super) fn why(node: &NodePanel) -> Option<String> {
+fn why(node: &NodePanel) -> Option<String> {
     let via = || node.via.as_ref().map(|via| format!("over {via}"));
     node.why.as_deref().map(screen::line).or_else(via)
 }
