@@ -9,10 +9,8 @@ use crate::model::ChannelId;
 use super::Config;
 
 /// Keys that are looked at once, when the engine starts or a screen opens. `limits.connections` counts for listeners that are new.
-const AT_START: [&str; 13] = [
-    "federation",
-    "nodes",
-    "listen.federation",
+const AT_START: [&str; 11] = [
+    "federation.enabled",
     "node.state_dir",
     "listen.api",
     "store.commit_batch",

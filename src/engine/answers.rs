@@ -280,7 +280,7 @@ mod tests {
         let bridges = Bridges::new(set, Arc::clone(&store), inputs.clone(), Arc::clone(&checks), opens, true);
         let (bridges, state_dir) = (Arc::new(bridges), dir.path().to_owned());
         let panes = Panes::new(Arc::clone(&bridges), inputs.clone(), bridge::every_layer(), state_dir);
-        let followers = Followers { checks, bridges, panes: Arc::new(panes), nodes: None };
+        let followers = Followers { checks, bridges, panes: Arc::new(panes), nodes: None, alone: "" };
         (dir, Driver::new(store, projector, supervisor, None, followers, inputs), received)
     }
 

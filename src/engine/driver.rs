@@ -26,9 +26,6 @@ use super::views::Counted;
 use super::watchdog::Turns;
 use super::{Effect, Engine, Input, TurnedAway};
 
-/// What is asked about nodes where there are none.
-const ALONE: &str = "this node knows no others: set `enabled = true` under [federation] and start again";
-
 struct Outbox {
     sender: mpsc::Sender<Update>,
     /// Where the client hears of panes.
@@ -50,6 +47,8 @@ pub(super) struct Driver {
     pub(super) bridges: Arc<Bridges>,
     panes: Arc<Panes>,
     nodes: Option<Arc<Nodes>>,
+    /// What is answered about nodes where there are none.
+    alone: &'static str,
     pub inputs: mpsc::Sender<Input>,
     /// What is written, one after the other.
     pub(super) in_turn: InTurn,
@@ -69,7 +68,7 @@ impl Driver {
         followers: Followers,
         inputs: mpsc::Sender<Input>,
     ) -> Self {
-        let Followers { checks, bridges, panes, nodes } = followers;
+        let Followers { checks, bridges, panes, nodes, alone } = followers;
         let in_turn = InTurn::begin(Arc::clone(&projector), inputs.clone());
         Self {
             store,
@@ -80,6 +79,7 @@ impl Driver {
             bridges,
             panes,
             nodes,
+            alone,
             inputs,
             in_turn,
             counted: Counted::default(),
@@ -177,12 +177,12 @@ impl Driver {
             }
             Effect::Pane { client, id, identity, request } => self.pane(client, id, identity, request),
             Effect::Node { client, id, identity, request } => {
-                let nodes = self.nodes.clone();
+                let (nodes, alone) = (self.nodes.clone(), self.alone);
                 self.answer(client, id, async move {
                     let reply = match (nodes, request) {
                         (Some(nodes), request) => nodes.answer(identity, request).await?,
                         (None, NodeRequest::List) => NodeReply::Nodes(Box::default()),
-                        (None, _) => return Err(Refusal::Failed(ALONE.to_owned())),
+                        (None, _) => return Err(Refusal::Failed(alone.to_owned())),
                     };
                     Ok((Reply::Node(reply), None))
                 })

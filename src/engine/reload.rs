@@ -20,7 +20,7 @@ use crate::store::StoreError;
 use super::bridge::{BridgeSet, Bridges};
 use super::checks::{CheckSet, Checks};
 use super::doors::{self, Channels, Ingress, certificates, listener_task};
-use super::nodes::Nodes;
+use super::nodes::{Nodes, NodesReady};
 use super::panes::Panes;
 use super::projector::{Projector, Reading, blocking};
 use super::start::{StartError, number, prepare};
@@ -62,6 +62,8 @@ pub(super) struct Followers {
     pub panes: Arc<Panes>,
     /// Where this node takes part.
     pub nodes: Option<Arc<Nodes>>,
+    /// What is answered about nodes where it does not.
+    pub alone: &'static str,
 }
 
 /// Puts configurations in force, one after the other.
@@ -87,6 +89,8 @@ struct Ready {
     certificates: Certificates,
     /// What is watched, with its secrets.
     watched: CheckSet,
+    /// What is said of other nodes, where this one takes part.
+    nodes: Option<NodesReady>,
 }
 
 impl Reloader {
@@ -143,7 +147,7 @@ impl Reloader {
     async fn take(self: Arc<Self>, in_force: &mut InForce) -> Result<(), StartError> {
         let (this, config, channels) = (Arc::clone(&self), in_force.config.clone(), in_force.channels.clone());
         let read = tokio::task::spawn_blocking(move || this.read(&config, &channels));
-        let Ready { config, difference, kept, fresh, certificates, watched } =
+        let Ready { config, difference, kept, fresh, certificates, watched, nodes } =
             read.await.unwrap_or(Err(StoreError::Closed.into()))?;
         let mut channels = number(&self.ingress.store, fresh).await?;
         let comes = channels.keys().any(|id| !in_force.channels.contains_key(id));
@@ -169,6 +173,10 @@ impl Reloader {
             Ok((counts, inbox))
         })
         .await?;
+        let nodes = self.followers.nodes.as_ref().zip(nodes);
+        if let Some((running, ready)) = &nodes {
+            running.take_nodes(ready).await?;
+        }
 
         // From here on nothing fails.
         let (before, after) = (doors::addresses(&in_force.config), doors::addresses(&config));
@@ -186,6 +194,9 @@ impl Reloader {
         self.followers.checks.replace(watched);
         self.followers.bridges.replace(BridgeSet::new(config.clone()));
         self.followers.panes.replaced();
+        if let Some((running, ready)) = nodes {
+            Nodes::replace(running, ready);
+        }
         for address in after.difference(&before) {
             self.handle.supervise(self.ingress.listener(*address, config.limits));
         }
@@ -245,7 +256,10 @@ impl Reloader {
         }
         let certificates = certificates(&config, &self.ingress.behind.get().certificates)?;
         let watched = CheckSet::new(&config)?;
-        Ok(Ready { config, difference, kept, fresh, certificates, watched })
+        // Whether it takes part at all waits for the next start.
+        let nodes = self.followers.nodes.as_ref().filter(|_| config.federation.enabled);
+        let nodes = nodes.map(|nodes| nodes.ready(&config)).transpose()?;
+        Ok(Ready { config, difference, kept, fresh, certificates, watched, nodes })
     }
 }
 

@@ -26,7 +26,7 @@ use super::checks::{CheckSet, Checks};
 use super::doors::{Channels, Ingress, certificates};
 use super::driver::Driver;
 use super::lifetime::see_through;
-use super::nodes::{Ground, Nodes, Ways};
+use super::nodes::{Ground, Named, Nodes, Ways};
 use super::panels::Panels;
 use super::panes::Panes;
 use super::projector::{Projector, Reading};
@@ -222,13 +222,14 @@ pub(super) async fn begin(
     if let Some(logs) = logs {
         tokio::spawn(forward_logs(logs, inputs.clone(), stop.clone()));
     }
-    let pulse = store.pulse();
+    let (pulse, closing) = (store.pulse(), Arc::clone(&store));
     let driver =
         Driver::new(store, Arc::clone(&projector), Arc::clone(&supervisor), reloader, followers, inputs.clone());
     let ended = tokio::spawn(async move {
         let ended = see_through(|turns| driver.run(engine, turns), &supervisor, inputs, stop).await;
-        // The store closes as its last owner goes.
-        drop(projector);
+        // Not as its last owner goes: connections that outlived their listener may hold it, and what SQLite keeps beside
+        // the database would stay there.
+        let _ = tokio::task::spawn_blocking(move || closing.close()).await;
         drop(lock);
         ended
     });
@@ -254,7 +255,11 @@ fn followers(
     }
     let opens = played.unwrap_or_else(bridge::every_layer);
     let panes = Panes::new(Arc::clone(&bridges), inputs.clone(), opens, config.state_dir.clone());
-    Followers { checks, bridges, panes: Arc::new(panes), nodes: None }
+    let alone = match doors {
+        Doors::Staged => "this is the demo: its nodes are made up, and nothing can be asked of them",
+        _ => "this node knows no others: set `enabled = true` under [federation] and start again",
+    };
+    Followers { checks, bridges, panes: Arc::new(panes), nodes: None, alone }
 }
 
 /// The other nodes, where this one takes part.
@@ -270,12 +275,12 @@ async fn nodes(
     let keys = Arc::new(NodeKeys::open(&config.state_dir.join("secrets"), Timestamp::now())?);
     let ground = Ground {
         config: config.federation.clone(),
-        named: config.node_keys()?,
+        named: Named::of(config)?,
         store: Arc::clone(store),
         handle: handle.clone(),
         bridges: Arc::clone(&followers.bridges),
         checks: Arc::clone(&followers.checks),
-        ways: Ways::new(me.clone(), config, Arc::clone(&keys))?,
+        ways: Ways::new(me.clone(), config, Arc::clone(&keys), handle.stop.clone())?,
         keys,
     };
     let nodes = Nodes::new(me, ground).await?;

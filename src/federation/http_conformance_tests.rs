@@ -9,12 +9,15 @@ use tokio_util::sync::CancellationToken;
 use crate::model::{NodeName, PinnedKeys, TokenHash};
 use crate::net::{KnownNodes, NodeKeys, node_client};
 use crate::protocol::{
-    Beat, BeatAnswer, Join, JoinAnswer, NodesPanel, Page, PageAsk, PageRefusal, Probe, ProbeAnswer, Refusal, RemoteAct,
-    RemoteActAnswer,
+    Beat, BeatAnswer, Errand, ErrandAnswer, Join, JoinAnswer, NodesPanel, Page, PageAsk, PageRefusal, Probe,
+    ProbeAnswer, Refusal, RemoteAct, RemoteActAnswer,
 };
 
 use super::conformance::{Link, TestNode, conforms};
-use super::{Answered, Answerer, DoorSettings, Feed, HttpDoor, HttpLink, TokenAnswerer, TokenRefusal, serve_nodes};
+use super::{
+    Answered, Answerer, DoorMemory, DoorSettings, Errands, Feed, HttpDoor, HttpLink, LinkError, TokenAnswerer,
+    TokenRefusal, run_errand, serve_nodes,
+};
 
 /// Gives pages and nothing else.
 struct Pages(Feed);
@@ -47,24 +50,26 @@ impl TokenAnswerer for Pages {
     }
 }
 
+fn keys(node: &TestNode) -> Arc<NodeKeys> {
+    let dir = node.store_dir().join("secrets");
+    std::fs::create_dir_all(&dir).expect("a directory");
+    Arc::new(NodeKeys::open(&dir, Timestamp::now()).expect("a key"))
+}
+
+fn known(node: &TestNode) -> Arc<KnownNodes> {
+    let known = KnownNodes::default();
+    known.put(node.name.clone(), PinnedKeys::of(keys(node).key(), Timestamp::now()));
+    Arc::new(known)
+}
+
 /// A listener of `to`, which lives as long as the test, and the way of `from` to it.
-async fn way(from: Arc<TestNode>, to: Arc<TestNode>) -> Link {
-    let keys = |node: &TestNode| {
-        let dir = node.store_dir().join("secrets");
-        std::fs::create_dir_all(&dir).expect("a directory");
-        Arc::new(NodeKeys::open(&dir, Timestamp::now()).expect("a key"))
-    };
-    let (asks, answers) = (keys(&from), keys(&to));
-    let known = |node: &TestNode, keys: &NodeKeys| {
-        let known = KnownNodes::default();
-        known.put(node.name.clone(), PinnedKeys::of(keys.key(), Timestamp::now()));
-        Arc::new(known)
-    };
+async fn called(from: &TestNode, to: &TestNode, errands: Arc<Errands>) -> Link {
     let pages = Arc::new(Pages(to.feed.clone()));
     let settings = DoorSettings {
         me: to.name.clone(),
-        keys: Arc::clone(&answers),
-        known: known(&from, &asks),
+        keys: keys(to),
+        known: known(from),
+        errands,
         answerer: Arc::clone(&pages) as _,
         tokens: pages,
         allow_query_token: false,
@@ -72,7 +77,8 @@ async fn way(from: Arc<TestNode>, to: Arc<TestNode>) -> Link {
         proxies: Vec::new(),
         refused: Box::new(|_| {}),
     };
-    let door = Arc::new(HttpDoor::new(settings, Timestamp::now()));
+    let memory = DoorMemory::new(to.name.clone(), Timestamp::now());
+    let door = Arc::new(HttpDoor::new(settings, Arc::new(memory)));
     let free = TcpListener::bind("127.0.0.1:0").await.expect("binds");
     let address = free.local_addr().expect("an address");
     drop(free);
@@ -86,10 +92,63 @@ async fn way(from: Arc<TestNode>, to: Arc<TestNode>) -> Link {
     listening.await.expect("it listens");
     let url = format!("http://{address}");
     let http = node_client(&url, None).expect("a client");
-    Arc::new(HttpLink::new(http, &url, to.name.clone(), from.name.clone(), asks, known(&to, &answers)))
+    Arc::new(HttpLink::new(http, &url, to.name.clone(), from.name.clone(), keys(from), known(to)))
+}
+
+/// The way of `from` to `to`, which only calls and is not called: it fetches what it is asked.
+async fn fetched(from: Arc<TestNode>, to: Arc<TestNode>) -> Link {
+    let errands = Arc::new(Errands::new(CancellationToken::new()));
+    let (link, call) = (errands.link(&to.name), called(&to, &from, errands).await);
+    tokio::spawn(async move {
+        let pages = Arc::new(Pages(to.feed.clone()));
+        while let Ok(errands) = call.errands(25).await {
+            for Errand { number, ask } in errands {
+                let (call, pages, of) = (Arc::clone(&call), Arc::clone(&pages), from.name.clone());
+                tokio::spawn(async move {
+                    let answer = run_errand(&*pages, &of, ask).await;
+                    // Who asked may have given up.
+                    let _ = call.answer(number, &answer).await;
+                });
+            }
+        }
+    });
+    link
 }
 
 #[tokio::test]
 async fn the_link_over_http_conforms() {
+    let way = |from: Arc<TestNode>, to: Arc<TestNode>| async move {
+        called(&from, &to, Arc::new(Errands::new(CancellationToken::new()))).await
+    };
     conforms(way).await;
+}
+
+#[tokio::test]
+async fn the_link_to_a_node_that_only_calls_conforms() {
+    conforms(fetched).await;
+}
+
+#[tokio::test]
+async fn errands_are_for_whom_they_are_and_bounded() {
+    let (hub, leaf) = (TestNode::new("hub").await, TestNode::new("leaf").await);
+    let errands = Arc::new(Errands::new(CancellationToken::new()));
+    let call = called(&leaf, &hub, Arc::clone(&errands)).await;
+    let told = |answer: Result<(), LinkError>| answer.expect_err("it is refused").to_string();
+    let why = call.errands(0).await.expect_err("it is called").to_string();
+    assert!(why.contains("nothing is asked of this node in this way"), "{why}");
+    let link = errands.link(&leaf.name);
+    let probe = Probe { whom: hub.name.clone() };
+    let (answer, ()) = tokio::join!(link.probe(&probe), async {
+        let fetched = call.errands(25).await.expect("it is asked");
+        let reached = ErrandAnswer::Probe(ProbeAnswer { reached: Some(1) });
+        let why = told(call.answer(fetched[0].number ^ 1, &reached).await);
+        assert!(why.contains("nobody waits"), "{why}");
+        let long = ErrandAnswer::Beat(Err("x".repeat(9 << 10)));
+        let why = told(call.answer(fetched[0].number, &long).await);
+        assert!(why.contains("at most 8192 bytes"), "{why}");
+        call.answer(fetched[0].number, &reached).await.expect("it is taken");
+        let why = told(call.answer(fetched[0].number, &reached).await);
+        assert!(why.contains("nobody waits"), "{why}");
+    });
+    assert_eq!(answer, Ok(ProbeAnswer { reached: Some(1) }));
 }

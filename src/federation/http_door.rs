@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, header};
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Body, Incoming};
 use jiff::Timestamp;
@@ -24,8 +24,10 @@ use crate::protocol::{Beat, FEDERATION_VERSION, Join};
 
 use super::http_limits::{NodeLimits, Slot};
 use super::http_seeds;
-use super::http_wire::{self as wire, ACT, ACT_MAX, BEAT_MAX, EVENTS, HEARTBEAT, JOIN, PROBE, SMALL_MAX};
-use super::{Answerer, TokenAnswerer, is_invited};
+use super::http_wire::{
+    self as wire, ACT, ACT_MAX, BEAT_MAX, ERRAND, ERRANDS, EVENTS, HEARTBEAT, JOIN, PROBE, SMALL_MAX,
+};
+use super::{Answerer, ErrandFault, Errands, TokenAnswerer, is_invited};
 
 /// Time for a whole body.
 const BODY_TIME: Duration = Duration::from_secs(10);
@@ -55,6 +57,8 @@ pub struct DoorSettings {
     pub keys: Arc<NodeKeys>,
     /// The nodes that are known.
     pub known: Arc<KnownNodes>,
+    /// What nodes are asked that cannot be called.
+    pub errands: Arc<Errands>,
     /// Who answers other nodes.
     pub answerer: Arc<dyn Answerer>,
     /// Who answers holders of a token.
@@ -69,13 +73,37 @@ pub struct DoorSettings {
     pub refused: Box<dyn Fn(RefusedQuestion) + Send + Sync>,
 }
 
-/// The routes of nodes, and of holders of a token.
-pub struct HttpDoor {
-    pub(super) settings: DoorSettings,
+/// What is remembered of who asked. It outlives a door whose settings change: what came before does not count again.
+pub struct DoorMemory {
     gate: NodeGate,
     limits: NodeLimits,
     pub(super) unproven: RateLimit<IpAddr>,
     joins: Semaphore,
+}
+
+impl DoorMemory {
+    /// Nothing yet, of the node `me`, whose process started at `started`.
+    #[must_use]
+    pub fn new(me: NodeName, started: Timestamp) -> Self {
+        Self {
+            gate: NodeGate::new(me, started),
+            limits: NodeLimits::default(),
+            unproven: RateLimit::new(UNPROVEN_PER_MINUTE),
+            joins: Semaphore::new(JOINS),
+        }
+    }
+
+    /// Forgets what is remembered of a node that was removed.
+    pub fn forget(&self, node: &NodeName) {
+        self.gate.sweep(Timestamp::now());
+        self.limits.forget(node);
+    }
+}
+
+/// The routes of nodes, and of holders of a token.
+pub struct HttpDoor {
+    pub(super) settings: DoorSettings,
+    pub(super) memory: Arc<DoorMemory>,
 }
 
 /// Listens on `address` until `stop`; `running` is called once it does, `trouble` about the certificate.
@@ -138,22 +166,10 @@ fn refused(status: StatusCode, why: impl Into<String>) -> Refused {
 type Good = (StatusCode, Vec<u8>);
 
 impl HttpDoor {
-    /// The door of a process that started at `started`.
+    /// The door with what `memory` remembers.
     #[must_use]
-    pub fn new(settings: DoorSettings, started: Timestamp) -> Self {
-        Self {
-            gate: NodeGate::new(settings.me.clone(), started),
-            settings,
-            limits: NodeLimits::default(),
-            unproven: RateLimit::new(UNPROVEN_PER_MINUTE),
-            joins: Semaphore::new(JOINS),
-        }
-    }
-
-    /// Forgets what is remembered of a node that was removed.
-    pub fn forget(&self, node: &NodeName) {
-        self.gate.sweep(Timestamp::now());
-        self.limits.forget(node);
+    pub fn new(settings: DoorSettings, memory: Arc<DoorMemory>) -> Self {
+        Self { settings, memory }
     }
 
     async fn answer(&self, request: Request<Incoming>, source: IpAddr) -> Response<Full<Bytes>> {
@@ -164,16 +180,26 @@ impl HttpDoor {
             }
             (&Method::GET, http_seeds::NODES) => http_seeds::nodes(self, &request, source, now).await,
             (&Method::GET, http_seeds::ENTRIES) => http_seeds::entries(self, &request, source, now).await,
-            (&Method::GET, EVENTS) | (&Method::POST, HEARTBEAT | PROBE | ACT | JOIN) => {
+            (&Method::GET, EVENTS | ERRANDS) | (&Method::POST, HEARTBEAT | PROBE | ACT | ERRAND | JOIN) => {
                 match Proof::read(request.headers()) {
                     Some(proof) if request.uri().path() == JOIN => self.joining(proof, request, source, now).await,
                     Some(proof) => self.question(proof, request, source, now).await,
                     None => self.unproven(None, source, now),
                 }
             }
-            (_, http_seeds::NODES | http_seeds::ENTRIES | "/health" | EVENTS | HEARTBEAT | PROBE | ACT | JOIN) => {
-                problem(StatusCode::METHOD_NOT_ALLOWED, "this path takes another method")
-            }
+            (
+                _,
+                http_seeds::NODES
+                | http_seeds::ENTRIES
+                | "/health"
+                | EVENTS
+                | ERRANDS
+                | HEARTBEAT
+                | PROBE
+                | ACT
+                | ERRAND
+                | JOIN,
+            ) => problem(StatusCode::METHOD_NOT_ALLOWED, "this path takes another method"),
             _ => problem(StatusCode::NOT_FOUND, "there is no such path"),
         }
     }
@@ -182,7 +208,7 @@ impl HttpDoor {
     fn unproven(&self, node: Option<NodeName>, source: IpAddr, now: Timestamp) -> Response<Full<Bytes>> {
         let why = Barred::Unproven.to_string();
         (self.settings.refused)(RefusedQuestion { source, node, proven: false, why });
-        if self.unproven.take(source, now) {
+        if self.memory.unproven.take(source, now) {
             return problem(StatusCode::TOO_MANY_REQUESTS, "too many requests from this address");
         }
         problem(StatusCode::UNAUTHORIZED, "")
@@ -201,8 +227,16 @@ impl HttpDoor {
         let asked = Asked { method: &method, path: &path, digest: &proof.digest };
         let keys = self.settings.known.keys(&proof.node, now);
         let once = request.uri().path() == ACT;
-        let outcome = match self.gate.admit(&proof, &asked, &keys, once, now) {
-            Ok(proven) => self.admitted(proven, &proof, request, now).await,
+        let outcome = match self.memory.gate.admit(&proof, &asked, &keys, once, now) {
+            Ok(proven) => {
+                let key = proven.key;
+                let outcome = self.admitted(proven, &proof, request, now).await;
+                // It may have been removed while it waited for entries: nothing is given to it any more.
+                if !self.settings.known.keys(&proof.node, Timestamp::now()).contains(&key) {
+                    return self.unproven(Some(proof.node), source, now);
+                }
+                outcome
+            }
             Err(Barred::Unproven) => return self.unproven(Some(proof.node), source, now),
             Err(barred) => Err(told(&barred)),
         };
@@ -218,14 +252,14 @@ impl HttpDoor {
         now: Timestamp,
     ) -> Result<Good, Refused> {
         let slot = match request.uri().path() {
-            EVENTS => Slot::Waits,
+            EVENTS | ERRANDS => Slot::Waits,
             ACT => Slot::Acts,
             _ => Slot::Beats,
         };
         let busy = |why| refused(StatusCode::TOO_MANY_REQUESTS, why);
-        let _place = self.limits.take(&proven.node, slot, now).map_err(busy)?;
+        let _place = self.memory.limits.take(&proven.node, slot, now).map_err(busy)?;
         let good = self.work(&proven, proof, request).await?;
-        self.limits.gave(&proven.node, good.1.len(), Timestamp::now());
+        self.memory.limits.gave(&proven.node, good.1.len(), Timestamp::now());
         Ok(good)
     }
 
@@ -257,6 +291,19 @@ impl HttpDoor {
                 let probe = parsed(&read(body, SMALL_MAX, proof).await?)?;
                 Ok((StatusCode::OK, encoded(&answerer.probe(from, probe).await)))
             }
+            ERRANDS => {
+                read(body, 0, proof).await?;
+                let wait = number(&head.uri, "wait")?;
+                let errands = self.settings.errands.fetch(&from, wait).await.map_err(unasked)?;
+                Ok((StatusCode::OK, encoded(&errands)))
+            }
+            ERRAND => {
+                let number = number(&head.uri, "number")?;
+                let room = self.settings.errands.room(&from, number).map_err(unasked)?;
+                let answer = parsed(&read(body, room, proof).await?)?;
+                self.settings.errands.answered(&from, number, answer).map_err(unasked)?;
+                Ok((StatusCode::OK, encoded(&())))
+            }
             _ => {
                 let act = parsed(&read(body, ACT_MAX, proof).await?)?;
                 Ok((StatusCode::OK, encoded(&answerer.act(from, act).await)))
@@ -272,7 +319,7 @@ impl HttpDoor {
         source: IpAddr,
         now: Timestamp,
     ) -> Response<Full<Bytes>> {
-        if self.unproven.is_exhausted(&source, now) {
+        if self.memory.unproven.is_exhausted(&source, now) {
             return self.unproven(Some(proof.node), source, now);
         }
         let join = match read(request.into_body(), SMALL_MAX, &proof).await {
@@ -284,20 +331,20 @@ impl HttpDoor {
             Err(Refused { status, why }) => {
                 let answer = problem(status, &why);
                 (self.settings.refused)(RefusedQuestion { source, node: Some(proof.node), proven: false, why });
-                self.unproven.take(source, now);
+                self.memory.unproven.take(source, now);
                 return answer;
             }
         };
         let asked = Asked { method: "POST", path: JOIN, digest: &proof.digest };
         let is_invited = is_invited(&join, &self.settings.me);
-        let outcome = match self.gate.prove(&proof, &asked, &[join.key], true, now) {
+        let outcome = match self.memory.gate.prove(&proof, &asked, &[join.key], true, now) {
             Ok(_) if join.node == proof.node && is_invited => self.joined(join).await,
             Ok(_) | Err(Barred::Unproven) => return self.unproven(Some(proof.node), source, now),
             Err(barred) => Err(told(&barred)),
         };
         if outcome.is_err() {
             // Whoever tries invitations one after another is let down to a few a minute.
-            self.unproven.take(source, now);
+            self.memory.unproven.take(source, now);
         }
         self.signed(&proof.node, &proof.nonce, outcome, source)
     }
@@ -339,6 +386,20 @@ impl HttpDoor {
         }
         response
     }
+}
+
+/// The one number in a query.
+fn number(uri: &Uri, name: &str) -> Result<u64, Refused> {
+    wire::only(uri.query().unwrap_or_default(), name).map_err(|why| refused(StatusCode::BAD_REQUEST, why))
+}
+
+/// An errand that is none.
+fn unasked(fault: ErrandFault) -> Refused {
+    let status = match fault {
+        ErrandFault::NoErrands => StatusCode::NOT_FOUND,
+        ErrandFault::NobodyWaits => StatusCode::GONE,
+    };
+    refused(status, fault.to_string())
 }
 
 /// What is said to a node that is proven, and barred all the same.

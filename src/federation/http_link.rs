@@ -11,19 +11,15 @@ use serde::de::DeserializeOwned;
 use crate::model::NodeName;
 use crate::net::{HttpClient, KnownNodes, NodeKeys};
 use crate::protocol::{
-    Beat, BeatAnswer, FEDERATION_VERSION, Page, PageAsk, PageRefusal, Probe, ProbeAnswer, RemoteAct, RemoteActAnswer,
+    Beat, BeatAnswer, Errand, ErrandAnswer, Page, PageAsk, PageRefusal, Probe, ProbeAnswer, RemoteAct, RemoteActAnswer,
 };
 
 use super::http_call::{Caller, Question, Said};
-use super::http_wire::{self as wire, ACT, ACT_ANSWER_MAX, BEAT_MAX, HEARTBEAT, PAGE_MAX, PROBE, SMALL_MAX};
+use super::http_wire::{
+    self as wire, ACT, ACT_ANSWER_MAX, BEAT_MAX, ERRANDS_MAX, HEARTBEAT, PAGE_MAX, PROBE, SMALL_MAX,
+};
+use super::link::{ASK_AT_ONCE, ASK_ORDER, ASK_PAGE};
 use super::{Answer, EventLink, LinkError};
-
-/// Time for an answer that is given at once: a heartbeat that takes longer is as good as lost.
-const AT_ONCE: Duration = Duration::from_secs(10);
-/// Time for an order, which may open a connection to a host there.
-const ORDER: Duration = Duration::from_secs(30);
-/// Time for a page beside the wait for its first entry. A peer that trickles is given up after it.
-const PAGE: Duration = Duration::from_secs(10);
 
 /// The way to one node over HTTP.
 #[derive(Debug, Clone)]
@@ -67,7 +63,7 @@ impl HttpLink {
 impl EventLink for HttpLink {
     fn page<'a>(&'a self, ask: &'a PageAsk) -> Answer<'a, Result<Page, PageRefusal>> {
         Box::pin(async move {
-            let time = PAGE + Duration::from_secs(ask.wait);
+            let time = ASK_PAGE + Duration::from_secs(ask.wait);
             let path = wire::page_path(ask);
             let said = self.ask(Question { method: Method::GET, path, body: Vec::new(), most: PAGE_MAX, time }).await?;
             // A refusal of the log is JSON with a name; any other problem is one of the door.
@@ -76,31 +72,40 @@ impl EventLink for HttpLink {
             {
                 return Ok(Err(refusal));
             }
-            let page: Page = said.parsed()?;
-            if page.origin.node != ask.origin || page.events.len() > ask.limit {
-                return Err(LinkError::Unusable("it is not what was asked for".to_owned()));
-            }
-            Ok(Ok(page))
+            said.parsed::<Page>()?.answers(ask).map(Ok).map_err(LinkError::Unusable)
         })
     }
 
     fn beat<'a>(&'a self, beat: &'a Beat) -> Answer<'a, BeatAnswer> {
         Box::pin(async move {
-            let (answer, said): (BeatAnswer, Said) = self.post(HEARTBEAT, beat, BEAT_MAX, AT_ONCE).await?;
+            let (answer, said): (BeatAnswer, Said) = self.post(HEARTBEAT, beat, BEAT_MAX, ASK_AT_ONCE).await?;
             let peer = &self.caller.peer;
-            if answer.beat.node != *peer || answer.beat.version != FEDERATION_VERSION {
-                return Err(LinkError::Unusable("it answers with a heartbeat of another node or version".to_owned()));
-            }
+            answer.is_of(peer).map_err(LinkError::Unusable)?;
             self.known.learn(peer, &answer.beat.keys, said.key, Timestamp::now());
             Ok(answer)
         })
     }
 
     fn probe<'a>(&'a self, probe: &'a Probe) -> Answer<'a, ProbeAnswer> {
-        Box::pin(async move { Ok(self.post(PROBE, probe, SMALL_MAX, AT_ONCE).await?.0) })
+        Box::pin(async move { Ok(self.post(PROBE, probe, SMALL_MAX, ASK_AT_ONCE).await?.0) })
     }
 
     fn act<'a>(&'a self, act: &'a RemoteAct) -> Answer<'a, RemoteActAnswer> {
-        Box::pin(async move { Ok(self.post(ACT, act, ACT_ANSWER_MAX, ORDER).await?.0) })
+        Box::pin(async move { Ok(self.post(ACT, act, ACT_ANSWER_MAX, ASK_ORDER).await?.0) })
+    }
+
+    fn errands(&self, wait: u64) -> Answer<'_, Vec<Errand>> {
+        Box::pin(async move {
+            let (path, time) = (wire::errands_path(wait), ASK_AT_ONCE + Duration::from_secs(wait));
+            let question = Question { method: Method::GET, path, body: Vec::new(), most: ERRANDS_MAX, time };
+            self.ask(question).await?.parsed()
+        })
+    }
+
+    fn answer<'a>(&'a self, number: u64, answer: &'a ErrandAnswer) -> Answer<'a, ()> {
+        Box::pin(async move {
+            let path = wire::errand_path(number);
+            Ok(self.post::<()>(&path, answer, SMALL_MAX, ASK_ORDER).await?.0)
+        })
     }
 }

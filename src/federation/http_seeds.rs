@@ -118,7 +118,7 @@ async fn admitted(
     now: Timestamp,
 ) -> Result<Box<NodesPanel>, Response<Full<Bytes>>> {
     let wrong = |why: &str| {
-        if door.unproven.take(source, now) {
+        if door.memory.unproven.take(source, now) {
             return problem(StatusCode::TOO_MANY_REQUESTS, "too many wrong tokens from this address");
         }
         let mut response = problem(StatusCode::UNAUTHORIZED, why);

@@ -21,8 +21,8 @@ use crate::protocol::{
 };
 
 use super::{
-    Answered, Answerer, DoorSettings, EventLink, HttpDoor, HttpLink, JoinToken, LinkError, RefusedQuestion,
-    TokenAnswerer, TokenRefusal, join_at, serve_nodes,
+    Answered, Answerer, DoorMemory, DoorSettings, Errands, EventLink, HttpDoor, HttpLink, JoinToken, LinkError,
+    RefusedQuestion, TokenAnswerer, TokenRefusal, join_at, serve_nodes,
 };
 
 fn name(text: &str) -> NodeName {
@@ -126,7 +126,7 @@ impl Answerer for Desk {
     fn beat(&self, from: NodeName, _: Beat) -> Answered<'_, Result<BeatAnswer, String>> {
         self.note(&from, "beat");
         let beat = self.node.beat();
-        Box::pin(async move { Ok(BeatAnswer { beat, received: Timestamp::now(), holds: None }) })
+        Box::pin(async move { Ok(BeatAnswer { beat, received: Timestamp::now(), holds: None, asks: false }) })
     }
 
     fn probe(&self, from: NodeName, _: Probe) -> Answered<'_, ProbeAnswer> {
@@ -192,6 +192,7 @@ impl Hub {
             me: desk.node.name.clone(),
             keys: Arc::clone(&desk.node.keys),
             known: Arc::clone(&nodes),
+            errands: Arc::new(Errands::new(CancellationToken::new())),
             answerer: Arc::clone(&desk) as _,
             tokens: Arc::clone(&desk) as _,
             allow_query_token,
@@ -200,7 +201,8 @@ impl Hub {
             refused: Box::new(move |question| noted.lock().expect("not poisoned").push(question)),
         };
         let started = Timestamp::now() - Duration::from_hours(1);
-        let door = Arc::new(HttpDoor::new(settings, started));
+        let memory = DoorMemory::new(settings.me.clone(), started);
+        let door = Arc::new(HttpDoor::new(settings, Arc::new(memory)));
         let free = TcpListener::bind("127.0.0.1:0").await.expect("binds");
         let address = free.local_addr().expect("an address");
         drop(free);

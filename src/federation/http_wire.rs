@@ -12,6 +12,10 @@ pub(super) const HEARTBEAT: &str = "/fed/v1/heartbeat";
 pub(super) const PROBE: &str = "/fed/v1/probe";
 /// Orders of operators.
 pub(super) const ACT: &str = "/fed/v1/act";
+/// What a node that cannot be called is asked.
+pub(super) const ERRANDS: &str = "/fed/v1/errands";
+/// Its answers.
+pub(super) const ERRAND: &str = "/fed/v1/errand";
 /// Whoever was invited.
 pub(super) const JOIN: &str = "/fed/v1/join";
 
@@ -23,6 +27,8 @@ pub(super) const SMALL_MAX: usize = 8 << 10;
 pub(super) const ACT_MAX: usize = 256 << 10;
 /// Bytes of the answer to an order, which may be what a command wrote.
 pub(super) const ACT_ANSWER_MAX: usize = 4 << 20;
+/// Bytes of the questions that a node fetches at once.
+pub(super) const ERRANDS_MAX: usize = 4 << 20;
 /// Bytes of a page with what is around its entries.
 pub(super) const PAGE_MAX: usize = PAGE_BYTES + (64 << 10);
 
@@ -37,6 +43,25 @@ pub(super) fn page_path(ask: &PageAsk) -> String {
         query.append_pair(name, &number.to_string());
     }
     query.finish()
+}
+
+/// The path and the query that fetch errands.
+pub(super) fn errands_path(wait: u64) -> String {
+    format!("{ERRANDS}?wait={wait}")
+}
+
+/// The path and the query to which the answer to an errand is brought.
+pub(super) fn errand_path(number: u64) -> String {
+    format!("{ERRAND}?number={number}")
+}
+
+/// The one number of such a query.
+///
+/// # Errors
+/// When it is missing, or something else is there.
+pub(super) fn only(query: &str, name: &str) -> Result<u64, String> {
+    let number = query.strip_prefix(name).and_then(|rest| rest.strip_prefix('=')?.parse().ok());
+    number.ok_or_else(|| format!("the query is `{name}` and a number"))
 }
 
 /// The numbers of a question for entries.
@@ -102,6 +127,11 @@ mod tests {
         let much = PageAsk { limit: 1 << 30, wait: 1 << 30, ..ask };
         let taken = page_ask(&query(&much)).expect("it is taken down");
         assert_eq!((taken.limit, taken.wait), (PAGE_EVENTS, WAIT_MAX));
+        let errand = errand_path(u64::MAX);
+        assert_eq!(only(errand.split_once('?').expect("a query").1, "number"), Ok(u64::MAX));
+        assert!(
+            only("", "wait").is_err() && only("wait=1&wait=2", "wait").is_err() && only("wait=-1", "wait").is_err()
+        );
         for bad in
             ["", "after=1", "origin=-", "origin=a&origin=b", "origin=a&after=-1", "origin=a&x=1", "origin=a&epoch=1"]
         {

@@ -2,11 +2,20 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::time::Duration;
 
 use crate::model::NodeName;
 use crate::protocol::{
-    Beat, BeatAnswer, Join, JoinAnswer, Page, PageAsk, PageRefusal, Probe, ProbeAnswer, RemoteAct, RemoteActAnswer,
+    Beat, BeatAnswer, Errand, ErrandAnswer, Join, JoinAnswer, Page, PageAsk, PageRefusal, Probe, ProbeAnswer,
+    RemoteAct, RemoteActAnswer,
 };
+
+/// Time for an answer that is given at once: a heartbeat that takes longer is as good as lost.
+pub(super) const ASK_AT_ONCE: Duration = Duration::from_secs(10);
+/// Time for an order, which may open a connection to a host there.
+pub(super) const ASK_ORDER: Duration = Duration::from_secs(30);
+/// Time for a page beside the wait for its first entry. A peer that trickles is given up after it.
+pub(super) const ASK_PAGE: Duration = Duration::from_secs(10);
 
 /// What comes back from the other side, or why nothing does.
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, LinkError>> + Send + 'a>>;
@@ -41,6 +50,17 @@ pub trait EventLink: Send + Sync + 'static {
 
     /// Has something done there.
     fn act<'a>(&'a self, act: &'a RemoteAct) -> Answer<'a, RemoteActAnswer>;
+
+    /// What is asked of this node there, waiting up to so many seconds for the first question: that node cannot call
+    /// this one. A link that knows nothing of it refuses.
+    fn errands(&self, _wait: u64) -> Answer<'_, Vec<Errand>> {
+        Box::pin(async { Err(LinkError::Refused("nothing is fetched this way".to_owned())) })
+    }
+
+    /// Answers such a question.
+    fn answer<'a>(&'a self, _number: u64, _answer: &'a ErrandAnswer) -> Answer<'a, ()> {
+        Box::pin(async { Err(LinkError::Refused("nothing is fetched this way".to_owned())) })
+    }
 }
 
 /// What becomes of a question of another node. Whose it is has been proven.

@@ -5,6 +5,7 @@ mod chain;
 mod chain_tests;
 #[cfg(test)]
 pub(crate) mod conformance;
+mod errands;
 mod feed;
 mod feed_fetch;
 mod http_call;
@@ -40,9 +41,10 @@ mod telling;
 mod vantage;
 
 pub use chain::{Follows, PageFault, SUBJECT_BYTES, check};
+pub use errands::{ErrandFault, Errands, run_errand};
 pub use feed::{Feed, SignHead, begins_anew, epoch_after};
 pub use feed_fetch::{Fetched, Outcome, fetch};
-pub use http_door::{DoorSettings, HttpDoor, RefusedQuestion, serve_nodes};
+pub use http_door::{DoorMemory, DoorSettings, HttpDoor, RefusedQuestion, serve_nodes};
 pub use http_join::join_at;
 pub use http_link::HttpLink;
 pub use http_seeds::{TokenAnswerer, TokenRefusal};

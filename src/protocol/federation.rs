@@ -98,6 +98,21 @@ pub struct BeatAnswer {
     /// What it holds of the asking node's log: life, number and hash. A log that was restored from a backup sees by it
     /// that others know more than it does.
     pub holds: Option<Head>,
+    /// Whether it has no way to call the asking node, and wants it to fetch what it is asked: [`Errand`].
+    pub asks: bool,
+}
+
+impl BeatAnswer {
+    /// Whether it is one of `node`, in this version.
+    ///
+    /// # Errors
+    /// When it is not.
+    pub fn is_of(&self, node: &NodeName) -> Result<(), String> {
+        if self.beat.node == *node && self.beat.version == FEDERATION_VERSION {
+            return Ok(());
+        }
+        Err("it answers with a heartbeat of another node or version".to_owned())
+    }
 }
 
 /// Which entries somebody wants: `GET /fed/v1/events`.
@@ -133,6 +148,19 @@ pub struct Page {
     pub more: bool,
     /// Relays they have come over so far.
     pub hops: u8,
+}
+
+impl Page {
+    /// The page, when it can be the answer to `ask`.
+    ///
+    /// # Errors
+    /// When it is of another log, or longer.
+    pub fn answers(self, ask: &PageAsk) -> Result<Self, String> {
+        if self.origin.node == ask.origin && self.events.len() <= ask.limit {
+            return Ok(self);
+        }
+        Err("it is not what was asked for".to_owned())
+    }
 }
 
 /// Why there is no page.
@@ -232,3 +260,41 @@ pub struct RemoteAct {
 
 /// The answer to a [`RemoteAct`].
 pub type RemoteActAnswer = Result<NodeReply, Refusal>;
+
+/// A question for a node that cannot be called. It fetches them with `GET /fed/v1/errands?wait=SECONDS`, and brings each
+/// answer to `POST /fed/v1/errand?number=N`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Errand {
+    /// Its number, by chance.
+    pub number: u64,
+    /// What is asked.
+    pub ask: ErrandAsk,
+}
+
+/// What is asked of a node that fetches it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ErrandAsk {
+    /// Entries of a log.
+    Page(PageAsk),
+    /// The asking node is there.
+    Beat(Box<Beat>),
+    /// To look for a third node.
+    Probe(Probe),
+    /// An order of an operator.
+    Act(Box<RemoteAct>),
+}
+
+/// The answer to an [`Errand`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ErrandAnswer {
+    /// Entries, or why there are none.
+    Page(Box<Result<Page, PageRefusal>>),
+    /// Its own heartbeat, or why not.
+    Beat(Result<Box<BeatAnswer>, String>),
+    /// Whether it reached the third node.
+    Probe(ProbeAnswer),
+    /// What became of the order.
+    Act(Box<RemoteActAnswer>),
+}

@@ -29,8 +29,9 @@ pub use agent_panes::{DRIVER_IDLE_S, DriveAsk, PANE_WINDOW, PaneSaid, WatchAsk};
 pub use bridge::{BridgeNotice, BridgePanel, BridgeReply, BridgeRequest};
 pub use config_status::{ConfigFault, ConfigStatus};
 pub use federation::{
-    BODY_BYTES, Beat, BeatAnswer, FEDERATION_VERSION, HOPS_MAX, Join, JoinAnswer, KEYS_MAX, PAGE_BYTES, PAGE_EVENTS,
-    Page, PageAsk, PageRefusal, Probe, ProbeAnswer, RemoteAct, RemoteActAnswer, SEES_MAX, Seen, WAIT_MAX,
+    BODY_BYTES, Beat, BeatAnswer, Errand, ErrandAnswer, ErrandAsk, FEDERATION_VERSION, HOPS_MAX, Join, JoinAnswer,
+    KEYS_MAX, PAGE_BYTES, PAGE_EVENTS, Page, PageAsk, PageRefusal, Probe, ProbeAnswer, RemoteAct, RemoteActAnswer,
+    SEES_MAX, Seen, WAIT_MAX,
 };
 pub use figures::{CheckFigures, Figures, LookFigures, Overall, StoreFigures};
 pub use frame::{CODEC_MAX, FromEngine, ToEngine, VERSION};

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -39,7 +39,7 @@ impl Default for Options {
     }
 }
 
-/// The store of one engine. Everybody shares one behind an `Arc`; dropping the last closes it.
+/// The store of one engine. Everybody shares one behind an `Arc`; dropping the last closes it, if nobody did before.
 pub struct Store {
     queue: Arc<Queue>,
     readers: ReadPool,
@@ -52,7 +52,7 @@ pub struct Store {
     pub(super) shared: watch::Sender<u64>,
     /// Shared with the writer.
     pub(super) spent: SpentTokens,
-    threads: Vec<JoinHandle<()>>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
 impl Store {
@@ -128,7 +128,7 @@ impl Store {
             shared: watch::Sender::new(0),
             health,
             spent,
-            threads,
+            threads: Mutex::new(threads),
         })
     }
 
@@ -241,6 +241,20 @@ impl Store {
         answer.await.map_err(|_| StoreError::Closed)?
     }
 
+    /// Finishes what is queued, then closes; `SQLite` checkpoints as the last connection goes. Whoever still holds the
+    /// store is told from then on that it is closed. It waits, for a few seconds for those who read.
+    pub fn close(&self) {
+        // Readers first: the last connection to close checkpoints, and theirs may not write.
+        self.readers.close();
+        self.queue.close();
+        let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        for thread in threads {
+            if thread.join().is_err() {
+                tracing::error!("a store thread ended in a panic");
+            }
+        }
+    }
+
     /// Runs `read` beside the writer, until `patience` is ended from elsewhere.
     pub(super) fn read_until<T>(
         &self,
@@ -265,16 +279,8 @@ fn numbers(connection: &Connection, ids: &[ChannelId]) -> rusqlite::Result<Vec<(
 }
 
 impl Drop for Store {
-    /// Finishes what is queued, then closes; `SQLite` checkpoints as the last connection goes.
     fn drop(&mut self) {
-        // Readers first: the last connection to close checkpoints, and theirs may not write.
-        self.readers.close();
-        self.queue.close();
-        for thread in self.threads.drain(..) {
-            if thread.join().is_err() {
-                tracing::error!("a store thread ended in a panic");
-            }
-        }
+        self.close();
     }
 }
 

@@ -1,7 +1,8 @@
 //! A small pool of read-only connections.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
@@ -15,11 +16,16 @@ const KEPT: usize = 4;
 /// Steps of a statement between two looks at whether anybody still waits for it.
 const STEPS: i32 = 500;
 
+/// How long closing waits for those who read.
+const LEAVING: Duration = Duration::from_secs(3);
+
 /// Reads never wait for the writer (WAL), and never write: the connections are opened read-only. Each read is one
 /// transaction: all that it looks at is of one moment, and locks are taken once.
 pub(super) struct ReadPool {
     path: PathBuf,
-    idle: Mutex<Vec<Reader>>,
+    held: Mutex<Held>,
+    /// Rung whenever somebody has read.
+    returned: Condvar,
 }
 
 /// A connection and what it has met.
@@ -28,9 +34,27 @@ struct Reader {
     known: Known,
 }
 
+#[derive(Default)]
+struct Held {
+    idle: Vec<Reader>,
+    /// How many read now.
+    reading: usize,
+    is_closed: bool,
+}
+
+/// Somebody who reads. However that ends, it is counted.
+struct Reading<'a>(&'a ReadPool);
+
+impl Drop for Reading<'_> {
+    fn drop(&mut self) {
+        self.0.held().reading -= 1;
+        self.0.returned.notify_all();
+    }
+}
+
 impl ReadPool {
     pub(super) fn new(path: &Path) -> Self {
-        Self { path: path.to_owned(), idle: Mutex::default() }
+        Self { path: path.to_owned(), held: Mutex::default(), returned: Condvar::new() }
     }
 
     /// Runs `read` on a connection of the pool, until `patience` is ended from elsewhere.
@@ -57,7 +81,7 @@ impl ReadPool {
     }
 
     fn with_mut<T>(&self, read: impl FnOnce(&mut Reader) -> rusqlite::Result<T>) -> Result<T, StoreError> {
-        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let (_reading, idle) = self.begin()?;
         let mut reader = match idle {
             Some(reader) => reader,
             None => Reader { connection: self.open()?, known: Known::default() },
@@ -67,22 +91,47 @@ impl ReadPool {
             // What it keeps in memory may be as broken as what it met; or its moment would never end.
             return result;
         }
-        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        if idle.len() < KEPT {
-            idle.push(reader);
+        let mut held = self.held();
+        if held.idle.len() < KEPT && !held.is_closed {
+            held.idle.push(reader);
+        } else {
+            drop(held);
+            // Closed before it counts as returned.
+            drop(reader);
         }
         result
     }
 
-    /// Closes the connections nobody uses.
+    fn begin(&self) -> Result<(Reading<'_>, Option<Reader>), StoreError> {
+        let mut held = self.held();
+        if held.is_closed {
+            return Err(StoreError::Closed);
+        }
+        held.reading += 1;
+        Ok((Reading(self), held.idle.pop()))
+    }
+
+    /// Closes every connection: those nobody uses now, the others as they come back, for which it waits a while. Nobody
+    /// reads from here on.
     pub(super) fn close(&self) {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        let mut held = self.held();
+        held.is_closed = true;
+        held.idle.clear();
+        let waited = self.returned.wait_timeout_while(held, LEAVING, |held| held.reading > 0);
+        let (held, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        if held.reading > 0 {
+            tracing::warn!(reading = held.reading, "the store closes while somebody still reads");
+        }
+    }
+
+    fn held(&self) -> MutexGuard<'_, Held> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn open(&self) -> Result<Connection, StoreError> {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(&self.path, flags)?;
-        connection.busy_timeout(std::time::Duration::from_secs(5))?;
+        connection.busy_timeout(Duration::from_secs(5))?;
         connection.set_prepared_statement_cache_capacity(64);
         connection.execute_batch("PRAGMA cache_size = -8000; PRAGMA query_only = 1;")?;
         // As the writer does: otherwise a statement with a range is planned again for every other value.

@@ -1,5 +1,9 @@
 //! Nodes that know each other: real engines on loopback, and a line between them that can be made bad.
 
+mod calling;
+mod hostile;
+mod peer;
+mod reloading;
 mod vantage;
 
 use std::net::TcpListener;
@@ -25,21 +29,28 @@ struct Hub {
     name: &'static str,
     site: Site,
     line: Proxy,
+    door: u16,
     runtime: tokio::runtime::Runtime,
 }
 
 impl Hub {
     /// An engine called `name` that takes part, with this configuration besides.
     fn new(name: &'static str, more: &str) -> Self {
+        Self::reached(name, more, true)
+    }
+
+    /// The same; without being `called` it has no address, and calls the others.
+    fn reached(name: &'static str, more: &str, called: bool) -> Self {
         let site = Site::with(more);
         let door = free_port();
         let line = Proxy::to(door);
         let file = site.path().join("config.toml");
         let text = std::fs::read_to_string(&file).expect("reads");
         let text = text.replace("name = \"test\"", &format!("name = \"{name}\""));
-        let text = text.replace("api = \"off\"", &format!("api = \"off\"\nfederation = \"127.0.0.1:{door}\""));
-        let url = format!("http://127.0.0.1:{}", line.port);
-        let federation = format!("\n[federation]\nenabled = true\nurl = \"{url}\"\n");
+        let listens = if called { format!("127.0.0.1:{door}") } else { "off".to_owned() };
+        let text = text.replace("api = \"off\"", &format!("api = \"off\"\nfederation = \"{listens}\""));
+        let url = if called { format!("url = \"http://127.0.0.1:{}\"\n", line.port) } else { String::new() };
+        let federation = format!("\n[federation]\nenabled = true\n{url}");
         // What is shared is said by the test where it matters.
         let text = if text.contains("[federation]") {
             text.replace("[federation]\n", federation.trim_start())
@@ -48,7 +59,7 @@ impl Hub {
         };
         std::fs::write(&file, text).expect("writes");
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-        let mut hub = Self { name, site, line, runtime };
+        let mut hub = Self { name, site, line, door, runtime };
         hub.site.serve();
         hub
     }

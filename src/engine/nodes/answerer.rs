@@ -27,10 +27,11 @@ impl Answerer for Desks {
                 nodes.tell(MemberInput::Noticed(from.clone()));
             }
             let at_once = PageAsk { wait: 0, ..ask.clone() };
+            let feed = nodes.feed();
             let page = tokio::select! {
-                page = nodes.feed.page(ask) => page,
+                page = feed.page(ask) => page,
                 // Who waits for entries does not keep this node from stopping.
-                () = nodes.handle.stopped() => nodes.feed.page(at_once).await,
+                () = nodes.handle.stopped() => feed.page(at_once).await,
             };
             let page = page.unwrap_or_else(|error| {
                 tracing::warn!(%error, node = %from, "a page for another node could not be read");
@@ -59,7 +60,8 @@ impl Answerer for Desks {
             let holds = blocking(move || store.held_head(&whose)).await.unwrap_or_default();
             let keys = nodes.keys.public();
             let beat = nodes.with(|desk, now| desk.beat(node, keys, now));
-            Ok(BeatAnswer { beat, received, holds })
+            let asks = nodes.known(node).is_ok_and(|node| node.url.is_none() && node.via.is_none());
+            Ok(BeatAnswer { beat, received, holds, asks })
         })
     }
 

@@ -33,7 +33,7 @@ pub(super) struct Desk {
     pub clock: HybridClock,
     /// The nodes, as they are kept in the store.
     pub known: Known,
-    /// How nodes that are reached directly are asked.
+    /// How nodes are asked that are reached directly, or fetch what they are asked.
     pub links: BTreeMap<NodeName, Arc<dyn EventLink>>,
     /// This node's own log.
     pub own: SharedLog,
@@ -43,6 +43,8 @@ pub(super) struct Desk {
     pub traffic: BTreeMap<NodeName, (u64, u64)>,
     /// Nodes that were asked at least once since the start, whether they answered or not.
     pub asked: BTreeSet<NodeName>,
+    /// Nodes that cannot call this one and want it to fetch what they ask.
+    pub asking: BTreeSet<NodeName>,
     /// Nodes that an operator removed and others still vouch for.
     pub removed: BTreeSet<NodeName>,
     /// Of which nodes others name other keys than are pinned here, and who does.
@@ -98,6 +100,7 @@ impl Desk {
             held: BTreeMap::new(),
             traffic: BTreeMap::new(),
             asked: BTreeSet::new(),
+            asking: BTreeSet::new(),
             removed: BTreeSet::new(),
             disputed: BTreeSet::new(),
             todo: Vec::new(),
@@ -164,6 +167,11 @@ impl Desk {
             self.sync.reachable(name, is_current);
         }
         gone
+    }
+
+    /// The nodes that are called.
+    pub(super) fn called(&self) -> impl Iterator<Item = &NodeName> {
+        self.known.values().filter(|node| node.url.is_some()).map(|node| &node.name)
     }
 
     /// A heartbeat for `to`.

@@ -158,6 +158,10 @@ impl Nodes {
             }
         };
         let incarnation = answer.beat.incarnation;
+        if answer.asks {
+            self.with(|desk, _| desk.asking.insert(to.clone()));
+            self.asking.notify_one();
+        }
         if let Some(held) = &answer.holds {
             self.may_begin_anew(held).await;
         }
@@ -185,7 +189,7 @@ impl Nodes {
     /// written before, after a backup was restored, would be another end of the log than they know.
     pub(super) async fn settle(&self) {
         let all = async {
-            while !self.with(|desk, _| desk.links.keys().all(|node| desk.asked.contains(node))) {
+            while !self.with(|desk, _| desk.called().all(|node| desk.asked.contains(node))) {
                 tokio::time::sleep(PULSE).await;
             }
         };

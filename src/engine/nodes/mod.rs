@@ -4,6 +4,7 @@
 mod acting;
 mod answerer;
 mod desk;
+mod fetching;
 mod hearsay;
 mod incidents;
 mod logs;
@@ -12,11 +13,13 @@ mod panels;
 mod publisher;
 mod publishing;
 mod registry;
+mod reloading;
 mod remotes;
 mod requests;
 mod service;
 mod votes;
 mod ways;
 
+pub(super) use reloading::{Named, NodesReady};
 pub(super) use service::{Ground, Nodes};
 pub(super) use ways::Ways;

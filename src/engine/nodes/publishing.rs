@@ -76,6 +76,10 @@ impl Nodes {
                         anew = true;
                         break;
                     }
+                    () = self.reshare.notified() => {
+                        anew = false;
+                        break;
+                    }
                     is_there = publishing.hear(&mut joined) => if !is_there {
                         return Err("the engine does not let it follow".to_owned());
                     },

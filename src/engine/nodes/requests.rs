@@ -26,9 +26,9 @@ impl Nodes {
             NodeRequest::Add { name, url, key, trust } => self.add(&by, name, url, key, trust).await,
             NodeRequest::Trust { name, trust } => self.trust(&by, name, trust).await.map(|()| NodeReply::Done),
             NodeRequest::Remove(name) => {
-                if self.config.nodes.contains_key(&name) {
+                if self.named.get().contains(&name) {
                     return Err(Refusal::Failed(format!(
-                        "{name} stands in the configuration; take its [[nodes]] out there and start again"
+                        "{name} stands in the configuration; take its [[nodes]] out there"
                     )));
                 }
                 self.remove(Some(&by), name).await.map(|()| NodeReply::Done)
@@ -187,40 +187,6 @@ impl Nodes {
         self.bridges.audit(vec![note]).await;
         self.with(|desk, _| desk.dirty = true);
         Ok(NodeReply::Rotated { key, until })
-    }
-
-    /// Knows the nodes that the configuration names as it says, and no others that it once named.
-    pub(super) async fn take_file(
-        &self,
-        keys: &std::collections::BTreeMap<NodeName, NodeKey>,
-    ) -> Result<(), crate::store::StoreError> {
-        let now = Timestamp::now();
-        let known = self.store.nodes()?;
-        for gone in known.iter().filter(|node| node.configured && !self.config.nodes.contains_key(&node.name)) {
-            let note = AuditNote::new(now, None, AuditKind::Changed, &gone.name, "no longer in the configuration");
-            self.store.remove_node(gone.name.clone(), now, vec![note]).await?;
-        }
-        for (name, typed) in &self.config.nodes {
-            let Some(key) = keys.get(name) else { continue };
-            let before = known.iter().find(|node| node.name == *name);
-            let same_key = before.filter(|before| before.keys.iter().any(|pinned| pinned.key == *key));
-            let node = KnownNode {
-                name: name.clone(),
-                url: typed.url.clone(),
-                pin: same_key.and_then(|before| before.pin),
-                via: typed.via.clone(),
-                trust: typed.trust,
-                configured: true,
-                added: before.map_or(now, |before| before.added),
-                keys: same_key.map_or_else(|| PinnedKeys::of(*key, now).0, |before| before.keys.clone()),
-                quarantine: before.and_then(|before| before.quarantine.clone()),
-            };
-            if before != Some(&node) {
-                let note = AuditNote::new(now, None, AuditKind::Changed, name, "known by the configuration");
-                self.store.keep_node(node, vec![note]).await?;
-            }
-        }
-        Ok(())
     }
 
     /// Ends a change of this node's key when its day is over, and keeps what others have said of theirs.

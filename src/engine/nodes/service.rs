@@ -1,6 +1,6 @@
 //! The way to the nodes of a running engine.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
@@ -10,7 +10,8 @@ use uuid::Uuid;
 
 use crate::config::FederationConfig;
 use crate::federation::{EventLink, Feed, Me, MemberInput, Membership, Now, begins_anew, epoch_after};
-use crate::model::{BootId, Head, Hlc, MessageRow, NodeKey, NodeName, Origin, SharedEvent, SharedKind};
+use crate::ingress::Swap;
+use crate::model::{BootId, Head, Hlc, MessageRow, NodeName, Origin, SharedEvent, SharedKind};
 use crate::net::{NodeKeys, is_signed_head};
 use crate::protocol::Refusal;
 use crate::store::{Publication, SharedState, Store, StoreError};
@@ -22,6 +23,7 @@ use super::super::projector::blocking;
 use super::super::supervisor::TaskSpec;
 use super::desk::{Desk, Held, LATER, Said};
 use super::publishing::entry;
+use super::reloading::Named;
 use super::ways::Ways;
 
 /// Messages of another node that are read from the store at the start.
@@ -31,7 +33,9 @@ const LINES: usize = 200;
 
 /// The nodes of an engine. Shared by its tasks and whoever asks for something.
 pub(in super::super) struct Nodes {
-    pub(super) config: FederationConfig,
+    pub(super) config: Swap<FederationConfig>,
+    /// The nodes that the configuration names.
+    pub(super) named: Swap<Named>,
     pub(super) me: NodeName,
     pub(super) store: Arc<Store>,
     pub(super) handle: Handle,
@@ -40,7 +44,7 @@ pub(in super::super) struct Nodes {
     /// What is looked at, also by others.
     pub(super) checks: Arc<Checks>,
     pub(super) keys: Arc<NodeKeys>,
-    pub(super) feed: Feed,
+    feed: Feed,
     /// How others are asked, and who may ask here.
     pub(super) ways: Ways,
     desk: Mutex<Desk>,
@@ -49,6 +53,10 @@ pub(in super::super) struct Nodes {
     pub(super) stirred: Notify,
     /// Rung when logs may be to be looked at.
     pub(super) logs: Notify,
+    /// Rung when a node wants this one to fetch what it asks.
+    pub(super) asking: Notify,
+    /// Rung when something else is to be shared than before.
+    pub(super) reshare: Notify,
     /// Rung when another life of the own log has begun.
     pub(super) anew: Notify,
     /// Held while what is known of nodes is written and taken over.
@@ -64,8 +72,8 @@ impl std::fmt::Debug for Nodes {
 /// What the nodes of an engine stand on.
 pub(in super::super) struct Ground {
     pub config: FederationConfig,
-    /// The keys of the nodes that the configuration names.
-    pub named: BTreeMap<NodeName, NodeKey>,
+    /// The nodes that the configuration names.
+    pub named: Named,
     pub store: Arc<Store>,
     pub handle: Handle,
     pub bridges: Arc<Bridges>,
@@ -95,7 +103,8 @@ impl Nodes {
         let sign = Arc::new(move |origin: &Origin, seq, hash: &_| signing.head(origin.clone(), seq, *hash));
         let feed = Feed { store: Arc::clone(&store), me: me.clone(), relay: config.relay, sign };
         let this = Self {
-            config,
+            config: Swap::new(config),
+            named: Swap::new(Named::default()),
             me,
             store,
             handle,
@@ -108,6 +117,8 @@ impl Nodes {
             began,
             stirred: Notify::new(),
             logs: Notify::new(),
+            asking: Notify::new(),
+            reshare: Notify::new(),
             anew: Notify::new(),
             registry: tokio::sync::Mutex::default(),
         };
@@ -115,15 +126,17 @@ impl Nodes {
             // From when on is settled before the first door opens, or what comes until the task runs would be left out.
             this.store.published_up_to().await?;
         }
-        this.take_file(&named).await?;
-        this.refresh().await?;
+        this.take_named(named).await?;
         Ok(Arc::new(this))
     }
 
     /// The tasks that keep this node among the others.
     pub(in super::super) fn tasks(this: &Arc<Self>) -> Vec<TaskSpec> {
         let listener = Self::listening(this);
-        [Self::membership(this), Self::syncing(this), Self::publishing(this)].into_iter().chain(listener).collect()
+        [Self::membership(this), Self::syncing(this), Self::publishing(this), Self::fetching(this)]
+            .into_iter()
+            .chain(listener)
+            .collect()
     }
 
     /// This node.
@@ -133,7 +146,7 @@ impl Nodes {
 
     /// How others reach this node, when they can.
     pub(super) fn url(&self) -> Option<String> {
-        self.config.reached_at(self.ways.has_tls())
+        self.config.get().reached_at(self.ways.has_tls())
     }
 
     fn now(&self) -> Now {
@@ -159,7 +172,7 @@ impl Nodes {
         self.with(|desk, now| desk.tell(input, now));
     }
 
-    /// The link to a node that is reached directly.
+    /// The link to a node that is reached directly, or fetches what it is asked.
     pub(super) fn link_of(&self, node: &NodeName) -> Option<Arc<dyn EventLink>> {
         self.with(|desk, _| desk.links.get(node).cloned())
     }
@@ -170,19 +183,24 @@ impl Nodes {
         self.link_of(node).ok_or_else(|| {
             Refusal::Failed(match known.via {
                 Some(via) => format!("{node} is reached over {via} only; act on it from there"),
-                None => format!("{node} gave no address; act on it from there"),
+                None => format!("there is no way to {node}; the log says why"),
             })
         })
     }
 
     /// What this node shares.
     pub(super) fn shares(&self) -> BTreeSet<SharedKind> {
-        self.config.share.clone()
+        self.config.get().share.clone()
+    }
+
+    /// What gives pages of the logs there are.
+    pub(super) fn feed(&self) -> Feed {
+        Feed { relay: self.config.get().relay, ..self.feed.clone() }
     }
 
     /// Whether this message is shared.
     pub(super) fn shares_message(&self, row: &MessageRow) -> bool {
-        self.config.shares_message(row)
+        self.config.get().shares_message(row)
     }
 
     /// This node's hybrid clock, now.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use crate::model::{BootId, EpochId, Hlc, NodeName, NodeState, Trust};
+use crate::model::{BootId, EpochId, Hlc, NodeName, NodePanel, NodeState, Trust};
 use crate::protocol::{Beat, BeatAnswer, FEDERATION_VERSION, ProbeAnswer, Seen};
 
 use super::super::{Now, SkewLevel};
@@ -413,7 +413,7 @@ fn a_node_that_goes_is_neither_doubted_nor_down_and_may_come_back() {
     scene.tell(MemberInput::Answered {
         by: name("hub-2"),
         asked: moment(scene.now),
-        answer: Box::new(BeatAnswer { received: before.sent, beat: before, holds: None }),
+        answer: Box::new(BeatAnswer { received: before.sent, beat: before, holds: None, asks: false }),
     });
     scene.all_well(&["hub-3"], 20);
     assert_eq!(scene.changes(), ["hub-2 left"], "an answer from before does not bring it back");
@@ -544,13 +544,30 @@ fn what_no_node_says_of_itself_is_not_taken_in() {
 }
 
 #[test]
+fn why_a_node_does_not_answer_is_said_with_its_state() {
+    let mut scene = Scene::new(vec![direct("hub-2")]);
+    let why = |scene: &Scene| {
+        let mut panel = NodePanel::unknown(name("hub-2"), moment(scene.now).wall);
+        scene.members.fill(&mut panel, moment(scene.now));
+        panel.why.unwrap_or_default()
+    };
+    scene.all_well(&["hub-2"], 20);
+    scene.tell(MemberInput::Unanswered { by: name("hub-2"), why: "it refuses: the key is another one".to_owned() });
+    assert!(!why(&scene).contains("refuses"), "its own heartbeats come: {}", why(&scene));
+    scene.pass(40_000);
+    assert_eq!(scene.members.state_of(&name("hub-2")), Some(NodeState::Down));
+    let said = why(&scene);
+    assert!(said.starts_with("not heard for") && said.ends_with("it refuses: the key is another one"), "{said}");
+}
+
+#[test]
 fn clocks_that_differ_are_told_once_and_clocks_that_jump_make_nobody_late() {
     let mut scene = Scene::new(vec![direct("hub-2")]);
     let answered = |scene: &mut Scene, ahead: u64| {
         let asked = moment(scene.now);
         let mut beat = scene.beat_of("hub-2");
         beat.sent = moment(scene.now + ahead).wall;
-        let answer = BeatAnswer { received: beat.sent, beat, holds: None };
+        let answer = BeatAnswer { received: beat.sent, beat, holds: None, asks: false };
         scene.tell(MemberInput::Answered { by: name("hub-2"), asked, answer: Box::new(answer) });
         scene.pass(5_000);
     };

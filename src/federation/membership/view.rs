@@ -27,6 +27,12 @@ impl Membership {
         panel.state = peer.state;
         panel.since = now.wall_at(peer.since);
         panel.why = peer.why.clone();
+        // Why it does not answer says more than that nothing comes: a refusal above all.
+        if let Some(unanswered) = &peer.unanswered
+            && matches!(peer.state, NodeState::Suspect | NodeState::Down | NodeState::Unknown)
+        {
+            panel.why = Some(panel.why.take().map_or_else(|| unanswered.clone(), |why| format!("{why}; {unanswered}")));
+        }
         panel.last_seen = peer.heard.map(|at| now.wall_at(at));
         panel.rtt = peer.meter.rtt();
         panel.skew_ms = peer.meter.skew_ms();
@@ -58,12 +64,6 @@ impl Membership {
             return Some(if self.isolated.is_some() { NodeState::IsolatedSelf } else { NodeState::Alive });
         }
         self.peers.get(name).map(|peer| peer.state)
-    }
-
-    /// Why our heartbeats to a node are not answered, while they are not. Text from outside.
-    #[must_use]
-    pub fn unanswered(&self, name: &NodeName) -> Option<&str> {
-        self.peers.get(name).and_then(|peer| peer.unanswered.as_deref())
     }
 
     /// The nodes among which [`owner`](crate::federation::owner()) chooses, this one included: those that are alive and

@@ -306,7 +306,8 @@ impl World {
                 self.tell(node, MemberInput::Heard { from: name.clone(), beat });
                 let it = &mut self.nodes[node];
                 let received = it.now(self.now).wall;
-                let answer = Box::new(BeatAnswer { beat: it.beat(&name, self.now), received, holds: None });
+                let answer =
+                    Box::new(BeatAnswer { beat: it.beat(&name, self.now), received, holds: None, asks: false });
                 self.send(node, from, Letter::Answer { from: node, question, answer });
             }
             Letter::Answer { from, question, answer } => {
