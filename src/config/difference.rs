@@ -119,11 +119,12 @@ mod tests {
     }
 
     #[test]
-    fn what_nodes_know_of_each_other_waits_for_the_next_start() {
+    fn what_nodes_know_of_each_other_changes_at_once() {
         let node = "[[nodes]]\nname = \"hub-2\"\nvia = \"x\"\nkey = \"file:secrets/hub-2\"\n";
         let (found, _) = lines(A, &format!("[federation]\nrelay = false\n{A}{node}"));
-        let late = "(takes effect at the next start)";
-        assert_eq!(found, [format!("federation.relay: true -> false {late}"), format!("nodes.hub-2: added {late}")]);
+        assert_eq!(found, ["federation.relay: true -> false", "nodes.hub-2: added"]);
+        let (found, _) = lines(A, &format!("[node]\nname = \"hub-1\"\n[federation]\nenabled = true\n{A}"));
+        assert!(found.iter().any(|line| line == "federation.enabled: false -> true (takes effect at the next start)"));
     }
 
     #[test]
