@@ -1,6 +1,6 @@
 //! Who tells of an incident: the first in its order at once, each other one later, and only if nobody else has.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 /// Who is one place further back waits so much longer.
@@ -17,6 +17,8 @@ const WAITING: usize = 1_000;
 #[derive(Debug, Clone, Default)]
 pub struct Telling {
     due: BTreeMap<String, Duration>,
+    /// Of what this node tells at the moment; it is not written down yet.
+    in_hand: BTreeSet<String>,
     told: VecDeque<String>,
 }
 
@@ -24,7 +26,8 @@ impl Telling {
     /// An incident began: `age` ago when it was heard here at `now`, and this node is the `place`-th, counted from 0,
     /// that tells of it.
     pub fn begins(&mut self, incident: &str, place: usize, age: Duration, now: Duration) {
-        if age > TOO_OLD || self.told.iter().any(|told| told == incident) || self.due.contains_key(incident) {
+        let is_known = self.due.contains_key(incident) || self.in_hand.contains(incident);
+        if age > TOO_OLD || is_known || self.told.iter().any(|told| told == incident) {
             return;
         }
         let place = if self.due.len() < WAITING { u32::try_from(place).unwrap_or(u32::MAX) } else { 0 };
@@ -34,6 +37,7 @@ impl Telling {
     /// Somebody told of it, this node or another; or it is over before anybody had to.
     pub fn settled(&mut self, incident: &str) {
         self.due.remove(incident);
+        self.in_hand.remove(incident);
         if !self.told.iter().any(|told| told == incident) {
             self.told.push_back(incident.to_owned());
             if self.told.len() > REMEMBERED {
@@ -42,13 +46,27 @@ impl Telling {
         }
     }
 
-    /// What this node has to tell of now. Each is answered once.
+    /// What this node has to tell of now. Each is answered once: then it is [settled](Self::settled), or due
+    /// [again](Self::again).
     pub fn take_due(&mut self, now: Duration) -> Vec<String> {
         let due: Vec<String> = self.due.iter().filter(|(_, at)| **at <= now).map(|(name, _)| name.clone()).collect();
         for incident in &due {
-            self.settled(incident);
+            self.due.remove(incident);
+            if self.in_hand.len() < WAITING {
+                self.in_hand.insert(incident.clone());
+            } else {
+                self.settled(incident);
+            }
         }
         due
+    }
+
+    /// It could not be written down that this node told of what it had in hand: it tries again one step later, unless
+    /// somebody else has told by then.
+    pub fn again(&mut self, now: Duration) {
+        for incident in std::mem::take(&mut self.in_hand) {
+            self.due.insert(incident, now.saturating_add(TELL_STEP));
+        }
     }
 
     /// When the next one is due.
@@ -93,6 +111,23 @@ mod tests {
     }
 
     #[test]
+    fn what_could_not_be_written_down_is_told_again_unless_somebody_has() {
+        let mut telling = Telling::default();
+        for incident in ["mail", "web"] {
+            telling.begins(incident, 0, at(0), at(0));
+        }
+        assert_eq!(telling.take_due(at(0)), ["mail", "web"]);
+        telling.begins("web", 0, at(0), at(1));
+        telling.settled("mail");
+        telling.again(at(1));
+        assert_eq!((telling.take_due(at(10)), telling.next_due()), (Vec::new(), Some(at(11))));
+        assert_eq!(telling.take_due(at(11)), ["web"]);
+        telling.settled("web");
+        telling.again(at(12));
+        assert_eq!(telling.next_due(), None);
+    }
+
+    #[test]
     fn what_is_old_when_it_comes_is_never_told() {
         let mut telling = Telling::default();
         telling.begins("old", 0, TOO_OLD + Duration::from_millis(1), at(0));
@@ -108,5 +143,6 @@ mod tests {
             let _ = telling.take_due(at(0));
         }
         assert!(telling.due.len() <= WAITING && telling.told.len() <= REMEMBERED);
+        assert!(telling.in_hand.len() <= WAITING);
     }
 }

@@ -99,6 +99,11 @@ impl Incidents {
         }
     }
 
+    /// What this node took to tell of could not be written down.
+    pub(super) fn again(&mut self, now: Duration) {
+        self.telling.again(now);
+    }
+
     /// What this node has to tell of now: which check, and what the entry says.
     pub(super) fn take_due(&mut self, now: Duration) -> Vec<(String, ToldBody)> {
         let due = self.telling.take_due(now);

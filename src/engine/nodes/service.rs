@@ -228,7 +228,10 @@ impl Nodes {
         let (now, publication) = (Timestamp::now(), Publication { entries: entries.collect(), up_to: None });
         match self.store.append_shared(publication, self.tick(now), now).await {
             Ok(written) => self.wrote(&written),
-            Err(error) => tracing::error!(%error, "that this node told of an incident could not be written down"),
+            Err(error) => {
+                tracing::error!(%error, "that this node told of an incident could not be written down; it is tried again");
+                self.with(|desk, now| desk.incidents.again(now.mono));
+            }
         }
     }
 
