@@ -25,27 +25,14 @@ pub enum SharedKind {
     Task,
     /// A message came. Only where it is configured.
     Message,
-    /// A node this one vouches for: its name and its keys.
-    Node,
     /// Somebody was told of an incident.
     Told,
-    /// Entries before this one are gone for good: they were swept before anybody asked for them.
-    Gap,
 }
 
 impl SharedKind {
     /// Every kind.
-    pub const ALL: [Self; 9] = [
-        Self::Check,
-        Self::Counts,
-        Self::Incident,
-        Self::Job,
-        Self::Task,
-        Self::Message,
-        Self::Node,
-        Self::Told,
-        Self::Gap,
-    ];
+    pub const ALL: [Self; 7] =
+        [Self::Check, Self::Counts, Self::Incident, Self::Job, Self::Task, Self::Message, Self::Told];
 
     /// The name used in configuration, on the wire and in `--json`.
     #[must_use]
@@ -57,9 +44,7 @@ impl SharedKind {
             Self::Job => "job",
             Self::Task => "task",
             Self::Message => "message",
-            Self::Node => "node",
             Self::Told => "told",
-            Self::Gap => "gap",
         }
     }
 
@@ -67,7 +52,7 @@ impl SharedKind {
     /// `null` then says that there is no such subject any more.
     #[must_use]
     pub fn is_state(self) -> bool {
-        !matches!(self, Self::Message | Self::Gap)
+        !matches!(self, Self::Message)
     }
 }
 

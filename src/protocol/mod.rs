@@ -36,7 +36,8 @@ pub use federation::{
 pub use figures::{CheckFigures, Figures, LookFigures, Overall, StoreFigures};
 pub use frame::{CODEC_MAX, FromEngine, ToEngine, VERSION};
 pub use nodes::{
-    NodeOrder, NodeReply, NodeRequest, NodesNotice, NodesPanel, RemoteChange, RemoteIncident, RemoteNode, SharedLine,
+    NodeOrder, NodeReply, NodeRequest, NodesNotice, NodesPanel, REMOTE_STATES, RemoteChange, RemoteIncident,
+    RemoteNode, SharedLine,
 };
 pub use panes::{
     HostPanes, NoPane, PaneCall, PaneLine, PaneLines, PaneLost, PaneMark, PanePace, PaneReply, PaneRequest, PaneRow,

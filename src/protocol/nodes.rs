@@ -31,15 +31,15 @@ pub struct NodesPanel {
 pub struct RemoteNode {
     /// Whose.
     pub node: NodeName,
-    /// Its checks, by id.
+    /// Its checks, by id; 1,000 at most.
     pub checks: Vec<CheckPanel>,
-    /// The counts of its channels, by channel.
+    /// The counts of its channels, by channel; 1,000 at most.
     pub counts: Vec<ChannelStats>,
-    /// What is wrong there, the worst first.
+    /// What is wrong there, the worst first; 1,000 at most.
     pub incidents: Vec<RemoteIncident>,
     /// Its newest jobs, newest first; 50 at most.
     pub jobs: Vec<JobRow>,
-    /// Its tasks, by name.
+    /// Its tasks, by name; 1,000 at most.
     pub tasks: Vec<TaskStatus>,
     /// Its newest messages, where it shares them, newest first; 100 at most.
     pub messages: Vec<MessageRow>,
@@ -120,6 +120,8 @@ pub struct RemoteChange {
 
 /// Entries of logs a screen keeps.
 const NEWS: usize = 200;
+/// Checks of another node that are kept, and as many counts, tasks and incidents: the store keeps as many states of a kind.
+pub const REMOTE_STATES: usize = 1_000;
 /// Jobs and messages of another node that are kept.
 const JOBS: usize = 50;
 const MESSAGES: usize = 100;
@@ -135,7 +137,7 @@ impl RemoteNode {
                 SharedKind::Job => self.jobs.retain(|job| job.id.to_string() != *subject),
                 SharedKind::Task => self.tasks.retain(|task| task.name != *subject),
                 SharedKind::Message => self.messages.retain(|message| message.id.to_string() != *subject),
-                SharedKind::Node | SharedKind::Told | SharedKind::Gap => {}
+                SharedKind::Told => {}
             }
         }
         let new = &change.put;
@@ -144,10 +146,13 @@ impl RemoteNode {
         new.tasks.iter().for_each(|task| put(&mut self.tasks, task, |known| &known.name));
         for incident in &new.incidents {
             self.incidents.retain(|known| known.subject != incident.subject);
-            self.incidents.push(incident.clone());
+            let place = self.incidents.partition_point(|known| known.order() < incident.order());
+            self.incidents.insert(place, incident.clone());
         }
-        self.incidents
-            .sort_by_cached_key(|incident| (incident.rank(), Reverse(incident.since), incident.subject.clone()));
+        self.checks.truncate(REMOTE_STATES);
+        self.counts.truncate(REMOTE_STATES);
+        self.tasks.truncate(REMOTE_STATES);
+        self.incidents.truncate(REMOTE_STATES);
         for job in &new.jobs {
             self.jobs.retain(|known| known.id != job.id);
             self.jobs.push(job.clone());
@@ -164,14 +169,15 @@ impl RemoteNode {
 }
 
 impl RemoteIncident {
-    /// The worst first.
-    fn rank(&self) -> u8 {
-        match self.state.as_str() {
+    /// The worst first, and of those the newest.
+    fn order(&self) -> (u8, Reverse<Timestamp>, &str) {
+        let rank = match self.state.as_str() {
             "critical" => 0,
             "warn" => 1,
             "ok" => 3,
             _ => 2,
-        }
+        };
+        (rank, Reverse(self.since), &self.subject)
     }
 
     /// Whether it is over.
@@ -416,5 +422,25 @@ mod tests {
         assert_eq!(subjects, ["c", "a", "b"], "the worst first, what is over last");
         panel.apply(&change("hub-2", |_| {}, &[(SharedKind::Check, "web"), (SharedKind::Check, "none")]));
         assert_eq!(panel.remote("hub-2").expect("known").checks.len(), 1);
+    }
+
+    #[test]
+    fn what_one_node_shares_is_bounded_and_the_worst_stays() {
+        let at = |second| Timestamp::from_second(second).expect("in range");
+        let mut remote = RemoteNode::new(name("hub-2"));
+        for n in 0..1_500 {
+            let mut put = RemoteNode::new(name("hub-2"));
+            put.checks = vec![CheckPanel::sample(&format!("c{n}"), CheckState::Ok, at(1))];
+            put.incidents = vec![RemoteIncident {
+                subject: format!("c{n}"),
+                state: if n == 7 { "critical" } else { "ok" }.into(),
+                since: at(n),
+                cause: None,
+                told_by: None,
+            }];
+            remote.take(&RemoteChange { put, gone: Vec::new() });
+        }
+        assert_eq!((remote.checks.len(), remote.incidents.len()), (REMOTE_STATES, REMOTE_STATES));
+        assert_eq!((&*remote.incidents[0].subject, &*remote.incidents[1].subject), ("c7", "c1499"));
     }
 }

@@ -87,8 +87,7 @@ impl Publisher {
     ) -> Self {
         let mut this = Self { share, shared: HashMap::new(), waiting: BTreeMap::new() };
         for (kind, subject, body, at) in entries {
-            let is_offered = !matches!(kind, SharedKind::Node | SharedKind::Told);
-            if kind.is_state() && is_offered && !this.shares(kind) {
+            if kind.is_state() && kind != SharedKind::Told && !this.shares(kind) {
                 this.waiting.extend([Waiting::gone((kind, subject.clone()))]);
             }
             this.note((kind, subject), standing(kind, &body), &body, at);
@@ -109,14 +108,18 @@ impl Publisher {
         self.share.contains(&kind)
     }
 
-    /// `subject` is so now. What is too long is not shared.
+    /// `subject` is so now. What is too long is not shared, and what was shared of it before is taken back: it is so no more.
     fn offer(&mut self, kind: SharedKind, subject: &str, now_is: &impl Serialize) {
         if !self.shares(kind) || subject.len() > SUBJECT {
             return;
         }
-        // Panels are numbers, words and texts; what cannot be written cannot be shared.
-        let Some(body) = to_raw_value(now_is).ok().filter(|body| body.get().len() <= BODY_BYTES) else { return };
         let key = (kind, subject.to_owned());
+        // Panels are numbers, words and texts; what cannot be written cannot be shared.
+        let Some(body) = to_raw_value(now_is).ok().filter(|body| body.get().len() <= BODY_BYTES) else {
+            self.waiting.remove(&key);
+            self.waiting.extend(self.shared.contains_key(&key).then(|| Waiting::gone(key)));
+            return;
+        };
         if self.shared.get(&key).is_some_and(|shared| shared.body == digest(body.get())) {
             self.waiting.remove(&key);
         } else {
@@ -397,6 +400,24 @@ mod tests {
         assert_eq!(written, 5, "in ten seconds");
         publisher.counts(&counts(999));
         assert_eq!(write(&mut publisher, at(-3_600)).len(), 1);
+    }
+
+    #[test]
+    fn what_grows_too_long_is_taken_back() {
+        let mut publisher = publisher(&[SharedKind::Check]);
+        let mut web = CheckPanel::sample("web", CheckState::Ok, at(0));
+        publisher.notice(&Notice::Checks(vec![web.clone()]));
+        assert_eq!(write(&mut publisher, at(1)), ["check web true"]);
+        web.state = CheckState::Warn;
+        publisher.notice(&Notice::Checks(vec![web.clone()]));
+        (web.state, web.cause) = (CheckState::Critical, Some("x".repeat(BODY_BYTES)));
+        publisher.notice(&Notice::Checks(vec![web.clone()]));
+        assert_eq!(write(&mut publisher, at(2)), ["check web false"], "nobody goes on showing that all is well");
+        publisher.notice(&Notice::Checks(vec![web.clone()]));
+        assert!(write(&mut publisher, at(3)).is_empty());
+        web.cause = Some("503".into());
+        publisher.notice(&Notice::Checks(vec![web]));
+        assert_eq!(write(&mut publisher, at(4)), ["check web true"]);
     }
 
     #[test]

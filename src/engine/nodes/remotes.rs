@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use crate::model::{
     ChannelStats, CheckId, CheckPanel, CheckState, JobRow, MessageRow, NodeName, SharedEvent, SharedKind, TaskStatus,
 };
-use crate::protocol::{NodesNotice, RemoteChange, RemoteIncident, RemoteNode, SharedLine};
+use crate::protocol::{NodesNotice, REMOTE_STATES, RemoteChange, RemoteIncident, RemoteNode, SharedLine};
 
 use super::publisher::GONE;
 
@@ -124,7 +124,7 @@ impl Remotes {
             SharedKind::Message => {
                 put.messages.extend(read::<MessageRow>(body).filter(|message| message.id.to_string() == subject));
             }
-            SharedKind::Node | SharedKind::Told | SharedKind::Gap => return,
+            SharedKind::Told => return,
         }
         self.take(RemoteChange { put, gone });
     }
@@ -138,12 +138,17 @@ impl Remotes {
         }
         let RemoteChange { put, gone } = change;
         let waiting = self.changed.entry(node.clone());
-        let waiting = waiting.or_insert_with(|| RemoteChange { put: RemoteNode::new(node), gone: Vec::new() });
+        let waiting = waiting.or_insert_with(|| RemoteChange { put: RemoteNode::new(node.clone()), gone: Vec::new() });
         // What came back is not gone, and what is gone did not change.
         let subjects = subjects(&put);
         waiting.gone.retain(|gone| !subjects.contains(gone));
         waiting.put.take(&RemoteChange { put, gone: gone.clone() });
         waiting.gone.extend(gone);
+        // Of so much screens hear all that is left at once.
+        if waiting.gone.len() > REMOTE_STATES {
+            self.changed.remove(&node);
+            self.whole.insert(node);
+        }
     }
 
     /// Who is known to have told somebody of this incident.
@@ -234,7 +239,6 @@ pub(super) fn line(node: &NodeName, event: &SharedEvent) -> SharedLine {
         SharedKind::Task => text("state"),
         SharedKind::Message => [text("from"), text("subject")].join(": "),
         SharedKind::Told => format!("told of it on {}", text("node")),
-        SharedKind::Node | SharedKind::Gap => String::new(),
     };
     SharedLine {
         node: node.clone(),
@@ -321,6 +325,21 @@ mod tests {
         }
         assert!(screen.remote[0].checks.is_empty());
         assert!(remotes.notices().is_empty());
+    }
+
+    #[test]
+    fn a_node_that_takes_ever_more_back_fills_nothing() {
+        let mut remotes = Remotes::default();
+        let mut screen = NodesPanel::default();
+        let check = CheckPanel::sample("web", CheckState::Ok, at(0));
+        remotes.applied(&name("hub-2"), &[entry(SharedKind::Check, "web", &check)]);
+        for n in 0..5_000 {
+            remotes.applied(&name("hub-2"), &[entry(SharedKind::Task, &n.to_string(), &())]);
+            let waiting = remotes.changed.values().map(|change| change.gone.len()).sum::<usize>();
+            assert!(waiting <= REMOTE_STATES);
+        }
+        remotes.notices().iter().for_each(|notice| screen.apply(notice));
+        assert_eq!(screen.remote, remotes.all());
     }
 
     #[test]

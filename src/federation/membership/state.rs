@@ -11,7 +11,7 @@ use crate::protocol::{Beat, BeatAnswer, FEDERATION_VERSION, KEYS_MAX, SEES_MAX};
 
 use super::super::skew::Stamps;
 use super::super::slowness::Slowness;
-use super::super::{Now, SkewLevel};
+use super::super::Now;
 use super::peer::{Peer, Run, Taken, Way};
 use super::{Me, MemberEffect, MemberInput, PeerSpec, Reach};
 
@@ -316,11 +316,5 @@ impl Membership {
 
     pub(super) fn tell_self(&mut self, from: NodeState, to: NodeState, why: &str) {
         self.out.push(MemberEffect::Changed { node: self.me.name.clone(), from, to, why: why.to_owned() });
-    }
-
-    /// What the skew of a node's clock means.
-    #[must_use]
-    pub fn skew_level(&self, name: &NodeName) -> SkewLevel {
-        self.peers.get(name).map_or(SkewLevel::Fine, |peer| peer.level)
     }
 }
