@@ -32,10 +32,11 @@ fn tell(what: &str, entries: usize, took: Duration) {
 }
 
 async fn write(store: &Store, count: usize, batch: usize) -> Duration {
+    let life = store.own_at(0).expect("reads").0.origin.epoch;
     let began = Instant::now();
     for first in (0..count).step_by(batch) {
         let entries = (first..count.min(first + batch)).map(entry).collect();
-        let publication = Publication { entries, up_to: None };
+        let publication = Publication { life, entries, up_to: None };
         let now = Timestamp::now();
         store.append_shared(publication, Hlc::default().next(now), now).await.expect("writes");
     }

@@ -88,7 +88,8 @@ impl TestNode {
             subject: format!("c{}", body.len() % 7),
             body: RawValue::from_string(body).expect("JSON"),
         };
-        let publication = Publication { entries: bodies.into_iter().map(entry).collect(), up_to: None };
+        let life = self.store.own_at(0).expect("reads").0.origin.epoch;
+        let publication = Publication { life, entries: bodies.into_iter().map(entry).collect(), up_to: None };
         self.store.append_shared(publication, Hlc::default().next(moment()), moment()).await.expect("writes");
     }
 

@@ -148,7 +148,7 @@ mod tests {
         let Origin { node: me, epoch } = own.origin.clone();
         let later = epoch_after(Some(epoch), moment(), [0; 10]);
         let told = |epoch, seq, hash| sign(&Origin { node: me.clone(), epoch }, seq, &hash, key(&me));
-        let hash = |seq| node.store.own_hash(seq).expect("reads");
+        let hash = |seq| node.store.own_at(seq).expect("reads").1;
         let judge = |head: &Head| begins_anew(&own, head, hash(head.seq), verify);
         let third = hash(3).expect("held");
         assert_eq!(judge(&told(epoch, 3, third)), None, "as it was written");

@@ -44,13 +44,22 @@ impl HybridClock {
     ///
     /// When it lies more than 300 s ahead. Then it does not move this clock: otherwise one wrong node would put all.
     pub fn hear(&mut self, heard: Hlc, now: Timestamp) -> Result<(), FarAhead> {
-        let ahead = Duration::try_from(heard.at().duration_since(now)).unwrap_or_default();
-        if ahead > SKEW_REFUSE {
-            return Err(FarAhead(ahead));
+        if is_far_ahead(heard.at(), now) {
+            return Err(FarAhead(ahead(heard.at(), now)));
         }
         self.last = self.last.max(heard);
         Ok(())
     }
+}
+
+fn ahead(at: Timestamp, now: Timestamp) -> Duration {
+    Duration::try_from(at.duration_since(now)).unwrap_or_default()
+}
+
+/// Whether what another node stamped `at` lies too far ahead of `now` to be believed: more than 300 s.
+#[must_use]
+pub fn is_far_ahead(at: Timestamp, now: Timestamp) -> bool {
+    ahead(at, now) > SKEW_REFUSE
 }
 
 #[cfg(test)]

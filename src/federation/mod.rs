@@ -48,7 +48,7 @@ pub use http_door::{DoorMemory, DoorSettings, HttpDoor, RefusedQuestion, serve_n
 pub use http_join::join_at;
 pub use http_link::HttpLink;
 pub use http_seeds::{TokenAnswerer, TokenRefusal};
-pub use hybrid::{FarAhead, HybridClock};
+pub use hybrid::{FarAhead, HybridClock, is_far_ahead};
 pub use invitation::{INVITED_FOR, JoinFault, JoinToken, fits, is_invited, kept_url};
 pub use judgement::{Judgement, Own};
 pub use link::{Answer, Answered, Answerer, EventLink, LinkError};

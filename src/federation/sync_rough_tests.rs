@@ -259,8 +259,7 @@ async fn an_origin_that_lies_is_quarantined_and_an_operator_lets_it_go_on() {
     assert_eq!(b.log_of(&a.name).expect("a log").high, 50, "nothing of it is taken over");
     // It hears of it and begins anew; an operator trusts it again.
     let told = b.store.held_head(&a.name).expect("reads").expect("a head");
-    let own = restored.log_of(&a.name).expect("a log");
-    let held = restored.store.own_hash(told.seq).expect("reads");
+    let (own, held) = restored.store.own_at(told.seq).expect("reads");
     let after = super::begins_anew(&own, &told, held, super::conformance::verify).expect("it must");
     let epoch = epoch_after(Some(after), moment(), [5; 10]);
     restored.store.begin_epoch(Origin { node: a.name.clone(), epoch }).await.expect("begins");

@@ -46,6 +46,12 @@ impl Telling {
         }
     }
 
+    /// It is as if it had never begun here: nothing is remembered of it.
+    pub fn dropped(&mut self, incident: &str) {
+        self.due.remove(incident);
+        self.in_hand.remove(incident);
+    }
+
     /// What this node has to tell of now. Each is answered once: then it is [settled](Self::settled), or due
     /// [again](Self::again).
     pub fn take_due(&mut self, now: Duration) -> Vec<String> {

@@ -22,6 +22,9 @@ const KEY: &str = "node.key";
 /// The one that takes its place, while it is changed.
 const NEXT: &str = "node.next.key";
 
+/// The public keys that counted once, a line each: what others hold of this node's log may be signed with one of them.
+const FORMER: &str = "node.former";
+
 /// Why there is no key.
 #[derive(Debug, thiserror::Error)]
 pub enum NodeKeyError {
@@ -57,6 +60,8 @@ struct Ring {
     current: SigningKey,
     /// The new key, and when the change began.
     next: Option<(SigningKey, Timestamp)>,
+    /// The public keys that counted before.
+    former: Vec<NodeKey>,
 }
 
 impl Ring {
@@ -83,7 +88,7 @@ impl NodeKeys {
         } else {
             None
         };
-        let keys = Self { dir: dir.to_owned(), ring: RwLock::new(Ring { current, next }) };
+        let keys = Self { dir: dir.to_owned(), ring: RwLock::new(Ring { current, next, former: former(dir)? }) };
         keys.settle(now)?;
         Ok(keys)
     }
@@ -92,6 +97,13 @@ impl NodeKeys {
     #[must_use]
     pub fn public(&self) -> Vec<NodeKey> {
         self.ring.read().unwrap_or_else(PoisonError::into_inner).keys()
+    }
+
+    /// Whether `key` is one of this node's, or was.
+    #[must_use]
+    pub fn is_own(&self, key: &NodeKey) -> bool {
+        let ring = self.ring.read().unwrap_or_else(PoisonError::into_inner);
+        ring.keys().contains(key) || ring.former.contains(key)
     }
 
     /// The key that stays: what others pin.
@@ -132,12 +144,18 @@ impl NodeKeys {
     pub fn settle(&self, now: Timestamp) -> Result<bool, NodeKeyError> {
         let mut ring = self.ring.write().unwrap_or_else(PoisonError::into_inner);
         let Some((next, began)) = ring.next.take_if(|(_, began)| now > end(*began)) else { return Ok(false) };
-        let path = self.dir.join(KEY);
-        if let Err(source) = std::fs::rename(self.dir.join(NEXT), &path).and_then(|()| synced(&self.dir)) {
+        let (path, before) = (self.dir.join(KEY), public(&ring.current));
+        let finish = || {
+            add_former(&self.dir, &before)?;
+            std::fs::rename(self.dir.join(NEXT), &path)?;
+            synced(&self.dir)
+        };
+        if let Err(source) = finish() {
             ring.next = Some((next, began));
             return Err(NodeKeyError::Write { path: path.display().to_string(), source });
         }
         ring.current = next;
+        ring.former.push(before);
         Ok(true)
     }
 
@@ -247,6 +265,22 @@ fn read(path: &Path) -> Result<(SigningKey, Option<Timestamp>), NodeKeyError> {
     Ok((SigningKey::from_bytes(&seed.ok_or_else(broken)?), began))
 }
 
+/// The public keys that counted before. A line that is none, as after a crash, is left out.
+fn former(dir: &Path) -> Result<Vec<NodeKey>, NodeKeyError> {
+    let path = dir.join(FORMER);
+    match std::fs::read_to_string(&path) {
+        Ok(text) => Ok(text.lines().filter_map(|line| line.parse().ok()).collect()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) => Err(NodeKeyError::Read(format!("{}: {error}", path.display()))),
+    }
+}
+
+fn add_former(dir: &Path, key: &NodeKey) -> std::io::Result<()> {
+    let mut file = File::options().append(true).create(true).mode(0o600).open(dir.join(FORMER))?;
+    writeln!(file, "{key}")?;
+    file.sync_all()
+}
+
 /// Writes a key where none is yet, and makes it durable: half a key would stay for good.
 fn write(path: &Path, key: &SigningKey, began: Option<Timestamp>) -> Result<(), NodeKeyError> {
     let beside = path.with_extension(format!("{:08x}", rand::random::<u32>()));
@@ -313,7 +347,13 @@ mod tests {
         assert!(!again.settle(at(25)).expect("nothing to do"));
         assert!(again.settle(at(26)).expect("it is over"));
         assert_eq!((again.public(), again.until()), (vec![new], None));
-        assert_eq!(NodeKeys::open(dir.path(), at(26)).expect("it is read").public(), [new]);
+        let later = NodeKeys::open(dir.path(), at(26)).expect("it is read");
+        assert_eq!(later.public(), [new]);
+        assert!(
+            [&again, &later].iter().all(|keys| keys.is_own(&old) && keys.is_own(&new)),
+            "what it once signed is its own"
+        );
+        assert!(!later.is_own(&NodeKey::from_bytes([7; 32])));
         // One that was over while nothing ran is finished by the start.
         again.rotate(at(30)).expect("it is changed");
         assert_eq!(NodeKeys::open(dir.path(), at(60)).expect("it is read").public().len(), 1);

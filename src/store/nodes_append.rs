@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::value::RawValue;
 
-use crate::model::{Hlc, SharedEvent, SharedId, SharedKind};
+use crate::model::{EpochId, Hlc, SharedEvent, SharedId, SharedKind};
 
 use super::nodes_log::{advance, own};
 use super::{Store, StoreError};
@@ -23,8 +23,10 @@ pub struct NewShared {
 }
 
 /// What is written to this node's own log at once, all of it or nothing.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Publication {
+    /// The life of the log it is meant for: what it says follows from what was shared in that one.
+    pub life: EpochId,
     /// The entries, in order.
     pub entries: Vec<NewShared>,
     /// How far what was stored is published with them, when that has moved: see [`Store::published_up_to`].
@@ -33,7 +35,8 @@ pub struct Publication {
 
 impl Store {
     /// Writes entries to this node's own log, which has begun, and answers them as they are now. `clock` is this node's
-    /// hybrid clock: no entry is earlier, and each is later than the one before.
+    /// hybrid clock: no entry is earlier, and each is later than the one before. `None`: another life of the log has begun
+    /// than the one it is meant for, and nothing is written.
     ///
     /// # Errors
     /// When the store cannot write, or no log has begun; nothing is written then.
@@ -42,9 +45,9 @@ impl Store {
         publication: Publication,
         clock: Hlc,
         now: Timestamp,
-    ) -> Result<Vec<SharedEvent>, StoreError> {
+    ) -> Result<Option<Vec<SharedEvent>>, StoreError> {
         let written = self.write(move |connection| append(connection, publication, clock, now)).await?;
-        if !written.is_empty() {
+        if written.as_ref().is_some_and(|written| !written.is_empty()) {
             self.shared.send_modify(|changes| *changes += 1);
         }
         Ok(written)
@@ -80,8 +83,11 @@ fn append(
     publication: Publication,
     clock: Hlc,
     now: Timestamp,
-) -> rusqlite::Result<Vec<SharedEvent>> {
+) -> rusqlite::Result<Option<Vec<SharedEvent>>> {
     let row = own(connection)?.ok_or(rusqlite::Error::QueryReturnedNoRows)?;
+    if row.log.origin.epoch != publication.life {
+        return Ok(None);
+    }
     let (mut hash, mut hlc, mut bytes) = (row.log.hash, row.log.hlc, 0);
     let mut written = Vec::with_capacity(publication.entries.len());
     for (seq, new) in (row.log.high + 1..).zip(publication.entries) {
@@ -107,7 +113,7 @@ fn append(
             )?
             .execute([up_to])?;
     }
-    Ok(written)
+    Ok(Some(written))
 }
 
 /// Writes an entry. Its log says so afterwards.

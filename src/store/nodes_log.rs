@@ -59,6 +59,9 @@ pub(super) struct LogRow {
     pub(super) log: SharedLog,
 }
 
+/// Messages that are published again in another life of the log.
+const SHARED_AGAIN: i64 = 100;
+
 const COLUMNS: &str = "n, current, total, node, epoch, own, low, before, high, hash, hlc, hops, missing, bytes";
 
 impl Store {
@@ -78,7 +81,8 @@ impl Store {
         .await
     }
 
-    /// Begins another life of this node's own log. What was published counts no longer, so all of it is published anew.
+    /// Begins another life of this node's own log. What was published counts no longer: every state is published anew, and
+    /// of the messages the newest 100, where messages are shared, beside those that were not published yet.
     ///
     /// # Errors
     /// When the store cannot write; the log goes on as it was then.
@@ -106,24 +110,26 @@ impl Store {
     pub fn held_head(&self, node: &NodeName) -> Result<Option<Head>, StoreError> {
         self.read(|connection| {
             let Some(row) = current(connection, node, false)? else { return Ok(None) };
+            // It is that of the newest entry, and stays when the entry is swept.
             connection
-                .prepare_cached(
-                    "SELECT h.seq, h.key, h.signature, e.hash FROM node_head h
-                     JOIN node_entry e ON e.log = h.log AND e.seq = h.seq WHERE h.log = ?1 ORDER BY h.seq DESC LIMIT 1",
-                )?
-                .query_row([row.n], |found| head(found, &row.log.origin))
+                .prepare_cached("SELECT seq, key, signature, ?3 FROM node_head WHERE log = ?1 AND seq = ?2")?
+                .query_row(params![row.n, row.log.high, &row.log.hash.as_bytes()[..]], |found| {
+                    head(found, &row.log.origin)
+                })
                 .optional()
         })
     }
 
-    /// The hash of an entry of this node's own log, as long as it is held.
+    /// This node's own log, and the hash of its entry `seq` as long as that is held, as both are at one moment.
     ///
     /// # Errors
-    /// When the store cannot read.
-    pub fn own_hash(&self, seq: u64) -> Result<Option<ChainHash>, StoreError> {
-        self.read(|connection| match own(connection)? {
-            Some(row) => hash_at(connection, row.n, seq),
-            None => Ok(None),
+    /// When the store cannot read, or no log has begun.
+    pub fn own_at(&self, seq: u64) -> Result<(SharedLog, Option<ChainHash>), StoreError> {
+        self.read(|connection| {
+            let state = connection.unchecked_transaction()?;
+            let row = own(&state)?.ok_or(rusqlite::Error::QueryReturnedNoRows)?;
+            let held = hash_at(&state, row.n, seq)?;
+            Ok((row.log, held))
         })
     }
 }
@@ -198,6 +204,13 @@ fn begin_own(connection: &Connection, origin: &Origin) -> rusqlite::Result<Share
         connection.prepare_cached("DELETE FROM node_state WHERE log = ?1")?.execute([old.n])?;
     }
     begin(connection, origin, true, 0, &ChainHash::BEGINNING)?;
+    connection
+        .prepare_cached(
+            "UPDATE watermark SET seq =
+                 min(seq, coalesce((SELECT seq - 1 FROM message ORDER BY seq DESC LIMIT 1 OFFSET ?1), 0))
+             WHERE name = 'shared'",
+        )?
+        .execute([SHARED_AGAIN - 1])?;
     let begun = own(connection)?.ok_or(rusqlite::Error::QueryReturnedNoRows)?;
     Ok(begun.log)
 }

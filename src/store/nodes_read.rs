@@ -20,11 +20,9 @@ pub struct LogSlice {
     pub head: Option<Head>,
 }
 
-/// An entry of any log, and its place among all that were written or applied here.
+/// An entry of any log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SharedRow {
-    /// Its place; later ones are higher.
-    pub place: i64,
     /// Whose.
     pub node: NodeName,
     /// The entry.
@@ -106,34 +104,20 @@ impl Store {
         })
     }
 
-    /// The entries of all logs after the place `after`, in the order they were written or applied here.
-    ///
-    /// # Errors
-    /// When the store cannot read.
-    pub fn shared_after(&self, after: i64, limit: usize) -> Result<Vec<SharedRow>, StoreError> {
-        self.shared_rows("e.place > ?1 ORDER BY e.place", after, limit)
-    }
-
     /// The newest entries of all logs, newest first.
     ///
     /// # Errors
     /// When the store cannot read.
     pub fn shared_newest(&self, limit: usize) -> Result<Vec<SharedRow>, StoreError> {
-        self.shared_rows("e.place < ?1 ORDER BY e.place DESC", i64::MAX, limit)
-    }
-
-    fn shared_rows(&self, range: &str, from: i64, limit: usize) -> Result<Vec<SharedRow>, StoreError> {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let sql = format!(
-            "SELECT e.place, l.node, {COLUMNS} FROM node_entry e JOIN node_log l ON l.n = e.log
-             WHERE NOT l.dropped AND {range} LIMIT ?2"
+            "SELECT l.node, {COLUMNS} FROM node_entry e JOIN node_log l ON l.n = e.log
+             WHERE NOT l.dropped ORDER BY e.place DESC LIMIT ?1"
         );
         self.read(|connection| {
             connection
                 .prepare_cached(&sql)?
-                .query_map(params![from, limit], |row| {
-                    Ok(SharedRow { place: row.get(0)?, node: name(row, 1)?, event: event(row, 2)? })
-                })?
+                .query_map([limit], |row| Ok(SharedRow { node: name(row, 0)?, event: event(row, 1)? }))?
                 .collect()
         })
     }

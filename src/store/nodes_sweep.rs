@@ -106,7 +106,9 @@ fn sweep(connection: &Connection, log: i64, low: u64, excess: &Excess, slice: us
     let Some((seq, hash)) = last else { return Ok(0) };
     for sql in [
         "DELETE FROM node_entry WHERE log = ?1 AND seq <= ?2",
-        "DELETE FROM node_head WHERE log = ?1 AND seq <= ?2",
+        // The newest head says how far the log goes, whatever is held of it.
+        "DELETE FROM node_head WHERE log = ?1 AND seq <= ?2
+         AND NOT EXISTS (SELECT 1 FROM node_log WHERE n = ?1 AND current AND high = node_head.seq)",
         "DELETE FROM node_gap WHERE log = ?1 AND last <= ?2",
     ] {
         connection.prepare_cached(sql)?.execute(params![log, seq])?;
@@ -127,7 +129,9 @@ fn sweep(connection: &Connection, log: i64, low: u64, excess: &Excess, slice: us
 /// Forgets a life that is over, once nothing is held of it.
 fn forget_empty(connection: &Connection, log: i64) -> rusqlite::Result<()> {
     let is_empty = "WHERE n = ?1 AND NOT EXISTS (SELECT 1 FROM node_entry WHERE log = ?1)";
-    connection.prepare_cached(&format!("DELETE FROM node_log {is_empty}"))?.execute([log]).map(drop)
+    connection.prepare_cached(&format!("DELETE FROM node_log {is_empty}"))?.execute([log])?;
+    let is_over = "WHERE log = ?1 AND NOT EXISTS (SELECT 1 FROM node_log WHERE n = ?1)";
+    connection.prepare_cached(&format!("DELETE FROM node_head {is_over}"))?.execute([log]).map(drop)
 }
 
 /// Forgets what was said longest ago about the subjects of each kind that has too many.

@@ -47,8 +47,9 @@ fn node(node: &str, trust: Trust) -> KnownNode {
 }
 
 async fn publish(store: &Store, entries: Vec<NewShared>) -> Vec<SharedEvent> {
-    let publication = Publication { entries, up_to: None };
-    store.append_shared(publication, Hlc::default().next(at(0)), at(0)).await.expect("writes")
+    let life = store.own_at(0).expect("reads").0.origin.epoch;
+    let publication = Publication { life, entries, up_to: None };
+    store.append_shared(publication, Hlc::default().next(at(0)), at(0)).await.expect("writes").expect("in that life")
 }
 
 /// An origin with `count` entries, and a store that follows it.
@@ -66,7 +67,7 @@ async fn pair(count: usize) -> ((TempDir, Store), (TempDir, Store)) {
 /// A page of the own log of `store`, as if it had been checked.
 fn page(store: &Store, after: u64, limit: usize) -> CheckedPage {
     let slice = store.shared_slice(&name("a"), true, after, limit, 1 << 20).expect("reads").expect("a log");
-    checked(&slice.log, after, store.own_hash(after).expect("reads"), slice.events)
+    checked(&slice.log, after, store.own_at(after).expect("reads").1, slice.events)
 }
 
 fn checked(log: &SharedLog, after: u64, before: Option<ChainHash>, events: Vec<SharedEvent>) -> CheckedPage {
@@ -113,22 +114,54 @@ async fn messages_are_shared_from_when_that_was_first_asked_for() {
 }
 
 #[tokio::test]
+async fn another_life_shares_the_newest_messages_again_and_takes_nothing_of_the_one_before() {
+    let dir = tempfile::tempdir().expect("temp dir");
+    let store = open(&dir);
+    let (channel, _) = channels(&store).await;
+    store.own_log(name("a"), epoch(1)).await.expect("begins");
+    let from = store.published_up_to().await.expect("writes");
+    let events = (0..130).map(|n| event(channel, Some(&n.to_string()), &n.to_string(), 1_000)).collect();
+    store.record(events).await.expect("records");
+    project(&store).await;
+    let rows = store.messages_after(from, 500).expect("reads");
+    assert_eq!(rows.len(), 130);
+    let publication = |life, up_to| Publication { life, entries: Vec::new(), up_to: Some(up_to) };
+    let append = async |publication| store.append_shared(publication, Hlc::default(), at(0)).await.expect("writes");
+    assert!(append(publication(epoch(1), rows[129].seq)).await.is_some());
+    store.begin_epoch(Origin { node: name("a"), epoch: epoch(2) }).await.expect("begins");
+    assert_eq!(append(publication(epoch(1), rows[129].seq)).await, None, "what was meant for the life before");
+    let up_to = store.published_up_to().await.expect("reads");
+    assert_eq!(store.messages_after(up_to, 500).expect("reads").len(), 100, "also after a crash in between");
+    // What was not published in the life before is not left out for it.
+    assert!(append(publication(epoch(2), rows[129].seq)).await.is_some());
+    store
+        .write(move |c| c.execute("UPDATE watermark SET seq = ?1 WHERE name = 'shared'", [from]))
+        .await
+        .expect("writes");
+    store.begin_epoch(Origin { node: name("a"), epoch: epoch(3) }).await.expect("begins");
+    assert_eq!(store.published_up_to().await.expect("reads"), from);
+}
+
+#[tokio::test]
 async fn entries_are_numbered_chained_and_later_than_those_before_whatever_the_clock_says() {
     let dir = tempfile::tempdir().expect("temp dir");
     let store = open(&dir);
-    assert!(store.append_shared(Publication::default(), Hlc::default(), at(0)).await.is_err(), "nothing has begun");
+    let nothing = Publication { life: epoch(1), entries: Vec::new(), up_to: None };
+    assert!(store.append_shared(nothing, Hlc::default(), at(0)).await.is_err(), "nothing has begun");
     let log = store.own_log(name("a"), epoch(1)).await.expect("begins");
     assert_eq!((log.low, log.high, log.hash), (1, 0, ChainHash::BEGINNING));
     let mut changes = store.shared_changes();
     let late = Hlc::default().next(at(100));
     let entries = |n| Publication {
+        life: epoch(1),
         entries: vec![new(SharedKind::Check, "web", "1"), new(SharedKind::Message, "m", "2")],
         up_to: Some(n),
     };
-    let first = store.append_shared(entries(9), late, at(100)).await.expect("writes");
+    let first = store.append_shared(entries(9), late, at(100)).await.expect("writes").expect("in that life");
     assert!(changes.has_changed().expect("open"));
     changes.mark_unchanged();
     let second = store.append_shared(entries(5), Hlc::default().next(at(0)), at(0)).await.expect("writes");
+    let second = second.expect("in that life");
     assert_eq!(store.published_up_to().await.expect("reads"), 9, "it never goes back");
     let all = [first, second].concat();
     let mut before = ChainHash::BEGINNING;
@@ -176,7 +209,6 @@ async fn a_page_is_applied_once_and_whatever_overlaps_is_compared() {
     assert_eq!(said, [("c0", "9"), ("c1", "7"), ("c2", "8")]);
     let news = follower.shared_newest(2).expect("reads");
     assert_eq!(news.iter().map(|row| row.event.seq).collect::<Vec<_>>(), [10, 9]);
-    assert_eq!(follower.shared_after(news[1].place, 9).expect("reads"), news[..1]);
 }
 
 #[tokio::test]
@@ -365,7 +397,7 @@ async fn logs_are_forgotten_in_slices_and_say_from_where_on_they_are_held() {
     assert!(follower.forget_shared(keep, at(2), 3).await.expect("writes"), "there is more");
     assert!(!follower.forget_shared(keep, at(2), 3).await.expect("writes"));
     let log = held(&follower);
-    assert_eq!((log.low, log.high, log.before), (6, 20, origin.own_hash(5).expect("reads").expect("held")));
+    assert_eq!((log.low, log.high, log.before), (6, 20, origin.own_at(5).expect("reads").1.expect("held")));
     let slice = follower.shared_slice(&name("a"), false, 5, 500, 1 << 20).expect("reads").expect("a log");
     assert_eq!((slice.events[0].seq, slice.head.expect("a head").seq), (6, 20));
     let one = log.bytes / 15;
@@ -380,6 +412,14 @@ async fn logs_are_forgotten_in_slices_and_say_from_where_on_they_are_held() {
     let keep = KeepShared { states: 1, ..KeepShared::default() };
     follower.forget_shared(keep, Timestamp::UNIX_EPOCH, 100).await.expect("writes");
     assert_eq!(follower.shared_states(&name("a"), false).expect("reads").len(), 1);
+    // The head of a log of which nothing is left still says what its node once wrote.
+    let told = follower.held_head(&name("a")).expect("reads");
+    follower.own_log(name("b"), epoch(9)).await.expect("begins");
+    publish(&follower, vec![new(SharedKind::Message, "own", "1")]).await;
+    follower.forget_shared(KeepShared::default(), late, 100).await.expect("writes");
+    assert_eq!((held(&follower).low, held(&follower).high), (21, 20));
+    assert_eq!(follower.held_head(&name("a")).expect("reads"), told);
+    assert_eq!(told.map(|head| (head.seq, head.hash)), origin.own_at(20).expect("reads").1.map(|hash| (20, hash)));
     // It goes on from there.
     publish(&origin, vec![new(SharedKind::Check, "c0", "21")]).await;
     assert_eq!(taken(&follower.apply_shared(page(&origin, 20, 9), late).await.expect("writes")), [21]);

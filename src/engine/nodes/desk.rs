@@ -8,9 +8,9 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::federation::{
     EventLink, HeldLog, HybridClock, MemberEffect, MemberInput, Membership, Now, OwnLog, PeerSpec, Reach, Sync,
-    order_of,
+    is_far_ahead, order_of,
 };
-use crate::model::{CheckState, Hlc, NodeKey, NodeName, NodeState, PinnedKeys, SharedEvent, SharedKind, Trust};
+use crate::model::{CheckState, EpochId, NodeKey, NodeName, NodeState, PinnedKeys, SharedEvent, SharedKind, Trust};
 use crate::protocol::{Beat, KEYS_MAX, Seen};
 use crate::store::{KnownNode, LogEnd, SharedLog};
 
@@ -133,6 +133,7 @@ impl Desk {
             self.sync.remove_peer(name);
             self.sync.unfollow(name);
             self.remotes.forget(name);
+            self.incidents.forget(name);
             self.held.remove(name);
             self.traffic.remove(name);
         }
@@ -153,6 +154,7 @@ impl Desk {
                 self.sync.quarantine(&node.name);
             } else if !is_followed {
                 self.sync.unfollow(&node.name);
+                self.incidents.forget(&node.name);
             }
         }
         self.dirty = true;
@@ -234,9 +236,11 @@ impl Desk {
         let before = self.held.remove(&node).filter(|before| before.end.origin.epoch == end.origin.epoch);
         if before.is_none() {
             self.remotes.begin_anew(&node);
+            self.incidents.forget(&node);
         }
         let missing = before.map_or(0, |before| before.missing) + gone;
         for event in events {
+            // A clock that is far ahead moves nothing.
             let _ = self.clock.hear(event.hlc, now.wall);
             self.heed(&node, &Said::from(event), 0, now);
         }
@@ -245,8 +249,19 @@ impl Desk {
         self.dirty = true;
     }
 
-    /// This node wrote entries to its own log.
-    pub(super) fn wrote(&mut self, events: &[SharedEvent], now: Now) {
+    /// This node's own log is `log` now; answers whether that is another life than was known.
+    pub(super) fn lives(&mut self, log: SharedLog) -> bool {
+        let is_other = self.own.origin != log.origin;
+        if is_other {
+            self.own = log;
+            self.dirty = true;
+        }
+        is_other
+    }
+
+    /// This node wrote entries to its own log, to that life of it. Several tasks do, and each says so a little after it is
+    /// so: what is later in the log stands.
+    pub(super) fn wrote(&mut self, life: EpochId, events: &[SharedEvent], now: Now) {
         let me = self.me.clone();
         for event in events {
             self.heed(&me, &Said::from(event), 0, now);
@@ -255,10 +270,11 @@ impl Desk {
                 self.remotes.put(&me, event.kind, &event.subject, event.body.get());
             }
         }
-        if let Some(last) = events.last() {
+        let Some(last) = events.last() else { return };
+        if life == self.own.origin.epoch && last.seq > self.own.high {
             (self.own.high, self.own.hash, self.own.hlc) = (last.seq, last.hash, last.hlc);
-            self.dirty = true;
         }
+        self.dirty = true;
     }
 
     /// What an entry means for telling: an incident that begins or ends, or somebody who told. This node tells no sooner
@@ -277,18 +293,15 @@ impl Desk {
                     return;
                 };
                 let place = self.place(&chosen_by(node, said.subject, body.common), now).max(after);
+                // How old it is nobody knows when the clock of its node is far ahead; then that one tells of it alone.
                 let age = now.wall.duration_since(said.at).max(SignedDuration::ZERO);
+                let age = (*node == self.me || !is_far_ahead(said.at, now.wall))
+                    .then(|| Duration::try_from(age).unwrap_or_default());
                 let members = &self.members;
                 let is_current =
                     |one: &NodeName| *one == self.me || members.state_of(one).is_some_and(NodeState::is_current);
                 let incident = Incident { node, subject: said.subject, since: body.since, common: body.common };
-                self.incidents.begins(
-                    &incident,
-                    place,
-                    Duration::try_from(age).unwrap_or_default(),
-                    now.mono,
-                    is_current,
-                );
+                self.incidents.begins(&incident, place, age, now.mono, is_current);
             }
             _ => {}
         }
@@ -302,11 +315,6 @@ impl Desk {
         let unheard = |node: &NodeName| self.members.state_of(node) == Some(NodeState::Unknown);
         let is_new = now.mono < UNHEARD && self.known.keys().any(unheard);
         if is_new { place.max(LATER) } else { place }
-    }
-
-    /// Entries of other logs are later than what this node says next.
-    pub(super) fn clock_after(&mut self, heard: Hlc) {
-        self.clock = HybridClock::after(self.clock.last().max(heard));
     }
 
     /// Counts bytes that came from a node, and that went to it.
@@ -329,4 +337,4 @@ fn spec(known: &Known, node: &KnownNode) -> PeerSpec {
 
 #[cfg(test)]
 #[path = "desk_tests.rs"]
-mod tests;
+pub(super) mod tests;

@@ -4,7 +4,7 @@ use serde_json::value::to_raw_value;
 use uuid::Uuid;
 
 use crate::federation::Me;
-use crate::model::{BootId, ChainHash, EpochId, Origin, PinnedKey, SharedId};
+use crate::model::{BootId, ChainHash, EpochId, Hlc, Origin, PinnedKey, SharedId};
 use crate::protocol::{FEDERATION_VERSION, SEES_MAX};
 use crate::store::Quarantine;
 
@@ -57,7 +57,7 @@ fn me() -> Me {
     Me { name: name("hub-1"), boot, started: at(0).wall, program: "1".into() }
 }
 
-fn desk(nodes: Vec<KnownNode>) -> Desk {
+pub(in super::super) fn desk(nodes: Vec<KnownNode>) -> Desk {
     let mut desk = Desk::new(name("hub-1"), Membership::new(me(), 7, at(0)), log("hub-1"));
     desk.replace(nodes, BTreeMap::new(), at(0));
     desk
@@ -237,4 +237,63 @@ fn an_incident_is_told_of_once_and_not_when_it_is_old_or_over() {
     desk.applied(end(5), 0, &[entry(5, SharedKind::Told, &told, at(1_003))], at(1_003));
     desk.applied(end(6), 0, &[entry(6, SharedKind::Incident, &wrong("critical", at(1_003)), at(1_003))], at(1_004));
     assert!(take_due(&mut desk, at(1_004)).is_empty(), "another node has told");
+}
+
+fn all_due(desk: &mut Desk, now: Now) -> Vec<String> {
+    take_due(desk, now).into_iter().map(|(subject, told)| format!("{} {subject}", told.node)).collect()
+}
+
+#[test]
+fn a_node_whose_clock_is_far_ahead_is_not_told_of_and_tells_of_itself() {
+    let mut desk = desk(vec![known("hub-2", Trust::Report, 2, None)]);
+    let ahead = entry(1, SharedKind::Incident, &wrong("critical", at(1)), at(9_000));
+    let end = LogEnd { origin: log("hub-2").origin, seq: 1, hash: ChainHash::BEGINNING };
+    desk.applied(end, 0, std::slice::from_ref(&ahead), at(110));
+    assert!(all_due(&mut desk, at(110)).is_empty(), "nobody knows how old it is");
+    desk.wrote(desk.own.origin.epoch, &[ahead], at(110));
+    assert_eq!(all_due(&mut desk, at(110)), ["hub-1 web"]);
+}
+
+#[test]
+fn incidents_of_a_node_are_bounded_and_go_with_it_and_with_the_life_of_its_log() {
+    let mut desk = desk(vec![known("hub-2", Trust::Report, 2, None)]);
+    let end = |life, seq| LogEnd {
+        origin: Origin { node: name("hub-2"), epoch: EpochId::from_uuid(Uuid::from_u128(life)) },
+        seq,
+        hash: ChainHash::BEGINNING,
+    };
+    let critical = |n: u64, subject: String| SharedEvent {
+        subject,
+        ..entry(n, SharedKind::Incident, &wrong("critical", at(n)), at(5_000))
+    };
+    for n in 1..2_000 {
+        desk.applied(end(1, n), 0, &[critical(n, "web".into())], at(5_000));
+    }
+    assert_eq!(all_due(&mut desk, at(5_000)), ["hub-2 web"], "the last of them");
+    for n in 2_000..4_000 {
+        desk.applied(end(1, n), 0, &[critical(n, n.to_string())], at(5_000));
+    }
+    assert_eq!(all_due(&mut desk, at(5_000)).len(), crate::protocol::REMOTE_STATES - 1);
+    desk.applied(end(2, 1), 0, &[critical(1, "mail".into())], at(5_001));
+    assert_eq!(all_due(&mut desk, at(5_001)), ["hub-2 mail"], "what the life before said counts no longer");
+    desk.applied(end(2, 2), 0, &[critical(2, "disk".into())], at(5_001));
+    desk.replace(vec![known("hub-2", Trust::Observe, 2, None)], BTreeMap::new(), at(5_002));
+    assert!(all_due(&mut desk, at(9_000)).is_empty(), "it is not believed any more");
+}
+
+#[test]
+fn the_own_log_ends_where_it_ends_whoever_says_so_last() {
+    let mut desk = desk(Vec::new());
+    let life = desk.own.origin.epoch;
+    for seq in [11, 10] {
+        desk.wrote(life, &[entry(seq, SharedKind::Check, &(), at(seq))], at(12));
+    }
+    assert_eq!(desk.own.high, 11);
+    let other = || SharedLog {
+        origin: Origin { node: name("hub-1"), epoch: EpochId::from_uuid(Uuid::from_u128(2)) },
+        ..log("hub-1")
+    };
+    assert!(desk.lives(other()) && !desk.lives(other()));
+    desk.wrote(life, &[entry(12, SharedKind::Check, &(), at(13))], at(13));
+    assert_eq!(desk.own.high, 0, "that was in the life before");
 }

@@ -7,6 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::federation::{TOO_OLD, Telling};
 use crate::model::NodeName;
+use crate::protocol::REMOTE_STATES;
 
 use super::remotes::ToldBody;
 
@@ -45,13 +46,13 @@ pub(super) struct Incidents {
 }
 
 impl Incidents {
-    /// An entry of `age` says that something is wrong. This node is the `place`-th that tells of it; `is_current` says
+    /// An entry of `age` says that something is wrong; where nobody knows its age, this node tells nobody. This node is the `place`-th that tells of it; `is_current` says
     /// which nodes are.
     pub(super) fn begins(
         &mut self,
         incident: &Incident<'_>,
         place: usize,
-        age: Duration,
+        age: Option<Duration>,
         now: Duration,
         is_current: impl Fn(&NodeName) -> bool,
     ) {
@@ -66,12 +67,36 @@ impl Incidents {
                 known = None;
             }
         }
+        if known.is_none() && self.is_full(&at) {
+            return;
+        }
         let open = known.unwrap_or_else(|| {
             let name = name(node, subject, since);
-            self.telling.begins(&name, place, age, now);
+            if let Some(age) = age {
+                self.telling.begins(&name, place, age, now);
+            }
             Open { name, told: ToldBody { node: node.clone(), since, common }, on: BTreeMap::new() }
         });
         self.open.entry(at).or_insert(open).on.insert(node.clone(), since);
+    }
+
+    /// Whether nothing more is told of beside what is wrong at that place: 1,000 of one node, and as many of several.
+    fn is_full(&self, at: &Place) -> bool {
+        let same = self.open.range((at.0.clone(), String::new())..).take_while(|(place, _)| place.0 == at.0);
+        same.count() >= REMOTE_STATES
+    }
+
+    /// Nothing that `node` said is wrong counts any more: it is not known, not believed, or says it anew.
+    pub(super) fn forget(&mut self, node: &NodeName) {
+        let Self { telling, open } = self;
+        open.retain(|_, open| {
+            let was_there = open.on.remove(node).is_some();
+            let stays = !was_there || !open.on.is_empty();
+            if !stays {
+                telling.dropped(&open.name);
+            }
+            stays
+        });
     }
 
     /// It is over on `node`. Where this is `here`, and the incident is common, it is over for all: they judge alike.
@@ -156,7 +181,7 @@ mod tests {
         let (node, gone) = (hub(node), gone.map(hub));
         let incident = Incident { node: &node, subject: "web", since: at(second), common: true };
         let now = seconds(second.unsigned_abs());
-        incidents.begins(&incident, place, seconds(0), now, |node| gone.as_ref() != Some(node));
+        incidents.begins(&incident, place, Some(seconds(0)), now, |node| gone.as_ref() != Some(node));
     }
 
     fn due(incidents: &mut Incidents, now: u64) -> Vec<String> {
@@ -208,7 +233,7 @@ mod tests {
         for (node, second) in [(1, 1), (2, 1), (1, 5)] {
             let node = hub(node);
             let incident = Incident { node: &node, subject: "disk", since: at(second), common: false };
-            incidents.begins(&incident, 0, seconds(0), seconds(5), |_| true);
+            incidents.begins(&incident, 0, Some(seconds(0)), seconds(5), |_| true);
         }
         let due = incidents.take_due(seconds(5));
         let told: Vec<_> = due.iter().map(|(_, told)| (told.node.as_str(), told.since)).collect();

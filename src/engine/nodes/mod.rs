@@ -12,6 +12,7 @@ mod members;
 mod panels;
 mod publisher;
 mod publishing;
+mod recall;
 mod registry;
 mod reloading;
 mod remotes;

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use crate::model::{InboxFilter, MessageRow, SharedId, SharedKind};
+use crate::model::{EpochId, MessageRow, SharedId, SharedKind};
 use crate::protocol::Update;
 use crate::store::{NewShared, Publication, StoreError};
 
@@ -26,14 +26,14 @@ const AT_ONCE: usize = 500;
 /// Time between two counts at least, and how many times as long as counting took.
 const COUNT_EVERY: Duration = Duration::from_secs(2);
 const COUNT_REST: u32 = 50;
-/// Messages that are shared again when the log begins anew.
-const AGAIN_SHARED: usize = 100;
 /// The first pause after a write that failed.
 const AGAIN: Duration = Duration::from_secs(1);
 
 /// What the task owns.
 struct Publishing {
     nodes: Arc<Nodes>,
+    /// The life of the own log that it writes.
+    life: EpochId,
     publisher: Publisher,
     /// Up to which place messages are shared; `None` when they are not.
     messages: Option<i64>,
@@ -59,12 +59,11 @@ impl Nodes {
             () = context.stop.cancelled() => return Ok(()),
             () = self.settle() => {}
         }
-        let mut anew = false;
         loop {
             // What was shared in the life before counts no longer: everything is looked at anew.
             let follows = Credential::Itself(self.me().clone());
             let mut joined = self.handle.join(follows, true, true).await.map_err(|error| error.to_string())?;
-            let mut publishing = Publishing::new(Arc::clone(&self), anew).await.map_err(|error| error.to_string())?;
+            let mut publishing = Publishing::new(Arc::clone(&self)).await.map_err(|error| error.to_string())?;
             loop {
                 let due = publishing.due;
                 tokio::select! {
@@ -72,14 +71,8 @@ impl Nodes {
                         publishing.write(&context).await;
                         return Ok(());
                     }
-                    () = self.anew.notified() => {
-                        anew = true;
-                        break;
-                    }
-                    () = self.reshare.notified() => {
-                        anew = false;
-                        break;
-                    }
+                    () = self.anew.notified() => break,
+                    () = self.reshare.notified() => break,
                     is_there = publishing.hear(&mut joined) => if !is_there {
                         return Err("the engine does not let it follow".to_owned());
                     },
@@ -93,26 +86,19 @@ impl Nodes {
 }
 
 impl Publishing {
-    /// With `anew` the own log has just begun another life, in which the newest messages are shared again.
-    async fn new(nodes: Arc<Nodes>, anew: bool) -> Result<Self, StoreError> {
+    async fn new(nodes: Arc<Nodes>) -> Result<Self, StoreError> {
         let share = nodes.shares();
+        // Before what was shared in it: if another one begins between both, nothing is written to that.
+        let life = nodes.life();
         let (store, me) = (Arc::clone(&nodes.store), nodes.me().clone());
-        let wants_messages = share.contains(&SharedKind::Message);
-        let (states, again) = blocking(move || {
-            let newest = if anew { store.inbox(&InboxFilter::default(), None, AGAIN_SHARED)?.rows } else { Vec::new() };
-            Ok((store.shared_states(&me, true)?, newest.last().map(|oldest| oldest.seq - 1)))
-        })
-        .await?;
-        let messages = match again {
-            _ if !wants_messages => None,
-            Some(up_to) => Some(up_to),
-            None => Some(nodes.store.published_up_to().await?),
-        };
+        let states = blocking(move || store.shared_states(&me, true)).await?;
+        let messages =
+            if share.contains(&SharedKind::Message) { Some(nodes.store.published_up_to().await?) } else { None };
         let states = states.into_iter().map(|state| (state.kind, state.subject, state.body, state.hlc.at()));
         let publisher = Publisher::new(share, states);
         let now = Instant::now();
         let due = Some(now + GATHER);
-        Ok(Self { nodes, publisher, messages, fresh: true, recount: true, count_at: now, due, failing: false })
+        Ok(Self { nodes, life, publisher, messages, fresh: true, recount: true, count_at: now, due, failing: false })
     }
 
     /// Takes in what the engine says next; answers whether it still does.
@@ -197,14 +183,14 @@ impl Publishing {
             return Ok(false);
         }
         let entries = drafts.iter().cloned().map(entry).collect();
-        let clock = self.nodes.tick(now);
-        let written = self.nodes.store.append_shared(Publication { entries, up_to }, clock, now).await;
+        let written = self.nodes.append(Publication { life: self.life, entries, up_to }, now).await;
         // What could not be written is looked for again.
-        self.fresh |= written.is_err();
-        let written = written?;
+        self.fresh |= !matches!(written, Ok(true));
+        if !written? {
+            return Ok(false);
+        }
         self.publisher.written(&drafts, now);
         self.messages = self.messages.map(|before| up_to.unwrap_or(before));
-        self.nodes.wrote(&written);
         Ok(more)
     }
 }

@@ -11,25 +11,21 @@ use uuid::Uuid;
 use crate::config::FederationConfig;
 use crate::federation::{EventLink, Feed, Me, MemberInput, Membership, Now, begins_anew, epoch_after};
 use crate::ingress::Swap;
-use crate::model::{BootId, Head, Hlc, MessageRow, NodeName, Origin, SharedEvent, SharedKind};
+use crate::model::{BootId, EpochId, Head, MessageRow, NodeName, Origin, SharedKind};
 use crate::net::{NodeKeys, is_signed_head};
 use crate::protocol::Refusal;
-use crate::store::{Publication, SharedState, Store, StoreError};
+use crate::store::{Publication, SharedLog, Store, StoreError};
 
 use super::super::Handle;
 use super::super::bridge::Bridges;
 use super::super::checks::Checks;
 use super::super::projector::blocking;
 use super::super::supervisor::TaskSpec;
-use super::desk::{Desk, Held, LATER, Said};
+use super::desk::Desk;
 use super::publishing::entry;
+use super::recall::recall;
 use super::reloading::Named;
 use super::ways::Ways;
-
-/// Messages of another node that are read from the store at the start.
-const MESSAGES: usize = 100;
-/// Lines of the logs that are read from the store at the start.
-const LINES: usize = 200;
 
 /// The nodes of an engine. Shared by its tasks and whoever asks for something.
 pub(in super::super) struct Nodes {
@@ -203,14 +199,17 @@ impl Nodes {
         self.config.get().shares_message(row)
     }
 
-    /// This node's hybrid clock, now.
-    pub(super) fn tick(&self, now: Timestamp) -> Hlc {
-        self.with(|desk, _| desk.clock.tick(now))
+    /// The life of this node's own log.
+    pub(super) fn life(&self) -> EpochId {
+        self.with(|desk, _| desk.own.origin.epoch)
     }
 
-    /// This node wrote these entries to its own log.
-    pub(super) fn wrote(&self, events: &[SharedEvent]) {
-        self.with(|desk, now| desk.wrote(events, now));
+    /// Writes to this node's own log. Answers whether it did: not when another life of it has begun than was meant.
+    pub(super) async fn append(&self, publication: Publication, now: Timestamp) -> Result<bool, StoreError> {
+        let (life, clock) = (publication.life, self.with(|desk, _| desk.clock.tick(now)));
+        let Some(written) = self.store.append_shared(publication, clock, now).await? else { return Ok(false) };
+        self.with(|desk, now| desk.wrote(life, &written, now));
+        Ok(true)
     }
 
     /// Says that somebody is told of what this node has to tell of. There is nobody to send anything yet: the entry in the
@@ -225,87 +224,54 @@ impl Nodes {
             let body = serde_json::value::to_raw_value(&told).ok()?;
             Some(entry(super::publisher::Draft { kind: SharedKind::Told, subject, body }))
         });
-        let (now, publication) = (Timestamp::now(), Publication { entries: entries.collect(), up_to: None });
-        match self.store.append_shared(publication, self.tick(now), now).await {
-            Ok(written) => self.wrote(&written),
-            Err(error) => {
-                tracing::error!(%error, "that this node told of an incident could not be written down; it is tried again");
-                self.with(|desk, now| desk.incidents.again(now.mono));
-            }
+        let publication = Publication { life: self.life(), entries: entries.collect(), up_to: None };
+        let written = self.append(publication, Timestamp::now()).await;
+        if let Err(error) = &written {
+            tracing::error!(%error, "that this node told of an incident could not be written down; it is tried again");
+        }
+        // Also when another life of the log has just begun.
+        if !matches!(written, Ok(true)) {
+            self.with(|desk, now| desk.incidents.again(now.mono));
         }
     }
 
     /// Begins another life of this node's log, if `told` says, with this node's own signature, that it once wrote more than
     /// it knows, or something else: its database was restored from a backup.
     pub(super) async fn may_begin_anew(&self, told: &Head) {
-        let own = self.with(|desk, _| desk.own.clone());
-        let (store, seq) = (Arc::clone(&self.store), told.seq);
-        let held = blocking(move || store.own_hash(seq)).await.unwrap_or_default();
-        let mine = self.keys.public();
-        let is_own = |head: &Head| mine.contains(&head.key) && is_signed_head(head);
-        let Some(previous) = begins_anew(&own, told, held, is_own) else { return };
+        if let Err(error) = self.try_begin_anew(told).await {
+            tracing::error!(%error, "this node's log may have to begin anew and cannot");
+        }
+    }
+
+    async fn try_begin_anew(&self, told: &Head) -> Result<(), StoreError> {
+        let (own, previous) = self.judge(told).await?;
+        if previous.is_none() && own.origin.epoch == self.life() {
+            return Ok(());
+        }
         // Of several who say so at once only the first begins one: the others' word is about the life before.
         let _alone = self.registry.lock().await;
-        if self.with(|desk, _| desk.own.origin.epoch) != own.origin.epoch {
-            return;
-        }
-        let epoch = epoch_after(Some(previous.max(own.origin.epoch)), Timestamp::now(), rand::random());
-        match self.store.begin_epoch(Origin { node: self.me.clone(), epoch }).await {
-            Ok(log) => {
+        let (own, previous) = self.judge(told).await?;
+        let log = match previous {
+            None => own,
+            Some(previous) => {
+                let epoch = epoch_after(Some(previous.max(own.origin.epoch)), Timestamp::now(), rand::random());
                 tracing::warn!(%epoch, "others hold more of this node's log than it does; it begins anew");
-                self.with(|desk, _| {
-                    desk.own = log;
-                    desk.dirty = true;
-                });
-                self.anew.notify_one();
+                self.store.begin_epoch(Origin { node: self.me.clone(), epoch }).await?
             }
-            Err(error) => tracing::error!(%error, "this node's log has to begin anew and cannot"),
+        };
+        // Also when whoever began it was stopped before it could say so.
+        if self.with(|desk, _| desk.lives(log)) {
+            self.anew.notify_one();
         }
+        Ok(())
     }
-}
 
-/// Fills `desk` with what the store knows of other nodes' logs, and with what this node may still have to tell of.
-fn recall(store: &Store, mut desk: Desk, now: Now) -> Result<Desk, StoreError> {
-    let (mut told, mut wrong) = (Vec::new(), Vec::new());
-    for log in store.shared_logs()? {
-        let node = log.origin.node.clone();
-        desk.clock_after(log.hlc);
-        for state in store.shared_states(&node, log.own)? {
-            if state.kind == SharedKind::Told {
-                told.push((node.clone(), state));
-                continue;
-            }
-            if !log.own {
-                desk.remotes.put(&node, state.kind, &state.subject, state.body.get());
-            }
-            if state.kind == SharedKind::Incident {
-                wrong.push((node.clone(), state));
-            }
-        }
-        if log.own {
-            continue;
-        }
-        for event in store.shared_messages(&node, MESSAGES)? {
-            desk.remotes.put(&node, event.kind, &event.subject, event.body.get());
-        }
-        desk.held.insert(node, Held::from(&log));
+    /// This node's own log, and after which life another one has to begin, if `told` says so. Judged by the store alone: an
+    /// entry is given to others as soon as it is there, and the desk hears of it a little later.
+    async fn judge(&self, told: &Head) -> Result<(SharedLog, Option<EpochId>), StoreError> {
+        let (store, seq) = (Arc::clone(&self.store), told.seq);
+        let (own, held) = blocking(move || store.own_at(seq)).await?;
+        let previous = begins_anew(&own, told, held, |head| self.keys.is_own(&head.key) && is_signed_head(head));
+        Ok((own, previous))
     }
-    // Who told of an incident stands in the log of who told; by now the incidents are all there.
-    for (node, state) in told {
-        desk.remotes.put(&node, state.kind, &state.subject, state.body.get());
-        desk.heed(&node, &said(&state), LATER, now);
-    }
-    // It may have been about to tell when it went down.
-    for (node, state) in wrong {
-        desk.heed(&node, &said(&state), LATER, now);
-    }
-    for row in store.shared_newest(LINES)?.into_iter().rev() {
-        desk.remotes.line(&super::remotes::line(&row.node, &row.event));
-    }
-    desk.remotes.settle();
-    Ok(desk)
-}
-
-fn said(state: &SharedState) -> Said<'_> {
-    Said { kind: state.kind, subject: &state.subject, body: state.body.get(), at: state.hlc.at() }
 }

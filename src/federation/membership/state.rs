@@ -9,9 +9,9 @@ use rand::rngs::SmallRng;
 use crate::model::{NodeName, NodeState, short_duration};
 use crate::protocol::{Beat, BeatAnswer, FEDERATION_VERSION, KEYS_MAX, SEES_MAX};
 
+use super::super::Now;
 use super::super::skew::Stamps;
 use super::super::slowness::Slowness;
-use super::super::Now;
 use super::peer::{Peer, Run, Taken, Way};
 use super::{Me, MemberEffect, MemberInput, PeerSpec, Reach};
 
