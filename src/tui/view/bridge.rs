@@ -126,12 +126,16 @@ fn title(app: &App, shown: usize) -> Line<'static> {
         BridgeTab::Hosts => {
             for reach in [Reach::Gone, Reach::Barred, Reach::Detour, Reach::Waiting, Reach::Up] {
                 let count = panel.hosts.iter().filter(|host| Reach::of(host) == reach).count();
+                if count == 0 {
+                    continue;
+                }
                 let text = format!("   {count} {}", reach.as_str());
                 let taken: usize = spans.iter().map(Span::width).sum();
                 // The worst come first; half a word would say less than none.
-                if count > 0 && taken + screen::width(&text) <= usize::from(app.size.0) {
-                    spans.push(Span::styled(text, look.reach(reach)));
+                if taken + screen::width(&text) > usize::from(app.size.0) {
+                    break;
                 }
+                spans.push(Span::styled(text, look.reach(reach)));
             }
         }
         BridgeTab::Jobs => {
