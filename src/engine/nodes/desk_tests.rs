@@ -99,12 +99,12 @@ fn beat(node: &str, sees: Vec<Seen>) -> Beat {
 
 fn new(desk: &mut Desk, from: &str, sees: Vec<Seen>) -> Vec<KnownNode> {
     let mut beat = beat(from, sees);
-    let is_kept = desk.hear(&name(from), &mut beat, at(1));
+    if !desk.hear(&name(from), &mut beat, at(1)) {
+        return Vec::new();
+    }
     let words = desk.words(&name(from), &beat, at(1)).into_iter();
     let new = words.filter_map(|(_, word)| if let Word::New(node) = word { Some(node) } else { None });
-    let new: Vec<_> = new.collect();
-    assert_eq!(is_kept, !new.is_empty());
-    new
+    new.collect()
 }
 
 #[test]
