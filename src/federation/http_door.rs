@@ -352,6 +352,7 @@ impl HttpDoor {
     /// Lets somebody in whose word is complete: nobody holds a place by being slow.
     async fn joined(&self, join: Join) -> Result<Good, Refused> {
         let _place = self
+            .memory
             .joins
             .try_acquire()
             .map_err(|_| refused(StatusCode::TOO_MANY_REQUESTS, "others are joining; ask again"))?;

@@ -128,7 +128,7 @@ async fn admitted(
     };
     let token = token(door, request).map_err(wrong)?;
     // Looked up only for who may still guess: the limit is on guesses, not on how they are answered.
-    if door.unproven.is_exhausted(&source, now) {
+    if door.memory.unproven.is_exhausted(&source, now) {
         return Err(wrong(""));
     }
     door.settings.tokens.nodes(token).await.map_err(|why| match why {

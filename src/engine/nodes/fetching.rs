@@ -88,7 +88,7 @@ impl Nodes {
             match link.answer(number, &answer).await {
                 // Whoever asked has given up, or the answer is of no use there.
                 Ok(()) | Err(LinkError::Refused(_) | LinkError::Unusable(_)) => return,
-                Err(LinkError::Unreachable(_)) => tokio::time::sleep(AGAIN).await,
+                Err(LinkError::Unreachable(_) | LinkError::Busy(_)) => tokio::time::sleep(AGAIN).await,
             }
         }
     }
