@@ -64,6 +64,12 @@ impl Trouble {
         Self { need, since, count: None, problem }
     }
 
+    /// What it is, for where its age stands beside it.
+    #[must_use]
+    pub fn without_age(&self, now: Timestamp) -> String {
+        self.problem.what.replacen(&format!(" ({})", age(self.since, now)), "", 1)
+    }
+
     fn often(self, count: u64) -> Self {
         Self { count: (count > 0).then_some(count), ..self }
     }

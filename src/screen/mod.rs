@@ -36,4 +36,4 @@ pub use redact_output::OutputRedactor;
 pub use stretch::Stretch;
 pub use style::{Attributes, Color, Style, plain, styled};
 pub use text::{json, line, lines, width};
-pub use wrap::wrap;
+pub use wrap::{wrap, wrap_below};

@@ -5,12 +5,12 @@ use jiff::{SignedDuration, Timestamp};
 use crate::model::MessageId;
 use crate::protocol::{Link, Request, Severity};
 
-use super::action::{Action, View};
+use super::action::{Action, Subject, View};
 use super::activity::ActivityTab;
-use super::app::{App, Cmd, Overlay, Purpose, Quit};
+use super::app::App;
 use super::health::{OpenCheck, watched};
 use super::list::moved;
-use super::nodes_keys::is_about_nodes;
+use super::msg::{Cmd, Overlay, Purpose, Quit};
 use super::opened::Tab;
 use super::place::CheckOf;
 use super::themes::ThemeStep;
@@ -52,15 +52,15 @@ impl App {
             self.going = false;
             self.inbox.awaited = None;
         }
-        let at_node = self.view == View::Nodes && matches!(action, Action::RunCommand | Action::RestartTask);
-        if at_node || is_about_nodes(action) {
-            return self.act_on_nodes(action);
-        }
         if let Some(commands) = self.act_on_panes(action) {
             return commands;
         }
-        if let Some(commands) = self.act_on_desk(action) {
-            return commands;
+        match action.subject(self.view) {
+            Subject::Nodes => return self.act_on_nodes(action),
+            Subject::Desk => return self.act_on_desk(action).unwrap_or_default(),
+            Subject::Bridge => return self.act_on_bridge(action),
+            Subject::Moves => return self.scroll(action),
+            Subject::Other => {}
         }
         match action {
             // Who is in it already wants its list, and all of it.
@@ -124,21 +124,10 @@ impl App {
                 }
                 Vec::new()
             }
-            Action::RunCommand
-            | Action::CancelJob
-            | Action::ResolveJob
-            | Action::ProbeHost
-            | Action::JobHost
-            | Action::FilterBridge
-            | Action::Grant
-            | Action::Deny => self.act_on_bridge(action),
             Action::Find | Action::NextMatch | Action::PreviousMatch | Action::NextError | Action::PreviousError => {
                 self.find_line(action)
             }
-            Action::Down | Action::Up | Action::PageDown | Action::PageUp | Action::First | Action::Last => {
-                self.scroll(action)
-            }
-            // What is about conversations and panes was done before.
+            // What is about anything else was done before.
             _ => Vec::new(),
         }
     }
@@ -207,7 +196,7 @@ impl App {
             Action::Problems => self.overlay = Some(Overlay::Problems(Box::default())),
             Action::Utc => self.toggle_utc(),
             Action::Unzoom => self.zoom_out(),
-            Action::FilterChecks => self.health.typing = true,
+            Action::FilterChecks => self.health.filter.typing = true,
             Action::ProblemsOnly => self.health.problems_only = !self.health.problems_only,
             _ => return self.zoom_in(),
         }

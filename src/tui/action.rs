@@ -173,7 +173,50 @@ actions! {
     ToggleFigures = "toggle_figures", "line figures: distance and bytes a second, or not", "";
 }
 
+/// What an action is about, where that is more than the view it is pressed in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Subject {
+    /// Conversations.
+    Desk,
+    /// Hosts, jobs and approvals.
+    Bridge,
+    /// Nodes.
+    Nodes,
+    /// Where one looks: the selection, the scroll.
+    Moves,
+    /// What is on the screen, or anything else.
+    Other,
+}
+
 impl Action {
+    /// What it is about. In the Nodes view some are about nodes that are about something else elsewhere.
+    pub(super) fn subject(self, view: View) -> Subject {
+        match self {
+            Self::RunCommand | Self::RestartTask if view == View::Nodes => Subject::Nodes,
+            Self::InviteNode | Self::JoinNode | Self::RotateKey | Self::TrustNode | Self::RemoveNode => Subject::Nodes,
+            Self::Ack
+            | Self::ToggleRead
+            | Self::Snooze
+            | Self::Label
+            | Self::Assign
+            | Self::Note
+            | Self::Undo
+            | Self::Pick
+            | Self::PickRange
+            | Self::PickAll => Subject::Desk,
+            Self::RunCommand
+            | Self::CancelJob
+            | Self::ResolveJob
+            | Self::ProbeHost
+            | Self::JobHost
+            | Self::FilterBridge
+            | Self::Grant
+            | Self::Deny => Subject::Bridge,
+            Self::Down | Self::Up | Self::PageDown | Self::PageUp | Self::First | Self::Last => Subject::Moves,
+            _ => Subject::Other,
+        }
+    }
+
     /// Every action.
     pub fn all() -> impl Iterator<Item = Self> {
         Self::PLAIN.iter().copied().chain(View::ALL.into_iter().map(Self::Go))

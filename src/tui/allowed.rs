@@ -5,9 +5,10 @@ use std::ops::ControlFlow;
 use crate::policy;
 use crate::protocol::Request;
 
-use super::action::{Action, View};
+use super::action::{Action, Subject, View};
 use super::activity::ActivityTab;
-use super::app::{App, Purpose};
+use super::app::App;
+use super::msg::Purpose;
 use super::opened::OpenMessage;
 use super::place::CheckOf;
 
@@ -18,32 +19,22 @@ impl App {
         if let ControlFlow::Break(answer) = self.pane_missing(action) {
             return answer;
         }
-        let missing = match action {
+        let missing = match action.subject(self.view) {
+            Subject::Nodes => return self.node_missing(action),
+            Subject::Desk => self.desk_missing(action),
+            Subject::Bridge => self.bridge_missing(action),
+            Subject::Moves => (self.view == View::Overview).then(|| "nothing here can be moved through".to_owned()),
+            Subject::Other => self.otherwise_missing(action),
+        };
+        missing.or_else(|| self.denied(&self.order(action)?.1))
+    }
+
+    /// Why an action that is about none of these cannot be done.
+    fn otherwise_missing(&self, action: Action) -> Option<String> {
+        match action {
             Action::Go(view) => {
                 (view == self.view && self.is_whole()).then(|| format!("this is {} already", view.name()))
             }
-            Action::Ack
-            | Action::ToggleRead
-            | Action::Snooze
-            | Action::Label
-            | Action::Assign
-            | Action::Note
-            | Action::Undo
-            | Action::Pick
-            | Action::PickRange
-            | Action::PickAll => self.desk_missing(action),
-            Action::InviteNode | Action::JoinNode | Action::RotateKey | Action::TrustNode | Action::RemoveNode => {
-                return self.node_missing(action);
-            }
-            Action::RunCommand | Action::RestartTask if self.view == View::Nodes => return self.node_missing(action),
-            Action::RunCommand
-            | Action::CancelJob
-            | Action::ResolveJob
-            | Action::ProbeHost
-            | Action::JobHost
-            | Action::FilterBridge
-            | Action::Grant
-            | Action::Deny => self.bridge_missing(action),
             Action::Expand => {
                 let more = self.view == View::Inbox && self.inbox.open.as_ref().is_some_and(OpenMessage::has_more);
                 (!more).then(|| "there are no earlier messages and no notes here".to_owned())
@@ -98,17 +89,13 @@ impl App {
             }
             Action::FilterChecks | Action::ProblemsOnly => (self.view != View::Health || self.health.open.is_some())
                 .then(|| "this filters the list of checks; go to Health".to_owned()),
-            Action::Down | Action::Up | Action::PageDown | Action::PageUp | Action::First | Action::Last => {
-                (self.view == View::Overview).then(|| "nothing here can be moved through".to_owned())
-            }
             Action::Utc => self.is_utc_anyway().then(|| "this machine's own time is UTC".to_owned()),
             Action::Zoom => self.no_zoom(),
             Action::Unzoom => self.no_unzoom(),
             Action::PreviousUrgent => (!self.was_urgent()).then(|| "nothing came before in this round".to_owned()),
             // These can be done anywhere, or, being about panes, were answered before.
             _ => None,
-        };
-        missing.or_else(|| self.denied(&self.order(action)?.1))
+        }
     }
 
     /// What `action` asks of the engine when it changes something there.
@@ -202,7 +189,7 @@ mod tests {
     use crate::model::Role;
     use crate::protocol::Reply;
 
-    use super::super::app::{Cmd, Msg};
+    use super::super::msg::{Cmd, Msg};
     use super::super::sample;
     use super::*;
 
@@ -222,11 +209,6 @@ mod tests {
             }
         }
         app
-    }
-
-    fn is_move(action: Action) -> bool {
-        use Action::{Down, First, Last, PageDown, PageUp, Up};
-        matches!(action, Down | Up | PageDown | PageUp | First | Last)
     }
 
     proptest! {
@@ -253,7 +235,7 @@ mod tests {
                         prop_assert_eq!(format!("{app:?}"), before, "{:?} is refused and does something", action);
                     }
                     // At the end of a list there is nowhere to move; saying so at every key would be noise.
-                    None if is_move(action) => {}
+                    None if action.subject(View::Inbox) == Subject::Moves => {}
                     None => prop_assert!(
                         !commands.is_empty() || format!("{app:?}") != before,
                         "{action:?} is allowed and does nothing after {keys:?}"

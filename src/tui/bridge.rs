@@ -1,7 +1,5 @@
 //! The bridge as the screen holds it: hosts, the worst first, jobs, panes, and one of any in full.
 
-use tui_textarea::{CursorMove, TextArea};
-
 use crate::model::{
     End, HostName, HostPanel, JobId, JobRow, JobState, LayerKind, LayerPanel, LayerState, NodePanel, Outcome,
     RolloutRow,
@@ -10,7 +8,7 @@ use crate::protocol::{BridgePanel, NodesPanel};
 use crate::screen;
 
 use super::job::OpenJob;
-use super::narrow::Sought;
+use super::narrow::{Narrowing, Sought};
 use super::pane_open::OpenPane;
 use super::pane_tail::PaneTail;
 use super::tiles::Tiles;
@@ -126,9 +124,7 @@ pub(super) struct Bridge {
     /// The same for jobs, and for rollouts, which are called as their first job is.
     job: Option<JobId>,
     /// What a host or a job must have.
-    pub filter: TextArea<'static>,
-    /// Keys go into the filter.
-    pub typing: bool,
+    pub filter: Narrowing,
     pub open: Option<Opened>,
 }
 
@@ -192,39 +188,24 @@ impl Bridge {
 
     fn sought(&self, ground: Ground<'_>) -> Sought {
         let nodes = ground.nodes.nodes.iter().map(|node| node.name.as_str());
-        Sought::new(self.text(), nodes.chain([ground.node]))
-    }
-
-    /// What is typed as the filter.
-    pub(super) fn text(&self) -> &str {
-        self.filter.lines().first().map_or("", String::as_str)
+        self.filter.sought(nodes.chain([ground.node]))
     }
 
     /// What is listed.
     pub(super) fn listed(&self) -> BridgeShown {
-        BridgeShown { tab: self.tab, text: self.text().trim().to_owned() }
+        BridgeShown { tab: self.tab, text: self.filter.text().trim().to_owned() }
     }
 
     /// Lists this from now on.
     pub(super) fn list(&mut self, shown: &BridgeShown) {
         self.tab = shown.tab;
-        self.filter = TextArea::new(vec![shown.text.clone()]);
-        self.filter.move_cursor(CursorMove::End);
-        self.typing = false;
+        self.filter.set(&shown.text);
         self.open = None;
-    }
-
-    /// Lets the filter go; answers whether there was one.
-    pub(super) fn unfilter(&mut self) -> bool {
-        let was = self.typing || !self.text().is_empty();
-        self.filter = TextArea::default();
-        self.typing = false;
-        was
     }
 
     /// Whether keys go into the filter now.
     pub(super) fn is_filtering(&self) -> bool {
-        self.typing && self.open.is_none()
+        self.filter.typing && self.open.is_none()
     }
 
     /// Whether keys go into a field now: the filter, or the search of a pane.
@@ -239,7 +220,7 @@ impl Bridge {
     pub(super) fn turn(&mut self, forward: bool) {
         let (at, len) = (self.tab as usize, BridgeTab::ALL.len());
         self.tab = BridgeTab::ALL[if forward { at + 1 } else { at + len - 1 } % len];
-        self.unfilter();
+        self.filter.clear();
     }
 
     /// The job that is shown in full.
@@ -403,11 +384,11 @@ mod tests {
             (bridge.index(ground(&panel)), bridge.host(ground(&panel))),
             ((2, 3), Some("web-2".parse().expect("a name")))
         );
-        bridge.filter.insert_str("@WEB");
+        bridge.filter.field.insert_str("@WEB");
         assert_eq!(names(&bridge.hosts(ground(&panel))), ["web-1", "web-2"]);
         assert_eq!(bridge.index(ground(&panel)), (1, 2));
         bridge.turn(true);
-        assert!(bridge.text().is_empty() && bridge.tab == BridgeTab::Jobs);
+        assert!(bridge.filter.text().is_empty() && bridge.tab == BridgeTab::Jobs);
     }
 
     #[test]
@@ -429,7 +410,7 @@ mod tests {
             bridge.jobs(ground(&panel)).into_iter().map(|one| state_word(&one.row.state)).collect();
         assert_eq!(words, ["unknown", "running", "approval", "exit 3", "done"]);
         assert_eq!(bridge.host(ground(&panel)), Some(bridge.jobs(ground(&panel))[0].row.host.clone()));
-        bridge.filter.insert_str("exit 3");
+        bridge.filter.field.insert_str("exit 3");
         assert_eq!(bridge.jobs(ground(&panel)).len(), 1);
     }
 
@@ -446,12 +427,12 @@ mod tests {
         bridge.select(ground, 1);
         assert_eq!((bridge.job(ground), bridge.host(ground)), (None, None), "nothing is done to it here");
         assert_eq!(bridge.selected(ground).and_then(|one| one.node).map(|node| node.name.as_str()), Some("hub-2"));
-        bridge.filter.insert_str("@hub-2");
+        bridge.filter.field.insert_str("@hub-2");
         assert_eq!(whose(&bridge), ["hub-2"]);
-        bridge.filter.insert_str(" exit 3");
+        bridge.filter.field.insert_str(" exit 3");
         assert!(whose(&bridge).is_empty());
         let mut bridge = Bridge::default();
-        bridge.filter.insert_str("@hub-2");
+        bridge.filter.field.insert_str("@hub-2");
         assert!(bridge.hosts(ground).is_empty(), "hosts are not shared");
     }
 }

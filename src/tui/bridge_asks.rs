@@ -6,11 +6,12 @@ use crate::protocol::{
 };
 
 use super::action::View;
-use super::app::{App, Cmd, Overlay, Purpose};
+use super::app::App;
 use super::bridge::{BridgeTab, Ground, OpenHost, Opened};
 use super::bridge_keys::not_resolved;
 use super::confirm::Confirm;
 use super::job::OpenJob;
+use super::msg::{Cmd, Overlay, Purpose};
 
 /// Why something was asked about the bridge.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -176,7 +177,7 @@ impl App {
                     _ => {
                         self.go(View::Bridge);
                         (self.bridge.tab, self.bridge.open) = (BridgeTab::Jobs, None);
-                        self.bridge.unfilter();
+                        self.bridge.filter.clear();
                     }
                 }
             }

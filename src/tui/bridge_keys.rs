@@ -4,12 +4,13 @@ use crate::model::{Approval, HostSelector, JobId, JobRow, JobState, Outcome};
 use crate::protocol::{BridgeRequest, Order, Request};
 
 use super::action::{Action, View};
-use super::app::{App, Cmd, Overlay};
+use super::app::App;
 use super::approvals::{Approvals, OpenApproval};
 use super::bridge::{BridgeShown, BridgeTab, Ground, Opened, Reach};
 use super::confirm::Confirm;
 use super::job::JobTab;
 use super::list::moved;
+use super::msg::{Cmd, Overlay};
 use super::place::Place;
 use super::travel::Selected;
 use super::view;
@@ -137,7 +138,7 @@ impl App {
                 Vec::new()
             }
             Action::FilterBridge => {
-                self.bridge.typing = true;
+                self.bridge.filter.typing = true;
                 Vec::new()
             }
             _ => Vec::new(),

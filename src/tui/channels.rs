@@ -2,7 +2,8 @@
 
 use crate::model::{ChannelPanel, ChannelStats, InboxFilter, NodePanel};
 
-use super::app::{App, Cmd};
+use super::app::App;
+use super::msg::Cmd;
 use super::place::Place;
 
 /// What is known of a channel.

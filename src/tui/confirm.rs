@@ -8,7 +8,9 @@ use crate::model::{Approval, ApprovalId, JobId, Plan, PlanHash, short_duration};
 use crate::protocol::{BridgeRequest, Severity};
 use crate::screen::exact;
 
-use super::app::{App, Cmd, Overlay, type_into};
+use super::app::App;
+use super::keying::type_into;
+use super::msg::{Cmd, Overlay};
 
 /// Keys in the first moments were meant for what was there before.
 const GUARD: SignedDuration = SignedDuration::from_millis(300);

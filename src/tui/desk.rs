@@ -9,9 +9,11 @@ use crate::model::{Act, ActId, Acted, Item, NOTE_MAX, UNDO_OFFERED, Undone};
 use crate::protocol::{Asking, Reply, Request, Severity};
 
 use super::action::{Action, View};
-use super::app::{App, Cmd, Overlay, Purpose, type_into};
+use super::app::App;
 use super::bulk::Bulk;
 use super::dialog::{About, Dialog, Question};
+use super::keying::type_into;
+use super::msg::{Cmd, Overlay, Purpose};
 use super::note::Note;
 use super::window::Placed;
 

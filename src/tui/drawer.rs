@@ -6,10 +6,11 @@ use crate::config::Context;
 use crate::protocol::{Need, Trouble};
 
 use super::action::Action;
-use super::app::{App, Cmd, Overlay};
+use super::app::App;
 use super::keymap::Found;
 use super::keys;
 use super::list::moved;
+use super::msg::{Cmd, Overlay};
 use super::view::drawer::{blocks, room};
 
 /// Problems that a page key goes over.
@@ -109,7 +110,7 @@ mod tests {
     use crate::model::Role;
 
     use super::super::action::View;
-    use super::super::app::Msg;
+    use super::super::msg::Msg;
     use super::super::sample;
     use super::*;
 

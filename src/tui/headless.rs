@@ -10,8 +10,9 @@ use ratatui::buffer::Buffer;
 use crate::client::Client;
 use crate::protocol::{RequestId, Update};
 
-use super::app::{App, Cmd, Msg, Purpose};
+use super::app::App;
 use super::input::{Input, Parser};
+use super::msg::{Cmd, Msg, Purpose};
 use super::styles::Look;
 
 /// A screen on which it is always the same moment.

@@ -1,12 +1,11 @@
 //! Health as the screen holds it: the checks of all nodes, the worst first, and one of them in full.
 
 use jiff::Timestamp;
-use tui_textarea::TextArea;
 
 use crate::model::{CheckHistory, CheckPanel, CheckState, NodePanel};
 use crate::protocol::Snapshot;
 
-use super::narrow::Sought;
+use super::narrow::Narrowing;
 use super::place::{CheckOf, ChecksShown};
 
 /// A check, and how the node stands that says so.
@@ -48,10 +47,8 @@ pub(super) struct Health {
     selected: Option<CheckOf>,
     /// Whether checks that are ok are left out.
     pub problems_only: bool,
-    /// What a check must have in its id, kind, target or cause; nothing when empty.
-    pub filter: TextArea<'static>,
-    /// Keys go into the filter.
-    pub typing: bool,
+    /// What a check must have in its id, kind, target or cause.
+    pub filter: Narrowing,
     /// The check that is shown in full.
     pub open: Option<OpenCheck>,
 }
@@ -75,11 +72,11 @@ impl Health {
     /// The checks that are shown, the worst first, then by name, those of this node before others.
     pub(super) fn shown<'a>(&self, snapshot: &'a Snapshot) -> Vec<Watched<'a>> {
         let nodes = snapshot.nodes.nodes.iter().map(|node| node.name.as_str());
-        let sought = Sought::new(self.text(), nodes.chain([snapshot.node.as_str()]));
+        let sought = self.filter.sought(nodes.chain([snapshot.node.as_str()]));
         let is_shown = |one: &Watched<'_>| {
             let node = one.node.map_or(snapshot.node.as_str(), |node| node.name.as_str());
             let fits = sought.fits(node, |_| false, |text| has(one, text));
-            (!self.problems_only || needs_a_look(one.check)) && fits
+            (!self.problems_only || needs_a_look(one)) && fits
         };
         let mut shown: Vec<Watched<'a>> = watched(snapshot).filter(is_shown).collect();
         shown.sort_by(|a, b| {
@@ -89,35 +86,20 @@ impl Health {
         shown
     }
 
-    /// What is typed as the filter.
-    pub(super) fn text(&self) -> &str {
-        self.filter.lines().first().map_or("", String::as_str)
-    }
-
     /// Which checks are listed.
     pub(super) fn listed(&self) -> ChecksShown {
-        ChecksShown { problems_only: self.problems_only, text: self.text().trim().to_owned() }
+        ChecksShown { problems_only: self.problems_only, text: self.filter.text().trim().to_owned() }
     }
 
     /// Lists these checks from now on.
     pub(super) fn list(&mut self, shown: &ChecksShown) {
         self.problems_only = shown.problems_only;
-        self.filter = TextArea::new(vec![shown.text.clone()]);
-        self.filter.move_cursor(tui_textarea::CursorMove::End);
-        self.typing = false;
-    }
-
-    /// Lets the filter go; answers whether there was one.
-    pub(super) fn unfilter(&mut self) -> bool {
-        let was = self.typing || !self.text().is_empty();
-        self.filter = TextArea::default();
-        self.typing = false;
-        was
+        self.filter.set(&shown.text);
     }
 
     /// Whether keys go into the filter now.
     pub(super) fn is_typing(&self) -> bool {
-        self.typing && self.open.is_none()
+        self.filter.typing && self.open.is_none()
     }
 
     /// Where the selection is among `shown`. A check that has gone leaves it at the first.
@@ -156,8 +138,8 @@ fn has(one: &Watched<'_>, text: &str) -> bool {
 }
 
 /// Whether an operator would want to know.
-fn needs_a_look(check: &CheckPanel) -> bool {
-    check.state != CheckState::Ok || check.flapping || check.soft.is_some()
+fn needs_a_look(one: &Watched<'_>) -> bool {
+    one.state() != CheckState::Ok || one.check.flapping || one.check.soft.is_some()
 }
 
 #[cfg(test)]
@@ -193,7 +175,7 @@ mod tests {
             health.list(&ChecksShown { problems_only: true, text: text.into() });
             assert_eq!(names(&health.shown(&snapshot)), found, "{text}");
         }
-        assert!(health.unfilter() && !health.unfilter());
+        assert!(health.filter.clear() && !health.filter.clear());
         snapshot.checks.remove(3);
         let shown = health.shown(&snapshot);
         assert_eq!(health.index(&shown), 0, "its check has gone");
@@ -214,7 +196,14 @@ mod tests {
             health.list(&ChecksShown { problems_only: false, text: text.into() });
             assert_eq!(names(&health.shown(&snapshot)), found, "{text}");
         }
-        health.unfilter();
+        health.filter.clear();
+        snapshot.nodes.remote[0].checks[0].state = CheckState::Ok;
+        health.problems_only = true;
+        assert!(
+            names(&health.shown(&snapshot)).contains(&"pay@edge-3".to_owned()),
+            "whatever it was when it was heard"
+        );
+        health.problems_only = false;
         health.select(&health.shown(&snapshot), 1);
         snapshot.nodes.nodes[1].state = NodeState::Down;
         assert_eq!(health.target(&snapshot).map(|of| of.to_string()).as_deref(), Some("web@hub-2"));

@@ -7,10 +7,12 @@ use crate::config::Key;
 use crate::protocol::Severity;
 
 use super::action::Action;
-use super::app::{App, Cmd, Overlay, type_into};
+use super::app::App;
+use super::keying::type_into;
 use super::keymap::Valid;
 use super::keys;
 use super::list::moved;
+use super::msg::{Cmd, Overlay};
 
 /// Help while it is open. Its rows are asked of the screen each time, as what is below it may change.
 #[derive(Debug, Default)]
@@ -103,7 +105,7 @@ mod tests {
     use crate::protocol::{Request, Snapshot};
 
     use super::super::action::View;
-    use super::super::app::Msg;
+    use super::super::msg::Msg;
     use super::super::{Purpose, sample};
     use super::*;
 

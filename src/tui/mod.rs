@@ -36,11 +36,13 @@ mod encode;
 mod fuzzy;
 mod headless;
 mod health;
+mod hearing;
 mod help;
 mod inbox;
 mod inbox_there;
 pub mod input;
 mod job;
+mod keying;
 mod keymap;
 mod keys;
 mod known;
@@ -52,6 +54,7 @@ mod meter;
 mod mouse;
 #[cfg(test)]
 mod move_tests;
+mod msg;
 mod narrow;
 mod node_dialog;
 #[cfg(test)]
@@ -120,7 +123,7 @@ mod zoom;
 
 pub use action::{Action, View};
 pub use activity::ActivityTab;
-pub use app::{App, Cmd, Msg, Purpose, Quit};
+pub use app::App;
 pub use background::Background;
 pub use bridge::{BridgeShown, BridgeTab};
 pub use bridge_asks::BridgePurpose;
@@ -129,6 +132,7 @@ pub use headless::Headless;
 pub use known::Known;
 pub use ladder::{ColourMode, is_ascii_locale};
 pub use memory::{Kept, Memory};
+pub use msg::{Cmd, Msg, Purpose, Quit};
 pub use node_dialog::NodePurpose;
 pub use nodes::NodesTab;
 pub use painter::Settings;

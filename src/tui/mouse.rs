@@ -6,7 +6,8 @@ use ratatui::layout::{Position, Rect};
 use crate::protocol::Severity;
 
 use super::action::{Action, View};
-use super::app::{App, Cmd, Overlay};
+use super::app::App;
+use super::msg::{Cmd, Overlay};
 
 /// Rows one turn of the wheel moves.
 const WHEEL: usize = 3;

@@ -11,9 +11,10 @@ use crate::model::{
 };
 use crate::protocol::{BridgePanel, Snapshot};
 
-use super::app::{App, Msg};
+use super::app::App;
 use super::encode::Encoder;
 use super::ladder::ColourMode;
+use super::msg::Msg;
 use super::sample;
 use super::styles::Look;
 

@@ -1,4 +1,42 @@
-//! What a filter asks for: words that a row must have, and `@NODE` for the rows of one node. Pure.
+//! What narrows a list: the field it is typed into, and what it asks for: words that a row must have, and `@NODE` for the
+//! rows of one node. Pure.
+
+use tui_textarea::{CursorMove, TextArea};
+
+/// The field above a list.
+#[derive(Debug, Default)]
+pub(super) struct Narrowing {
+    /// What a row must have; nothing when empty.
+    pub field: TextArea<'static>,
+    /// Keys go into it.
+    pub typing: bool,
+}
+
+impl Narrowing {
+    /// What was typed.
+    pub(super) fn text(&self) -> &str {
+        self.field.lines().first().map_or("", String::as_str)
+    }
+
+    /// Asks for `text` from now on.
+    pub(super) fn set(&mut self, text: &str) {
+        self.field = TextArea::new(vec![text.to_owned()]);
+        self.field.move_cursor(CursorMove::End);
+        self.typing = false;
+    }
+
+    /// Asks for nothing any more; answers whether it did.
+    pub(super) fn clear(&mut self) -> bool {
+        let was = self.typing || !self.text().is_empty();
+        *self = Self::default();
+        was
+    }
+
+    /// What it asks for; `nodes` are the names of all nodes, this one included.
+    pub(super) fn sought<'a>(&self, nodes: impl Iterator<Item = &'a str>) -> Sought {
+        Sought::new(self.text(), nodes)
+    }
+}
 
 /// A filter as it was typed.
 #[derive(Debug, Clone, Default)]

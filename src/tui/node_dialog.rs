@@ -8,9 +8,11 @@ use tui_textarea::TextArea;
 use crate::model::{CommandName, CommandTemplate, HostPanel, HostSelector, Invitation, NodeName, TaskStatus, Trust};
 use crate::protocol::{BridgeReply, NodeOrder, NodeReply, NodeRequest, Refusal, Reply, Request, Severity};
 
-use super::app::{App, Cmd, Overlay, Purpose, type_into};
+use super::app::App;
 use super::bridge::{BridgeShown, BridgeTab};
 use super::bridge_asks::allowed_on;
+use super::keying::type_into;
+use super::msg::{Cmd, Overlay, Purpose};
 use super::place::Place;
 
 /// Keys in the first moments were meant for what was there before.

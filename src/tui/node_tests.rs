@@ -11,8 +11,9 @@ use crate::protocol::{
 };
 
 use super::action::{Action, View};
-use super::app::{App, Cmd, Msg, Overlay, Purpose};
+use super::app::App;
 use super::bridge_asks::BridgePurpose;
+use super::msg::{Cmd, Msg, Overlay, Purpose};
 use super::node_dialog::{NodePurpose, Step};
 use super::{node_sample, sample};
 

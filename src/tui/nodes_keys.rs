@@ -4,20 +4,16 @@ use crate::model::{InboxFilter, NodeName, NodePanel, NodeState, Trust};
 use crate::protocol::{BridgeRequest, NodeOrder, NodeRequest, NodesPanel, Order, Request};
 
 use super::action::{Action, View};
-use super::app::{App, Cmd, Overlay, Purpose};
+use super::app::App;
 use super::bridge::{BridgeShown, BridgeTab};
 use super::choices::Choice;
 use super::list::moved;
+use super::msg::{Cmd, Overlay, Purpose};
 use super::node_dialog::{NodeDialog, NodePurpose};
 use super::nodes::{NodesTab, OpenNode};
 use super::place::{CheckOf, ChecksShown, Place};
 use super::travel::Selected;
 use super::view;
-
-/// Whether `action` is about nodes wherever it is asked for.
-pub(super) fn is_about_nodes(action: Action) -> bool {
-    matches!(action, Action::InviteNode | Action::JoinNode | Action::RotateKey | Action::TrustNode | Action::RemoveNode)
-}
 
 static NOBODY: NodesPanel = NodesPanel { me: None, nodes: Vec::new(), remote: Vec::new(), news: Vec::new() };
 

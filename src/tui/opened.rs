@@ -117,7 +117,13 @@ impl OpenMessage {
     pub(super) fn wrap(&mut self, (width, height): (u16, u16), zone: &TimeZone) {
         if !matches!(&self.wrapped, Some((tab, at, of, _)) if (*tab, *at, of) == (self.tab, width, zone)) {
             let text = screen::lines(&self.text(zone));
-            let lines = text.split('\n').flat_map(|line| screen::wrap(line, usize::from(width.max(1)))).collect();
+            let width_of = usize::from(width.max(1));
+            let lines = text.split('\n').flat_map(|line| match self.tab {
+                // What is known of a step stays below it.
+                Tab::Trace => screen::wrap_below(line, width_of),
+                _ => screen::wrap(line, width_of),
+            });
+            let lines = lines.collect();
             self.wrapped = Some((self.tab, width, zone.clone(), lines));
         }
         self.scroll = self.scroll.min(self.last(height));

@@ -7,11 +7,13 @@ use crate::config::Context;
 use crate::protocol::{Severity, Verb};
 
 use super::action::Action;
-use super::app::{App, Cmd, Overlay, type_into};
+use super::app::App;
 use super::choices::{Choice, Does};
 use super::fuzzy;
+use super::keying::type_into;
 use super::keymap::{Keymap, Valid};
 use super::known::Known;
+use super::msg::{Cmd, Overlay};
 use super::place::{PANE, Place};
 
 /// What it costs to be named by an id and not by words: more than any words that fit.
@@ -200,8 +202,8 @@ mod tests {
     use crate::model::Role;
     use crate::protocol::{Reply, Request};
 
-    use super::super::app::{Msg, Purpose};
     use super::super::desk::DeskPurpose;
+    use super::super::msg::{Msg, Purpose};
     use super::super::sample;
     use super::*;
 

@@ -4,7 +4,8 @@ use crate::model::PaneAddress;
 use crate::protocol::{PaneReply, PaneRequest, PaneUpdate, Refusal, Reply, Request, Severity};
 
 use super::action::Action;
-use super::app::{App, Cmd, Purpose};
+use super::app::App;
+use super::msg::{Cmd, Purpose};
 
 /// Why something was asked about panes.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -8,7 +8,8 @@ use crate::model::{PaneAddress, PaneDriver};
 use crate::protocol::{DRIVER_IDLE_S, PaneReply, PaneRequest, Refusal, Reply, Severity};
 use crate::screen::InputModes;
 
-use super::app::{App, Cmd};
+use super::app::App;
+use super::msg::Cmd;
 use super::pane_asks::{PanePurpose, ask};
 
 /// Most bytes in one request.

@@ -4,7 +4,8 @@ use crate::model::PaneDriver;
 use crate::protocol::{Link, PaneReply, PaneRequest, PaneUpdate, Refusal, Request, Update};
 
 use super::action::Action;
-use super::app::{App, Cmd, Msg, Purpose};
+use super::app::App;
+use super::msg::{Cmd, Msg, Purpose};
 use super::pane_asks::PanePurpose;
 use super::pane_sample::address;
 use super::pane_tests::{asked, press, replied, said, screen, told, zoomed};

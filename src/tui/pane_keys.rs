@@ -6,9 +6,10 @@ use crate::model::{HostName, Label, PaneAddress};
 use crate::protocol::{PaneMark, PanePace, PaneRequest, Request};
 
 use super::action::{Action, View};
-use super::app::{App, Cmd, Overlay};
+use super::app::App;
 use super::bridge::{BridgeTab, Opened};
 use super::list::moved;
+use super::msg::{Cmd, Overlay};
 use super::pane_asks::{PanePurpose, ask};
 use super::pane_mark::MarkDialog;
 use super::pane_tail::PaneTail;
@@ -40,7 +41,7 @@ impl App {
 
     /// The rows of the list.
     pub(super) fn listed_panes(&self) -> Vec<Listed<'_>> {
-        let text = self.bridge.text().trim().to_lowercase();
+        let text = self.bridge.filter.text().trim().to_lowercase();
         self.panes.listed(&text, |host| self.labels_of(host))
     }
 

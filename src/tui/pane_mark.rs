@@ -9,7 +9,9 @@ use crate::model::PaneAddress;
 use crate::protocol::{PaneMark, PaneRequest};
 use crate::screen;
 
-use super::app::{App, Cmd, Overlay, type_into};
+use super::app::App;
+use super::keying::type_into;
+use super::msg::{Cmd, Overlay};
 use super::pane_asks::{PanePurpose, ask};
 
 /// Longest silence.

@@ -9,8 +9,9 @@ use crate::protocol::{PaneLines, PaneRequest, Severity};
 use crate::screen::PaneScreen;
 
 use super::action::{Action, View};
-use super::app::{App, Cmd};
+use super::app::App;
 use super::bridge::{BridgeTab, Opened};
+use super::msg::Cmd;
 use super::pane_asks::{PanePurpose, ask};
 use super::pane_back::{Back, Live, PAGE};
 use super::pane_row::KeptRow;
@@ -130,7 +131,7 @@ impl App {
                 self.go(View::Bridge);
                 self.bridge.tab = BridgeTab::Panes;
                 self.bridge.open = None;
-                self.bridge.unfilter();
+                self.bridge.filter.clear();
                 self.panes.select_pane(pane);
                 Vec::new()
             }
@@ -142,7 +143,7 @@ impl App {
         self.go(View::Bridge);
         self.bridge.tab = BridgeTab::Panes;
         self.bridge.open = None;
-        self.bridge.unfilter();
+        self.bridge.filter.clear();
         self.panes.sought = Some(name);
         self.open_sought()
     }

@@ -11,9 +11,10 @@ use crate::protocol::{
 };
 
 use super::action::Action;
-use super::app::{App, Cmd, Msg, Purpose};
+use super::app::App;
 use super::encode::Encoder;
 use super::ladder::ColourMode;
+use super::msg::{Cmd, Msg, Purpose};
 use super::pane_asks::PanePurpose;
 use super::pane_sample::{address, chunk, panes, seed};
 use super::styles::Look;

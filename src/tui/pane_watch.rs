@@ -8,7 +8,7 @@ use crate::model::{PaneAddress, PaneChunk, PaneSeed};
 use crate::protocol::{PanePace, PaneRequest, PaneUpdate, Request};
 use crate::screen::{Glass, InputModes, PaneScreen};
 
-use super::app::{Cmd, Purpose};
+use super::msg::{Cmd, Purpose};
 use super::pane_asks::PanePurpose;
 
 /// A pane among others, on a good line.

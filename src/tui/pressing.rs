@@ -7,9 +7,10 @@ use crate::config::Key;
 use crate::protocol::Severity;
 
 use super::action::Action;
-use super::app::{App, Cmd};
+use super::app::App;
 use super::keymap::{Found, written};
 use super::keys;
+use super::msg::Cmd;
 
 /// After this long, whoever has begun a chord is told how it may go on. Who knows it has typed it by then.
 const HESITATION: SignedDuration = SignedDuration::from_millis(400);
@@ -93,7 +94,7 @@ mod tests {
     use crate::protocol::Update;
 
     use super::super::action::View;
-    use super::super::app::Msg;
+    use super::super::msg::Msg;
     use super::super::sample;
     use super::super::travel::History;
     use super::*;

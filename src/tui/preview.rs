@@ -4,7 +4,8 @@ use crate::model::MessageId;
 use crate::protocol::{Reply, Request};
 
 use super::action::View;
-use super::app::{App, Cmd, Purpose};
+use super::app::App;
+use super::msg::{Cmd, Purpose};
 use super::opened::OpenMessage;
 
 /// From this width on the selected conversation is shown beside the list.
@@ -69,7 +70,7 @@ mod tests {
     use crate::protocol::Refusal;
 
     use super::super::action::Action;
-    use super::super::app::Msg;
+    use super::super::msg::Msg;
     use super::super::sample;
     use super::*;
 

@@ -13,9 +13,10 @@ use crate::config::KeyMap;
 use crate::model::OperatorName;
 use crate::protocol::{RequestId, Update};
 
-use super::app::{App, Cmd, Msg, Purpose, Quit};
+use super::app::App;
 use super::input::{Answer, Input, Reader};
 use super::memory::{Kept, Memory};
+use super::msg::{Cmd, Msg, Purpose, Quit};
 use super::pace::Urgency;
 use super::painter::{Painter, QUIET, Settings};
 use super::place::Place;

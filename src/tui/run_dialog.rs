@@ -10,8 +10,10 @@ use crate::client;
 use crate::model::{Argument, ArgumentKind, CommandName, CommandTemplate, HostSelector, JobId, Lane, NodeName, Pace};
 use crate::protocol::{BridgeRequest, Draft, NodeOrder, NodeRequest, Preview, Request, Severity};
 
-use super::app::{App, Cmd, Overlay, Purpose, type_into};
+use super::app::App;
 use super::bridge_asks::BridgePurpose;
+use super::keying::type_into;
+use super::msg::{Cmd, Overlay, Purpose};
 use super::node_dialog::NodePurpose;
 
 /// Keys in the first moments were meant for what was there before.

@@ -16,8 +16,9 @@ use crate::model::{
 };
 use crate::protocol::{BridgePanel, ConfigStatus, Link, Reply, Snapshot, Update};
 
-use super::app::{App, Cmd, Msg, Purpose};
+use super::app::App;
 use super::ladder::ColourMode;
+use super::msg::{Cmd, Msg, Purpose};
 use super::styles::Look;
 
 pub(super) fn at(second: i64) -> Timestamp {

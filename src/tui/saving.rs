@@ -3,7 +3,8 @@
 use crate::model::MessageId;
 use crate::protocol::{Bytes, Request, Severity};
 
-use super::app::{App, Cmd, Purpose};
+use super::app::App;
+use super::msg::{Cmd, Purpose};
 
 /// One step of saving, for whoever may touch files.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -4,7 +4,8 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use crate::protocol::Severity;
 
-use super::app::{App, Cmd, Overlay};
+use super::app::App;
+use super::msg::{Cmd, Overlay};
 use super::styles::Look;
 use super::themes::{Offer, ThemeStep};
 
@@ -72,8 +73,8 @@ mod tests {
     use crate::config::Theme;
     use crate::protocol::Link;
 
-    use super::super::app::Msg;
     use super::super::ladder::ColourMode;
+    use super::super::msg::Msg;
     use super::*;
 
     fn look(name: &str) -> Look {

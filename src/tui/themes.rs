@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use crate::config::{self, Config, FileChanges, ThemeChoice, ThemeLibrary};
 use serde::{Deserialize, Serialize};
 
-use super::app::Msg;
 use super::background::Background;
 use super::ladder::ColourMode;
+use super::msg::Msg;
 use super::styles::Look;
 
 /// The file with what was picked, in the state directory.

@@ -4,10 +4,11 @@ use crate::model::{ApprovalId, HostName, InboxFilter, JobId, MessageId, NodeName
 use crate::protocol::Severity;
 
 use super::action::View;
-use super::app::{App, Cmd};
+use super::app::App;
 use super::health::OpenCheck;
 use super::known::Known;
 use super::memory::Kept;
+use super::msg::Cmd;
 use super::place::{CheckOf, Place};
 use super::recent::Recent;
 
@@ -255,8 +256,12 @@ impl App {
                 let narrowed = inbox.search.is_some() || inbox.saved.is_some() || inbox.channel.is_some();
                 inbox.open.is_none() && !narrowed && inbox.picked.is_empty()
             }
-            View::Health => self.health.open.is_none() && self.health.text().is_empty() && !self.health.typing,
-            View::Bridge => self.bridge.open.is_none() && self.bridge.text().is_empty() && !self.bridge.typing,
+            View::Health => {
+                self.health.open.is_none() && self.health.filter.text().is_empty() && !self.health.filter.typing
+            }
+            View::Bridge => {
+                self.bridge.open.is_none() && self.bridge.filter.text().is_empty() && !self.bridge.filter.typing
+            }
             View::Approvals => self.approvals.open.is_none(),
             View::Activity => self.activity.find.is_none(),
             View::Channels => self.channels_of.is_none(),
@@ -307,7 +312,7 @@ impl App {
 
     /// One level up: from what is open to its list, from a part of a list to all of it, from a view to the overview.
     pub(super) fn up(&mut self) -> Vec<Cmd> {
-        if self.view == View::Bridge && (self.leave_pane() || self.bridge.unfilter()) {
+        if self.view == View::Bridge && (self.leave_pane() || self.bridge.filter.clear()) {
             return Vec::new();
         }
         match self.view {
@@ -327,7 +332,7 @@ impl App {
                     return self.rows(request);
                 }
             }
-            View::Health if self.health.open.take().is_some() || self.health.unfilter() => return Vec::new(),
+            View::Health if self.health.open.take().is_some() || self.health.filter.clear() => return Vec::new(),
             View::Approvals if self.approvals.open.take().is_some() => return Vec::new(),
             View::Nodes if self.nodes.open.take().is_some() => return Vec::new(),
             View::Channels if self.channels_of.take().is_some() => return Vec::new(),
@@ -346,7 +351,7 @@ mod tests {
     use crate::model::{CheckState, Role};
     use crate::protocol::{Reply, Snapshot};
 
-    use super::super::app::{Msg, Purpose};
+    use super::super::msg::{Msg, Purpose};
     use super::super::sample;
     use super::*;
 

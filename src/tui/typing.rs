@@ -3,8 +3,10 @@
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use super::action::View;
-use super::app::{App, Cmd, Overlay, type_into};
+use super::app::App;
 use super::bridge::Opened;
+use super::keying::type_into;
+use super::msg::{Cmd, Overlay};
 
 impl App {
     /// Whether a field of the view is typed into, the search of the inbox aside.
@@ -37,12 +39,12 @@ impl App {
             // Nothing is typed there.
             Some(_) => None,
             None => match self.view {
-                View::Health => Some(&mut self.health.filter),
+                View::Health => Some(&mut self.health.filter.field),
                 View::Bridge => match &mut self.bridge.open {
                     Some(Opened::Pane(open)) => {
                         open.find.as_mut().filter(|find| find.typing).map(|find| &mut find.field)
                     }
-                    _ => Some(&mut self.bridge.filter),
+                    _ => Some(&mut self.bridge.filter.field),
                 },
                 _ => self.activity.find.as_mut().map(|find| &mut find.field),
             },
@@ -54,20 +56,19 @@ impl App {
 
     fn key_in_filter(&mut self, key: KeyEvent) -> Option<Vec<Cmd>> {
         let control = key.modifiers.contains(KeyModifiers::CONTROL);
-        let (field, typing) = match self.view {
-            View::Bridge => (&mut self.bridge.filter, &mut self.bridge.typing),
-            _ => (&mut self.health.filter, &mut self.health.typing),
+        let filter = match self.view {
+            View::Bridge => &mut self.bridge.filter,
+            _ => &mut self.health.filter,
         };
         match key.code {
-            KeyCode::Esc if self.view == View::Bridge => return self.bridge.unfilter().then(Vec::new),
-            KeyCode::Esc => return self.health.unfilter().then(Vec::new),
-            KeyCode::Enter => *typing = false,
+            KeyCode::Esc => return filter.clear().then(Vec::new),
+            KeyCode::Enter => filter.typing = false,
             KeyCode::Down | KeyCode::Up | KeyCode::PageDown | KeyCode::PageUp => {
-                *typing = false;
+                filter.typing = false;
                 return None;
             }
             KeyCode::Char('c' | 'z' | 'l') if control => return None,
-            _ => drop(type_into(field, key)),
+            _ => drop(type_into(&mut filter.field, key)),
         }
         Some(Vec::new())
     }

@@ -3,7 +3,8 @@
 use crate::model::{CheckPanel, NodePanel};
 use crate::protocol::{NodesNotice, NodesPanel, Notice, Snapshot, Update};
 
-use super::app::{App, Msg};
+use super::app::App;
+use super::msg::Msg;
 use super::pace::Urgency;
 
 impl App {

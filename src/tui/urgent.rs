@@ -7,7 +7,8 @@ use crate::protocol::{Link, Need, Request, Severity, Urgent};
 
 use super::action::View;
 use super::activity::ActivityTab;
-use super::app::{App, Cmd, Purpose};
+use super::app::App;
+use super::msg::{Cmd, Purpose};
 use super::nodes::NodesTab;
 use super::place::{CheckOf, Place};
 use super::travel::Selected;
@@ -209,7 +210,7 @@ mod tests {
 
     use super::super::action::Action;
     use super::super::pane_sample::address;
-    use super::super::{app::Msg, sample};
+    use super::super::{msg::Msg, sample};
     use super::*;
     use crate::protocol::{Reply, Update};
 

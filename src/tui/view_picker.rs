@@ -6,8 +6,10 @@ use tui_textarea::TextArea;
 use crate::model::{SavedView, nearest, view_name};
 use crate::protocol::{Request, Severity};
 
-use super::app::{App, Cmd, Overlay, Purpose, type_into};
+use super::app::App;
 use super::desk::DeskPurpose;
+use super::keying::type_into;
+use super::msg::{Cmd, Overlay, Purpose};
 use super::place::Place;
 
 /// What the picker asks for.
@@ -247,7 +249,7 @@ mod tests {
     use crate::model::{Count, Role};
     use crate::protocol::{Notice, Reply, Update};
 
-    use super::super::app::Msg;
+    use super::super::msg::Msg;
     use super::super::sample;
     use super::*;
 

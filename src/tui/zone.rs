@@ -83,7 +83,7 @@ mod tests {
     use crate::protocol::Severity;
 
     use super::super::action::Action;
-    use super::super::app::Toast;
+    use super::super::msg::Toast;
     use super::super::sample;
     use super::*;
 

@@ -1,7 +1,8 @@
 //! Zoom: one part of a view in place of two, remembered for each class of terminal sizes as long as the screen runs.
 
 use super::action::View;
-use super::app::{App, Cmd};
+use super::app::App;
+use super::msg::Cmd;
 use super::view;
 
 /// Below so many rows a list has no summary.
@@ -101,7 +102,7 @@ mod tests {
     use crate::model::Role;
 
     use super::super::action::Action;
-    use super::super::app::Msg;
+    use super::super::msg::Msg;
     use super::super::sample;
     use super::*;
 

@@ -130,9 +130,9 @@ fn event(app: &App, event: &Event, width: usize) -> Line<'static> {
         Span::styled(format!("{:>4} ", age(event.received, app.now)), look.muted),
         Span::styled(format!("{} ", fit(look, event.channel.as_str(), 10)), look.text),
         Span::styled(format!("{} {:9} ", look.sign(&event.state), event.state.as_str()), state),
-        Span::styled(format!("{:9} ", event.assurance.as_str()), look.muted),
+        Span::styled(format!("{:10} ", event.assurance.as_str()), look.muted),
         Span::styled(format!("{} ", fit(look, &screen::line(&event.kind), 22)), look.text),
-        Span::styled(fit(look, &screen::line(about), width.saturating_sub(61)), look.text),
+        Span::styled(fit(look, &screen::line(about), width.saturating_sub(62)), look.text),
     ])
 }
 

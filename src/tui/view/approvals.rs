@@ -1,7 +1,7 @@
 //! Approvals: what waits for other people's yes, and exactly what would run.
 
 use ratatui::Frame;
-use ratatui::layout::Rect;
+use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Paragraph;
 
@@ -12,17 +12,19 @@ use super::super::action::Action;
 use super::super::app::App;
 use super::super::approvals::{Approvals, OpenApproval};
 use super::super::zone;
-use super::parts::{Row, fit, heading, list};
+use super::parts::{Row, fit, heading, list, with_keys};
 use super::plan::{self, labelled};
 
 /// Columns of the labels.
 const LABEL: usize = 10;
+/// Below so many rows there is nothing below the list.
+const LOW: u16 = 18;
 /// Below this width a row has no room for who asked.
-const NARROW: usize = 60;
+const NARROW: usize = 70;
 
 /// How many lines the open approval takes.
 pub(in super::super) fn lines(app: &App) -> usize {
-    app.approvals.open.as_ref().map_or(0, |open| in_full(app, open, usize::from(app.size.0)).len())
+    app.approvals.open.as_ref().map_or(0, |open| of_open(app, open, usize::from(app.size.0)).len())
 }
 
 pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
@@ -30,13 +32,9 @@ pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
     let approvals = &app.bridge_panel().approvals;
     if let Some(open) = &app.approvals.open {
         let keys = [(Action::Back, "goes back"), (Action::Grant, "says yes"), (Action::Deny, "says no")];
-        let keys = keys.into_iter().filter_map(|(action, does)| Some(format!("{} {does}", app.key_of(action)?)));
-        let title = Line::from(vec![
-            Span::styled(fit(look, &open.id.to_string(), 36), look.title),
-            Span::styled(format!("   {}", keys.collect::<Vec<_>>().join(", ")), look.muted),
-        ]);
-        let area = heading(title, frame, area);
-        let lines = in_full(app, open, usize::from(area.width)).into_iter();
+        let title = Line::from(Span::styled(open.id.to_string(), look.title));
+        let area = heading(with_keys(app, title, &keys, area.width), frame, area);
+        let lines = of_open(app, open, usize::from(area.width)).into_iter();
         let lines: Vec<Line<'_>> = lines.skip(open.scroll).take(usize::from(area.height)).collect();
         return frame.render_widget(Paragraph::new(lines), area);
     }
@@ -51,7 +49,23 @@ pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
         let text = Span::styled("  nothing waits for a yes", look.muted);
         return frame.render_widget(Paragraph::new(text), area);
     }
-    list(app, &shown, app.approvals.index(&shown), frame, area, |approval, width| row(app, approval, width));
+    let index = app.approvals.index(&shown);
+    let [above, told] = Layout::vertical([Constraint::Min(3), Constraint::Length(below(app))]).areas(area);
+    list(app, &shown, index, frame, above, |approval, width| row(app, approval, width));
+    let mut lines =
+        shown.get(index).map(|approval| in_full(app, approval, usize::from(told.width))).unwrap_or_default();
+    let room = usize::from(told.height);
+    if lines.len() > room {
+        lines.truncate(room.saturating_sub(1));
+        let more = app.key_of(Action::Open).map(|key| format!("{key} shows the rest of it")).unwrap_or_default();
+        lines.push(Line::styled(more, look.muted));
+    }
+    frame.render_widget(Paragraph::new(lines), told);
+}
+
+/// Rows below the list on this screen: what is asked of whoever says yes is read before.
+fn below(app: &App) -> u16 {
+    if app.size.1 < LOW { 0 } else { app.size.1 / 2 }
 }
 
 /// One approval on one line: how it stands, what, where, who asked, how many of how many, how long it can be answered.
@@ -92,13 +106,20 @@ fn hosts(approval: &Approval) -> String {
     names.join(" ")
 }
 
+/// What is said of the open approval.
+fn of_open(app: &App, open: &OpenApproval, width: usize) -> Vec<Line<'static>> {
+    match app.bridge_panel().approvals.iter().find(|approval| approval.id == open.id) {
+        Some(approval) => in_full(app, approval, width),
+        None => {
+            let told = format!("It is not among the newest; `aurora approval show {}` tells of it.", open.id);
+            vec![Line::styled(told, app.look.muted)]
+        }
+    }
+}
+
 /// Everything there is to say about an approval.
-fn in_full(app: &App, open: &OpenApproval, width: usize) -> Vec<Line<'static>> {
+fn in_full(app: &App, approval: &Approval, width: usize) -> Vec<Line<'static>> {
     let look = &app.look;
-    let Some(approval) = app.bridge_panel().approvals.iter().find(|approval| approval.id == open.id) else {
-        let told = format!("It is not among the newest; `aurora approval show {}` tells of it.", open.id);
-        return vec![Line::styled(told, look.muted)];
-    };
     let room = width.saturating_sub(LABEL);
     let Approval { need, by, risk, asked, .. } = approval;
     let until = zone::moment(approval.expires, app.zone());

@@ -19,7 +19,7 @@ const DETAIL: u16 = 7;
 /// Below so many rows there is nothing below it.
 const LOW: u16 = 18;
 /// Below this width a row has neither counts nor who asked.
-const NARROW: usize = 60;
+const NARROW: usize = 70;
 
 /// Rows below the list on this screen.
 pub(in super::super) fn below(app: &App) -> u16 {
@@ -57,7 +57,7 @@ pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
         frame.render_widget(hint, place);
     }
     if len == 0 {
-        let text = match (app.bridge.text().trim(), app.bridge.tab) {
+        let text = match (app.bridge.filter.text().trim(), app.bridge.tab) {
             ("", BridgeTab::Hosts) => "no host is configured".to_owned(),
             ("", BridgeTab::Jobs) => "no command was run yet".to_owned(),
             ("", BridgeTab::Rollouts) => "no command went over several hosts yet".to_owned(),
@@ -103,7 +103,7 @@ fn title(app: &App, shown: usize) -> Line<'static> {
         let style = if tab == app.bridge.tab { look.tab } else { look.muted };
         spans.push(Span::styled(format!(" {} ", tab.name()), style));
     }
-    let text = screen::line(app.bridge.text());
+    let text = screen::line(app.bridge.filter.text());
     if app.bridge.is_typing() {
         spans.push(Span::styled(format!("   /{text}"), look.text));
         spans.push(Span::styled(" ", look.selected));
@@ -139,12 +139,12 @@ fn title(app: &App, shown: usize) -> Line<'static> {
             }
         }
         BridgeTab::Jobs => {
-            let open = panel.jobs.iter().filter(|row| row.state.outcome().is_none()).count();
-            let unknown = panel.jobs.iter().filter(|row| row.state.word() == "unknown").count();
+            let open = all_jobs(app.ground()).filter(|one| one.row.state.outcome().is_none()).count();
+            let unknown = all_jobs(app.ground()).filter(|one| one.row.state.word() == "unknown").count();
             if unknown > 0 {
                 spans.push(Span::styled(format!("   {unknown} unknown"), look.crit));
             }
-            spans.push(Span::styled(format!("   {open} not over"), look.muted));
+            spans.push(Span::styled(format!("   {open} run or wait"), look.muted));
         }
         BridgeTab::Rollouts => {
             let open = panel.rollouts.iter().filter(|row| row.ended.is_none()).count();
@@ -207,7 +207,7 @@ fn job_row(app: &App, one: &Listed<'_>, width: usize) -> Row {
     let (host, by) = match width {
         100.. => (16, 12),
         NARROW.. => (12, 8),
-        _ => (8, 0),
+        _ => (12, 0),
     };
     // Where there are other nodes' jobs a place is longer.
     let longer = app.nodes_panel().remote.iter().any(|remote| !remote.jobs.is_empty());

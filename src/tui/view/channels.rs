@@ -12,7 +12,7 @@ use super::super::action::Action;
 use super::super::app::App;
 use super::super::channels::Counted;
 use super::super::mouse::Hit;
-use super::parts::{fit, framed, heading};
+use super::parts::{fit, framed, heading, with_keys};
 
 /// Rows and least columns of a panel.
 const HEIGHT: u16 = 7;
@@ -21,12 +21,12 @@ const WIDTH: u16 = 38;
 pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
     let channels = app.counted();
     let here = channels.iter().filter(|channel| matches!(channel, Counted::Here(_))).count();
-    let opens = app.key_of(Action::Open).map(|key| format!(", {key} shows a channel's messages")).unwrap_or_default();
     let title = Line::from(vec![
         Span::styled("Channels", app.look.title),
-        Span::styled(told(app, here, channels.len() - here) + &opens, app.look.muted),
+        Span::styled(told(app, here, channels.len() - here), app.look.muted),
     ]);
-    let area = heading(title, frame, area);
+    let keys = [(Action::Open, "shows a channel's messages")];
+    let area = heading(with_keys(app, title, &keys, area.width), frame, area);
     let columns = usize::from((area.width / WIDTH).max(1));
     let rows = usize::from((area.height / HEIGHT).max(1));
     let first = app.channel / (columns * rows) * (columns * rows);

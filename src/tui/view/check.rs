@@ -15,8 +15,8 @@ use super::super::app::App;
 use super::super::health::{OpenCheck, Watched};
 use super::super::styles::Look;
 use super::super::zone;
-use super::health::{percent, state_word, strip};
-use super::parts::{fit, heading};
+use super::health::{percent, sign, strip, word};
+use super::parts::{fit, heading, with_keys};
 
 /// Columns of the bar of phases.
 const BAR: u128 = 50;
@@ -24,17 +24,11 @@ const BAR: u128 = 50;
 const LABEL: usize = 10;
 
 pub(super) fn draw(app: &App, open: &OpenCheck, check: Option<Watched<'_>>, frame: &mut Frame<'_>, area: Rect) {
-    let look = &app.look;
     let keys = [(Action::Back, "goes back"), (Action::CheckNow, "looks now")];
     // Only its own node looks at it.
     let known = if open.id.node.is_some() { 1 } else { 2 };
-    let keys =
-        keys.into_iter().take(known).filter_map(|(action, does)| Some(format!("{} {does}", app.key_of(action)?)));
-    let title = Line::from(vec![
-        Span::styled(open.id.to_string(), look.title),
-        Span::styled(format!("   {}", keys.collect::<Vec<_>>().join(", ")), look.muted),
-    ]);
-    let area = heading(title, frame, area);
+    let title = Line::from(Span::styled(open.id.to_string(), app.look.title));
+    let area = heading(with_keys(app, title, &keys[..known], area.width), frame, area);
     let lines = lines(app, open, check, usize::from(area.width));
     let lines: Vec<Line<'_>> = lines.into_iter().skip(open.scroll).take(usize::from(area.height)).collect();
     frame.render_widget(Paragraph::new(lines), area);
@@ -81,9 +75,14 @@ pub(super) fn summary(
         "now" => "just now".to_owned(),
         since => format!("for {since}"),
     };
-    let old = one.old_since().map(|old| format!("; this is {} old, as its node is not heard", age(old, app.now)));
-    let (soft, old) = (soft.unwrap_or_default(), old.unwrap_or_default());
-    let state = format!("{} {since}{soft}{enabled}{old}", state_word(check));
+    let soft = soft.unwrap_or_default();
+    let state = match one.old_since() {
+        None => format!("{} {since}{soft}{enabled}", word(one)),
+        Some(old) => {
+            let (old, was) = (age(old, app.now), check.state.as_str());
+            format!("{}: this is {old} old, as its node is not heard; it was {was} {since}{soft}{enabled}", word(one))
+        }
+    };
     let next = check.next.map_or_else(String::new, |next| format!(", next {}", age(app.now, next)));
     let last = check.last.map_or_else(|| "never looked".to_owned(), |last| format!("looked {}", age(last, app.now)));
     let cause = check.cause.as_deref().map(screen::line);
@@ -109,10 +108,7 @@ pub(super) fn summary(
             Span::styled(format!("{} ", fit(look, &name, name.len().min(24))), look.title),
             Span::styled(fit(look, &about, width.saturating_sub(25)), look.muted),
         ]),
-        Line::from(vec![
-            label("state"),
-            Span::styled(format!("{} {state}", look.sign(check)), look.check(one.state())),
-        ]),
+        Line::from(vec![label("state"), Span::styled(format!("{} {state}", sign(look, one)), look.check(one.state()))]),
         Line::from(vec![
             label("cause"),
             Span::styled(fit(look, cause.as_deref().unwrap_or(without_cause), room), look.text),

@@ -11,8 +11,9 @@ use crate::protocol::Link;
 use crate::screen;
 
 use super::super::action::{Action, View};
-use super::super::app::{App, Overlay};
+use super::super::app::App;
 use super::super::keymap::{Valid, written};
+use super::super::msg::Overlay;
 use super::super::status::coarse;
 use super::super::view_picker::Step;
 use super::parts::fit;

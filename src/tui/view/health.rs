@@ -18,7 +18,7 @@ use super::check;
 use super::parts::{Row, fit, heading, list};
 
 /// Below this width a row has neither times nor uptime.
-const NARROW: u16 = 60;
+const NARROW: u16 = 70;
 /// From this width on a row has room for a reason and a strip.
 const WITH_BOTH: u16 = 100;
 /// Rows of the selected check below the list.
@@ -41,7 +41,7 @@ pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
     let shown = app.health.shown(snapshot);
     let area = heading(title(app, &all, shown.len()), frame, area);
     if shown.is_empty() {
-        let text = match app.health.text().trim() {
+        let text = match app.health.filter.text().trim() {
             _ if all.is_empty() => "no checks are configured".to_owned(),
             "" => "every check is ok".to_owned(),
             text => format!("no check has {text:?} in its id, kind, target or cause"),
@@ -82,10 +82,10 @@ fn title(app: &App, all: &[Watched<'_>], shown: usize) -> Line<'static> {
         }
     }
     if app.health.is_typing() {
-        line.push(Span::styled(format!("   /{}", screen::line(app.health.text())), look.text));
+        line.push(Span::styled(format!("   /{}", screen::line(app.health.filter.text())), look.text));
         line.push(Span::styled(" ", look.selected));
-    } else if !app.health.text().is_empty() {
-        line.push(Span::styled(format!("   /{}", screen::line(app.health.text())), look.title));
+    } else if !app.health.filter.text().is_empty() {
+        line.push(Span::styled(format!("   /{}", screen::line(app.health.filter.text())), look.title));
     }
     if app.health.problems_only {
         line.push(Span::styled("   problems only", look.muted));
@@ -117,22 +117,23 @@ pub(super) fn row(app: &App, one: &Watched<'_>, width: usize) -> Row {
     let is_stale = one.state() == CheckState::Stale;
     let (text, muted) = if is_stale { (look.stale, look.stale) } else { (look.text, look.muted) };
     let line = Line::from(vec![
-        Span::styled(format!("{} {:8} ", look.sign(check), state_word(check)), look.check(one.state())),
+        Span::styled(format!("{} {:8} ", sign(look, one), word(one)), look.check(one.state())),
         Span::styled(fit(look, &one.of().to_string(), name), text),
     ]);
-    let mut rest = vec![Span::styled(format!(" {:>4} ", age(check.since, app.now)), muted)];
+    let mut rest = vec![Span::styled(format!(" {:>4} ", age(one.old_since().unwrap_or(check.since), app.now)), muted)];
     let mut taken = 11 + name + 1 + 5;
     if !narrow {
         rest.push(Span::styled(format!("{latency:>6} {uptime:>7}  "), text));
         taken += 16;
     }
     let mut room = width.saturating_sub(taken);
-    let told = one.old_since().map(|old| format!("{} old", age(old, app.now)));
+    let told = one.old_since().map(|old| format!("{} old, was {}", age(old, app.now), check.state.as_str()));
     let told = [told, reason(check)].into_iter().flatten().collect::<Vec<_>>().join(": ");
     if let Some(reason) = Some(told).filter(|told| !told.is_empty()) {
         // The reason is worth more than the picture.
         let share = if has_strip(check, width) { room / 2 } else { room };
-        rest.push(Span::styled(fit(look, &reason, share), text));
+        let gap = usize::from(share < room).min(share);
+        rest.push(Span::styled(fit(look, &reason, share - gap) + &" ".repeat(gap), text));
         room -= share;
     }
     if has_strip(check, width) {
@@ -155,8 +156,18 @@ fn has_strip(check: &CheckPanel, width: usize) -> bool {
     width >= usize::from(WITH_BOTH) || width >= usize::from(NARROW) && reason(check).is_none()
 }
 
-pub(super) fn state_word(check: &CheckPanel) -> &'static str {
-    if check.flapping { "flapping" } else { check.state.as_str() }
+/// How a check stands, in a word. Where its node is not heard it is stale, however it stood.
+pub(super) fn word(one: &Watched<'_>) -> &'static str {
+    match one.old_since() {
+        Some(_) => CheckState::Stale.as_str(),
+        None if one.check.flapping => "flapping",
+        None => one.check.state.as_str(),
+    }
+}
+
+/// The same as a sign.
+pub(super) fn sign(look: &Look, one: &Watched<'_>) -> &'static str {
+    if one.old_since().is_some() { look.sign(&CheckState::Stale) } else { look.sign(one.check) }
 }
 
 /// Two digits behind the point, and never 100 % unless it is.

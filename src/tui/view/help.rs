@@ -16,7 +16,7 @@ const KEYS: usize = 17;
 /// Columns of the names, where there is room for them beside the words.
 const NAME: usize = 16;
 /// So much room there has to be.
-const WITH_NAMES: usize = 76;
+const WITH_NAMES: usize = 96;
 
 pub(super) fn draw(app: &App, help: &Help, frame: &mut Frame<'_>, area: Rect) {
     let look = &app.look;

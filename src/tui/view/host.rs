@@ -19,6 +19,8 @@ use super::parts::{fit, heading};
 const LABEL: usize = 10;
 /// Jobs that are named.
 const JOBS: usize = 5;
+/// Least columns of why a road is as it is.
+const WHY: usize = 14;
 
 pub(super) fn draw(app: &App, open: &OpenHost, frame: &mut Frame<'_>, area: Rect) {
     let look = &app.look;
@@ -118,8 +120,15 @@ pub(super) fn summary(app: &App, host: &HostPanel, width: usize) -> Vec<Line<'st
     for layer in &host.layers {
         let mut line = road(app, layer);
         let used: usize = line.spans.iter().map(|span| screen::width(&span.content)).sum();
-        let why = fit(look, &screen::line(&layer.why), width.saturating_sub(used + 2));
-        line.spans.push(Span::styled(format!("  {}", why.trim_end()), look.text));
+        if let (Some(last), true) = (line.spans.last_mut(), used > width) {
+            let room = screen::width(&last.content).saturating_sub(used - width);
+            last.content = fit(look, &last.content, room).into();
+        }
+        // Less than a word or two would only look like one.
+        if used + WHY <= width {
+            let why = fit(look, &screen::line(&layer.why), width - used - 2);
+            line.spans.push(Span::styled(format!("  {}", why.trim_end()), look.text));
+        }
         lines.push(line);
     }
     lines

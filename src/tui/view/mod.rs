@@ -44,7 +44,8 @@ use ratatui::layout::{Constraint, Layout};
 use ratatui::widgets::Block;
 
 use super::action::View;
-use super::app::{App, Overlay};
+use super::app::App;
+use super::msg::Overlay;
 
 /// Draws the whole screen.
 pub(super) fn draw(app: &App, frame: &mut Frame<'_>) {

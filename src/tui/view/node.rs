@@ -16,7 +16,7 @@ use super::super::nodes::OpenNode;
 use super::super::status::coarse;
 use super::super::zone;
 use super::nodes::entry;
-use super::parts::{fit, heading};
+use super::parts::{fit, heading, with_keys};
 
 /// Columns of the labels.
 const LABEL: usize = 10;
@@ -30,7 +30,6 @@ pub(in super::super) fn lines_of_open(app: &App) -> usize {
 }
 
 pub(super) fn draw(app: &App, open: &OpenNode, frame: &mut Frame<'_>, area: Rect) {
-    let look = &app.look;
     let keys = [
         (Action::Back, "goes back"),
         (Action::Open, "lists its checks"),
@@ -38,12 +37,9 @@ pub(super) fn draw(app: &App, open: &OpenNode, frame: &mut Frame<'_>, area: Rect
         (Action::TrustNode, "trust"),
         (Action::RemoveNode, "forgets it"),
     ];
-    let keys = keys.into_iter().filter_map(|(action, does)| Some(format!("{} {does}", app.key_of(action)?)));
-    let title = Line::from(vec![
-        Span::styled(open.name.to_string(), look.title),
-        Span::styled(format!("   {}", keys.collect::<Vec<_>>().join(", ")), look.muted),
-    ]);
-    let area = heading(title, frame, area);
+    let possible: Vec<_> = keys.into_iter().filter(|(action, _)| app.why_not(*action).is_none()).collect();
+    let title = Line::from(Span::styled(open.name.to_string(), app.look.title));
+    let area = heading(with_keys(app, title, &possible, area.width), frame, area);
     let lines = lines(app, open, usize::from(area.width)).into_iter().skip(open.scroll);
     frame.render_widget(Paragraph::new(lines.take(usize::from(area.height)).collect::<Vec<_>>()), area);
 }

@@ -23,7 +23,7 @@ use super::parts::{fit, message_row, outside};
 /// Below these columns and rows there is room for two things only.
 const COMPACT: (u16, u16) = (60, 18);
 /// From these widths on there are two and three columns.
-const TWO: u16 = 110;
+const TWO: u16 = 120;
 const THREE: u16 = 160;
 /// Hosts that are named where there is room.
 const HOSTS: usize = 4;
@@ -104,8 +104,9 @@ fn wrong(app: &App, troubles: &[Trouble], width: usize, most: usize) -> Vec<Line
     if known == 0 {
         lines.push(Line::styled(format!("  {} ok    nothing is wrong", look.glyph("✓", "+")), look.ok));
     }
-    for Trouble { problem, since, .. } in troubles.iter().take(most) {
-        let text = format!("{}  ({})", screen::line(&problem.what), screen::line(&problem.next));
+    for trouble in troubles.iter().take(most) {
+        let Trouble { problem, since, .. } = trouble;
+        let text = format!("{}  ({})", screen::line(&trouble.without_age(app.now)), screen::line(&problem.next));
         let word = format!("  {} {:4}  ", look.sign(&problem.severity), problem.severity.as_str());
         let style = look.severity(problem.severity);
         lines.push(Line::from(vec![
@@ -132,11 +133,12 @@ fn needs(app: &App, snapshot: &Snapshot, width: usize, room: usize) -> Vec<Line<
     let look = &app.look;
     let vip: u64 = snapshot.channels.iter().map(|channel| channel.unread_vip).sum();
     let others: u64 = snapshot.channels.iter().map(|channel| channel.unread).sum();
-    let mut lines = vec![Line::from(vec![
-        Span::styled("What needs me?", look.title),
-        Span::styled(format!("   {vip} VIP and {others} other messages are unread"), look.muted),
-        Span::styled(next_key(app).map(|key| format!("   {key}: what next")).unwrap_or_default(), look.muted),
-    ])];
+    let unread = format!("   {vip} VIP and {others} other messages are unread");
+    let next = next_key(app).map(|key| format!("   {key}: what next"));
+    // A hint that is cut says nothing.
+    let next = next.filter(|next| 14 + screen::width(&unread) + screen::width(next) <= width).unwrap_or_default();
+    let mut lines =
+        vec![Line::from(vec![Span::styled("What needs me?", look.title), Span::styled(unread + &next, look.muted)])];
     if snapshot.channels.iter().all(|channel| channel.events == 0) {
         let easy = snapshot.channels.iter().find(|channel| channel.provider == ProviderKind::Standard);
         let first = easy.or(snapshot.channels.first()).map_or("CHANNEL", |channel| channel.id.as_str());
@@ -251,6 +253,9 @@ fn checks(app: &App, snapshot: &Snapshot, width: usize, room: usize) -> Vec<Line
 fn latest(app: &App, snapshot: &Snapshot, width: usize, room: usize) -> Vec<Line<'static>> {
     let look = &app.look;
     let mut lines = vec![Line::styled("Latest events", look.title)];
+    if snapshot.events.is_empty() {
+        lines.push(Line::styled("  none yet", look.muted));
+    }
     for event in snapshot.events.iter().take(room) {
         let kind = fit(look, &screen::line(&event.kind), width.saturating_sub(20));
         lines.push(Line::from(vec![

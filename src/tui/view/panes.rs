@@ -8,6 +8,7 @@ use crate::protocol::{HostPanes, PaneRow};
 use crate::screen;
 
 use super::super::app::App;
+use super::super::bridge::Reach;
 use super::super::panes::{Listed, PaneState, is_stale};
 use super::pane::lost;
 use super::parts::{Row, fit};
@@ -19,12 +20,16 @@ const NARROW: usize = 70;
 pub(super) fn row(app: &App, listed: &Listed<'_>, width: usize) -> Row {
     let look = &app.look;
     let Some(row) = listed.row else {
-        let (how, why) = match listed.host.why.as_deref() {
-            None if listed.host.is_being_asked() => ("asked", "it is being asked for its panes"),
-            why => ("none", why.unwrap_or("no panes")),
+        let why = listed.host.why.as_deref();
+        let (sign, word, style, why) = match listed.host.layer {
+            None if listed.host.is_being_asked() => {
+                (look.glyph("·", "."), "asked", look.muted, "it is being asked for its panes")
+            }
+            None => (look.sign(&Reach::Gone), Reach::Gone.as_str(), look.reach(Reach::Gone), why.unwrap_or("no panes")),
+            Some(_) => (look.glyph("·", "."), "empty", look.muted, why.unwrap_or("no panes")),
         };
         let line = Line::from(vec![
-            Span::styled(format!("{} {how:8}", look.glyph("·", ".")), look.muted),
+            Span::styled(format!("{sign} {word:8}"), style),
             Span::styled(fit(look, listed.host.host.as_str(), 22), look.text),
         ]);
         let rest = vec![Span::styled(fit(look, &screen::line(why), width.saturating_sub(32)), look.muted)];

@@ -12,6 +12,7 @@ use unicode_segmentation::UnicodeSegmentation;
 use crate::model::MessageRow;
 use crate::screen;
 
+use super::super::action::Action;
 use super::super::app::App;
 use super::super::list::first_shown;
 use super::super::mouse::Hit;
@@ -81,6 +82,21 @@ pub(super) fn overlay(app: &App, title: &str, (width, height): (u16, u16), frame
     frame.render_widget(Clear, middle);
     frame.render_widget(block, middle);
     inside
+}
+
+/// A title, and what keys do here: as many as there is room for, whole. What is left out is in the footer and in help.
+pub(super) fn with_keys(app: &App, title: Line<'static>, keys: &[(Action, &str)], width: u16) -> Line<'static> {
+    let mut room = usize::from(width).saturating_sub(title.width() + 1);
+    let (mut title, mut hint) = (title, String::new());
+    for (action, does) in keys {
+        let Some(key) = app.key_of(*action) else { continue };
+        let next = format!("{}{key} {does}", if hint.is_empty() { "   " } else { ", " });
+        let Some(left) = room.checked_sub(screen::width(&next)) else { break };
+        room = left;
+        hint.push_str(&next);
+    }
+    title.push_span(Span::styled(hint, app.look.muted));
+    title
 }
 
 /// A heading and the rest of the area below it.
