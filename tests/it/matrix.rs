@@ -174,7 +174,6 @@ views! {
     bridge: "6",
     host: "6j\r",
     jobs: "6\tj",
-    panes: "6\t\tj",
     job: "6\tj\r",
     job_unknown: "6\t\r\t",
     run_command: "6jx",
