@@ -105,7 +105,8 @@ impl EventLink for HttpLink {
     fn answer<'a>(&'a self, number: u64, answer: &'a ErrandAnswer) -> Answer<'a, ()> {
         Box::pin(async move {
             let path = wire::errand_path(number);
-            Ok(self.post::<()>(&path, answer, SMALL_MAX, ASK_ORDER).await?.0)
+            self.post::<()>(&path, answer, SMALL_MAX, ASK_ORDER).await?;
+            Ok(())
         })
     }
 }

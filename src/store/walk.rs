@@ -152,7 +152,7 @@ fn lists_of(filter: &InboxFilter, channel: Option<i64>, contact: Option<i64>) ->
     if contact.is_some() {
         lists.push((CONTACT, contact));
     }
-    if channel.is_some() && !(filter.unread && !filter.vip) {
+    if channel.is_some() && (filter.vip || !filter.unread) {
         lists.push((CHANNEL, channel));
     }
     lists

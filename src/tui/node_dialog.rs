@@ -172,11 +172,8 @@ impl App {
         match key.code {
             KeyCode::Esc => return Vec::new(),
             KeyCode::Char('c') if control => return Vec::new(),
-            KeyCode::Enter if dialog.typing().is_some() => {
-                if dialog.doing().is_some() {
-                    return self.do_to_node(dialog);
-                }
-            }
+            KeyCode::Enter if dialog.typing().is_some() && dialog.doing().is_some() => return self.do_to_node(dialog),
+            KeyCode::Enter if dialog.typing().is_some() => {}
             _ if dialog.typing().is_some() => {
                 if let Some(field) = dialog.typing() {
                     type_into(field, key);
