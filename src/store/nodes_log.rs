@@ -126,9 +126,8 @@ impl Store {
     /// When the store cannot read, or no log has begun.
     pub fn own_at(&self, seq: u64) -> Result<(SharedLog, Option<ChainHash>), StoreError> {
         self.read(|connection| {
-            let state = connection.unchecked_transaction()?;
-            let row = own(&state)?.ok_or(rusqlite::Error::QueryReturnedNoRows)?;
-            let held = hash_at(&state, row.n, seq)?;
+            let row = own(connection)?.ok_or(rusqlite::Error::QueryReturnedNoRows)?;
+            let held = hash_at(connection, row.n, seq)?;
             Ok((row.log, held))
         })
     }
