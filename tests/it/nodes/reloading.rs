@@ -87,11 +87,13 @@ fn named_nodes_come_change_and_go_and_the_listener_moves() {
     let trust = || one.panel().node("hub-2").map(|node| node.trust);
     within(LONG, "it may do less", || trust() == Some(Trust::Observe));
     assert_eq!(one.panel().node("hub-2").map(|node| (node.state, node.started)), Some((NodeState::Alive, seen)));
-    // What an operator says counts until the file says something else again.
-    one.site.ok(&["node", "trust", "hub-2", "command"]);
+    // What the file says is changed in the file: what an order changed would be undone by the next start.
+    let refused = one.site.aurora(&["node", "trust", "hub-2", "command"]);
+    let why = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(!refused.status.success() && why.contains("change its [[nodes]] there"), "{why}");
     one.edit(|text| text.replace("enabled = true", "enabled = true\nallow_query_token = true"));
     within(LONG, "it is read", || one.log().contains("federation.allow_query_token: false -> true"));
-    assert_eq!(trust(), Some(Trust::Command));
+    assert_eq!(trust(), Some(Trust::Observe));
 
     // The listener of the other one moves; its address is written here anew.
     let (old, new) = (two.door, free_port());
