@@ -24,7 +24,7 @@ pub struct ChannelCounts {
     pub last_event: Option<Timestamp>,
 }
 
-/// What [`line`] reads of a message `m`.
+/// What [`line()`] reads of a message `m`.
 pub(super) const LINE: &str =
     "m.seq, m.channel, m.contact, m.id, m.kind, m.subject, m.preview, m.received, m.read_at, m.acked_at, m.acked_by";
 /// What [`row`] reads, with [`JOINS`]: a line and whom it names.
