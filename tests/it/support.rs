@@ -16,8 +16,9 @@ use sha2::Sha256;
 use tempfile::TempDir;
 
 pub const AURORA: &str = env!("CARGO_BIN_EXE_aurora");
-/// How long anything may take before a test says that it does not happen. A busy machine stands still for many seconds.
-pub const PATIENCE: Duration = Duration::from_mins(1);
+/// How long anything may take before a test says that it does not happen. The program itself waits a minute for some things
+/// (a store that reads again has to be quiet so long), and a busy machine stands still for many seconds.
+pub const PATIENCE: Duration = Duration::from_mins(2);
 
 /// A port nobody uses. Somebody might take it before the engine does; the engine would retry, the test would say so.
 pub fn free_port() -> u16 {
