@@ -148,14 +148,16 @@ interval = "30s"
             rows = database.execute("SELECT node, epoch, high, hash FROM node_log WHERE current").fetchall()
         return {node: (epoch, high, digest) for node, epoch, high, digest in rows}
 
-    def entries(self):
-        """Every entry of every newest life, as one hash a log over numbers and hashes."""
+    def entries(self, logs):
+        """Every entry of `logs` up to their ends, as one hash a log over numbers and hashes."""
+        sums = {}
         with self.database() as database:
-            rows = database.execute("SELECT l.node, e.seq, e.hash FROM node_entry e JOIN node_log l ON l.n = e.log "
-                                    "WHERE l.current ORDER BY l.node, e.seq")
-            sums = {}
-            for node, seq, digest in rows:
-                sums.setdefault(node, hashlib.sha256()).update(b"%d %s\n" % (seq, digest))
+            for node, (epoch, high, _) in logs.items():
+                rows = database.execute("SELECT e.seq, e.hash FROM node_entry e JOIN node_log l ON l.n = e.log "
+                                        "WHERE l.node = ? AND l.epoch = ? AND e.seq <= ? ORDER BY e.seq", (node, epoch, high))
+                total = sums[node] = hashlib.sha256()
+                for seq, digest in rows:
+                    total.update(b"%d %s\n" % (seq, digest))
         return {node: total.hexdigest() for node, total in sums.items()}
 
     def messages(self):
@@ -279,15 +281,20 @@ def chaos(options):
                 sender.over = True
             for sender in senders:
                 sender.join()
+            over = time.monotonic()
             sent = sum(sender.sent for sender in senders)
             counts = lambda: [node.messages() for node in nodes]
             until(60, lambda: all(count >= sender.sent for (count, _), sender in zip(counts(), senders)), "all is shared")
             settled = until(120, lambda: equal(nodes), "all logs are equal")
-            sums = [node.entries() for node in nodes]
-            if any(total != sums[0] for total in sums):
-                fault("nodes hold different entries")
-                for node in nodes:
-                    print(node.name, node.states(), node.logs(), file=sys.stderr)
+            if settled is not None:
+                settled = time.monotonic() - over
+            # Nodes go on to write figures of their own, so what is compared has an end that all have reached.
+            ends = nodes[0].logs()
+            until(60, lambda: all(node.logs()[name][1] >= end[1] for node in nodes for name, end in ends.items()), "all are there")
+            sums = [node.entries(ends) for node in nodes]
+            for node, total in zip(nodes, sums):
+                if other := [name for name in ends if total[name] != sums[0][name]]:
+                    fault(f"{node.name} holds other entries of {other} than {nodes[0].name}: {node.logs()}")
             doubled = sum(count - distinct for count, distinct in counts())
             # An answer that was lost with its node was no acknowledgement, so one more a kill may be there.
             more = sum(distinct for _, distinct in counts()) - sent
@@ -332,8 +339,10 @@ def detection(options):
                 others = [node for node in nodes if node is not victim]
                 victim.end(signal.SIGKILL)
                 down.append(until(60, lambda: all(node.states()[victim.name] == "down" for node in others), "all say down"))
+                started = time.monotonic()
                 victim.start()
-                back.append(until(60, lambda: all(node.states()[victim.name] == "alive" for node in others), "all say alive"))
+                until(60, lambda: all(node.states()[victim.name] == "alive" for node in others), "all say alive")
+                back.append(time.monotonic() - started)
                 time.sleep(10)
             seconds = lambda times: " ".join(f"{t:.1f}" for t in times if t is not None) + " s"
             row("killed until all others say down", seconds(down), "15 s")
