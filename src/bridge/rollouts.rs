@@ -1,13 +1,12 @@
 //! Rollouts within the bridge: their jobs wait for their stage, and what became of them decides about the next one.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
 use crate::model::{
-    AuditKind, AuditNote, HostName, Job, JobId, JobState, Lane, LayerKind, OperatorName, Outcome, OutputTotals, Plan,
-    Risk, Rollout, RolloutPhase,
+    AuditKind, AuditNote, HostName, Job, JobId, JobState, LayerKind, OperatorName, Outcome, Plan, Risk, Rollout,
+    RolloutPhase,
 };
 
 use super::BridgeEffect;
@@ -16,7 +15,7 @@ use super::rollout::{HostState, RULE, Rolling, RolloutEffect, RolloutInput};
 use super::state::Bridge;
 
 /// Time for a rollback to start on its host.
-const TO_START: Duration = Duration::from_mins(1);
+const TO_START: SignedDuration = SignedDuration::from_mins(1);
 
 /// The rollouts that are not over.
 #[derive(Debug, Clone, Default)]
@@ -266,24 +265,6 @@ fn state_of(job: &JobState, undoing: Option<&JobState>) -> HostState {
 
 /// The job that undoes `kept` by `plan`. It goes before other parts of rollouts.
 fn undoing(kept: &Rollout, plan: Plan, risk: Risk, now: Timestamp) -> Job {
-    Job {
-        id: kept.row.id.undoing_on(&plan.host),
-        hash: plan.hash(),
-        plan,
-        risk,
-        by: kept.row.by.clone(),
-        asked: now,
-        not_after: now.checked_add(TO_START).unwrap_or(now),
-        lane: Lane::Normal,
-        only: kept.only,
-        rollout: Some(kept.row.id),
-        state: JobState::Queued { position: 0, why: String::new() },
-        layer: None,
-        spool: None,
-        attempts: Vec::new(),
-        started: None,
-        ended: None,
-        output: OutputTotals::default(),
-        left: None,
-    }
+    let id = kept.row.id.undoing_on(&plan.host);
+    Job { only: kept.only, rollout: Some(kept.row.id), ..Job::new(id, plan, risk, kept.row.by.clone(), now, TO_START) }
 }

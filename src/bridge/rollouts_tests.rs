@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
@@ -179,32 +179,19 @@ impl Desk {
             }),
             only: None,
         };
-        let staged = |(place, host): (usize, &HostName)| {
+        let staged = |(number, host): (usize, &HostName)| {
             let plan = plan(host, "deploy");
             let stage = rollout.stages.iter().position(|stage| stage.contains(host)).expect("a stage");
             let held = held.then(|| JobState::AwaitingApproval(ApprovalId::from_uuid(Uuid::nil())));
+            let (id, by) = (job(number), "anna".parse().expect("a name"));
             Job {
-                id: if place == 0 { id() } else { id().on(host) },
-                hash: plan.hash(),
-                plan,
-                risk: Risk::Low,
-                by: "anna".parse().expect("a name"),
-                asked: self.now,
-                not_after: self.now + Duration::from_mins(1),
                 lane: Lane::Bulk,
-                only: None,
-                rollout: Some(id()),
+                rollout: Some(job(1)),
                 state: held.unwrap_or_else(|| waits_for(&rollout, stage)),
-                layer: None,
-                attempts: Vec::new(),
-                started: None,
-                ended: None,
-                output: OutputTotals::default(),
-                left: None,
-                spool: None,
+                ..Job::new(id, plan, Risk::Low, by, self.now, SignedDuration::from_mins(1))
             }
         };
-        let jobs: Vec<Job> = hosts.iter().enumerate().map(staged).collect();
+        let jobs: Vec<Job> = (1..).zip(&hosts).map(staged).collect();
         self.jobs = jobs.iter().map(|job| (job.id, job.clone())).collect();
         self.tell(BridgeInput::RollOut { rollout: Box::new(rollout.clone()), jobs });
     }

@@ -89,9 +89,9 @@ impl Folded {
 
 #[cfg(test)]
 mod tests {
-    use jiff::Timestamp;
+    use jiff::{SignedDuration, Timestamp};
 
-    use crate::model::{Class, End, HostName, JobId, JobState, Lane, OutputTotals, Plan, Risk};
+    use crate::model::{Class, End, HostName, JobId, JobState, Plan, Risk};
 
     use super::*;
 
@@ -108,25 +108,10 @@ mod tests {
             class: Class::AtMostOnce,
             timeout_ms: 1_000,
         };
+        let (id, by) = (JobId::from_uuid(uuid::Uuid::nil()).on(&plan.host), "anna".parse().expect("a name"));
         Job {
-            id: JobId::from_uuid(uuid::Uuid::nil()).on(&plan.host),
-            hash: plan.hash(),
-            plan,
-            risk: Risk::Low,
-            by: "anna".parse().expect("a name"),
-            asked: Timestamp::UNIX_EPOCH,
-            not_after: Timestamp::UNIX_EPOCH,
-            lane: Lane::Bulk,
-            only: None,
-            rollout: None,
             state: JobState::Ended(outcome),
-            layer: None,
-            spool: None,
-            attempts: Vec::new(),
-            started: None,
-            ended: None,
-            output: OutputTotals::default(),
-            left: None,
+            ..Job::new(id, plan, Risk::Low, by, Timestamp::UNIX_EPOCH, SignedDuration::from_mins(1))
         }
     }
 

@@ -171,25 +171,16 @@ impl Teller {
         let bytes =
             |of: Stream| wrote.iter().filter(|(stream, _)| *stream == of).map(|(_, text)| text.len() as u64).sum();
         let attempt = Attempt { layer: LayerKind::Tmux, at, what: "accepted by the journal of its host".to_owned() };
+        let (id, by) = (JobId::from_uuid(id(at, 1)), by.parse::<OperatorName>().ok()?);
         let job = Job {
-            id: JobId::from_uuid(id(at, 1)),
-            hash: plan.hash(),
-            plan,
-            risk,
-            by: by.parse::<OperatorName>().ok()?,
-            asked: at,
-            not_after: at.checked_add(SignedDuration::from_secs(60)).unwrap_or(at),
             lane: Lane::Urgent,
-            only: None,
-            rollout: None,
             layer: (!is_away).then_some(LayerKind::Tmux),
             attempts: if is_away { Vec::new() } else { vec![attempt] },
             started: (!is_away).then_some(at),
             ended: is_over.then(|| self.ago(asked - 2)),
             output: OutputTotals { out: bytes(Stream::Out), err: bytes(Stream::Err), cut: 0 },
-            left: None,
-            spool: None,
             state,
+            ..Job::new(id, plan, risk, by, at, SignedDuration::from_mins(1))
         };
         Some((job, chunks))
     }

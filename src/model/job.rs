@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::{ApprovalId, CommandName, HostName, JobId, LayerKind, OperatorName, Plan, PlanHash, Risk, SpoolId};
@@ -308,6 +308,39 @@ pub struct JobFilter {
 }
 
 impl Job {
+    /// A job that was only asked for, at `asked`: it may go over any layer and waits for its turn, in the usual lane and
+    /// by itself. No host starts it when `to_start` has passed.
+    #[must_use]
+    pub fn new(
+        id: JobId,
+        plan: Plan,
+        risk: Risk,
+        by: OperatorName,
+        asked: Timestamp,
+        to_start: SignedDuration,
+    ) -> Self {
+        Self {
+            id,
+            hash: plan.hash(),
+            plan,
+            risk,
+            by,
+            asked,
+            not_after: asked.checked_add(to_start).unwrap_or(asked),
+            lane: Lane::Normal,
+            only: None,
+            rollout: None,
+            state: JobState::Queued { position: 0, why: String::new() },
+            layer: None,
+            spool: None,
+            attempts: Vec::new(),
+            started: None,
+            ended: None,
+            output: OutputTotals::default(),
+            left: None,
+        }
+    }
+
     /// The command and its values, as `todo action=list`.
     #[must_use]
     pub fn title(&self) -> String {

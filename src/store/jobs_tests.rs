@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 
+use jiff::SignedDuration;
 use uuid::Uuid;
 
 use crate::model::{Attempt, Class, End, Lane, Plan, Risk, Stream};
@@ -30,25 +31,13 @@ fn sample(n: u128, host: &str) -> Job {
         class: Class::AtMostOnce,
         timeout_ms: 30_000,
     };
+    let by = "anna".parse().expect("a name");
     Job {
-        id: id(n),
-        hash: plan.hash(),
-        plan,
-        risk: Risk::High,
-        by: "anna".parse().expect("a name"),
-        asked: at(0),
-        not_after: at(60),
         lane: Lane::Bulk,
         only: Some(LayerKind::Tmux),
         rollout: (n > 10).then(|| id(10)),
         state: JobState::Queued { position: 1, why: "2 are before it".into() },
-        layer: None,
-        attempts: Vec::new(),
-        started: None,
-        ended: None,
-        output: OutputTotals::default(),
-        left: None,
-        spool: None,
+        ..Job::new(id(n), plan, Risk::High, by, at(0), SignedDuration::from_mins(1))
     }
 }
 

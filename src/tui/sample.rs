@@ -3,16 +3,15 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::config::Theme;
 use crate::model::{
     AgentCard, Approval, ApprovalId, ApprovalState, Argument, ArgumentKind, Assurance, Attachment, Attempt, AuditEntry,
     AuditKind, AuditNote, ChannelPanel, ChannelState, CheckPanel, CheckState, Class, CommandTemplate, ContactId,
     ConversationId, ConversationList, ConversationRow, End, Event, EventId, EventState, HostPanel, HostSelector,
-    Identity, Job, JobId, JobState, KeyOverrides, Lane, LayerKind, LayerPanel, LayerState, Marks, Message, MessageId,
-    MessageRow, Outcome, OutputTotals, Place, Plan, ProviderKind, RecognisedBy, Risk, Role, Shape, TaskState,
-    TaskStatus, Vote,
+    Identity, Job, JobId, JobState, KeyOverrides, LayerKind, LayerPanel, LayerState, Marks, Message, MessageId,
+    MessageRow, Outcome, Place, Plan, ProviderKind, RecognisedBy, Risk, Role, Shape, TaskState, TaskStatus, Vote,
 };
 use crate::protocol::{BridgePanel, ConfigStatus, Link, Reply, Snapshot, Update};
 
@@ -224,26 +223,14 @@ pub(super) fn plan(host: &str) -> Plan {
 }
 
 pub(super) fn job(n: i64, host: &str, state: JobState) -> Job {
-    let plan = plan(host);
+    let by = "ben".parse().expect("a name");
     Job {
-        id: job_id(n),
-        hash: plan.hash(),
-        plan,
-        risk: Risk::High,
-        by: "ben".parse().expect("a name"),
-        asked: at(-600 + n),
-        not_after: at(60),
-        lane: Lane::Normal,
-        only: None,
-        rollout: None,
         ended: state.outcome().map(|_| at(-30)),
         state,
         layer: Some(LayerKind::Tmux),
         attempts: vec![Attempt { layer: LayerKind::Tmux, at: at(-60), what: "accepted".into() }],
         started: Some(at(-50)),
-        output: OutputTotals::default(),
-        left: None,
-        spool: None,
+        ..Job::new(job_id(n), plan(host), Risk::High, by, at(-600 + n), SignedDuration::from_secs(660 - n))
     }
 }
 

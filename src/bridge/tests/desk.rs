@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
@@ -11,7 +11,7 @@ use crate::bridge::{
     Bridge, BridgeEffect, BridgeInput, Caps, CommandRule, HostSpec, LayerEvent, LayerNews, NotDelivered, Term, Ticket,
 };
 use crate::model::{
-    Class, End, EngineId, HostName, Job, JobId, JobState, Lane, LayerKind, Outcome, OutputTotals, Plan, Risk, SpoolId,
+    Class, End, EngineId, HostName, Job, JobId, JobState, LayerKind, Outcome, OutputTotals, Plan, Risk, SpoolId,
 };
 use crate::protocol::{FromAgent, Journal, ToAgent};
 
@@ -145,26 +145,8 @@ impl Desk {
             class: Class::AtMostOnce,
             timeout_ms: 30_000,
         };
-        Job {
-            id: id(number),
-            hash: plan.hash(),
-            plan,
-            risk: Risk::Low,
-            by: "anna".parse().expect("a name"),
-            asked: self.now,
-            not_after: self.now + Duration::from_mins(1),
-            lane: Lane::Normal,
-            only: None,
-            rollout: None,
-            state: JobState::Queued { position: 0, why: String::new() },
-            layer: None,
-            attempts: Vec::new(),
-            started: None,
-            ended: None,
-            output: OutputTotals::default(),
-            left: None,
-            spool: None,
-        }
+        let by = "anna".parse().expect("a name");
+        Job::new(id(number), plan, Risk::Low, by, self.now, SignedDuration::from_mins(1))
     }
 
     pub(super) fn submit(&mut self, number: u128) {

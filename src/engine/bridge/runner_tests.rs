@@ -1,10 +1,11 @@
 use std::time::Duration;
 
+use jiff::SignedDuration;
 use rusqlite::Connection;
 use tempfile::TempDir;
 
 use crate::config;
-use crate::model::{Class, Job, JobState, Lane, OutputTotals, Plan, Risk};
+use crate::model::{Class, Job, OutputTotals, Plan, Risk};
 
 use super::super::super::checks::{CheckSet, Checks};
 use super::super::service::BridgeSet;
@@ -49,26 +50,10 @@ impl Rig {
             timeout_ms: 1_000,
         };
         let id = JobId::from_uuid(Uuid::from_u128(number));
-        let now = Timestamp::now();
+        let by = "anna".parse().expect("a name");
         let job = Job {
-            id,
-            hash: plan.hash(),
-            plan,
-            risk: Risk::Low,
-            by: "anna".parse().expect("a name"),
-            asked: now,
-            not_after: now + Duration::from_mins(1),
-            lane: Lane::Normal,
-            only: None,
-            rollout: None,
-            state: JobState::Queued { position: 0, why: String::new() },
-            layer: None,
-            spool: None,
-            attempts: Vec::new(),
-            started: None,
-            ended: None,
             output: OutputTotals { out, ..OutputTotals::default() },
-            left: None,
+            ..Job::new(id, plan, Risk::Low, by, Timestamp::now(), SignedDuration::from_mins(1))
         };
         self.runner.apply(BridgeInput::Submit(Box::new(job)));
         id

@@ -9,7 +9,7 @@ use crate::bridge::{BridgeInput, waits_for};
 use crate::config::HostConfig;
 use crate::model::{
     AuditKind, CommandTemplate, Course, HostName, HostPanel, HostSelector, Identity, Job, JobState, Lane, LayerKind,
-    LayerPanel, LayerState, OutputTotals, Plan, PlanHash, Risk, Rollout,
+    LayerPanel, LayerState, Plan, PlanHash, Risk, Rollout,
 };
 use crate::policy::{CommandLine, Denied, Verdict, judge, whitelist};
 use crate::protocol::{BridgeNotice, BridgeReply, Draft, Preview, Refusal};
@@ -272,26 +272,14 @@ fn jobs(meant: &Meant, identity: &Identity, draft: &Draft, state: &JobState, now
         (_, None) => TO_START,
     };
     let job = |(place, line): (usize, &CommandLine)| {
-        let (plan, hash) = line.clone().into_parts();
+        let plan = line.plan().clone();
+        let id = if place == 0 { draft.id } else { draft.id.on(&plan.host) };
         Job {
-            id: if place == 0 { draft.id } else { draft.id.on(&plan.host) },
-            hash,
-            plan,
-            risk: meant.template.risk,
-            by: identity.operator.clone(),
-            asked: now,
-            not_after: now.checked_add(to_start).unwrap_or(now),
             lane: if several && draft.lane == Lane::Normal { Lane::Bulk } else { draft.lane },
             only: draft.layer,
             rollout: several.then_some(draft.id),
             state: state.clone(),
-            layer: None,
-            attempts: Vec::new(),
-            started: None,
-            ended: None,
-            output: OutputTotals::default(),
-            left: None,
-            spool: None,
+            ..Job::new(id, plan, meant.template.risk, identity.operator.clone(), now, to_start)
         }
     };
     meant.lines.iter().enumerate().map(job).collect()

@@ -6,9 +6,7 @@ use std::time::Duration;
 use aurora::bridge::{
     Bridge, BridgeEffect, BridgeInput, Caps, CommandRule, HostSpec, LayerEvent, LayerNews, NotDelivered, Term, Ticket,
 };
-use aurora::model::{
-    Class, End, EngineId, HostName, Job, JobId, JobState, Lane, LayerKind, Outcome, OutputTotals, Plan, Risk, SpoolId,
-};
+use aurora::model::{Class, End, EngineId, HostName, Job, JobId, JobState, LayerKind, Outcome, Plan, Risk, SpoolId};
 use aurora::protocol::{AGENT_VERSION, FromAgent, ToAgent};
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
@@ -166,26 +164,8 @@ impl World {
             class,
             timeout_ms: 30_000,
         };
-        Job {
-            id,
-            hash: plan.hash(),
-            plan,
-            risk: Risk::Low,
-            by: "anna".parse().expect("a name"),
-            asked: self.now + wait,
-            not_after: self.now + wait + Duration::from_mins(1),
-            lane: Lane::Normal,
-            only: None,
-            rollout: None,
-            state: JobState::Queued { position: 0, why: String::new() },
-            layer: None,
-            attempts: Vec::new(),
-            started: None,
-            ended: None,
-            output: OutputTotals::default(),
-            left: None,
-            spool: None,
-        }
+        let by = "anna".parse().expect("a name");
+        Job::new(id, plan, Risk::Low, by, self.now + wait, SignedDuration::from_mins(1))
     }
 
     pub fn later(&mut self, wait: Duration, event: Event) {
