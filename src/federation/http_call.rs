@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 
 use crate::model::{NodeKey, NodeName};
-use crate::net::{self, Answered, Asked, HttpClient, NodeKeys, Proof};
+use crate::net::{Answered, Asked, HttpClient, NodeKeys, Proof};
 
 use super::LinkError;
 
@@ -53,9 +53,8 @@ impl Caller {
     /// Asks; what comes back is signed by one of `trusted`.
     pub(super) async fn ask(&self, question: Question, trusted: &[NodeKey]) -> Result<Said, LinkError> {
         let Question { method, path, body, most, time } = question;
-        let digest = net::digest(&body);
-        let asked = Asked { method: method.as_str(), path: &path, digest: &digest };
-        let proof = Proof::new(&self.keys, &self.me, &self.peer, &asked, Timestamp::now());
+        let asked = Asked { method: method.as_str(), path: &path };
+        let proof = Proof::new(&self.keys, &self.me, &self.peer, &asked, &body, Timestamp::now());
         let mut request = self.http.request(method, format!("{}{path}", self.url)).timeout(time);
         request = request.header(header::AUTHORIZATION, proof.header());
         if !body.is_empty() {

@@ -224,7 +224,7 @@ impl HttpDoor {
     ) -> Response<Full<Bytes>> {
         let path = request.uri().path_and_query().map_or("", |path| path.as_str()).to_owned();
         let method = request.method().as_str().to_owned();
-        let asked = Asked { method: &method, path: &path, digest: &proof.digest };
+        let asked = Asked { method: &method, path: &path };
         let keys = self.settings.known.keys(&proof.node, now);
         let once = request.uri().path() == ACT;
         let outcome = match self.memory.gate.admit(&proof, &asked, &keys, once, now) {
@@ -335,7 +335,7 @@ impl HttpDoor {
                 return answer;
             }
         };
-        let asked = Asked { method: "POST", path: JOIN, digest: &proof.digest };
+        let asked = Asked { method: "POST", path: JOIN };
         let is_invited = is_invited(&join, &self.settings.me);
         let outcome = match self.memory.gate.prove(&proof, &asked, &[join.key], true, now) {
             Ok(_) if join.node == proof.node && is_invited => self.joined(join).await,

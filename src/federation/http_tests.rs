@@ -14,7 +14,7 @@ use crate::model::{
     BootId, EpochId, Hlc, Identity, NodeKey, NodeName, Origin, PinnedKey, PinnedKeys, RecognisedBy, Role, TokenHash,
     Trust,
 };
-use crate::net::{self, Asked, KnownNodes, ListenerTls, NodeKeys, Proof, certificate_pin, node_client};
+use crate::net::{Asked, KnownNodes, ListenerTls, NodeKeys, Proof, certificate_pin, node_client};
 use crate::protocol::{
     Beat, BeatAnswer, FEDERATION_VERSION, Join, JoinAnswer, NodeOrder, NodeReply, NodesPanel, Page, PageAsk,
     PageRefusal, Probe, ProbeAnswer, Refusal, RemoteAct, RemoteActAnswer,
@@ -71,9 +71,7 @@ impl Party {
     /// A request as this node would send it at `when`, byte by byte.
     fn request(&self, to: &str, path: &str, body: &[u8], when: Timestamp) -> Vec<u8> {
         let method = if body.is_empty() { "GET" } else { "POST" };
-        let digest = net::digest(body);
-        let asked = Asked { method, path, digest: &digest };
-        let proof = Proof::new(&self.keys, &self.name, &name(to), &asked, when).header();
+        let proof = Proof::new(&self.keys, &self.name, &name(to), &Asked { method, path }, body, when).header();
         written(method, path, &format!("authorization: {proof}\r\n"), body)
     }
 }
@@ -387,9 +385,8 @@ async fn what_is_too_long_is_refused_before_it_is_read() {
         assert_eq!(status, 413, "{path}: {text}");
     }
     // One that says no length: chunks, one after another.
-    let digest = net::digest(b"x");
-    let asked = Asked { method: "POST", path: "/fed/v1/probe", digest: &digest };
-    let proof = Proof::new(&party.keys, &party.name, &name("hub-1"), &asked, now).header();
+    let asked = Asked { method: "POST", path: "/fed/v1/probe" };
+    let proof = Proof::new(&party.keys, &party.name, &name("hub-1"), &asked, b"x", now).header();
     let chunk = format!("4000\r\n{}\r\n", "a".repeat(0x4000));
     let head = format!(
         "POST /fed/v1/probe HTTP/1.1\r\nhost: x\r\nauthorization: {proof}\r\ntransfer-encoding: chunked\r\nconnection: close\r\n\r\n{chunk}"

@@ -30,15 +30,13 @@ const ANSWER: &[u8] = b"aurora node answer 1\0";
 /// What makes a request another one than all others.
 pub type Nonce = [u8; 16];
 
-/// What is asked, of whom.
+/// What is asked for.
 #[derive(Debug, Clone, Copy)]
 pub struct Asked<'a> {
     /// The method.
     pub method: &'a str,
     /// Path and query, as they are sent.
     pub path: &'a str,
-    /// SHA-256 of the body.
-    pub digest: &'a [u8; 32],
 }
 
 /// The proof a request carries. What it says is worth nothing before it was verified.
@@ -64,15 +62,15 @@ pub fn digest(body: &[u8]) -> [u8; 32] {
 }
 
 impl Proof {
-    /// Proves that `me` asks `to` at `now`.
+    /// Proves that `me` asks `to` with `body` at `now`.
     #[must_use]
-    pub fn new(keys: &NodeKeys, me: &NodeName, to: &NodeName, asked: &Asked<'_>, now: Timestamp) -> Self {
+    pub fn new(keys: &NodeKeys, me: &NodeName, to: &NodeName, asked: &Asked<'_>, body: &[u8], now: Timestamp) -> Self {
         let mut proof = Self {
             node: me.clone(),
             to: to.clone(),
             at_ms: now.as_millisecond(),
             nonce: rand::random(),
-            digest: *asked.digest,
+            digest: digest(body),
             signatures: Vec::new(),
         };
         proof.signatures = keys.sign(&proof.message(asked)).into_iter().map(Vec::from).collect();
@@ -227,9 +225,7 @@ mod tests {
         (dir, keys)
     }
 
-    fn asked(digest: &[u8; 32]) -> Asked<'_> {
-        Asked { method: "POST", path: "/fed/v1/heartbeat", digest }
-    }
+    const ASKED: Asked<'_> = Asked { method: "POST", path: "/fed/v1/heartbeat" };
 
     fn headers(name: &HeaderName, values: &[&str]) -> HeaderMap {
         let mut headers = HeaderMap::new();
@@ -242,15 +238,14 @@ mod tests {
     #[test]
     fn every_part_of_a_request_is_proven() {
         let (_dir, keys) = keys();
-        let body = digest(b"{}");
-        let proof = Proof::new(&keys, &name("hub-1"), &name("hub-2"), &asked(&body), Timestamp::UNIX_EPOCH);
+        let proof = Proof::new(&keys, &name("hub-1"), &name("hub-2"), &ASKED, b"{}", Timestamp::UNIX_EPOCH);
         let read = Proof::read(&headers(&AUTHORIZATION, &[&proof.header()])).expect("it reads");
         assert_eq!(read, proof);
         let own = [keys.key()];
-        assert_eq!(read.proven_by(&asked(&body), &own), Some(keys.key()));
-        assert_eq!(read.proven_by(&asked(&body), &[NodeKey::from_bytes([5; 32])]), None);
-        assert_eq!(read.proven_by(&Asked { method: "GET", ..asked(&body) }, &own), None);
-        assert_eq!(read.proven_by(&Asked { path: "/fed/v1/probe", ..asked(&body) }, &own), None);
+        assert_eq!(read.proven_by(&ASKED, &own), Some(keys.key()));
+        assert_eq!(read.proven_by(&ASKED, &[NodeKey::from_bytes([5; 32])]), None);
+        assert_eq!(read.proven_by(&Asked { method: "GET", ..ASKED }, &own), None);
+        assert_eq!(read.proven_by(&Asked { path: "/fed/v1/probe", ..ASKED }, &own), None);
         let changes: [fn(&mut Proof); 5] = [
             |proof| proof.node = name("hub-3"),
             |proof| proof.to = name("hub-3"),
@@ -261,7 +256,7 @@ mod tests {
         for (number, change) in changes.into_iter().enumerate() {
             let mut other = read.clone();
             change(&mut other);
-            assert_eq!(other.proven_by(&asked(&body), &own), None, "change {number}");
+            assert_eq!(other.proven_by(&ASKED, &own), None, "change {number}");
         }
     }
 
@@ -270,20 +265,18 @@ mod tests {
         let (_dir, keys) = keys();
         let old = keys.key();
         let (new, _) = keys.rotate(Timestamp::UNIX_EPOCH).expect("it is changed");
-        let body = digest(b"");
-        let proof = Proof::new(&keys, &name("hub-1"), &name("hub-2"), &asked(&body), Timestamp::UNIX_EPOCH);
+        let proof = Proof::new(&keys, &name("hub-1"), &name("hub-2"), &ASKED, b"", Timestamp::UNIX_EPOCH);
         let proof = Proof::read(&headers(&AUTHORIZATION, &[&proof.header()])).expect("it reads");
         for key in [old, new] {
-            assert_eq!(proof.proven_by(&asked(&body), &[key]), Some(key));
+            assert_eq!(proof.proven_by(&ASKED, &[key]), Some(key));
         }
-        assert_eq!(proof.proven_by(&asked(&body), &[new, old]), Some(new), "the one that stays, where both are known");
+        assert_eq!(proof.proven_by(&ASKED, &[new, old]), Some(new), "the one that stays, where both are known");
     }
 
     #[test]
     fn what_makes_no_sense_is_no_proof() {
         let (_dir, keys) = keys();
-        let body = digest(b"");
-        let good = Proof::new(&keys, &name("a"), &name("b"), &asked(&body), Timestamp::UNIX_EPOCH).header();
+        let good = Proof::new(&keys, &name("a"), &name("b"), &ASKED, b"", Timestamp::UNIX_EPOCH).header();
         let sig = good.rsplit_once(", sig=").expect("a signature").1.to_owned();
         let cases = [
             String::new(),

@@ -194,11 +194,11 @@ impl NodeGate {
 
 #[cfg(test)]
 mod tests {
-    use super::super::node_auth::digest;
     use super::super::node_key::NodeKeys;
     use super::*;
 
     const NOW: i64 = 1_790_000_000;
+    const ASKED: Asked<'_> = Asked { method: "POST", path: "/fed/v1/act" };
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(second).expect("in range")
@@ -215,25 +215,20 @@ mod tests {
     struct Asker {
         _dir: tempfile::TempDir,
         keys: NodeKeys,
-        body: [u8; 32],
     }
 
     impl Asker {
         fn new() -> Self {
             let dir = tempfile::tempdir().expect("a directory");
-            Self { keys: NodeKeys::open(dir.path(), at(0)).expect("a key"), _dir: dir, body: digest(b"") }
-        }
-
-        fn asked(&self) -> Asked<'_> {
-            Asked { method: "POST", path: "/fed/v1/act", digest: &self.body }
+            Self { keys: NodeKeys::open(dir.path(), at(0)).expect("a key"), _dir: dir }
         }
 
         fn proof(&self, to: &str, when: i64) -> Proof {
-            Proof::new(&self.keys, &name("hub-1"), &name(to), &self.asked(), at(when))
+            Proof::new(&self.keys, &name("hub-1"), &name(to), &ASKED, b"", at(when))
         }
 
         fn admitted(&self, gate: &NodeGate, proof: &Proof, now: i64) -> Result<Proven, Barred> {
-            gate.admit(proof, &self.asked(), &self.keys.public(), true, at(now))
+            gate.admit(proof, &ASKED, &self.keys.public(), true, at(now))
         }
     }
 
@@ -250,7 +245,7 @@ mod tests {
         assert_eq!(asker.admitted(&gate, &other, NOW), Err(barred));
         let stranger = Asker::new();
         let forged = stranger.proof("hub-2", NOW);
-        assert_eq!(gate.admit(&forged, &asker.asked(), &asker.keys.public(), true, at(NOW)), Err(Barred::Unproven));
+        assert_eq!(gate.admit(&forged, &ASKED, &asker.keys.public(), true, at(NOW)), Err(Barred::Unproven));
     }
 
     #[test]
@@ -268,7 +263,7 @@ mod tests {
         let gate = NodeGate::new(name("hub-2"), at(NOW));
         let proof = asker.proof("hub-2", NOW - 1);
         assert_eq!(asker.admitted(&gate, &proof, NOW), Err(Barred::BeforeStart));
-        assert!(gate.admit(&proof, &asker.asked(), &asker.keys.public(), false, at(NOW)).is_ok(), "a heartbeat may");
+        assert!(gate.admit(&proof, &ASKED, &asker.keys.public(), false, at(NOW)).is_ok(), "a heartbeat may");
     }
 
     #[test]

@@ -12,7 +12,7 @@ use aurora::model::{
     BootId, ChainHash, EpochId, Hlc, NodeKey, NodeName, Origin, PinnedKeys, SharedEvent, SharedId, SharedKind,
     TokenHash, Trust,
 };
-use aurora::net::{Asked, KnownNodes, NodeKeys, Proof, digest, node_client};
+use aurora::net::{Asked, KnownNodes, NodeKeys, Proof, node_client};
 use aurora::protocol::{
     Beat, BeatAnswer, FEDERATION_VERSION, Join, JoinAnswer, NodesPanel, PAGE_EVENTS, Page, PageAsk, PageRefusal, Probe,
     ProbeAnswer, Refusal, RemoteAct, RemoteActAnswer,
@@ -244,10 +244,9 @@ impl Peer {
     pub(super) fn forged(&self, claimed: &NodeName, to: &NodeName) -> Vec<u8> {
         let beat = Beat { node: claimed.clone(), leaving: true, ..self.desk.beat() };
         let body = serde_json::to_vec(&beat).expect("JSON");
-        let (path, digest) = ("/fed/v1/heartbeat", digest(&body));
-        let asked = Asked { method: "POST", path, digest: &digest };
-        let proof = Proof::new(&self.desk.keys, claimed, to, &asked, Timestamp::now()).header();
-        crate::support::request("POST", path, &[("authorization", &proof)], &body)
+        let asked = Asked { method: "POST", path: "/fed/v1/heartbeat" };
+        let proof = Proof::new(&self.desk.keys, claimed, to, &asked, &body, Timestamp::now()).header();
+        crate::support::request(asked.method, asked.path, &[("authorization", &proof)], &body)
     }
 }
 
