@@ -6,7 +6,7 @@ use crate::config::Config;
 use crate::model::{Approval, ApprovalId, ApprovalState, Plan, PlanHash, age, escaped, short_duration};
 use crate::protocol::{BridgeReply, BridgeRequest, Reply, Request};
 
-use super::args::{ApprovalCommand, Global};
+use super::args::{ApprovalCommand, Global, Listing};
 use super::exit::{Exit, Failure, Outcome};
 use super::output;
 use super::session::{Session, ask, unexpected};
@@ -16,7 +16,7 @@ const DIGITS: usize = 12;
 
 pub(super) async fn run(command: ApprovalCommand, config: &Config, global: &Global) -> Outcome {
     match command {
-        ApprovalCommand::List { all, limit, json } => {
+        ApprovalCommand::List { all, listing: Listing { limit, json } } => {
             match ask(config, global, Request::Bridge(BridgeRequest::Approvals { all, limit })).await? {
                 Reply::Bridge(BridgeReply::Approvals(approvals)) if json.json => output::json(&approvals)?,
                 Reply::Bridge(BridgeReply::Approvals(approvals)) => table(&approvals)?,

@@ -10,7 +10,7 @@ use crate::model::{AuditEntry, AuditVerdict, age};
 use crate::protocol::{BridgeReply, BridgeRequest, Reply, Request};
 use crate::screen;
 
-use super::args::{AuditCommand, Global};
+use super::args::{AuditCommand, Global, Listing};
 use super::exit::{Exit, Failure, Outcome};
 use super::output;
 use super::session::{Session, ask, unexpected};
@@ -20,7 +20,7 @@ const PAGE: usize = 1_000;
 
 pub(super) async fn run(command: AuditCommand, config: &Config, global: &Global) -> Outcome {
     match command {
-        AuditCommand::List { about, limit, json } => {
+        AuditCommand::List { about, listing: Listing { limit, json } } => {
             let request = BridgeRequest::Audit { about, before: None, limit };
             let entries = match ask(config, global, Request::Bridge(request)).await? {
                 Reply::Bridge(BridgeReply::Audit(entries)) => entries,

@@ -6,7 +6,7 @@ use crate::config::Config;
 use crate::model::{Contact, ContactFilter, age};
 use crate::protocol::{Reply, Request};
 
-use super::args::{ContactCommand, Global};
+use super::args::{ContactCommand, Global, Listing};
 use super::exit::{Exit, Failure, Outcome};
 use super::output;
 use super::session::{ask, unexpected};
@@ -16,7 +16,7 @@ const LISTED: usize = 1_000;
 
 pub(super) async fn run(command: ContactCommand, config: &Config, global: &Global) -> Outcome {
     match command {
-        ContactCommand::List { channel, vip, limit, json } => {
+        ContactCommand::List { channel, vip, listing: Listing { limit, json } } => {
             let request = Request::Contacts { filter: ContactFilter { channel, vip }, limit };
             if limit > LISTED {
                 eprintln!("at most {LISTED} contacts are listed, those who wrote last");

@@ -8,7 +8,7 @@ use crate::config::Config;
 use crate::model::{EventFilter, age};
 use crate::protocol::{Reply, Request};
 
-use super::args::{EventsCommand, Global};
+use super::args::{EventsCommand, Global, Listing};
 use super::exit::{Exit, Failure, Outcome};
 use super::session::{Session, ask, unexpected};
 use super::{output, trace};
@@ -18,7 +18,7 @@ const PAGE: usize = 1_000;
 
 pub(super) async fn run(command: EventsCommand, config: &Config, global: &Global) -> Outcome {
     match command {
-        EventsCommand::List { filter, limit, json } => {
+        EventsCommand::List { filter, listing: Listing { limit, json } } => {
             let mut session = Session::open(config, global).await?;
             let events = pages(&mut session, &filter.into(), limit).await;
             session.close().await;

@@ -6,7 +6,7 @@ use crate::config::Config;
 use crate::model::{Act, Item, Message, MessageRow, Order, age};
 use crate::protocol::{Reply, Request};
 
-use super::args::{self, Global, InboxCommand};
+use super::args::{Global, InboxCommand, Listing, query};
 use super::exit::{Exit, Failure, Outcome};
 use super::session::{Session, ask, unexpected};
 use super::{desk, export, output, save, trace, views};
@@ -16,7 +16,7 @@ const RANKED: usize = 1_000;
 
 pub(super) async fn run(command: InboxCommand, config: &Config, global: &Global) -> Outcome {
     match command {
-        InboxCommand::List { filter, view, conversations, limit, json } => {
+        InboxCommand::List { filter, view, conversations, listing: Listing { limit, json } } => {
             let filter = match view {
                 Some(name) => views::filter(config, global, &name).await?,
                 None => filter.filter()?,
@@ -29,8 +29,8 @@ pub(super) async fn run(command: InboxCommand, config: &Config, global: &Global)
             }
         }
         InboxCommand::Views(json) => views::list(config, global, json.json).await?,
-        InboxCommand::Search { words, best, limit, json } => {
-            let filter = args::query(&words.join(" ")).map_err(Failure::usage)?;
+        InboxCommand::Search { words, best, listing: Listing { limit, json } } => {
+            let filter = query(&words.join(" ")).map_err(Failure::usage)?;
             if filter.text.is_none() && filter.from.is_none() {
                 return Err(Failure::usage("a search needs a word; `aurora inbox list` takes conditions alone"));
             }

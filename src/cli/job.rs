@@ -8,7 +8,7 @@ use crate::config::Config;
 use crate::model::{Job, JobFilter, JobId, JobRow, JobState, LayerKind, OutputChunk, OutputTotals, age};
 use crate::protocol::{BridgeReply, BridgeRequest, JobOutput, Reply, Request};
 
-use super::args::{Global, JobCommand};
+use super::args::{Global, JobCommand, Listing};
 use super::exit::{Exit, Failure, Outcome};
 use super::output;
 use super::raw_output::RawOutput;
@@ -30,7 +30,7 @@ struct Shown<'a> {
 
 pub(super) async fn run(command: JobCommand, config: &Config, global: &Global) -> Outcome {
     match command {
-        JobCommand::List { host, command, open, limit, json } => {
+        JobCommand::List { host, command, open, listing: Listing { limit, json } } => {
             let filter = JobFilter { host, command, open, rollout: None };
             let request = BridgeRequest::Jobs { filter, before: None, limit };
             match ask(config, global, Request::Bridge(request)).await? {

@@ -31,7 +31,6 @@ mod node;
 mod orders;
 mod output;
 mod pane;
-mod pane_args;
 mod pane_keys;
 mod pane_watch;
 mod plain;

@@ -6,9 +6,8 @@ use crate::config::Config;
 use crate::model::{HostName, PaneAddress, PaneName};
 use crate::protocol::{HostPanes, NoPane, PaneReply, PaneRequest, PaneRow, Reply, Request};
 
-use super::args::Global;
+use super::args::{Global, PaneCommand};
 use super::exit::{Exit, Failure, Outcome};
-use super::pane_args::PaneCommand;
 use super::session::{Session, unexpected};
 use super::{output, pane_keys, pane_watch};
 

@@ -6,7 +6,7 @@ use crate::config::Config;
 use crate::model::{JobFilter, JobId, JobRow, JobState, Outcome as JobOutcome, Rollout, RolloutRow, Stand, age};
 use crate::protocol::{BridgeReply, BridgeRequest, Reply, Request};
 
-use super::args::{Global, RolloutCommand};
+use super::args::{Global, Listing, RolloutCommand};
 use super::exit::{Exit, Failure, Outcome};
 use super::output;
 use super::run_command::state_text;
@@ -25,7 +25,7 @@ struct Shown<'a> {
 
 pub(super) async fn run(command: RolloutCommand, config: &Config, global: &Global) -> Outcome {
     match command {
-        RolloutCommand::List { open, limit, json } => {
+        RolloutCommand::List { open, listing: Listing { limit, json } } => {
             match ask(config, global, Request::Bridge(BridgeRequest::Rollouts { open, limit })).await? {
                 Reply::Bridge(BridgeReply::Rollouts(rows)) => list(&rows, json.json)?,
                 reply => return Err(unexpected(&reply)),

@@ -4,10 +4,10 @@ use clap::Subcommand;
 
 use crate::model::PaneName;
 
-use super::args::Json;
+use super::printed::Json;
 
 #[derive(Debug, Subcommand)]
-pub(super) enum PaneCommand {
+pub(in crate::cli) enum PaneCommand {
     /// List the panes of every host; 0 all hosts answer, 3 some do, 4 none does
     List(Json),
     /// Print the lines of a pane as they come, without colours, until ctrl-c

@@ -1,0 +1,41 @@
+//! The command line, one file a family of commands.
+
+mod access;
+mod agent;
+mod approval;
+mod audit;
+mod channels;
+mod checks;
+mod command;
+mod contacts;
+mod events;
+mod host;
+mod inbox;
+mod job;
+mod node;
+mod pane;
+mod printed;
+mod run;
+mod screen;
+mod settings;
+mod tasks;
+
+pub(super) use access::{AccessCommand, TokenCommand};
+pub(super) use agent::{AgentArgs, AgentCommand, AgentDoor, DoorArgs, ExecArgs};
+pub(super) use approval::ApprovalCommand;
+pub(super) use audit::AuditCommand;
+pub(super) use channels::ChannelCommand;
+pub(super) use checks::CheckCommand;
+pub(super) use command::{Cli, Command, Global, When};
+pub(super) use contacts::ContactCommand;
+pub(super) use events::EventsCommand;
+pub(super) use host::HostCommand;
+pub(super) use inbox::{InboxCommand, query};
+pub(super) use job::{JobCommand, RolloutCommand};
+pub(super) use node::NodeCommand;
+pub(super) use pane::PaneCommand;
+pub(super) use printed::Listing;
+pub(super) use run::RunArgs;
+pub(super) use screen::{AttachArgs, PictureArgs};
+pub(super) use settings::{ConfigCommand, KeysCommand, ThemeCommand};
+pub(super) use tasks::TaskCommand;
