@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use crate::model::{JobId, Lane, Pace};
 
-use super::verbs::{Asking, BadLine, Told, Word, joined, only};
+use super::order::Told;
+use super::order_words::{BadLine, Word, joined, only};
+use super::verbs::Asking;
 use super::{BridgeReply, BridgeRequest, Draft, Reply, Request};
 
 /// `cancel JOB`.

@@ -14,6 +14,8 @@ mod figures;
 mod frame;
 mod node_problems;
 mod nodes;
+mod order;
+mod order_words;
 mod panes;
 mod problems;
 mod reply;
@@ -39,6 +41,8 @@ pub use nodes::{
     NodeOrder, NodeReply, NodeRequest, NodesNotice, NodesPanel, REMOTE_STATES, RemoteChange, RemoteIncident,
     RemoteNode, SharedLine,
 };
+pub use order::{Order, Told};
+pub use order_words::BadLine;
 pub use panes::{
     HostPanes, NoPane, PaneCall, PaneLine, PaneLines, PaneLost, PaneMark, PanePace, PaneReply, PaneRequest, PaneRow,
     PaneUpdate, ProgramDoing, ProgramState,
@@ -49,4 +53,4 @@ pub use request::{ClientId, Request, RequestId};
 pub use run::{Draft, Preview};
 pub use snapshot::{Link, Notice, Snapshot, Update};
 pub use urgent::{Need, ORDER, Urgent};
-pub use verbs::{Asking, BadLine, Order, Takes, Told, VERBS, Verb};
+pub use verbs::{Asking, Takes, VERBS, Verb};
