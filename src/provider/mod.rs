@@ -17,6 +17,7 @@ mod mail;
 mod mail_headers;
 mod mailgun;
 mod mailgun_event;
+mod mailgun_signed;
 mod mime;
 mod mime_nesting;
 mod multipart;
