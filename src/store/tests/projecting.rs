@@ -3,9 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
-use crate::model::{
-    Act, Attachment, ContactFilter, EventFilter, EventId, EventState, InboxFilter, Parsed, Person, Report,
-};
+use crate::model::{Act, Attachment, ContactFilter, EventFilter, EventId, EventState, InboxFilter, Parsed, Report};
 use crate::store::{NewEvent, PendingEvent, Projection, Store};
 
 use super::rig::{act, channels, event, open, project, record, refresh_vips};
