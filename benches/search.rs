@@ -3,7 +3,7 @@
 //! `cargo bench --bench search -- [MESSAGES]` fills a store through the store's own doors (kept below `target/` for the
 //! next run), then prints p50, p99 and the longest of each kind of question in milliseconds, at the store and through an
 //! engine, the start of an engine, and in a terminal that answers no query the time from `exec` to the newest subject and
-//! from the last key of a search to its newest hit on an attached screen.
+//! from a search to its newest hit on an attached screen.
 //! With `ANCHOR_FTS` naming the anchor's binary, its figures for as many messages stand beside.
 #![expect(clippy::expect_used, reason = "a benchmark ends where it fails")]
 #![expect(
@@ -56,7 +56,7 @@ fn main() {
     questions(&dir);
     runtime.block_on(through_an_engine(&dir));
     let questions = typed(&dir);
-    print("last key to hit on a screen", on_screen::after_key(&dir, &questions, NEWEST), 0, 0);
+    print("query to hit on a screen", on_screen::after_key(&dir, &questions, NEWEST), 0, 0);
     if let Ok(anchor) = std::env::var("ANCHOR_FTS") {
         beside(&anchor, &dir, count);
     }
@@ -269,6 +269,8 @@ fn searches() -> Vec<Question> {
         newest("from and common", |i| format!("from:{} {} ", word(i % 500), word(i % 20))),
         newest("vip and common", |i| format!("vip {} ", word(i % 20))),
         newest("vip and mid", |i| format!("vip {} ", word(2_000 + i))),
+        newest("vip and common unfinished", move |i| format!("vip {}", but_last(i % 20))),
+        newest("vip and mid unfinished", move |i| format!("vip {}", but_last(2_000 + i))),
         newest("unread and common", |i| format!("unread {} ", word(i % 20))),
         newest("rare channel and common", |i| format!("channel:secret {} ", word(i % 20))),
         best("rare, best", |i| word(150_000 + i) + " "),

@@ -1,6 +1,6 @@
 //! Finding messages, and the counts that are kept with them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::Connection;
 use tempfile::TempDir;
@@ -201,6 +201,28 @@ async fn parts_of_the_index_are_searched_as_one() {
         .expect("projects");
     assert_eq!(all(&store, "rare", 9), [36], "a message that reads as something else is found as that");
     assert_eq!(all(&store, "changed", 9), [7]);
+}
+
+#[tokio::test]
+async fn what_there_is_no_time_to_rank_comes_later_and_nothing_twice() {
+    let dir = tempfile::tempdir().expect("temp dir");
+    let store = filled(&dir).await;
+    refresh_vips(&store, |address| address.starts_with("bob")).await;
+    let whole: Vec<i64> = find(&store, "common vip ", Order::Best, None, 100).rows.iter().map(|row| row.seq).collect();
+    let hurried = Patience::for_answer();
+    std::thread::sleep(std::time::Duration::from_millis(30));
+    let filter: InboxFilter = "common vip ".parse().expect("a query");
+    let (mut seqs, mut before) = (Vec::new(), None);
+    loop {
+        let page = store.find(&filter, Order::Best, before, 100, &hurried).expect("finds");
+        seqs.extend(page.rows.iter().map(|row| row.seq));
+        let Some(next) = page.next else { break };
+        assert!(before.is_none_or(|before| next < before), "it goes on");
+        before = Some(next);
+    }
+    assert!(seqs.is_sorted_by(|a, b| a > b), "one at a time: {seqs:?}");
+    assert_eq!(seqs.len(), 10);
+    assert_eq!(seqs.iter().collect::<BTreeSet<_>>(), whole.iter().collect(), "all of them");
 }
 
 /// The kept counts of every channel, and the same counted again.

@@ -42,24 +42,28 @@ pub(super) struct List<'c> {
     passed: usize,
     /// Places in the next piece.
     size: usize,
+    /// Places in the first piece after a leap.
+    least: usize,
     is_over: bool,
 }
 
 impl<'c> List<'c> {
     /// What a statement lists. Its last parameters are the place to begin at and how many, behind `parameter` if given.
     pub(super) fn table(connection: &'c Connection, sql: &str, parameter: Option<i64>) -> rusqlite::Result<Self> {
-        Ok(Self::new(Source::Table { statement: connection.prepare_cached(sql)?, parameter }))
+        Ok(Self::new(Source::Table { statement: connection.prepare_cached(sql)?, parameter }, LEAP))
     }
 
     /// The messages before `before` that hold `words`.
     pub(super) fn words(connection: &'c Connection, words: &'c str, before: i64) -> rusqlite::Result<Self> {
         let mut parts = parts(connection, before)?.into_iter();
         let part = parts.next();
-        Ok(Self::new(Source::Words { connection, words, parts, part }))
+        // For a word that is only begun each question gathers all words that begin so, so there had better be few.
+        let least = if words.contains('*') { PIECE } else { LEAP };
+        Ok(Self::new(Source::Words { connection, words, parts, part }, least))
     }
 
-    fn new(source: Source<'c>) -> Self {
-        Self { source, piece: Vec::new(), passed: 0, size: LEAP, is_over: false }
+    fn new(source: Source<'c>, least: usize) -> Self {
+        Self { source, piece: Vec::new(), passed: 0, size: least, least, is_over: false }
     }
 
     fn reach(&mut self, place: i64) -> rusqlite::Result<Reach> {
@@ -88,7 +92,7 @@ impl<'c> List<'c> {
     /// A longer piece for whoever takes one place after the other, a short one for whoever leaps.
     fn grow(&mut self, place: i64) {
         if let (Some(first), Some(last)) = (self.piece.first(), self.piece.last()) {
-            self.size = if last - place <= first - last { (self.size * 2).min(PIECE) } else { LEAP };
+            self.size = if last - place <= first - last { (self.size * 2).min(PIECE) } else { self.least };
         }
     }
 

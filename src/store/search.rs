@@ -118,8 +118,15 @@ fn best(
         let enough = matches.len() >= RANKED || patience.is_over_for_ranking();
         Ok(if enough { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
     })?;
-    let ranks = ranks(connection, words, matches.last().copied().unwrap_or(before), before)?;
+    let ranks = ranks(connection, words, &matches, patience)?;
     let rank = |seq: &i64| ranks.get(seq).copied().unwrap_or_default();
+    // What there was no time to rank comes with those before it.
+    let next = if let Some(first) = matches.iter().position(|seq| !ranks.contains_key(seq)).filter(|first| *first > 0) {
+        matches.truncate(first);
+        matches.last().copied()
+    } else {
+        next
+    };
     // It is stable: of two that fit as well the newer comes first.
     matches.sort_by(|a, b| rank(a).total_cmp(&rank(b)));
     let mut rows: Vec<MessageRow> = Vec::new();
@@ -129,20 +136,32 @@ fn best(
     Ok(MessagePage { rows, next })
 }
 
-/// How well messages from `from` on and before `before` fit; the least number is the best.
-fn ranks(connection: &Connection, words: &str, from: i64, before: i64) -> rusqlite::Result<HashMap<i64, f64>> {
+/// How well the messages at `matches` fit, the newest first, until `patience` is over; the least number is the best.
+fn ranks(
+    connection: &Connection,
+    words: &str,
+    matches: &[i64],
+    patience: &Patience,
+) -> rusqlite::Result<HashMap<i64, f64>> {
     let mut ranks = HashMap::new();
-    for part in parts(connection, before)? {
+    let (Some(newest), Some(oldest)) = (matches.first(), matches.last()) else { return Ok(ranks) };
+    let list = format!("[{}]", matches.iter().map(i64::to_string).collect::<Vec<_>>().join(","));
+    for part in parts(connection, newest + 1)? {
         let n = part.n;
+        // With a `+` the list is no way to look rows up, one by one, but a sieve before what is dear: the rank.
         let mut statement = connection.prepare_cached(&format!(
             "SELECT rowid, bm25(search_{n}, 4.0, 2.0, 1.0) FROM search_{n}
-             WHERE search_{n} MATCH ?1 AND rowid >= ?2 AND rowid < ?3"
+             WHERE search_{n} MATCH ?1 AND rowid >= ?2 AND rowid <= ?3 AND +rowid IN (SELECT value FROM json_each(?4))
+             ORDER BY rowid DESC"
         ))?;
-        let mut rows = statement.query(params![words, from, before])?;
+        let mut rows = statement.query(params![words, oldest, newest, list])?;
         while let Some(row) = rows.next()? {
             ranks.insert(row.get(0)?, row.get(1)?);
+            if patience.is_over() {
+                return Ok(ranks);
+            }
         }
-        if part.first <= from {
+        if part.first <= *oldest {
             break;
         }
     }

@@ -160,6 +160,7 @@ impl Inbox {
             return None;
         }
         let seq = part.next.filter(|_| self.gathered.len() < PAGE)?;
+        self.list.take_beginning(&self.gathered);
         self.ask(Some(Place { tier: 0, seq, n: 0 }))
     }
 

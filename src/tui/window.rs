@@ -30,6 +30,8 @@ enum Awaited {
     Nothing,
     /// The first page of another list.
     Other,
+    /// The rest of that page, whose beginning is here.
+    Rest,
     /// The first page of this list, as it is by now.
     Again,
     /// The page behind the last row.
@@ -90,6 +92,11 @@ impl<R: Placed> Window<R> {
         self.awaited != Awaited::Nothing
     }
 
+    /// Whether the rows are still those of the list before.
+    pub(super) fn is_outdated(&self) -> bool {
+        self.awaited == Awaited::Other
+    }
+
     // The selection
 
     /// Where the selection stands.
@@ -139,7 +146,8 @@ impl<R: Placed> Window<R> {
     /// The first page of this list is asked for again.
     pub(super) fn refresh(&mut self) {
         // While another list is awaited its first page is that, and not this one's.
-        self.ask(if self.awaited == Awaited::Other { Awaited::Other } else { Awaited::Again });
+        let is_other = matches!(self.awaited, Awaited::Other | Awaited::Rest);
+        self.ask(if is_other { self.awaited } else { Awaited::Again });
     }
 
     /// This list has no rows, and nothing is asked.
@@ -165,6 +173,20 @@ impl<R: Placed> Window<R> {
 
     // Answers
 
+    /// Takes the beginning of the first page of another list: whoever waits for that reads what has been found, while the
+    /// rest is looked for.
+    pub(super) fn take_beginning(&mut self, rows: &[R]) {
+        match self.awaited {
+            Awaited::Other if !rows.is_empty() => {
+                self.awaited = Awaited::Rest;
+                (self.rows, self.complete, self.newer) = (rows.to_vec(), false, false);
+                self.select(0);
+            }
+            Awaited::Rest if rows.len() > self.rows.len() => self.rows = rows.to_vec(),
+            _ => {}
+        }
+    }
+
     /// Takes a first page. Rows of this list that are here and not in it stay, so that nothing vanishes under
     /// the cursor; only where page and rows do not meet one of them must go.
     pub(super) fn take_first(&mut self, page: Vec<R>) {
@@ -175,6 +197,9 @@ impl<R: Placed> Window<R> {
             self.rows = page;
             self.complete = !full;
             self.select(0);
+        } else if awaited == Awaited::Rest {
+            self.rows = page;
+            self.complete = !full;
         } else {
             let last = page.last().filter(|_| full).map(R::place);
             let meets = last.is_none_or(|last| self.rows.iter().any(|row| row.place() >= last));
@@ -224,7 +249,7 @@ impl<R: Placed> Window<R> {
             // The rows are those of a list that is not shown any more.
             Awaited::Other => self.rows.clear(),
             Awaited::Older if !missed => return,
-            Awaited::Older | Awaited::Again => {}
+            Awaited::Older | Awaited::Again | Awaited::Rest => {}
         }
         self.newer = true;
     }
@@ -233,7 +258,7 @@ impl<R: Placed> Window<R> {
 
     /// Takes new rows, oldest first.
     pub(super) fn arrived(&mut self, new: impl IntoIterator<Item = R>) {
-        let first_page = matches!(self.awaited, Awaited::Other | Awaited::Again);
+        let first_page = matches!(self.awaited, Awaited::Other | Awaited::Rest | Awaited::Again);
         for row in new {
             let Some(meanwhile) = &mut self.meanwhile else { return };
             if first_page {
@@ -413,6 +438,32 @@ mod tests {
         list.begin();
         list.take_first(page(1..=6));
         assert!(!list.has_newer());
+    }
+
+    #[test]
+    fn what_has_been_found_is_read_while_the_rest_is_looked_for() {
+        let mut window = Window::default();
+        window.begin();
+        window.take_first(vec![9, 8]);
+        window.begin();
+        window.take_beginning(&[]);
+        assert_eq!(window.rows(), [9, 8], "until something of the other list is here");
+        window.take_beginning(&[30, 20]);
+        assert_eq!((window.rows(), window.index()), (&[30, 20][..], 0));
+        assert!(window.is_waiting() && !window.is_complete());
+        window.select(1);
+        window.arrived([31]);
+        window.take_beginning(&[30, 20, 10]);
+        assert_eq!(window.selected(), Some(&20), "it is not taken from under the cursor");
+        assert_eq!(window.older(), None, "the rest is asked for already");
+        window.take_first(vec![30, 20, 10, 5]);
+        assert_eq!((window.rows(), window.selected()), (&[31, 30, 20, 10, 5][..], Some(&20)));
+        assert!(window.is_complete() && !window.is_waiting());
+        window.begin();
+        window.take_beginning(&[7]);
+        window.failed();
+        assert_eq!(window.rows(), [7]);
+        assert!(window.has_newer(), "and it says that it is not all");
     }
 
     #[test]

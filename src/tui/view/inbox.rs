@@ -39,6 +39,7 @@ pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
         let text = match &app.inbox.search {
             Some(search) if search.query().trim().is_empty() => "type words; the last may be unfinished",
             Some(_) if wrong.is_some() => wrong.as_deref().unwrap_or_default(),
+            Some(_) if messages.is_outdated() => "searching",
             Some(_) => "no message holds all these words",
             None if messages.is_waiting() => "reading",
             None if messages.has_newer() => "not read: g asks again",
@@ -170,7 +171,9 @@ fn title(app: &App) -> Line<'static> {
             return Line::from(spans);
         }
         let more = if inbox.list.is_complete() && !search.unranked { "" } else { "+" };
-        spans.push(Span::styled(format!("   {}{more} found", inbox.list.rows().len()), look.muted));
+        let found = format!("   {}{more} found", inbox.list.rows().len());
+        let found = if inbox.list.is_outdated() { "   searching".to_owned() } else { found };
+        spans.push(Span::styled(found, look.muted));
         if let Some(order) = inbox.is_ranked() {
             let order = match order {
                 Order::Newest => "newest first",
