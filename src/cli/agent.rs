@@ -4,6 +4,7 @@ use std::io::Write;
 
 use crate::agent::{self, AgentError, Desk, Letter, MarkedLetter, is_mark};
 use crate::config::AgentConfig;
+use crate::model::counted;
 
 use super::agent_doors;
 use super::args::{AgentArgs, AgentCommand, ExecArgs, Global};
@@ -58,7 +59,9 @@ fn audit(desk: &Desk, json: bool) -> Outcome {
         output::json(&read)?;
     } else {
         output::line(&match &read.broken {
-            None => format!("{} lines, each follows from the one before; the last is {}", read.lines, read.head),
+            None => {
+                format!("{}, each follows from the one before; the last is {}", counted(read.lines, "line"), read.head)
+            }
             Some((file, line)) => format!("line {line} of {file} does not follow from the one before"),
         })?;
     }

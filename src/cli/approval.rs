@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use crate::config::Config;
-use crate::model::{Approval, ApprovalId, ApprovalState, Plan, PlanHash, age, escaped, short_duration};
+use crate::model::{Approval, ApprovalId, ApprovalState, Plan, PlanHash, age, counted, escaped, short_duration};
 use crate::protocol::{BridgeReply, BridgeRequest, Reply, Request};
 
 use super::args::{ApprovalCommand, Global, Listing};
@@ -123,12 +123,11 @@ fn left(approval: &Approval, now: Timestamp) -> String {
 /// The command, its values and how many hosts, in one line.
 fn title(approval: &Approval) -> String {
     let Some(plan) = approval.plans.first() else { return String::new() };
-    let values: String = plan.args.iter().map(|(name, value)| format!(" {name}={value}")).collect::<Vec<_>>().concat();
     let on = match approval.plans.len() {
         1 => plan.host.to_string(),
-        hosts => format!("{hosts} hosts"),
+        hosts => counted(hosts, "host"),
     };
-    format!("{}{values} on {on}", plan.command)
+    format!("{} on {on}", plan.title())
 }
 
 /// Everything there is to know before saying yes. Whatever is not seen is written as an escape.

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::config::Config;
-use crate::model::{AuditEntry, AuditVerdict, age};
+use crate::model::{AuditEntry, AuditVerdict, age, counted};
 use crate::protocol::{BridgeReply, BridgeRequest, Reply, Request};
 use crate::screen;
 
@@ -72,9 +72,12 @@ async fn verify(config: &Config, global: &Global, kept: Option<&str>, json: bool
     if json {
         output::json(&verified)?;
     } else if let (Some(broken), Some(why)) = (verified.broken, &verified.why) {
-        output::line(&format!("broken at entry {broken}: {why}; {} entries before it are whole", verified.entries))?;
+        output::line(&format!(
+            "broken at entry {broken}: {why}; {} before it whole",
+            counted(verified.entries, "entry")
+        ))?;
     } else {
-        output::line(&format!("{} entries, all whole; the head is {}", verified.entries, verified.head))?;
+        output::line(&format!("{}, all whole; the head is {}", counted(verified.entries, "entry"), verified.head))?;
     }
     Ok(if verified.whole { Exit::Fine } else { Exit::Failed })
 }

@@ -5,6 +5,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use crate::config::{ConfigFile, EXAMPLE, default_config_path};
 use crate::engine::certificates;
 use crate::ingress::{Certificates, Channel};
+use crate::model::counted;
 
 use super::args::{ConfigCommand, Global};
 use super::exit::{Exit, Failure, Outcome};
@@ -81,9 +82,9 @@ fn check(global: &Global) -> Outcome {
     let from = global.config.clone().or_else(default_config_path).filter(|path| path.exists());
     let from = from.map_or_else(|| "the defaults".to_owned(), |path| path.display().to_string());
     output::line(&format!(
-        "{from}: no mistake, {} channels, {} checks",
-        config.channels.len(),
-        config.health.checks.len()
+        "{from}: no mistake, {}, {}",
+        counted(config.channels.len(), "channel"),
+        counted(config.health.checks.len(), "check")
     ))?;
     Ok(Exit::Fine)
 }

@@ -10,7 +10,7 @@ use crate::client::job_id;
 use crate::config::Config;
 use crate::model::{
     Course, End, HostName, HostPanel, HostSelector, Job, JobId, JobRow, JobState, LayerKind, LayerState, NOT_TYPED,
-    Outcome as JobOutcome, OutputChunk, Pace, Plan, RolloutPhase, RolloutRow, Stream, escaped,
+    Outcome as JobOutcome, OutputChunk, Pace, Plan, RolloutPhase, RolloutRow, Stream, counted, escaped,
 };
 use crate::protocol::{BridgeReply, BridgeRequest, Draft, Preview, Reply, Request};
 
@@ -359,7 +359,7 @@ pub(super) fn last_line(job: &Job) -> String {
     }
     parts.extend(job.left.clone());
     if job.output.cut > 0 {
-        parts.push(format!("{} bytes of output left out", job.output.cut));
+        parts.push(format!("{} of output left out", counted(job.output.cut, "byte")));
     }
     format!("{} on {}: {} ({})", job.plan.command, job.plan.host, parts.join(", "), job.id)
 }

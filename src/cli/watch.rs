@@ -8,7 +8,7 @@ use tokio::time::MissedTickBehavior;
 
 use crate::client::{Client, Target};
 use crate::config::Config;
-use crate::model::{Event, EventFilter, EventId};
+use crate::model::{Event, EventFilter, EventId, counted};
 use crate::protocol::{Notice, Reply, Request, Snapshot, Update};
 use crate::server::socket_path;
 
@@ -123,7 +123,7 @@ impl Printer {
             }
             Self::Columns => {
                 let unread: u64 = channels.iter().map(|channel| channel.unread + channel.unread_vip).sum();
-                output::line(&format!("{node}: {} channels, {unread} unread", channels.len()))?;
+                output::line(&format!("{node}: {}, {unread} unread", counted(channels.len(), "channel")))?;
             }
             Self::Plain(plain, _) => tell(plain.greet(snapshot, Timestamp::now()))?,
         }

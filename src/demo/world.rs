@@ -54,7 +54,8 @@ impl World {
             format!("[channels.{id}]\nprovider = \"{provider}\"\nsecrets = [\"file:secrets/{id}\"]\n")
         });
         let text = format!(
-            "[node]\nname = \"DEMO\"\n[listen]\npublic_url = \"https://hub.example.org\"\napi = \"off\"\n\
+            "[node]\nname = \"DEMO\"\n[listen]\npublic_url = \"https://hub.example.org\"\n\
+             tls = {{ cert = \"cert.pem\", key = \"key.pem\" }}\napi = \"off\"\n\
              [contacts]\nvip = [\"@bigcustomer.example\", \"whatsapp:+491700000017\"]\n{}{}",
             channels.concat(),
             watched::configured(self.scene)

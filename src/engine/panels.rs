@@ -143,7 +143,8 @@ impl Panels {
         });
     }
 
-    /// Takes in the state of a task; that of a listener is the state of its channels, and its trouble theirs.
+    /// Takes in the state of a task; that of a listener is the state of its channels. Its trouble is its
+    /// own: it is about none of them.
     pub(super) fn task_changed(&mut self, task: &TaskStatus, now: Timestamp) {
         self.listening.insert(task.name.clone(), task.state);
         let affected: Vec<ChannelId> = self
@@ -157,7 +158,7 @@ impl Panels {
             self.change(&id, |panel| {
                 panel.shown.state = listening;
                 let ended = task.last_error.as_ref().filter(|_| task.state == TaskState::Waiting);
-                if let Some(error) = task.trouble.as_ref().or(ended) {
+                if let Some(error) = ended {
                     panel.shown.last_error = Some((now, format!("{}: {error}", task.name)));
                 }
             });

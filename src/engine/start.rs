@@ -138,8 +138,8 @@ pub(super) async fn begin(
     let lock = Lock::take(&config.state_dir)?;
     let configured = config.channels.values();
     let channels = configured.map(|channel| Channel::new(&config, channel.clone())).collect::<Result<_, _>>()?;
-    let certificates =
-        if doors == Doors::Closed { Certificates::new() } else { certificates(&config, &Certificates::new())? };
+    let listens = !matches!(doors, Doors::Closed | Doors::Staged);
+    let certificates = if listens { certificates(&config, &Certificates::new())? } else { Certificates::new() };
     let options = Options { commit_batch: config.commit_batch, queue: config.limits.queue };
     let store = Arc::new(Store::open(&config.state_dir, options)?);
     let channels = number(&store, channels).await?;

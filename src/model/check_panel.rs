@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{CheckId, CheckKind, Phase, Sights, Strip, Verdict};
+use super::{CheckId, CheckKind, Phase, Sights, Strip, Verdict, counted};
 
 /// How a check stands, mildest first: the reverse of the order on a screen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -166,6 +166,15 @@ pub struct Soft {
     pub count: u32,
     /// Results that are needed.
     pub of: u32,
+}
+
+impl Soft {
+    /// What was seen and how often it has to be, for people: `warn seen once, 3 in a row count`.
+    #[must_use]
+    pub fn told(self) -> String {
+        let times = if self.count == 1 { "once".to_owned() } else { counted(self.count, "time") };
+        format!("{} seen {times}, {} in a row count", self.state.as_str(), self.of)
+    }
 }
 
 #[cfg(test)]

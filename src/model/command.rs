@@ -211,6 +211,13 @@ impl FromStr for PlanHash {
 }
 
 impl Plan {
+    /// The command and its values, as `todo action=list`.
+    #[must_use]
+    pub fn title(&self) -> String {
+        let values = self.args.iter().map(|(name, value)| format!(" {name}={value}"));
+        std::iter::once(self.command.to_string()).chain(values).collect()
+    }
+
     /// The bytes that are hashed: JSON without spaces, fields in the order of this struct, maps by key.
     #[must_use]
     pub fn canonical(&self) -> String {

@@ -344,8 +344,7 @@ impl Job {
     /// The command and its values, as `todo action=list`.
     #[must_use]
     pub fn title(&self) -> String {
-        let values = self.plan.args.iter().map(|(name, value)| format!(" {name}={value}"));
-        std::iter::once(self.plan.command.to_string()).chain(values).collect()
+        self.plan.title()
     }
 
     /// It as lists show it.

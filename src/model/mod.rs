@@ -15,6 +15,7 @@ mod check_history;
 mod check_panel;
 mod command;
 mod conversation;
+mod count;
 mod course;
 mod event;
 mod filter;
@@ -69,6 +70,7 @@ pub use command::{
     BadCommandName, BadPlanHash, Class, CommandName, CommandTemplate, HostSelector, Plan, PlanHash, Risk,
 };
 pub use conversation::{ConversationList, ConversationPage, ConversationRow, DeskChange, Entry, Note, Place, Repeats};
+pub use count::counted;
 pub use course::Course;
 pub use event::{Event, EventState};
 pub use filter::{Assignee, ContactFilter, EventFilter, InboxFilter, MessagePage, Order};

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{CheckId, Course, HostName, JobId, JobRow, LayerKind, OperatorName, Plan, Risk};
+use super::{CheckId, Course, HostName, JobId, JobRow, LayerKind, OperatorName, Plan, Risk, counted};
 
 /// How a command goes over several hosts, as whoever asks for it wants it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -91,16 +91,16 @@ impl RolloutRow {
     #[must_use]
     pub fn told(&self) -> String {
         let stages = self.sizes.len();
-        let hosts = |count: u32| if count == 1 { "1 host".to_owned() } else { format!("{count} hosts") };
         let place = self.stage.checked_sub(1).and_then(|stage| self.sizes.get(usize::try_from(stage).ok()?));
-        let stage = format!("stage {} of {stages}, {}", self.stage, hosts(place.copied().unwrap_or_default()));
+        let hosts = counted(place.copied().unwrap_or_default(), "host");
+        let stage = format!("stage {} of {stages}, {hosts}", self.stage);
         let undone = match self.undone {
             0 => String::new(),
-            count => format!("; rolled back on {}", hosts(count)),
+            count => format!("; rolled back on {}", counted(count, "host")),
         };
         let stopped = self.stopped.as_deref().unwrap_or("it went to its end");
         match self.phase {
-            RolloutPhase::Held => format!("{stages} stages; waits for approval"),
+            RolloutPhase::Held => format!("{}; waits for approval", counted(stages, "stage")),
             RolloutPhase::Runs => format!("{stage}: on its way"),
             RolloutPhase::Settles => format!("{stage}: done; it is watched for a while"),
             RolloutPhase::Looks => format!("{stage}: done; the health of the hosts is looked at"),

@@ -3,7 +3,8 @@
 use jiff::Timestamp;
 
 use crate::model::{
-    Approval, ApprovalState, HostPanel, Identity, JobRow, LayerKind, LayerPanel, LayerState, Outcome, Role, age,
+    Approval, ApprovalState, HostPanel, Identity, JobRow, LayerKind, LayerPanel, LayerState, Outcome, Plan, Role, age,
+    counted,
 };
 
 use super::{BridgePanel, Need, Severity, Trouble, Urgent};
@@ -39,10 +40,10 @@ fn is_open(approval: &Approval, now: Timestamp) -> bool {
 }
 
 fn waits(approval: &Approval, now: Timestamp) -> String {
-    let what = approval.plans.first().map_or_else(|| approval.id.to_string(), |plan| plan.command.to_string());
+    let what = approval.plans.first().map_or_else(|| approval.id.to_string(), Plan::title);
     let hosts = match &approval.plans[..] {
         [one] => one.host.to_string(),
-        plans => format!("{} hosts", plans.len()),
+        plans => counted(plans.len(), "host"),
     };
     let Approval { by, need, .. } = approval;
     let left = age(now, approval.expires);
@@ -53,7 +54,7 @@ fn unknown(row: &JobRow, now: Timestamp) -> Option<Trouble> {
     let Some(Outcome::Unknown { reason }) = row.state.outcome() else { return None };
     let since = row.ended.unwrap_or(row.asked);
     let what = format!("{} on {} may have run ({}): {reason}", row.title, row.host, age(since, now));
-    let next = format!("look on {}, then `aurora job resolve {} --ran|--not-ran --note HOW`", row.host, row.id);
+    let next = format!("look on {}, then `aurora job resolve {} --ran --note HOW`, or `--not-ran`", row.host, row.id);
     Some(Trouble::new(Need::Job(row.id), since, Severity::Crit, what, next))
 }
 

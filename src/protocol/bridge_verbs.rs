@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::{JobId, Lane, Pace};
+use crate::model::{JobId, Lane, Pace, counted};
 
 use super::order::Told;
 use super::order_words::{BadLine, Word, joined, only};
@@ -88,7 +88,7 @@ impl BridgeRequest {
             (BridgeRequest::Run(draft), BridgeReply::Running { jobs, approval }) => {
                 let what = match &jobs[..] {
                     [one] => format!("{} on {} is {}", draft.command, one.host, one.id),
-                    jobs => format!("{} on {} hosts", draft.command, jobs.len()),
+                    jobs => format!("{} on {}", draft.command, counted(jobs.len(), "host")),
                 };
                 let waits = approval.map(|id| format!(", and waits for approval {id}")).unwrap_or_default();
                 told(jobs.len() as u64, format!("{what}{waits}"))

@@ -52,5 +52,5 @@ pub use reply::{Bytes, FullEvent, Refusal, Reply};
 pub use request::{ClientId, Request, RequestId};
 pub use run::{Draft, Preview};
 pub use snapshot::{Link, Notice, Snapshot, Update};
-pub use urgent::{Need, ORDER, Urgent};
+pub use urgent::{Need, Urgent};
 pub use verbs::{Asking, Takes, VERBS, Verb};

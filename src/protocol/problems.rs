@@ -75,11 +75,13 @@ impl Trouble {
     }
 }
 
+/// How long a check that was started may be unknown before it is told: three looks at the usual pace.
+const FIRST_LOOKS: SignedDuration = SignedDuration::from_secs(90);
 /// How long refusals stay on the list.
 const RECENT: SignedDuration = SignedDuration::from_mins(60);
 
 impl Snapshot {
-    /// What is wrong at `now`, worst first.
+    /// What is wrong at `now`, worst first; among what is equally bad in the order of [`Snapshot::urgent`].
     #[must_use]
     pub fn problems(&self, now: Timestamp) -> Vec<Problem> {
         self.troubles(now).into_iter().map(|trouble| trouble.problem).collect()
@@ -148,7 +150,10 @@ impl Snapshot {
             troubles.push(trouble.often(self.dead_letters));
         }
         troubles.extend(self.refused(now));
-        troubles.sort_by_key(|trouble| std::cmp::Reverse(trouble.problem.severity));
+        troubles.sort_by_key(|trouble| {
+            let severity = trouble.problem.severity;
+            (std::cmp::Reverse(severity), trouble.need.rank(severity), trouble.since)
+        });
         troubles
     }
 
@@ -189,6 +194,10 @@ fn unhealthy(checks: &[CheckPanel], isolated: Option<Timestamp>, now: Timestamp)
             CheckState::Critical => Severity::Crit,
             CheckState::Warn | CheckState::Stale => Severity::Warn,
             _ if check.flapping => Severity::Warn,
+            // It has just been started: what its first looks say is about to be confirmed.
+            CheckState::Unknown if check.soft.is_some() && now.duration_since(check.since) < FIRST_LOOKS => {
+                return None;
+            }
             // Before the first look there is nothing to tell, and isolation is told once for all.
             CheckState::Unknown if check.last.is_some() && !(isolated.is_some() && check.kind.needs_network()) => {
                 Severity::Info
@@ -198,8 +207,7 @@ fn unhealthy(checks: &[CheckPanel], isolated: Option<Timestamp>, now: Timestamp)
         let state = if check.flapping { "flapping" } else { check.state.as_str() };
         let cause = check.cause.as_deref().map(|cause| format!(": {cause}")).unwrap_or_default();
         // What a cause belongs to when it is not what the state says.
-        let soft = check.soft.map(|soft| format!(", {} of {} say {}", soft.count, soft.of, soft.state.as_str()));
-        let soft = soft.unwrap_or_default();
+        let soft = check.soft.map(|soft| format!(", {}", soft.told())).unwrap_or_default();
         let what = format!("check {} is {state} ({}){soft}{cause}", check.id, age(check.since, now));
         let next = format!("aurora check run {} --explain", check.id);
         Some(Trouble::new(Need::Check(check.id.clone()), check.since, severity, what, next))
@@ -249,6 +257,16 @@ mod tests {
         assert_eq!(severities, [Severity::Crit, Severity::Warn, Severity::Warn, Severity::Warn, Severity::Info]);
         assert_eq!(found[0].1, "check critical is critical (12m): status == 200: got 503");
         assert!(found.iter().any(|(_, what)| what.starts_with("check f is flapping")), "{found:?}");
+    }
+
+    #[test]
+    fn what_was_just_started_is_not_told_before_it_can_be_confirmed() {
+        let soft = crate::model::Soft { state: CheckState::Warn, count: 1, of: 3 };
+        let new = CheckPanel { soft: Some(soft), since: at(-30), ..check("load", CheckState::Unknown) };
+        assert_eq!(problems(std::slice::from_ref(&new), None), []);
+        let old = CheckPanel { since: at(-120), ..new };
+        let told = "check load is unknown (2m), warn seen once, 3 in a row count: status == 200: got 503";
+        assert_eq!(problems(&[old], None), [(Severity::Info, told.to_owned())]);
     }
 
     #[test]

@@ -9,11 +9,6 @@ use crate::model::{ApprovalId, CheckId, HostName, Identity, JobId, MessageId, Me
 use super::problems::Trouble;
 use super::{PaneCall, Severity, Snapshot, bridge_problems};
 
-/// The order, as it is told to people.
-pub const ORDER: &str = "what is broken, then critical checks, jobs with an unknown end, hosts out of reach and nodes \
-                         that are down or quarantined, approvals you can answer, VIPs who wait, warnings and panes that \
-                         call, others who wait";
-
 /// What something is about, and so where a person looks at it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Need {
@@ -75,6 +70,25 @@ impl fmt::Display for Need {
     }
 }
 
+impl Need {
+    /// Where what weighs `severity` stands in the one order, for [`Snapshot::urgent`] and for the list of what is wrong:
+    /// the lower, the earlier. First what is broken; then alike critical checks, jobs with an unknown end, hosts out of
+    /// reach and nodes that are down or quarantined; approvals, VIPs who wait, warnings and panes that call, others who
+    /// wait.
+    pub(super) fn rank(&self, severity: Severity) -> u8 {
+        match (self, severity) {
+            (Self::Message(_), Severity::Info) => 7,
+            (Self::Message(_), _) => 5,
+            (Self::Approval(_), _) => 4,
+            (Self::Store, _) => 0,
+            (Self::Task(_), Severity::Crit) => 1,
+            (Self::Isolation, _) => 2,
+            (_, Severity::Crit) => 3,
+            _ => 6,
+        }
+    }
+}
+
 /// One thing that needs a person.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Urgent {
@@ -89,23 +103,13 @@ pub struct Urgent {
 }
 
 impl Urgent {
-    /// Where it stands in the order: the lower, the earlier.
     fn rank(&self) -> u8 {
-        match (&self.need, self.severity) {
-            (Need::Message(_), Severity::Info) => 7,
-            (Need::Message(_), _) => 5,
-            (Need::Approval(_), _) => 4,
-            (Need::Store, _) => 0,
-            (Need::Task(_), Severity::Crit) => 1,
-            (Need::Isolation, _) => 2,
-            (_, Severity::Crit) => 3,
-            _ => 6,
-        }
+        self.need.rank(self.severity)
     }
 }
 
 impl Snapshot {
-    /// What needs a person at `now`, the most urgent first: [`ORDER`]. Among equals comes first what waits longest.
+    /// What needs a person at `now`, the most urgent first. Among equals comes first what waits longest.
     /// `unread` are the messages nobody has read, as far as they are known; `me` is who asks, once that is known.
     #[must_use]
     pub fn urgent(&self, unread: &[MessageRow], me: Option<&Identity>, now: Timestamp) -> Vec<Urgent> {
@@ -243,6 +247,14 @@ mod tests {
         assert_eq!(queue[at].reason, "pane web-1:0.0 calls (30m): it prints: build failed");
         assert_eq!(queue[at - 1].need, Need::Check("soso".parse().expect("an id")), "that is a warning for longer");
         assert!(matches!(queue[at + 1].need, Need::Message(_)));
+    }
+
+    #[test]
+    fn what_is_wrong_is_listed_in_the_order_it_is_gone_through() {
+        let world = snapshot();
+        let listed: Vec<Need> = world.troubles(at(100)).into_iter().map(|trouble| trouble.need).collect();
+        let round: Vec<Need> = world.urgent(&[], None, at(100)).into_iter().map(|urgent| urgent.need).collect();
+        assert_eq!(listed[..round.len()], round, "what is only worth knowing comes after them");
     }
 
     #[test]

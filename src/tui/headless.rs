@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use jiff::Timestamp;
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
-use ratatui::buffer::Buffer;
+use ratatui::buffer::{Buffer, Cell};
 
 use crate::client::Client;
 use crate::protocol::{RequestId, Update};
@@ -74,6 +74,23 @@ impl Headless {
         let Ok(mut terminal) = Terminal::new(TestBackend::new(self.size.0, self.size.1));
         let Ok(drawn) = terminal.draw(|frame| self.app.draw(frame));
         drawn.buffer.clone()
+    }
+
+    /// Waits until its frame has `text`: what hosts tell of their panes comes later than answers do. It waits for good
+    /// where nothing ever shows it.
+    pub async fn wait_for(&mut self, text: &str) {
+        while !self.has(text)
+            && let Some(update) = self.client.next().await
+        {
+            self.hear(update);
+            self.settle().await;
+        }
+    }
+
+    fn has(&self, text: &str) -> bool {
+        let frame = self.frame();
+        let width = usize::from(frame.area.width).max(1);
+        frame.content.chunks(width).any(|row| row.iter().map(Cell::symbol).collect::<String>().contains(text))
     }
 
     /// Waits until everything that was asked is answered.

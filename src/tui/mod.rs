@@ -65,6 +65,7 @@ mod node_tests;
 mod nodes;
 mod nodes_keys;
 mod note;
+mod offered;
 mod opened;
 mod output;
 mod pace;

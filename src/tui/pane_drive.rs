@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use jiff::Timestamp;
 
-use crate::model::{PaneAddress, PaneDriver};
+use crate::model::{PaneAddress, PaneDriver, counted};
 use crate::protocol::{DRIVER_IDLE_S, PaneReply, PaneRequest, Refusal, Reply, Severity};
 use crate::screen::InputModes;
 
@@ -116,7 +116,7 @@ impl Drive {
     /// What of the typed did not arrive, or perhaps not, once it is lost.
     pub(super) fn untyped(&self) -> Option<String> {
         let unsure = self.unsure + self.flying_bytes;
-        let bytes = |count: usize| format!("{count} byte{}", if count == 1 { "" } else { "s" });
+        let bytes = |count: usize| counted(count, "byte");
         match (self.refused, unsure) {
             (0, 0) => None,
             (refused, 0) => Some(format!("{} not typed", bytes(refused))),

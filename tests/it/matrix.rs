@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use aurora::client::Client;
 use aurora::config::Theme;
@@ -89,8 +90,8 @@ impl Legend {
     }
 }
 
-/// What `keys` lead to, at every size and with every rung of colours.
-async fn shoot(name: &str, keys: &str) {
+/// What `steps` lead to, at every size and with every rung of colours: keys, and what is to be seen before the next ones.
+async fn shoot(name: &str, steps: &[(&str, &str)]) {
     // Past: what the engine does now then has the age of something new.
     let began = Timestamp::from_second(1_795_165_200).expect("in range");
     let world = World { scene: Scene::Still, seed: 1, began };
@@ -102,9 +103,13 @@ async fn shoot(name: &str, keys: &str) {
         let client = Client::embedded(demo.handle(), true, false).await.expect("is let in");
         let look = Look::new(&Theme::built_in(theme).expect("a theme"), mode, false);
         let mut screen = Headless::open(client, look, SIZES[0], began).await;
-        screen.press(keys).await;
+        for (keys, seen) in steps {
+            screen.press(keys).await;
+            until(&mut screen, name, seen).await;
+        }
         for (size, shots) in SIZES.into_iter().zip(&mut shots) {
             screen.resize(size).await;
+            until(&mut screen, name, steps.last().map_or("", |(_, seen)| seen)).await;
             let frame = screen.frame();
             if mode == ColourMode::None {
                 let plain = |cell: &Cell| cell.fg == Color::Reset && cell.bg == Color::Reset;
@@ -137,6 +142,11 @@ async fn shoot(name: &str, keys: &str) {
     insta::assert_snapshot!(name, all);
 }
 
+async fn until(screen: &mut Headless, name: &str, seen: &str) {
+    let waited = tokio::time::timeout(Duration::from_secs(60), screen.wait_for(seen)).await;
+    assert!(waited.is_ok(), "{name}: nothing shows {seen:?}");
+}
+
 /// What is shown without what no seed decides: the name of a temporary directory, and when this run began.
 fn stable(text: &str) -> String {
     let directory = regex::Regex::new(r"aurora-demo-\w{6}").expect("an expression");
@@ -149,9 +159,20 @@ macro_rules! views {
     ($($name:ident: $keys:literal),+ $(,)?) => {
         $(#[tokio::test(flavor = "multi_thread")]
         async fn $name() {
-            shoot(concat!("demo_", stringify!($name)), $keys).await;
+            shoot(concat!("demo_", stringify!($name)), &[($keys, "")]).await;
         })+
     };
+}
+
+// Panes come later than the frame that asks for them.
+#[tokio::test(flavor = "multi_thread")]
+async fn panes() {
+    shoot("demo_panes", &[("6\t\t", "web-2:0.0")]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pane() {
+    shoot("demo_pane", &[("6\t\t", "web-2:0.0"), ("j\r", "[ 59/400]")]).await;
 }
 
 views! {

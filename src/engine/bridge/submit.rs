@@ -9,7 +9,7 @@ use crate::bridge::{BridgeInput, waits_for};
 use crate::config::HostConfig;
 use crate::model::{
     AuditKind, CommandTemplate, Course, HostName, HostPanel, HostSelector, Identity, Job, JobState, Lane, LayerKind,
-    LayerPanel, LayerState, Plan, PlanHash, Risk, Rollout,
+    LayerPanel, LayerState, Plan, PlanHash, Risk, Rollout, counted,
 };
 use crate::policy::{CommandLine, Denied, Verdict, judge, whitelist};
 use crate::protocol::{BridgeNotice, BridgeReply, Draft, Preview, Refusal};
@@ -135,7 +135,7 @@ impl Bridges {
         let by = Some(&identity.operator);
         let title = jobs.first().map(Job::title).unwrap_or_default();
         let hash = meant.hash();
-        let what = format!("{title} on {}, {} hosts, risk {risk}, hash {hash}", draft.on, jobs.len());
+        let what = format!("{title} on {}, {}, risk {risk}, hash {hash}", draft.on, counted(jobs.len(), "host"));
         let mut notes = vec![note(by, AuditKind::Requested, draft.id, what)];
         if let Some(approval) = &mut approval {
             approval.jobs = jobs.iter().map(|job| job.id).collect();

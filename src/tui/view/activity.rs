@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Paragraph;
 
-use crate::model::{AuditEntry, Event, EventState, LogLine, Rejection, TaskStatus, age};
+use crate::model::{AuditEntry, Event, EventState, LogLine, Rejection, TaskStatus, age, counted};
 use crate::screen;
 
 use super::super::action::Action;
@@ -25,7 +25,7 @@ pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
         let tabs = Rect { x: area.x + 10, height: 1, ..area }.intersection(area);
         tab_regions(app, ActivityTab::ALL.map(ActivityTab::name), tabs);
     }
-    let area = heading(title(app, area.width), frame, area);
+    let area = heading(app, title(app, area.width), frame, area);
     let Some(snapshot) = &app.snapshot else { return };
     let activity = &app.activity;
     match activity.tab {
@@ -116,8 +116,8 @@ fn lines<T: Told>(
     list(app, &rows, tail.index() - first, frame, area, |row, width| match row {
         Row::Told(line) => draw(app, line, width),
         Row::Skipped(count) => {
-            let count = count.map_or_else(|| "some".to_owned(), |count| count.to_string());
-            Line::styled(format!("     -- {count} lines skipped --"), app.look.warn)
+            let lines = count.map_or_else(|| "some lines".to_owned(), |count| counted(count, "line"));
+            Line::styled(format!("     -- {lines} skipped --"), app.look.warn)
         }
     });
 }

@@ -5,7 +5,7 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Paragraph;
 
-use crate::model::{Approval, ApprovalState, Course, age};
+use crate::model::{Approval, ApprovalState, Course, Plan, age};
 use crate::screen;
 
 use super::super::action::Action;
@@ -19,8 +19,10 @@ use super::plan::{self, labelled};
 const LABEL: usize = 10;
 /// Below so many rows there is nothing below the list.
 const LOW: u16 = 18;
-/// Below this width a row has no room for who asked.
+/// Below this width a row names hardly more than the command.
 const NARROW: usize = 70;
+/// From this width on it has room for who asked.
+const WITH_ASKER: usize = 100;
 
 /// How many lines the open approval takes.
 pub(in super::super) fn lines(app: &App) -> usize {
@@ -33,7 +35,7 @@ pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
     if let Some(open) = &app.approvals.open {
         let keys = [(Action::Back, "goes back"), (Action::Grant, "says yes"), (Action::Deny, "says no")];
         let title = Line::from(Span::styled(open.id.to_string(), look.title));
-        let area = heading(with_keys(app, title, &keys, area.width), frame, area);
+        let area = heading(app, with_keys(app, title, &keys, area.width), frame, area);
         let lines = of_open(app, open, usize::from(area.width)).into_iter();
         let lines: Vec<Line<'_>> = lines.skip(open.scroll).take(usize::from(area.height)).collect();
         return frame.render_widget(Paragraph::new(lines), area);
@@ -43,7 +45,7 @@ pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
         Span::styled("Approvals", look.title),
         Span::styled(format!("   {waiting} open"), if waiting > 0 { look.warn } else { look.muted }),
     ]);
-    let area = heading(title, frame, area);
+    let area = heading(app, title, frame, area);
     let shown = Approvals::shown(approvals);
     if shown.is_empty() {
         let text = Span::styled("  nothing waits for a yes", look.muted);
@@ -71,17 +73,19 @@ fn below(app: &App) -> u16 {
 /// One approval on one line: how it stands, what, where, who asked, how many of how many, how long it can be answered.
 fn row(app: &App, approval: &Approval, width: usize) -> Row {
     let look = &app.look;
+    // Half of the room is for what would be done, with its values.
+    let named = if width < NARROW { 18 } else { (width / 2).saturating_sub(14) };
     let line = Line::from(vec![
         Span::styled(
             format!("{} {:9} ", look.sign(&approval.state), approval.state.as_str()),
             look.approval(approval.state),
         ),
-        Span::styled(fit(look, &command(approval), if width < NARROW { 14 } else { 20 }), look.text),
+        Span::styled(fit(look, &title(approval), named), look.text),
     ]);
     let left = if approval.state == ApprovalState::Open { left(app, approval) } else { age(approval.asked, app.now) };
     let told = format!(" {} of {} yes  {left:>9}", approval.yes(), approval.need);
-    let by = if width < NARROW { String::new() } else { format!(" by {}", fit(look, approval.by.as_str(), 10)) };
-    let taken = 12 + if width < NARROW { 14 } else { 20 } + told.len() + screen::width(&by) + 1;
+    let by = if width < WITH_ASKER { String::new() } else { format!(" by {}", fit(look, approval.by.as_str(), 10)) };
+    let taken = 12 + named + told.len() + screen::width(&by) + 1;
     let rest = vec![
         Span::styled(format!(" {}", fit(look, &hosts(approval), width.saturating_sub(taken))), look.text),
         Span::styled(by, look.muted),
@@ -97,8 +101,10 @@ fn left(app: &App, approval: &Approval) -> String {
     format!("{} left", age(app.now, approval.expires))
 }
 
-fn command(approval: &Approval) -> String {
-    approval.plans.first().map_or_else(|| "-".to_owned(), |plan| plan.command.to_string())
+/// What would be done, as jobs call it, and how much harm it could do.
+fn title(approval: &Approval) -> String {
+    let title = approval.plans.first().map_or_else(|| "-".to_owned(), Plan::title);
+    screen::line(&format!("{title} ({} risk)", approval.risk))
 }
 
 fn hosts(approval: &Approval) -> String {

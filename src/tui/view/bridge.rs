@@ -11,7 +11,7 @@ use crate::screen;
 use super::super::app::App;
 use super::super::bridge::{BridgeTab, Listed, Opened, Reach, all_jobs, state_word, why};
 use super::super::status::coarse;
-use super::parts::{Row, fit, heading, list, tab_regions};
+use super::parts::{Row, figures, fit, heading, list, tab_regions};
 use super::{host, job, pane, pane_tail, panes, rollouts, tiles};
 
 /// Rows of the selected one below the list.
@@ -52,7 +52,7 @@ pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
         _ => app.bridge.index(ground),
     };
     let line = Rect { height: area.height.min(1), ..area };
-    let area = heading(title(app, len), frame, area);
+    let area = heading(app, title(app, len), frame, area);
     if let Some((place, hint)) = panes::sought(app, line) {
         frame.render_widget(hint, place);
     }
@@ -122,37 +122,31 @@ fn title(app: &App, shown: usize) -> Line<'static> {
     if all > shown {
         spans.push(Span::styled(format!("   {} hidden", all - shown), look.muted));
     }
+    let mut told = Vec::new();
     match app.bridge.tab {
         BridgeTab::Hosts => {
             for reach in [Reach::Gone, Reach::Barred, Reach::Detour, Reach::Waiting, Reach::Up] {
                 let count = panel.hosts.iter().filter(|host| Reach::of(host) == reach).count();
-                if count == 0 {
-                    continue;
+                if count > 0 {
+                    told.push(Span::styled(format!("   {count} {}", reach.as_str()), look.reach(reach)));
                 }
-                let text = format!("   {count} {}", reach.as_str());
-                let taken: usize = spans.iter().map(Span::width).sum();
-                // The worst come first; half a word would say less than none.
-                if taken + screen::width(&text) > usize::from(app.size.0) {
-                    break;
-                }
-                spans.push(Span::styled(text, look.reach(reach)));
             }
         }
         BridgeTab::Jobs => {
             let open = all_jobs(app.ground()).filter(|one| one.row.state.outcome().is_none()).count();
             let unknown = all_jobs(app.ground()).filter(|one| one.row.state.word() == "unknown").count();
             if unknown > 0 {
-                spans.push(Span::styled(format!("   {unknown} unknown"), look.crit));
+                told.push(Span::styled(format!("   {unknown} unknown"), look.crit));
             }
-            spans.push(Span::styled(format!("   {open} run or wait"), look.muted));
+            told.push(Span::styled(format!("   {open} open"), look.muted));
         }
         BridgeTab::Rollouts => {
             let open = panel.rollouts.iter().filter(|row| row.ended.is_none()).count();
-            spans.push(Span::styled(format!("   {open} not over"), look.muted));
+            told.push(Span::styled(format!("   {open} not over"), look.muted));
         }
-        BridgeTab::Panes => spans.extend(panes::counts(app)),
+        BridgeTab::Panes => told.extend(panes::counts(app)),
     }
-    Line::from(spans)
+    figures(Line::from(spans), told, app.size.0.into())
 }
 
 /// One host on one line: how it is reached, over what, how far it is, what runs there, and why it is not better.

@@ -5,7 +5,7 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Paragraph;
 
-use crate::model::{ChannelPanel, ChannelStats, NodePanel, age};
+use crate::model::{ChannelPanel, ChannelStats, NodePanel, TaskStatus, age, counted};
 use crate::screen;
 
 use super::super::action::Action;
@@ -26,7 +26,8 @@ pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
         Span::styled(told(app, here, channels.len() - here), app.look.muted),
     ]);
     let keys = [(Action::Open, "shows a channel's messages")];
-    let area = heading(with_keys(app, title, &keys, area.width), frame, area);
+    let area = heading(app, with_keys(app, title, &keys, area.width), frame, area);
+    let area = troubles(app, frame, area);
     let columns = usize::from((area.width / WIDTH).max(1));
     let rows = usize::from((area.height / HEIGHT).max(1));
     let first = app.channel / (columns * rows) * (columns * rows);
@@ -40,6 +41,23 @@ pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
             Counted::There(node, stats) => there(app, node, stats, index == app.channel, frame, cells[column]),
         }
     }
+}
+
+/// What is wrong with listeners, a line each: it is about all channels there, so it stands above them once. Answers what
+/// is left.
+fn troubles(app: &App, frame: &mut Frame<'_>, area: Rect) -> Rect {
+    let tasks = app.snapshot.as_ref().map(|snapshot| snapshot.tasks.as_slice()).unwrap_or_default();
+    let is_listener = |task: &&TaskStatus| task.name.starts_with("listener ");
+    let told = tasks.iter().filter(is_listener).filter_map(|task| Some((&task.name, task.trouble.as_ref()?)));
+    let line = |(name, trouble): (&String, &String)| {
+        let text = format!("! {name}: {}", screen::line(trouble));
+        Line::styled(fit(&app.look, &text, area.width.into()), app.look.warn)
+    };
+    let lines: Vec<Line<'_>> = told.map(line).collect();
+    let height = u16::try_from(lines.len()).unwrap_or(u16::MAX).min(area.height);
+    let [above, rest] = Layout::vertical([Constraint::Length(height), Constraint::Min(0)]).areas(area);
+    frame.render_widget(Paragraph::new(lines), above);
+    rest
 }
 
 /// How many channels are shown, and whose.
@@ -86,7 +104,8 @@ fn panel(app: &App, channel: &ChannelPanel, selected: bool, frame: &mut Frame<'_
     let inside = block.inner(area);
     frame.render_widget(block, area);
     let width = usize::from(inside.width);
-    let last = channel.last_event.map_or_else(|| "never".to_owned(), |last| age(last, app.now));
+    let last = channel.last_event.map(|last| format!("last event {}", age(last, app.now)));
+    let last = last.unwrap_or_else(|| "no event yet".to_owned());
     let vip = if channel.unread_vip > 0 { look.vip } else { look.muted };
     let error = match &channel.last_error {
         None => Span::styled("no error", look.muted),
@@ -101,13 +120,13 @@ fn panel(app: &App, channel: &ChannelPanel, selected: bool, frame: &mut Frame<'_
                 format!("{} {:9}", look.sign(&channel.state), channel.state.as_str()),
                 look.channel(channel.state),
             ),
-            Span::styled(format!(" last event {last}, {}/min", channel.per_minute), look.text),
+            Span::styled(format!(" {last}, {}/min", channel.per_minute), look.text),
         ]),
         Line::from(vec![
             Span::styled(format!("{} VIP", channel.unread_vip), vip),
-            Span::styled(format!(" and {} unread", channel.unread), look.text),
+            Span::styled(format!(" and {} unread", counted(channel.unread, "other")), look.text),
         ]),
-        Line::styled(format!("events {}, refused {}", channel.events, channel.rejected), look.text),
+        Line::styled(format!("events {}, refused {} since start", channel.events, channel.rejected), look.text),
         Line::from(error),
         Line::styled(fit(look, channel.urls.last().map_or("", String::as_str), width), look.muted),
     ];

@@ -28,7 +28,7 @@ pub(super) fn draw(app: &App, open: &OpenCheck, check: Option<Watched<'_>>, fram
     // Only its own node looks at it.
     let known = if open.id.node.is_some() { 1 } else { 2 };
     let title = Line::from(Span::styled(open.id.to_string(), app.look.title));
-    let area = heading(with_keys(app, title, &keys[..known], area.width), frame, area);
+    let area = heading(app, with_keys(app, title, &keys[..known], area.width), frame, area);
     let lines = lines(app, open, check, usize::from(area.width));
     let lines: Vec<Line<'_>> = lines.into_iter().skip(open.scroll).take(usize::from(area.height)).collect();
     frame.render_widget(Paragraph::new(lines), area);
@@ -69,7 +69,7 @@ pub(super) fn summary(
 ) -> Vec<Line<'static>> {
     let (look, check) = (&app.look, one.check);
     let about = format!("{} {}, every {}", check.kind, screen::line(&check.target), short_duration(check.interval));
-    let soft = check.soft.map(|soft| format!("; {} of {} say {}", soft.count, soft.of, soft.state.as_str()));
+    let soft = check.soft.map(|soft| format!("; {}", soft.told()));
     let enabled = if check.enabled { "" } else { "; not enabled" };
     let since = match age(check.since, app.now).as_str() {
         "now" => "just now".to_owned(),

@@ -12,25 +12,23 @@ use super::super::app::App;
 use super::super::keymap::Valid;
 use super::super::mouse::Hit;
 use super::counts::counts;
+use super::parts::figures;
 
 /// Columns that the names of all views take, cut to three letters.
 const ALL_VIEWS: u16 = 47;
 
 /// The open view, and what waits in all of them.
-fn narrow(app: &App, valid: &[Valid]) -> Line<'static> {
-    let look = &app.look;
-    let mut spans = vec![Span::styled(format!("{}{}", key_of(app.view, valid), app.view.name()), look.tab)];
-    for (text, style) in counts(app) {
-        spans.push(Span::styled(format!("  {text}"), style));
-    }
-    Line::from(spans)
+fn narrow(app: &App, valid: &[Valid], width: u16) -> Line<'static> {
+    let here = Span::styled(format!("{}{}", key_of(app.view, valid), app.view.name()), app.look.tab);
+    let told = counts(app).into_iter().map(|(text, style)| Span::styled(format!("  {text}"), style));
+    figures(Line::from(here), told.collect(), width.into())
 }
 
 pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
     let look = &app.look;
     let valid = app.keymap.valid(&app.contexts());
     if area.width < ALL_VIEWS {
-        return frame.render_widget(Paragraph::new(narrow(app, &valid)), area);
+        return frame.render_widget(Paragraph::new(narrow(app, &valid, area.width)), area);
     }
     let mut spans = Vec::new();
     let mut x = area.x;

@@ -39,7 +39,7 @@ pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
         return check::draw(app, open, all.into_iter().find(|one| one.of() == open.id), frame, area);
     }
     let shown = app.health.shown(snapshot);
-    let area = heading(title(app, &all, shown.len()), frame, area);
+    let area = heading(app, title(app, &all, shown.len()), frame, area);
     if shown.is_empty() {
         let text = match app.health.filter.text().trim() {
             _ if all.is_empty() => "no checks are configured".to_owned(),
@@ -147,7 +147,7 @@ fn reason(check: &CheckPanel) -> Option<String> {
     if check.state == CheckState::Ok && check.soft.is_none() {
         return None;
     }
-    let soft = check.soft.map(|soft| format!("{} of {} {}: ", soft.count, soft.of, soft.state.as_str()));
+    let soft = check.soft.map(|soft| format!("{} {} of {} looks: ", soft.state.as_str(), soft.count, soft.of));
     Some(format!("{}{}", soft.unwrap_or_default(), check.cause.as_deref().map(screen::line).unwrap_or_default()))
 }
 

@@ -13,7 +13,7 @@ use super::super::app::App;
 use super::super::bridge::{OpenHost, Reach, state_word};
 use super::super::status::coarse;
 use super::bridge::labels;
-use super::parts::{fit, heading};
+use super::parts::{fit, fitting, heading, with_keys};
 
 /// Columns of the labels.
 const LABEL: usize = 10;
@@ -30,12 +30,8 @@ pub(super) fn draw(app: &App, open: &OpenHost, frame: &mut Frame<'_>, area: Rect
         (Action::ProbeHost, "asks now"),
         (Action::Open, "lists its jobs"),
     ];
-    let keys = keys.into_iter().filter_map(|(action, does)| Some(format!("{} {does}", app.key_of(action)?)));
-    let title = Line::from(vec![
-        Span::styled(open.name.to_string(), look.title),
-        Span::styled(format!("   {}", keys.collect::<Vec<_>>().join(", ")), look.muted),
-    ]);
-    let area = heading(title, frame, area);
+    let title = Line::from(Span::styled(open.name.to_string(), look.title));
+    let area = heading(app, with_keys(app, title, &keys, area.width), frame, area);
     let lines = lines(app, open, usize::from(area.width));
     let lines: Vec<Line<'_>> = lines.into_iter().skip(open.scroll).take(usize::from(area.height)).collect();
     frame.render_widget(Paragraph::new(lines), area);
@@ -67,7 +63,7 @@ pub(super) fn lines(app: &App, open: &OpenHost, width: usize) -> Vec<Line<'stati
     lines.push(Line::default());
     lines.push(Line::styled("Roads, in the order they are tried", look.title));
     for layer in &host.layers {
-        lines.push(road(app, layer));
+        lines.push(fitting(app, road(app, layer), width));
         let why = screen::line(&layer.why);
         if !why.is_empty() {
             let room = width.saturating_sub(LABEL).max(1);
@@ -118,12 +114,8 @@ pub(super) fn summary(app: &App, host: &HostPanel, width: usize) -> Vec<Line<'st
         ),
     ])];
     for layer in &host.layers {
-        let mut line = road(app, layer);
-        let used: usize = line.spans.iter().map(|span| screen::width(&span.content)).sum();
-        if let (Some(last), true) = (line.spans.last_mut(), used > width) {
-            let room = screen::width(&last.content).saturating_sub(used - width);
-            last.content = fit(look, &last.content, room).into();
-        }
+        let mut line = fitting(app, road(app, layer), width);
+        let used = line.width();
         // Less than a word or two would only look like one.
         if used + WHY <= width {
             let why = fit(look, &screen::line(&layer.why), width - used - 2);

@@ -32,7 +32,7 @@ pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
         return elsewhere(app, &there, frame, area);
     }
     let area = if app.inbox.open.is_some() || app.previews() { listed } else { area };
-    let rows = heading(title(app), frame, area);
+    let rows = heading(app, title(app), frame, area);
     let messages = &app.inbox.list;
     if messages.rows().is_empty() {
         let wrong = app.inbox.search.as_ref().and_then(|search| mistake(search.query()));
@@ -83,7 +83,7 @@ pub(in super::super) const DETAIL_THERE: usize = 5;
 /// The messages another node shares.
 fn elsewhere(app: &App, there: &There<'_>, frame: &mut Frame<'_>, area: Rect) {
     let look = &app.look;
-    let rows = heading(title(app), frame, area);
+    let rows = heading(app, title(app), frame, area);
     let [above, told] =
         Layout::vertical([Constraint::Min(1), Constraint::Length(u16::try_from(DETAIL_THERE).unwrap_or(5))])
             .areas(rows);

@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Paragraph;
 
-use crate::model::{End, Job, JobRow, JobState, Outcome, Stream, age, short_bytes, short_duration};
+use crate::model::{End, Job, JobRow, JobState, Lane, Outcome, Stream, age, counted, short_bytes, short_duration};
 use crate::protocol::{BridgeRequest, Request};
 use crate::screen;
 
@@ -14,7 +14,7 @@ use super::super::app::App;
 use super::super::bridge::Reach;
 use super::super::job::{JobTab, OpenJob, Written};
 use super::super::zone;
-use super::parts::{fit, heading, tab_regions};
+use super::parts::{fit, heading, tab_regions, with_keys};
 use super::plan::{self, labelled};
 
 /// Columns of the labels.
@@ -42,13 +42,9 @@ pub(super) fn draw(app: &App, open: &OpenJob, frame: &mut Frame<'_>, area: Rect)
         row.as_ref().map_or_else(|| open.id.to_string(), |row| format!("{} on {}", screen::line(&row.title), row.host));
     let keys =
         [(Action::CancelJob, "stops it"), (Action::ResolveJob, "says whether it ran"), (Action::JobHost, "its host")];
-    let can = keys.into_iter().filter(|(action, _)| app.why_not(*action).is_none());
-    let keys: Vec<String> = can.filter_map(|(action, does)| Some(format!("{} {does}", app.key_of(action)?))).collect();
-    let title = Line::from(vec![
-        Span::styled(fit(look, &name, screen::width(&name).min(width)), look.title),
-        Span::styled(format!("   {}", keys.join(", ")), look.muted),
-    ]);
-    let area = heading(title, frame, area);
+    let can: Vec<_> = keys.into_iter().filter(|(action, _)| app.why_not(*action).is_none()).collect();
+    let title = Line::from(Span::styled(fit(look, &name, screen::width(&name).min(width)), look.title));
+    let area = heading(app, with_keys(app, title, &can, area.width), frame, area);
     let head = head(app, open, width);
     let [above, tabs, rest] = ratatui::layout::Layout::vertical([
         ratatui::layout::Constraint::Length(u16::try_from(head.len()).unwrap_or(u16::MAX)),
@@ -133,8 +129,7 @@ pub(super) fn summary(app: &App, row: &JobRow, job: Option<&Job>, width: usize) 
     }
     let tries = match row.attempts {
         0 => "no try yet".to_owned(),
-        1 => "1 try".to_owned(),
-        many => format!("{many} tries"),
+        tries => counted(tries, "try"),
     };
     let mut asked = format!("by {} {}, {tries}", row.by, age(row.asked, app.now));
     if let Some(job) = job {
@@ -142,7 +137,11 @@ pub(super) fn summary(app: &App, row: &JobRow, job: Option<&Job>, width: usize) 
         // Of one that is held back the time to start counts from when it is let go.
         let counts = !matches!(row.state, JobState::Ended(_) | JobState::Staged { .. } | JobState::AwaitingApproval(_));
         let over = if counts { format!(", starts until {until}") } else { String::new() };
-        asked = format!("{asked}, {} risk, {}{over}", job.risk, job.lane.as_str());
+        let lane = match job.lane {
+            Lane::Urgent | Lane::Normal => String::new(),
+            last => format!(", {}", last.as_str()),
+        };
+        asked = format!("{asked}, {} risk{lane}{over}", job.risk);
     }
     lines.push(Line::from(vec![
         Span::styled(format!("{:LABEL$}", "asked"), look.muted),

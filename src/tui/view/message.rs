@@ -11,7 +11,7 @@ use crate::screen;
 use super::super::app::App;
 use super::super::opened::{OpenMessage, Tab};
 use super::super::zone::moment;
-use super::parts::{fit, tab_regions};
+use super::parts::{fit, fitting, tab_regions};
 
 /// Rows above the body: subject, sender, state, tabs.
 const HEAD: u16 = 4;
@@ -78,6 +78,11 @@ fn head(app: &App, open: &OpenMessage, width: usize) -> Vec<Line<'static>> {
     let old = age(row.received, app.now);
     let about = format!("{} ({})   {received}, {old}   ", row.channel, screen::line(&row.kind));
     let tags = open.row().map(super::conversation::tags).unwrap_or_default();
+    let about = Line::from(vec![
+        Span::styled(about, look.muted),
+        Span::styled(state, if row.marks.acked.is_some() { look.acked } else { look.ok }),
+        Span::styled(tags, look.key),
+    ]);
     vec![
         Line::styled(fit(look, &screen::line(&row.subject), width), look.title),
         Line::from(vec![
@@ -87,11 +92,7 @@ fn head(app: &App, open: &OpenMessage, width: usize) -> Vec<Line<'static>> {
                 look.text,
             ),
         ]),
-        Line::from(vec![
-            Span::styled(about, look.muted),
-            Span::styled(state, if row.marks.acked.is_some() { look.acked } else { look.ok }),
-            Span::styled(tags, look.key),
-        ]),
+        fitting(app, about, width),
     ]
 }
 

@@ -39,7 +39,7 @@ pub(super) fn draw(app: &App, open: &OpenNode, frame: &mut Frame<'_>, area: Rect
     ];
     let possible: Vec<_> = keys.into_iter().filter(|(action, _)| app.why_not(*action).is_none()).collect();
     let title = Line::from(Span::styled(open.name.to_string(), app.look.title));
-    let area = heading(with_keys(app, title, &possible, area.width), frame, area);
+    let area = heading(app, with_keys(app, title, &possible, area.width), frame, area);
     let lines = lines(app, open, usize::from(area.width)).into_iter().skip(open.scroll);
     frame.render_widget(Paragraph::new(lines.take(usize::from(area.height)).collect::<Vec<_>>()), area);
 }

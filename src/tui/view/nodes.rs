@@ -54,7 +54,7 @@ pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
     }
     let tabs = Rect { x: area.x.saturating_add(7), height: 1, ..area }.intersection(area);
     tab_regions(app, NodesTab::ALL.map(NodesTab::name), tabs);
-    let area = heading(title(app), frame, area);
+    let area = heading(app, title(app), frame, area);
     let panel = app.nodes_panel();
     if panel.me.is_none() && panel.nodes.is_empty() {
         return frame.render_widget(Paragraph::new(alone(app, usize::from(area.width))), area);
@@ -63,7 +63,7 @@ pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
     match app.nodes.tab {
         NodesTab::Nodes => {
             let width = usize::from(area.width);
-            let area = heading(columns(app, width), frame, area);
+            let area = heading(app, columns(app, width), frame, area);
             let [above, told] = Layout::vertical([Constraint::Min(3), Constraint::Length(below(app))]).areas(area);
             let shown = Nodes::shown(panel);
             list(app, &shown, index, frame, above, |node, width| row(app, node, width));

@@ -5,7 +5,7 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Paragraph;
 
-use crate::model::{ApprovalState, ChannelPanel, LayerKind, NodePanel, NodeState, ProviderKind, age};
+use crate::model::{ApprovalState, ChannelPanel, LayerKind, NodePanel, NodeState, ProviderKind, age, counted};
 use crate::protocol::{Severity, Snapshot, Trouble};
 use crate::screen;
 
@@ -18,13 +18,17 @@ use super::super::palette;
 use super::bridge::host_row;
 use super::health;
 use super::nodes::row as node_row;
-use super::parts::{fit, message_row, outside};
+use super::parts::{figures, fit, fitting, message_row, outside};
 
 /// Below these columns and rows there is room for two things only.
 const COMPACT: (u16, u16) = (60, 18);
 /// From these widths on there are two and three columns.
 const TWO: u16 = 120;
 const THREE: u16 = 160;
+/// From this width on a channel's figures have words beside them.
+const WORDS: usize = 70;
+/// What stands above them below it.
+const HEADS: &str = "  VIP unread   last";
 /// Hosts that are named where there is room.
 const HOSTS: usize = 4;
 
@@ -133,12 +137,17 @@ fn needs(app: &App, snapshot: &Snapshot, width: usize, room: usize) -> Vec<Line<
     let look = &app.look;
     let vip: u64 = snapshot.channels.iter().map(|channel| channel.unread_vip).sum();
     let others: u64 = snapshot.channels.iter().map(|channel| channel.unread).sum();
-    let unread = format!("   {vip} VIP and {others} other messages are unread");
+    let unread = match (vip, others) {
+        (0, 0) => String::new(),
+        (0, others) => format!("   {} unread", counted(others, "message")),
+        (vip, 0) => format!("   {} unread, from VIPs", counted(vip, "message")),
+        (vip, others) => format!("   {vip} VIP and {} unread", counted(others, "other message")),
+    };
     let next = next_key(app).map(|key| format!("   {key}: what next"));
     // A hint that is cut says nothing.
     let next = next.filter(|next| 14 + screen::width(&unread) + screen::width(next) <= width).unwrap_or_default();
-    let mut lines =
-        vec![Line::from(vec![Span::styled("What needs me?", look.title), Span::styled(unread + &next, look.muted)])];
+    let title = Line::from(vec![Span::styled("What needs me?", look.title), Span::styled(unread + &next, look.muted)]);
+    let mut lines = vec![fitting(app, title, width)];
     if snapshot.channels.iter().all(|channel| channel.events == 0) {
         let easy = snapshot.channels.iter().find(|channel| channel.provider == ProviderKind::Standard);
         let first = easy.or(snapshot.channels.first()).map_or("CHANNEL", |channel| channel.id.as_str());
@@ -156,7 +165,11 @@ fn needs(app: &App, snapshot: &Snapshot, width: usize, room: usize) -> Vec<Line<
 }
 
 fn channels(app: &App, snapshot: &Snapshot, width: usize) -> Vec<Line<'static>> {
-    let mut lines = vec![Line::styled("Channels", app.look.title)];
+    // Figures have their word beside them, or above them where there is no room.
+    let before = " ".repeat(15 + name_columns(width, HEADS.len()) - "Channels".len());
+    let heads = if width >= WORDS { String::new() } else { before + HEADS };
+    let title = vec![Span::styled("Channels", app.look.title), Span::styled(heads, app.look.muted)];
+    let mut lines = vec![Line::from(title)];
     lines.extend(snapshot.channels.iter().take(8).map(|channel| channel_line(app, channel, width)));
     if snapshot.channels.len() > 8 {
         lines.push(Line::styled(format!("  and {} more: see Channels", snapshot.channels.len() - 8), app.look.muted));
@@ -171,23 +184,23 @@ fn bridge(app: &App, snapshot: &Snapshot, width: usize, hosts: usize) -> Vec<Lin
     if alone && panel.jobs.is_empty() && panel.approvals.is_empty() {
         return Vec::new();
     }
-    let mut figures = vec![Span::styled("Bridge", look.title)];
+    let mut told = vec![Span::styled(format!("   {}", counted(panel.hosts.len(), "host")), look.muted)];
     let mut figure = |count: usize, words: &str, style| {
         if count > 0 {
-            figures.push(Span::styled(format!("   {count} {words}"), style));
+            told.push(Span::styled(format!("   {count} {words}"), style));
         }
     };
-    figure(panel.hosts.len(), "hosts", look.muted);
     let reached = |reach| panel.hosts.iter().filter(|host| Reach::of(host) == reach).count();
     figure(reached(Reach::Gone), Reach::Gone.as_str(), look.crit);
     figure(reached(Reach::Barred), Reach::Barred.as_str(), look.crit);
     let jobs = |word| panel.jobs.iter().filter(|row| row.state.word() == word).count();
-    figure(jobs("running"), "running", look.text);
-    figure(jobs("queued"), "queued", look.text);
     figure(jobs("unknown"), "unknown", look.crit);
     let open = panel.approvals.iter().filter(|approval| approval.state == ApprovalState::Open).count();
     figure(open, "to approve", look.warn);
-    let mut lines = vec![Line::from(figures)];
+    figure(jobs("running"), "running", look.text);
+    figure(jobs("queued"), "queued", look.text);
+    let title = Line::from(Span::styled("Bridge", look.title));
+    let mut lines = vec![figures(title, told, width)];
     let worst_first = Bridge::default().hosts(app.ground()).into_iter().take(hosts);
     lines.extend(worst_first.map(|host| host_row(app, host, width).into_line()));
     if hosts > 0 {
@@ -202,18 +215,19 @@ fn nodes(app: &App, snapshot: &Snapshot, width: usize, named: usize) -> Vec<Line
     if panel.nodes.is_empty() {
         return Vec::new();
     }
-    let mut figures = vec![Span::styled("Nodes", look.title)];
+    let mut told = Vec::new();
     for state in NodeState::ALL.into_iter().rev() {
         let count = panel.nodes.iter().filter(|node| node.state == state).count();
         if count > 0 {
-            figures.push(Span::styled(format!("   {count} {}", state.as_str()), look.node(state)));
+            told.push(Span::styled(format!("   {count} {}", state.as_str()), look.node(state)));
         }
     }
     let behind: u64 = panel.nodes.iter().map(NodePanel::behind).sum();
     if behind > 0 {
-        figures.push(Span::styled(format!("   {behind} entries behind"), look.muted));
+        told.push(Span::styled(format!("   {} behind", counted(behind, "entry")), look.muted));
     }
-    let mut lines = vec![Line::from(figures)];
+    let title = Line::from(Span::styled("Nodes", look.title));
+    let mut lines = vec![figures(title, told, width)];
     let others = Nodes::shown(panel).into_iter().skip(usize::from(panel.me.is_some()));
     lines.extend(others.take(named).map(|node| node_row(app, node, width).into_line()));
     if named > 0 {
@@ -224,14 +238,14 @@ fn nodes(app: &App, snapshot: &Snapshot, width: usize, named: usize) -> Vec<Line
 
 fn channel_line(app: &App, channel: &ChannelPanel, width: usize) -> Line<'static> {
     let look = &app.look;
-    let last = channel.last_event.map_or_else(|| "never".to_owned(), |last| age(last, app.now));
+    let last = channel.last_event.map_or_else(|| "-".to_owned(), |last| age(last, app.now));
     let ChannelPanel { unread_vip, unread, per_minute, .. } = channel;
-    let counts = if width >= 70 {
+    let counts = if width >= WORDS {
         format!("{unread_vip:>4} VIP {unread:>5} unread  last {last:<5} {per_minute:>4}/min")
     } else {
-        format!("{unread_vip:>3} VIP {unread:>4}  {last:<5}")
+        format!("{unread_vip:>5} {unread:>6} {last:>6}")
     };
-    let name = width.saturating_sub(counts.len() + 16).clamp(4, 16);
+    let name = name_columns(width, counts.len());
     Line::from(vec![
         Span::styled(format!("  {} ", fit(look, channel.id.as_str(), name)), look.text),
         Span::styled(
@@ -240,6 +254,11 @@ fn channel_line(app: &App, channel: &ChannelPanel, width: usize) -> Line<'static
         ),
         Span::styled(counts, look.text),
     ])
+}
+
+/// Columns of a channel's name where its figures take `counts`.
+fn name_columns(width: usize, counts: usize) -> usize {
+    width.saturating_sub(counts + 16).clamp(4, 16)
 }
 
 /// The checks, the worst first.

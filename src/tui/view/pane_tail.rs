@@ -4,6 +4,8 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
+use crate::model::counted;
+
 use super::super::app::App;
 use super::super::mouse::Hit;
 use super::super::pane_tail::PaneTail;
@@ -18,10 +20,10 @@ pub(super) fn draw(app: &App, tail: &PaneTail, frame: &mut Frame<'_>, area: Rect
     let paused = tail.lines.paused();
     let state = paused.map_or_else(|| "following".to_owned(), |new| format!("paused, {new} new"));
     let title = Line::from(vec![
-        Span::styled(format!("Last lines of {} panes", tail.panes.len()), look.title),
+        Span::styled(format!("Last lines of {}", counted(tail.panes.len(), "pane")), look.title),
         Span::styled(format!("   {state}"), if paused.is_some() { look.warn } else { look.muted }),
     ]);
-    let area = heading(title, frame, area);
+    let area = heading(app, title, frame, area);
     let (height, width) = (usize::from(area.height), usize::from(area.width));
     let name = NAME.min(width / 3);
     let first = tail.lines.first(height);
@@ -33,7 +35,7 @@ pub(super) fn draw(app: &App, tail: &PaneTail, frame: &mut Frame<'_>, area: Rect
         let called = fit(look, &app.panes.shown_name(&told.pane), name);
         let text = match &told.text {
             Ok(text) => outside(text, look.text),
-            Err(count) => Span::styled(format!("{count} lines are not here"), look.warn),
+            Err(count) => Span::styled(format!("{} not here", counted(*count, "line")), look.warn),
         };
         let selected = paused.is_some() && first + offset == tail.lines.index();
         let style = if selected { look.selected } else { look.key };

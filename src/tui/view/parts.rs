@@ -99,10 +99,33 @@ pub(super) fn with_keys(app: &App, title: Line<'static>, keys: &[(Action, &str)]
     title
 }
 
-/// A heading and the rest of the area below it.
-pub(super) fn heading(line: Line<'_>, frame: &mut Frame<'_>, area: Rect) -> Rect {
+/// `line` in at most `width` columns: what is last in it is cut, with a mark.
+pub(super) fn fitting(app: &App, mut line: Line<'static>, width: usize) -> Line<'static> {
+    while line.width() > width {
+        let over = line.width() - width;
+        let Some(last) = line.spans.pop() else { break };
+        if let Some(room) = screen::width(&last.content).checked_sub(over).filter(|room| *room > 0) {
+            line.spans.push(Span::styled(fit(&app.look, &last.content, room), last.style));
+        }
+    }
+    line
+}
+
+/// As much of `figures` behind `title` as fits whole: half a word would say less than none. The most important is first.
+pub(super) fn figures(mut title: Line<'static>, figures: Vec<Span<'static>>, width: usize) -> Line<'static> {
+    for figure in figures {
+        if title.width() + figure.width() > width {
+            break;
+        }
+        title.push_span(figure);
+    }
+    title
+}
+
+/// A heading, as much of it as fits, and the rest of the area below it.
+pub(super) fn heading(app: &App, line: Line<'static>, frame: &mut Frame<'_>, area: Rect) -> Rect {
     let [top, rest] = Layout::vertical([Constraint::Length(1), Constraint::Min(0)]).areas(area);
-    frame.render_widget(Paragraph::new(line), top);
+    frame.render_widget(Paragraph::new(fitting(app, line, top.width.into())), top);
     rest
 }
 

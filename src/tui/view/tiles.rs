@@ -5,6 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Paragraph;
 
+use crate::model::counted;
 use crate::screen::{self, PaneScreen};
 
 use super::super::app::App;
@@ -25,11 +26,11 @@ pub(super) fn draw(app: &App, tiles: &Tiles, frame: &mut Frame<'_>, area: Rect) 
     let look = &app.look;
     let division = division(app, tiles);
     let (page, pages) = tiles.pages(division);
-    let mut spans = vec![Span::styled(format!("{} panes", tiles.panes.len()), look.title)];
+    let mut spans = vec![Span::styled(counted(tiles.panes.len(), "pane"), look.title)];
     if pages > 1 {
         spans.push(Span::styled(format!("   page {page} of {pages}"), look.muted));
     }
-    let area = heading(Line::from(spans), frame, area);
+    let area = heading(app, Line::from(spans), frame, area);
     for (place, (index, pane)) in tiles.page(division).enumerate() {
         let tile = division.tile(place, area);
         app.region(tile, Hit::Row(index));
