@@ -4,7 +4,7 @@ use std::fmt::Display;
 
 /// `1 host`, `2 hosts`, `0 entries`: a noun that is made plural as most are.
 #[must_use]
-pub fn counted<N: Display + PartialEq + From<u8>>(count: N, noun: &str) -> String {
+pub fn counted<N: Copy + Display + PartialEq + From<u8>>(count: N, noun: &str) -> String {
     if count == N::from(1) {
         return format!("{count} {noun}");
     }

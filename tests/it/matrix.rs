@@ -143,7 +143,7 @@ async fn shoot(name: &str, steps: &[(&str, &str)]) {
 }
 
 async fn until(screen: &mut Headless, name: &str, seen: &str) {
-    let waited = tokio::time::timeout(Duration::from_secs(60), screen.wait_for(seen)).await;
+    let waited = tokio::time::timeout(Duration::from_mins(1), screen.wait_for(seen)).await;
     assert!(waited.is_ok(), "{name}: nothing shows {seen:?}");
 }
 
@@ -167,12 +167,12 @@ macro_rules! views {
 // Panes come later than the frame that asks for them.
 #[tokio::test(flavor = "multi_thread")]
 async fn panes() {
-    shoot("demo_panes", &[("6\t\t", "web-2:0.0")]).await;
+    Box::pin(shoot("demo_panes", &[("6\t\t", "web-2:0.0")])).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn pane() {
-    shoot("demo_pane", &[("6\t\t", "web-2:0.0"), ("j\r", "[ 59/400]")]).await;
+    Box::pin(shoot("demo_pane", &[("6\t\t", "web-2:0.0"), ("j\r", "[ 59/400]")])).await;
 }
 
 views! {
