@@ -186,7 +186,7 @@ mod tests {
         let mut glass = Glass::new(80, 24);
         let pane = PaneId { server: 1, number: 0 };
         let bytes = text.replace('\n', "\r\n").into_bytes();
-        glass.seed(&PaneSeed { pane, offset: 0, missed: 0, cols: 80, rows: 24, history: 0, bytes });
+        glass.seed(&PaneSeed { pane, offset: 0, missed: 0, too_fast: false, cols: 80, rows: 24, history: 0, bytes });
         glass
     }
 

@@ -95,6 +95,7 @@ fn cells(host: &HostPanes, row: &PaneRow) -> [String; 5] {
         None => {}
     }
     state.extend(facts.mode.clone());
+    state.extend(facts.too_fast().map(str::to_owned));
     if facts.synchronized {
         state.push("synchronized".to_owned());
     }

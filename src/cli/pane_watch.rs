@@ -32,6 +32,7 @@ enum Piece<'a> {
     /// A whole screen, without its colours.
     Screen {
         missed: u64,
+        too_fast: bool,
         rows: Vec<String>,
     },
     /// What was printed, with its escapes escaped.
@@ -138,9 +139,12 @@ pub(super) async fn follow(client: &mut Client, pane: &PaneAddress, json: bool, 
     }
 }
 
-/// What is said of bytes that nobody here has seen.
-fn lost_words(bytes: u64) -> String {
-    match bytes {
+/// What is said of bytes that nobody here has seen since `before`.
+fn lost_words(before: PaneLost, lost: PaneLost) -> String {
+    match lost.bytes.saturating_sub(before.bytes) {
+        _ if lost.too_fast > before.too_fast => {
+            "it is too fast to follow and is looked at once a second; lines are missing".to_owned()
+        }
         0 => "some of it was printed while nobody looked, and is missing here".to_owned(),
         bytes => format!("{bytes} bytes of it came to nobody here; lines are missing"),
     }
@@ -194,7 +198,7 @@ impl Watching<'_> {
                 if is_anew && self.json {
                     output::json_line(&Piece::Anew)?;
                 } else if !is_anew && lost.gaps > lost_before.gaps && !self.json {
-                    aside(&lost_words(lost.bytes.saturating_sub(lost_before.bytes)))?;
+                    aside(&lost_words(lost_before, *lost))?;
                 }
                 // A fresh one: its rows are numbered by the engine alone.
                 self.glass = Glass::new(seed.cols, seed.rows);
@@ -203,7 +207,8 @@ impl Watching<'_> {
                 self.seen(seed.offset);
                 self.cut.clear();
                 if self.json {
-                    output::json_line(&Piece::Screen { missed: seed.missed, rows: self.glass.text() })?;
+                    let (missed, too_fast, rows) = (seed.missed, seed.too_fast, self.glass.text());
+                    output::json_line(&Piece::Screen { missed, too_fast, rows })?;
                 } else {
                     if is_anew {
                         self.go_on().await?;

@@ -135,6 +135,7 @@ impl Shown {
             pane: facts.id,
             offset: self.offset,
             missed: 0,
+            too_fast: false,
             cols: facts.cols,
             rows: facts.rows,
             history: 0,
@@ -167,7 +168,8 @@ impl Road {
                 }
             }
             WatchAsk::Unwatch { pane } => self.rest(pane),
-            WatchAsk::Seen { .. } => {}
+            // Nothing there is too fast.
+            WatchAsk::Seen { .. } | WatchAsk::Whole { .. } => {}
         }
     }
 

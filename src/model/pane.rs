@@ -81,6 +81,8 @@ impl fmt::Display for PaneName {
 pub enum PaneFeedKind {
     /// A control client of its session: every byte, at once.
     Control,
+    /// That control client is told nothing of it but once a second, because it prints more than anybody can follow.
+    Glimpses,
     /// `pipe-pane`: every byte, one reader a pane.
     Pipe,
     /// Captures now and then: what was printed between two may be missing.
@@ -88,11 +90,18 @@ pub enum PaneFeedKind {
 }
 
 impl PaneFeedKind {
+    /// Whether a control client of its session tells of its changes.
+    #[must_use]
+    pub fn is_by_control(self) -> bool {
+        matches!(self, Self::Control | Self::Glimpses)
+    }
+
     /// One word for screens and `--json`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Control => "control",
+            Self::Glimpses => "glimpses",
             Self::Pipe => "pipe",
             Self::Poll => "poll",
         }
@@ -145,6 +154,12 @@ pub struct PaneFacts {
 }
 
 impl PaneFacts {
+    /// What to say of a pane that prints too much; `None` of others.
+    #[must_use]
+    pub fn too_fast(&self) -> Option<&'static str> {
+        (self.feed == Some(PaneFeedKind::Glimpses)).then_some("too fast to follow, looked at once a second")
+    }
+
     /// How a person names it among `all` panes of its host. The session is left out where it is the only one.
     #[must_use]
     pub fn name<'a>(&self, host: &HostName, all: impl IntoIterator<Item = &'a Self>) -> PaneName {
@@ -188,6 +203,9 @@ pub struct PaneSeed {
     pub offset: u64,
     /// Bytes of the stream that nobody will see, because they were lost or left out before this. 0 at the beginning.
     pub missed: u64,
+    /// Whether the pane printed more than anybody can follow before this, and it was left out where it is printed, for the
+    /// program's sake. Nobody knows how much that was: it is not in `missed`.
+    pub too_fast: bool,
     /// Width in columns.
     pub cols: u16,
     /// Height in rows.

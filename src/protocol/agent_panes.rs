@@ -41,6 +41,15 @@ pub enum WatchAsk {
         /// The place.
         offset: u64,
     },
+    /// Whether every byte is wanted, however fast they come: it is recorded. Otherwise a pane that prints more than anybody
+    /// can follow is looked at once a second meanwhile ([`PaneSeed::too_fast`]), so that its program takes no longer than
+    /// without a watcher. Not wanted at the begin of a watch.
+    Whole {
+        /// Of which pane.
+        pane: PaneId,
+        /// Whether they are.
+        wanted: bool,
+    },
     /// What does it show now? Answered by [`PaneSaid::Captured`], to compare with.
     Capture {
         /// Which.
@@ -160,6 +169,7 @@ mod tests {
             r#"{"list":{"socket":null,"session":null}}"#,
             r#"{"watch":{"pane":{"server":1,"number":3},"history":0,"from":null}}"#,
             r#"{"seen":{"pane":{"server":1,"number":3},"offset":0}}"#,
+            r#"{"whole":{"pane":{"server":1,"number":3},"wanted":true}}"#,
             r#"{"capture":{"pane":{"server":1,"number":3}}}"#,
             r#"{"unwatch":{"pane":{"server":1,"number":3}}}"#,
         ] {
@@ -167,6 +177,7 @@ mod tests {
                 WatchAsk::List { .. }
                 | WatchAsk::Watch { .. }
                 | WatchAsk::Seen { .. }
+                | WatchAsk::Whole { .. }
                 | WatchAsk::Capture { .. }
                 | WatchAsk::Unwatch { .. } => {}
             }

@@ -303,6 +303,9 @@ pub struct PaneLost {
     pub bytes: u64,
     /// Times some were lost.
     pub gaps: u32,
+    /// How many of these times the pane printed more than anybody can follow: how much that was is not known, and not in
+    /// `bytes`.
+    pub too_fast: u32,
     /// Times the screen was made anew because tmux showed something else.
     pub drift: u32,
 }

@@ -53,6 +53,9 @@ impl Cast {
         if seed.missed > 0 {
             lines.push_str(&self.event("m", &format!("{} bytes were not seen", seed.missed), at));
         }
+        if seed.too_fast {
+            lines.push_str(&self.event("m", "it was too fast to follow", at));
+        }
         if self.size != (seed.cols, seed.rows) {
             self.size = (seed.cols, seed.rows);
             lines.push_str(&self.event("r", &format!("{}x{}", seed.cols, seed.rows), at));
@@ -92,7 +95,7 @@ mod tests {
 
     fn seed(columns: u16, missed: u64, text: &str) -> PaneSeed {
         let pane = PaneId { server: 7, number: 3 };
-        PaneSeed { pane, offset: 0, missed, cols: columns, rows: 24, history: 0, bytes: text.into() }
+        PaneSeed { pane, offset: 0, missed, too_fast: false, cols: columns, rows: 24, history: 0, bytes: text.into() }
     }
 
     fn events(lines: &str) -> Vec<Value> {

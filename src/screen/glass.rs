@@ -17,6 +17,8 @@ use crate::model::{PaneChunk, PaneSeed};
 const PIECE: usize = 4 << 10;
 /// Most rows of one wrapped line that are searched as one.
 const MAX_JOINED: u64 = 32;
+/// Lines by which it is known where a history goes on.
+const TAIL: usize = 20;
 /// Longest pattern, in bytes.
 const MAX_PATTERN: usize = 256;
 /// Largest compiled pattern, in bytes: room for a few classes as `\w`, which take 50 KiB each.
@@ -85,21 +87,27 @@ impl Glass {
         }
     }
 
-    /// Begins anew with a whole screen. The history goes on; the history of the seed is taken only by the first seed.
+    /// Begins anew with a whole screen. The history goes on; the history of the seed is taken by the first seed, and where
+    /// bytes were lost before it.
     ///
-    /// Where bytes were lost before it, the rows of the old screen that are not on the new one become history, because
-    /// nothing else will show them again.
+    /// There the rows of the old screen that are not on the new one become history, because nothing else will show them
+    /// again, and of the seed's history what is new.
     pub fn seed(&mut self, seed: &PaneSeed) {
         let first = !self.seeded;
+        let goes_on = !first && seed.missed > 0;
+        let takes = first || (goes_on && seed.history > 0);
         let mut screen = Emulator::new(seed.cols, seed.rows);
         let mut history = Vec::new();
         self.sound = guarded(&mut screen, &seed.bytes, |line| {
-            if first {
+            if takes {
                 history.push(line);
             }
         });
-        if !first && seed.missed > 0 && !self.screen.is_alternate() && !screen.is_alternate() {
-            history = left_behind(&rows_of(&self.screen), &rows_of(&screen));
+        if goes_on && (self.screen.is_alternate() || screen.is_alternate()) {
+            history.clear();
+        } else if goes_on {
+            let known = self.history.newest(TAIL);
+            history = joined(&known, &used_rows(&self.screen), history, rows_of(&screen));
         }
         for line in history {
             self.history.push(line);
@@ -303,10 +311,41 @@ fn rows_of(screen: &impl PaneScreen) -> Vec<Scrolled> {
     (0..screen.size().1).map(|row| row_of(screen, row)).collect()
 }
 
+fn used_rows(screen: &impl PaneScreen) -> Vec<Scrolled> {
+    let mut rows = rows_of(screen);
+    rows.truncate(rows.iter().rposition(|row| !row.text.is_empty()).map_or(0, |last| last + 1));
+    rows
+}
+
+/// What becomes history between what is known, the end of the old history and the rows of the old screen, and the new screen
+/// with a history of its own, of which some may be known.
+fn joined(known: &[Scrolled], old: &[Scrolled], history: Vec<Scrolled>, new: Vec<Scrolled>) -> Vec<Scrolled> {
+    if history.is_empty() {
+        return left_behind(old, &new);
+    }
+    // The last row may have been printed on.
+    let whole = &old[..old.len().saturating_sub(1)];
+    let tail: Vec<&Scrolled> = known.iter().chain(whole).collect();
+    let tail = &tail[tail.len().saturating_sub(TAIL)..];
+    let count = history.len();
+    let mut all = history;
+    all.extend(new);
+    // Where they are there more than once it is the first time: a line told twice is better than none.
+    let begin = all.windows(tail.len().max(1)).position(|lines| lines.iter().eq(tail.iter().copied()));
+    match begin {
+        Some(begin) => {
+            let from = (begin + tail.len()).saturating_sub(whole.len()).min(count);
+            all.drain(from..count).collect()
+        }
+        // All there was is that one row.
+        None if tail.is_empty() => all.drain(..count).collect(),
+        None => old.iter().cloned().chain(all.drain(..count)).collect(),
+    }
+}
+
 /// The rows of the old screen that the new one does not show, where it is the old one moved up and printed on.
 fn left_behind(old: &[Scrolled], new: &[Scrolled]) -> Vec<Scrolled> {
-    let used = old.iter().rposition(|row| !row.text.is_empty()).map_or(0, |last| last + 1);
-    let old = &old[..used];
+    let used = old.len();
     let moved = (0..used).find(|by| {
         let pairs: Vec<bool> =
             old[*by..].iter().zip(new).filter(|(old, _)| !old.text.is_empty()).map(|(old, new)| old == new).collect();

@@ -10,7 +10,16 @@ use crate::model::{PaneChunk, PaneId, PaneSeed};
 const PANE: PaneId = PaneId { server: 7, number: 3 };
 
 fn seed(columns: u16, rows: u16, bytes: &[u8]) -> PaneSeed {
-    PaneSeed { pane: PANE, offset: 0, missed: 0, cols: columns, rows, history: 0, bytes: bytes.to_vec() }
+    PaneSeed {
+        pane: PANE,
+        offset: 0,
+        missed: 0,
+        too_fast: false,
+        cols: columns,
+        rows,
+        history: 0,
+        bytes: bytes.to_vec(),
+    }
 }
 
 fn feed(glass: &mut Glass, text: &str) {
@@ -150,6 +159,36 @@ fn the_history_survives_seeds_and_other_sizes() {
     assert_eq!(two.lines.iter().map(|line| line.number).collect::<Vec<_>>(), [1, 2]);
     assert_eq!(two.next, Some(1));
     assert_eq!(glass.text(), ["five", "x", "red"]);
+}
+
+#[test]
+fn the_history_of_a_seed_goes_on_behind_what_is_known_of_it() {
+    let numbers = |from: u32, to: u32| (from..=to).map(|n| n.to_string()).collect::<Vec<_>>().join("\r\n");
+    let known = |glass: &Glass| -> Vec<String> {
+        glass.lines(None, 1_000).lines.iter().map(|line| line.text.clone()).chain(glass.text()).collect()
+    };
+    let all = |from: u32, to: u32| (from..=to).map(|n| n.to_string()).collect::<Vec<_>>();
+    let with_history = |missed, history, text: String| PaneSeed { missed, history, ..seed(10, 4, text.as_bytes()) };
+    let mut glass = Glass::new(10, 4);
+    glass.seed(&seed(10, 4, numbers(1, 50).as_bytes()));
+    // Nothing was printed; more was; more than its history has; and a history that knows the last screen only.
+    glass.seed(&with_history(1, 46, numbers(1, 50)));
+    assert_eq!(known(&glass), all(1, 50));
+    glass.seed(&with_history(1, 60, numbers(11, 74)));
+    assert_eq!(known(&glass), all(1, 74));
+    glass.seed(&with_history(1, 30, numbers(71, 104)));
+    let mut twice = all(1, 74);
+    twice.extend(all(71, 104));
+    assert_eq!(known(&glass), twice, "what is not sure comes again");
+    glass.seed(&with_history(1, 100, numbers(401, 504)));
+    let mut torn = twice;
+    torn.extend(all(401, 504));
+    assert_eq!(known(&glass), torn);
+    // A prompt and nothing else was known.
+    let mut glass = Glass::new(10, 4);
+    glass.seed(&seed(10, 4, b"$ "));
+    glass.seed(&with_history(1, 20, format!("$ seq 23\r\n{}\r\n$ ", numbers(1, 23))));
+    assert_eq!(known(&glass)[..3], ["$ seq 23", "1", "2"]);
 }
 
 #[test]

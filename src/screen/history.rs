@@ -41,6 +41,11 @@ impl History {
         self.first + self.lines.len() as u64
     }
 
+    /// The newest lines, at most so many.
+    pub(super) fn newest(&self, most: usize) -> Vec<Scrolled> {
+        self.lines.range(self.lines.len().saturating_sub(most)..).cloned().collect()
+    }
+
     /// The line of this number.
     pub(super) fn get(&self, number: u64) -> Option<&Scrolled> {
         self.lines.get(usize::try_from(number.checked_sub(self.first)?).ok()?)

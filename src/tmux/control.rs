@@ -3,7 +3,7 @@
 //! While it is attached it has to be read. tmux stops reading a pane whose only clients are control clients that are
 //! behind, and so stops the program in it. So whoever has a `Control` polls it and does nothing else that may wait.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::process::Stdio;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -54,6 +54,13 @@ pub enum Heard {
         /// What runs in front there; comes from outside.
         command: String,
     },
+    /// A pane that was paused is told of again: what it printed meanwhile is not known.
+    Resumed {
+        /// Which.
+        pane: u32,
+    },
+    /// This tmux cannot pause a pane (it is older than 3.2).
+    Unpausable,
     /// Nothing more comes. It is in words of tmux, or of ours.
     Ended {
         /// Why.
@@ -101,6 +108,8 @@ pub struct Control {
     /// Orders that were given, oldest first, with what they printed so far.
     orders: VecDeque<(Order, Vec<Vec<u8>>)>,
     captures: u64,
+    /// Panes tmux was asked to tell nothing of.
+    paused: HashSet<u32>,
     ended: Option<String>,
     buffer: Vec<u8>,
 }
@@ -129,6 +138,7 @@ impl Control {
             items: VecDeque::new(),
             orders: VecDeque::new(),
             captures: 0,
+            paused: HashSet::new(),
             ended: None,
             buffer: Vec::with_capacity(CHUNK),
         };
@@ -179,6 +189,24 @@ impl Control {
         Ok(self.captures)
     }
 
+    /// Has tmux tell nothing of a pane, until [`Self::resume`]. The program in it goes on as if nobody watched; what was on
+    /// its way is still heard.
+    ///
+    /// # Errors
+    /// When tmux does not take the order.
+    pub async fn pause(&mut self, pane: u32) -> Result<(), TmuxError> {
+        self.paused.insert(pane);
+        self.give(Order::Pause { pane }).await
+    }
+
+    /// Has tmux tell of a pane again. Once it does, that is heard as [`Heard::Resumed`].
+    ///
+    /// # Errors
+    /// When tmux does not take the order.
+    pub async fn resume(&mut self, pane: u32) -> Result<(), TmuxError> {
+        self.give(Order::Resume { pane }).await
+    }
+
     /// Gives an order. Not to be given up half way: a part of a line would stay.
     async fn give(&mut self, order: Order) -> Result<(), TmuxError> {
         if self.orders.len() >= ORDERS_MAX {
@@ -219,6 +247,8 @@ impl Control {
     fn heard(&mut self, item: Item) -> Option<Heard> {
         match item {
             Item::Output { pane, bytes } => Some(Heard::Output { pane, bytes }),
+            Item::Paused { pane } if self.paused.contains(&pane) => None,
+            Item::Resumed { pane } => self.paused.remove(&pane).then_some(Heard::Resumed { pane }),
             Item::Paused { pane } => {
                 // Nobody asked for that (`pause-after`). What was left out is not known, so it begins anew.
                 self.items.clear();
@@ -258,9 +288,13 @@ impl Control {
                 self.orders.pop_front();
                 Some(Heard::Captured { number, taken: None })
             }
-            Order::Subscribe => {
+            Order::Subscribe | Order::Resume { .. } => {
                 self.orders.pop_front();
                 None
+            }
+            Order::Pause { .. } => {
+                self.orders.pop_front();
+                (!done).then_some(Heard::Unpausable)
             }
         }
     }

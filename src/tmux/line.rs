@@ -26,6 +26,8 @@ pub(super) enum Item {
     Output { pane: u32, bytes: Vec<u8> },
     /// tmux has left out what this pane printed, and stops telling of it (`%pause`).
     Paused { pane: u32 },
+    /// tmux tells of this pane again (`%continue`).
+    Resumed { pane: u32 },
     /// A value that was subscribed to.
     Facts { pane: u32, value: String },
     /// The client looks at this session now.
@@ -219,6 +221,7 @@ fn notification(line: &[u8]) -> Option<Item> {
             Some(Item::Output { pane: id(pane, b'%')?, bytes: unescape(&data[3..]) })
         }
         b"%pause" => Some(Item::Paused { pane: id(rest, b'%')? }),
+        b"%continue" => Some(Item::Resumed { pane: id(rest, b'%')? }),
         b"%subscription-changed" => {
             let (head, value) = rest.split_at(memchr::memmem::find(rest, b" : ")?);
             let pane = head.split(|byte| *byte == b' ').find_map(|word| id(word, b'%'))?;
@@ -242,7 +245,7 @@ fn notification(line: &[u8]) -> Option<Item> {
         | b"%unlinked-window-add"
         | b"%unlinked-window-close"
         | b"%unlinked-window-renamed" => Some(Item::Changed),
-        // Words of later versions, and what is of no use here (%message, %continue).
+        // Words of later versions, and what is of no use here (%message).
         _ => None,
     }
 }
@@ -315,7 +318,7 @@ mod tests {
 
     #[test]
     fn notifications_are_told_apart() {
-        let stream = b"%session-changed $2 my work\n%window-renamed @1 %exit\n%layout-change @1 x x *\n%pause %4\n\
+        let stream = b"%session-changed $2 my work\n%window-renamed @1 %exit\n%layout-change @1 x x *\n%pause %4\n%continue %4\n\
             %subscription-changed aurora $2 @1 0 %4 : 0 80 : x\n%exit too far behind\n%new-word 1\nplain\n";
         assert_eq!(
             items(stream),
@@ -323,6 +326,7 @@ mod tests {
                 Item::Session(2),
                 Item::Changed,
                 Item::Paused { pane: 4 },
+                Item::Resumed { pane: 4 },
                 Item::Facts { pane: 4, value: "0 80 : x".to_owned() },
                 Item::Exit("too far behind".to_owned()),
             ]

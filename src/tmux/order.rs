@@ -21,6 +21,11 @@ pub(super) enum Order {
     /// all in one moment. Before each part of that and behind the last stands a word made of `key`, which no pane can know.
     /// Where there is no such pane the second of these fails, and tmux goes no further.
     Capture { number: u64, pane: u32, history: u32, key: u128 },
+    /// Tell nothing of this pane until it is asked to go on (tmux 3.2). Not `off`: tmux stops reading a pane that all its
+    /// clients have turned off, and so stops the program in it; one that is paused it goes on reading.
+    Pause { pane: u32 },
+    /// Tell of it again, from what it prints now on.
+    Resume { pane: u32 },
 }
 
 /// Parts of a capture: the rows, those below the alternate screen, the rows with wrapped ones joined.
@@ -31,6 +36,8 @@ impl Order {
     pub(super) fn line(self) -> String {
         match self {
             Self::Subscribe => format!("refresh-client -B 'aurora:%*:{FACTS}'"),
+            Self::Pause { pane } => format!("refresh-client -A '%{pane}:pause'"),
+            Self::Resume { pane } => format!("refresh-client -A '%{pane}:continue'"),
             Self::Capture { number, pane, history, key } => {
                 let next = format!(" ; display-message -p {} ; ", word(key));
                 let (pending, parts) = captures(pane, history);
@@ -67,11 +74,12 @@ mod tests {
     #[test]
     fn an_order_is_one_line_and_never_an_empty_one() {
         let capture = Order::Capture { number: u64::MAX, pane: u32::MAX, history: u32::MAX, key: u128::MAX };
-        for order in [Order::Subscribe, capture] {
+        let (pause, resume) = (Order::Pause { pane: u32::MAX }, Order::Resume { pane: u32::MAX });
+        for order in [Order::Subscribe, capture, pause, resume] {
             let line = order.line();
             assert!(!line.trim().is_empty());
             assert!(!line.contains(['\n', '\r', '\0']), "{line}");
-            for forbidden in ["refresh-client -C", "run-shell", "kill-", "send-keys", "resize", "#(", " -b "] {
+            for forbidden in ["refresh-client -C", ":off", "run-shell", "kill-", "send-keys", "resize", "#(", " -b "] {
                 assert!(!line.contains(forbidden), "{line}");
             }
             assert!(line.split(" ; ").all(|order| !order.trim().is_empty()), "{line}");

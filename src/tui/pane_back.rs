@@ -149,7 +149,8 @@ fn parsed(told: &PaneLines, cols: u16) -> Vec<(u64, KeptRow)> {
             bytes.extend_from_slice(format!("\x1b[{row};1H\x1b[m").as_bytes());
             bytes.extend_from_slice(line.text.as_bytes());
         }
-        let seed = PaneSeed { pane: told.pane, offset: 0, missed: 0, cols, rows: height, history: 0, bytes };
+        let seed =
+            PaneSeed { pane: told.pane, offset: 0, missed: 0, too_fast: false, cols, rows: height, history: 0, bytes };
         let mut glass = Glass::new(cols, height);
         glass.seed(&seed);
         rows.extend(lines.iter().zip(0..height).map(|(line, y)| (line.number, KeptRow::of(glass.screen().row(y)))));

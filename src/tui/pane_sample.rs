@@ -79,7 +79,7 @@ pub(super) fn seed(watch: u64, first: u64, size: (u16, u16), offset: u64, missed
     let lines: Vec<String> = (first..first + u64::from(size.1)).map(|n| format!("line {n}")).collect();
     let bytes = lines.join("\r\n").into_bytes();
     let pane = PaneId { server: 7, number: 0 };
-    let seed = PaneSeed { pane, offset, missed, cols: size.0, rows: size.1, history: 0, bytes };
+    let seed = PaneSeed { pane, offset, missed, too_fast: false, cols: size.0, rows: size.1, history: 0, bytes };
     PaneUpdate::Seed { watch, epoch: 1, first_row: first, lost: PaneLost::default(), seed }
 }
 

@@ -5,7 +5,7 @@ use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 
 use crate::config::Theme;
-use crate::model::Role;
+use crate::model::{PaneFeedKind, Role};
 use crate::protocol::{
     Link, PaneLine, PaneLines, PaneLost, PanePace, PaneReply, PaneRequest, PaneUpdate, Refusal, Reply, Request, Update,
 };
@@ -255,9 +255,21 @@ fn what_is_wrong_with_a_pane_is_said_in_words() {
     told(&mut app, seed(1, 1_100, (80, 20), 90_000, 12_288));
     assert!(!screen(&app).contains("missed"), "it was sent shorter, and is not lost: {}", screen(&app));
     let mut hosts = panes();
-    hosts[1].panes[0].lost = PaneLost { bytes: 12_288, gaps: 1, drift: 0 };
+    hosts[1].panes[0].lost = PaneLost { bytes: 12_288, gaps: 1, too_fast: 0, drift: 0 };
     told(&mut app, PaneUpdate::Panes(hosts));
     assert!(screen(&app).contains("12 KiB missed in 1 gap"), "{}", screen(&app));
+    let mut hosts = panes();
+    hosts[1].panes[0].facts.feed = Some(PaneFeedKind::Glimpses);
+    hosts[1].panes[0].calls = None;
+    hosts[1].panes[0].lost = PaneLost { bytes: 0, gaps: 2, too_fast: 2, drift: 0 };
+    told(&mut app, PaneUpdate::Panes(hosts.clone()));
+    let shown = screen(&app);
+    assert!(shown.contains("too fast to follow, looked at once a second   too fast to follow in 2 gaps"), "{shown}");
+    hosts[1].panes[0].lost = PaneLost { bytes: 2_048, gaps: 3, too_fast: 2, drift: 0 };
+    hosts[1].panes[0].facts.feed = Some(PaneFeedKind::Control);
+    told(&mut app, PaneUpdate::Panes(hosts));
+    let shown = screen(&app);
+    assert!(shown.contains("2 KiB missed in 3 gaps") && !shown.contains("looked at"), "{shown}");
     told(&mut app, PaneUpdate::Stale { watch: 1, since: Some((sample::at(-120), "the road broke".into())) });
     assert!(screen(&app).contains("STALE for 2m: the road broke"), "{}", screen(&app));
     told(&mut app, PaneUpdate::Stale { watch: 1, since: None });
@@ -414,6 +426,7 @@ fn no_size_and_no_cell_is_too_much() {
                     pane: address("web-1", 0).pane,
                     offset: 1,
                     missed: 0,
+                    too_fast: false,
                     cols: pane.0,
                     rows: pane.1,
                     history: 0,

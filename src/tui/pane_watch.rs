@@ -265,6 +265,7 @@ mod tests {
             pane: pane(1).pane,
             offset,
             missed,
+            too_fast: false,
             cols: 20,
             rows: 4,
             history: 0,

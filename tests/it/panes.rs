@@ -14,8 +14,15 @@ use crate::flood::{FLOOD, Flood, STILL};
 use crate::support::{AURORA, PATIENCE, Site, eventually};
 use crate::tmux::Tmux;
 
-/// How often 8 MB are printed with and without a watcher.
+/// How long a viewer stands still while 8 MB are printed again and again.
+const STOPPED: Duration = Duration::from_mins(1);
+/// How often that is at least.
 const ROUNDS: u32 = 5;
+/// By then a pane that was too fast is followed again: a round that began before would cost nothing.
+const CALM: Duration = Duration::from_millis(1_500);
+/// What it may cost, beside the half: until a pane is known to be too fast, 128 KiB of it were told to the agent. That takes
+/// 10 to 40 ms here with an agent that is built without optimisation.
+const NOTICED: Duration = Duration::from_millis(50);
 
 /// An engine that looks at the panes of `tmux`.
 fn served(tmux: &Tmux) -> Site {
@@ -27,7 +34,7 @@ fn served(tmux: &Tmux) -> Site {
     site
 }
 
-/// `aurora pane watch` on its way.
+/// `aurora pane watch` on its way, with what it says beside the lines.
 struct Watch {
     child: Child,
     lines: mpsc::Receiver<String>,
@@ -36,11 +43,14 @@ struct Watch {
 impl Watch {
     fn begin(site: &Site, pane: &str) -> Self {
         let mut command = Command::new(AURORA);
-        command.args(site.args()).args(["pane", "watch", pane]);
-        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().expect("aurora runs");
+        command.args(site.args()).args(["pane", "watch", pane]).stdin(Stdio::null());
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("aurora runs");
         let stdout = BufReader::new(child.stdout.take().expect("a pipe"));
+        let stderr = BufReader::new(child.stderr.take().expect("a pipe"));
         let (sender, lines) = mpsc::channel();
+        let asides = sender.clone();
         std::thread::spawn(move || stdout.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
+        std::thread::spawn(move || stderr.lines().map_while(Result::ok).try_for_each(|line| asides.send(line)));
         Self { child, lines }
     }
 
@@ -165,7 +175,7 @@ fn a_pane_is_listed_watched_and_typed_into_from_a_command_line() {
 
 #[tokio::test]
 #[ignore = "needs tmux"]
-async fn a_flood_is_left_out_and_counted_and_holds_up_nothing() {
+async fn a_flood_is_left_out_and_said_and_holds_up_nothing() {
     let tmux = Tmux::start();
     tmux.shows("prompt>");
     let site = served(&tmux);
@@ -177,7 +187,7 @@ async fn a_flood_is_left_out_and_counted_and_holds_up_nothing() {
         .expect("watches");
     hear(&mut client, |update| shows(update, "prompt>")).await;
     tmux.type_line("yes 'all work and no play makes jack a dull boy' | head -c 16000000; echo over-$((6*7))");
-    let (mut answers, mut missed, mut pieces) = (Vec::new(), 0, 0);
+    let (mut answers, mut too_fast, mut pieces) = (Vec::new(), 0, 0);
     let (mut tail, mut over) = (Vec::new(), false);
     let begun = Instant::now();
     while !over {
@@ -187,7 +197,7 @@ async fn a_flood_is_left_out_and_counted_and_holds_up_nothing() {
         hear(&mut client, |update| {
             pieces += 1;
             if let PaneUpdate::Seed { seed, .. } = update {
-                missed += seed.missed;
+                too_fast += u32::from(seed.too_fast);
             }
             tail.extend_from_slice(bytes(update));
             over = String::from_utf8_lossy(&tail).contains("over-42");
@@ -202,44 +212,72 @@ async fn a_flood_is_left_out_and_counted_and_holds_up_nothing() {
     assert!(usual < Duration::from_secs(2), "an answer took {usual:?}");
     let most = 16 * (begun.elapsed().as_secs() + 1);
     assert!(pieces <= most, "{pieces} pieces, and {most} is the most");
-    assert!(missed > 1 << 20, "{missed} bytes were left out");
+    assert!(too_fast > 0, "most of it was left out");
     let status = std::fs::read_to_string(format!("/proc/{}/status", site.pid())).expect("a process");
     let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("a peak").trim().to_owned();
     let kib: u64 = peak.trim_end_matches(" kB").trim().parse().expect("a number");
     assert!(kib < 400 << 10, "{peak}");
 }
 
-/// tmux itself takes three or four times as long for 8 MB as soon as it has a control client, whoever reads that. So the
-/// measure is one whose reader throws everything away; an agent that is built without optimisation takes up to half as long
-/// again, on a busy machine. A program that is held up stands still.
+/// tmux itself takes two to four times as long for 8 MB as soon as it tells a control client of them, whoever reads that. So
+/// this fails where a pane that is too fast is followed all the same. The measure is a tmux server without any client.
 #[test]
 #[ignore = "needs tmux"]
 fn a_viewer_that_is_stopped_holds_up_no_program() {
-    let tmux = Tmux::with("alone", (100, 30), FLOOD);
-    for session in ["drained", "watched"] {
-        tmux.session(session, (100, 30), FLOOD);
-    }
-    let mut client = Command::new("tmux");
-    client.args(["-L", &tmux.socket, "-C", "attach-session", "-t", "=drained", "-f", "ignore-size"]);
-    let mut client = client.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().expect("tmux runs");
-    let site = served(&tmux);
-    let watch = Watch::begin(&site, "here:watched:0.0");
+    let alone = Tmux::with("alone", (100, 30), FLOOD);
+    let watched = Tmux::with("watched", (100, 30), FLOOD);
+    let site = served(&watched);
+    let watch = Watch::begin(&site, "here:0.0");
     watch.prints("ready");
     watch.signal(rustix::process::Signal::STOP);
-    // In turns: what else the machine does concerns all of them alike.
-    let sessions = ["alone", "drained", "watched"];
-    let round = |round| sessions.map(|session| Flood::begin(&tmux, session, round).end());
-    let rounds: Vec<[Flood; 3]> = (1..=ROUNDS).map(round).collect();
-    // It ends with its standard input.
-    drop(client.stdin.take());
-    client.wait().expect("the client ends");
-    let [alone, drained, watched] =
-        [0, 1, 2].map(|which| rounds.iter().map(|round| round[which].took).min().expect("rounds"));
-    let said =
-        format!("8 MB alone {alone:?}, drained {drained:?}, with a viewer that is stopped {watched:?}: {rounds:?}");
+    let stopped = Instant::now();
+    let mut rounds = Vec::new();
+    for round in 1.. {
+        // In turns: what else the machine does concerns both alike.
+        let took = [(&alone, "alone"), (&watched, "watched")];
+        rounds.push(took.map(|(tmux, session)| Flood::begin(tmux, session, round).end()));
+        if round >= ROUNDS && stopped.elapsed() >= STOPPED {
+            break;
+        }
+        std::thread::sleep(CALM);
+    }
+    // The better runs; the very best is the luck of one moment on a busy machine.
+    let [without, with] = [0, 1].map(|which| {
+        let mut took: Vec<Duration> = rounds.iter().map(|round| round[which].took).collect();
+        took.sort_unstable();
+        took[took.len() / 4]
+    });
+    let said = format!("8 MB without a watcher {without:?}, with a viewer that is stopped {with:?}: {rounds:?}");
     println!("{said}");
-    assert!(rounds.iter().all(|round| round[2].still <= STILL), "the program stood still: {said}");
-    assert!(watched <= drained * 3, "{said}");
+    assert!(rounds.iter().all(|round| round[1].still <= STILL), "the program stood still: {said}");
+    assert!(with <= without * 3 / 2 + NOTICED, "{said}");
+    // It was watched all the time, and is shown as it is once somebody reads again.
+    let screen = watched.screen();
+    let last = screen.lines().rev().find(|line| line.starts_with("took ")).expect("the last round");
+    watch.signal(rustix::process::Signal::CONT);
+    watch.prints(last);
+    let lost = &site.json(&["pane", "list"])[0]["panes"][0]["lost"];
+    assert!(lost["too_fast"].as_u64() >= Some(rounds.len() as u64), "each round was too fast: {lost}");
+}
+
+#[test]
+#[ignore = "needs tmux"]
+fn what_is_too_fast_is_said_and_ended_by_keys_and_shown_as_it_is_then() {
+    let tmux = Tmux::start();
+    tmux.shows("prompt>");
+    let site = served(&tmux);
+    let watch = Watch::begin(&site, "here:0.0");
+    tmux.type_line("yes all work and no play makes jack a dull boy");
+    watch.prints("-- it is too fast to follow and is looked at once a second; lines are missing");
+    let words = "too fast to follow, looked at once a second";
+    eventually("its state", || site.ok(&["pane", "list"]).contains(words));
+    site.ok(&["pane", "send", "here:0.0", "--keys", "C-c"]);
+    tmux.shows("^C");
+    site.ok(&["pane", "send", "here:0.0", "echo over-$((6*7))", "--enter"]);
+    watch.prints("over-42");
+    eventually("another state", || !site.ok(&["pane", "list"]).contains(words));
+    let lost = &site.json(&["pane", "list"])[0]["panes"][0]["lost"];
+    assert!(lost["too_fast"].as_u64() > Some(0) && lost["drift"] == 0, "{lost}");
 }
 
 #[tokio::test]

@@ -13,6 +13,7 @@ use tokio::time::Instant;
 use crate::model::PaneFeedKind;
 use crate::tmux::{Control, Fallback, Heard, Next, Shot, Taken, TmuxError};
 
+use super::gate::{Flow, Gate, Step};
 use super::pane_feed::hear_alone;
 use super::ring::Ring;
 use super::sight::Sight;
@@ -64,14 +65,34 @@ pub(super) struct Still {
     pub(super) life: u32,
     /// What it shows.
     pub(super) shot: Shot,
+    /// Whether the stream goes on from there: it does not while the pane is shut.
+    pub(super) follows: bool,
 }
 
 /// Somebody wants to know what a pane shows.
 #[derive(Debug)]
 pub(super) struct Ask {
     pub(super) pane: u32,
-    history: u32,
+    history: History,
     done: oneshot::Sender<Result<Still, NoStill>>,
+}
+
+/// How many lines of history are wanted with what a pane shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum History {
+    /// So many.
+    Lines(u32),
+    /// So many where a flood is over, and none as long as it goes on: then it is asked again soon.
+    Behind(u32),
+}
+
+impl History {
+    fn lines(self, is_over: bool) -> u32 {
+        match self {
+            Self::Behind(_) if !is_over => 0,
+            Self::Lines(lines) | Self::Behind(lines) => lines,
+        }
+    }
 }
 
 /// Why it is not known what a pane shows.
@@ -102,7 +123,7 @@ impl Feed {
     /// The ring of a pane, which is heard from now on.
     pub(super) fn ring(&self, pane: u32) -> Arc<Ring> {
         let mut rings = self.rings();
-        let kind = rings.values().next().map_or(PaneFeedKind::Control, |heeded| heeded.kind);
+        let kind = kind(&rings);
         let heeded = rings.entry(pane).or_insert_with(|| {
             // A place of 52 random bits is of this stream or of none, and a JSON number keeps it.
             Heeded { ring: Arc::new(Ring::new(rand::random::<u64>() >> 12)), kind, unwatched: 0 }
@@ -118,7 +139,7 @@ impl Feed {
     /// A pane that was heard elsewhere until now. What it printed between is lost.
     pub(super) fn takes_in(&self, pane: u32, heeded: Heeded) {
         let mut rings = self.rings();
-        let kind = rings.values().next().map_or(PaneFeedKind::Control, |heeded| heeded.kind);
+        let kind = kind(&rings);
         heeded.ring.loses();
         rings.insert(pane, Heeded { kind, ..heeded });
     }
@@ -132,7 +153,7 @@ impl Feed {
     ///
     /// # Errors
     /// Why that is not known.
-    pub(super) async fn still(&self, pane: u32, history: u32) -> Result<Still, NoStill> {
+    pub(super) async fn still(&self, pane: u32, history: History) -> Result<Still, NoStill> {
         let (done, answer) = oneshot::channel();
         self.asks.send(Ask { pane, history, done }).await.map_err(|_| NoStill::Unheard)?;
         answer.await.unwrap_or(Err(NoStill::Unheard))
@@ -169,6 +190,14 @@ impl Feed {
     }
 }
 
+/// How a pane is heard that is heard from now on.
+fn kind(rings: &HashMap<u32, Heeded>) -> PaneFeedKind {
+    match rings.values().next().map(|heeded| heeded.kind) {
+        None | Some(PaneFeedKind::Glimpses) => PaneFeedKind::Control,
+        Some(kind) => kind,
+    }
+}
+
 /// Whether anybody but the feed has it.
 pub(super) fn is_watched(ring: &Arc<Ring>) -> bool {
     Arc::strong_count(ring) > 1
@@ -181,7 +210,7 @@ impl Ask {
     }
 
     pub(super) fn history(&self) -> u32 {
-        self.history
+        self.history.lines(true)
     }
 }
 
@@ -231,48 +260,123 @@ fn after(fallback: &mut Fallback, lived: Duration) -> Duration {
 /// may wait for anybody but tmux.
 async fn drain(
     feed: &Arc<Feed>,
-    mut control: Control,
+    control: Control,
     asks: &mut mpsc::Receiver<Ask>,
     is_over: &(impl Fn(&Feed) -> bool + Send),
 ) -> Option<String> {
-    let mut taking: HashMap<u64, Ask> = HashMap::new();
+    let mut drain = Drain { feed, control, gate: Gate::default(), taking: HashMap::new(), held: Vec::new() };
     let mut sweep = tokio::time::interval(SWEEP);
     loop {
-        tokio::select! {
-            heard = control.next() => match heard {
-                Heard::Output { pane, bytes } => {
-                    if let Some(ring) = feed.of(pane) {
-                        ring.push(&bytes);
-                    }
-                }
-                Heard::Captured { number, taken } => {
-                    if let Some(ask) = taking.remove(&number) {
-                        captured(feed, ask, taken);
-                    }
-                }
-                Heard::Facts { pane, size, .. } => {
-                    if let Some(ring) = feed.of(pane) {
-                        ring.sized(size);
-                    }
-                    feed.changed.notify_one();
-                }
-                Heard::Changed => feed.changed.notify_one(),
-                Heard::Ended { why } => return Some(why),
+        let due = drain.gate.due();
+        let steps = tokio::select! {
+            heard = drain.control.next() => match drain.hear(heard) {
+                Ok(steps) => steps,
+                Err(why) => return Some(why),
             },
-            Some(ask) = asks.recv(), if taking.len() < ASKS => {
-                match control.capture(ask.pane, ask.history).await {
-                    Ok(number) => drop(taking.insert(number, ask)),
-                    // It takes no orders any more, whatever they are, and its end is heard next.
-                    Err(_) => ask.answer(Err(NoStill::Unheard)),
-                }
+            Some(ask) = asks.recv(), if drain.taking.len() + drain.held.len() < ASKS => {
+                drain.ask(ask).await;
+                Vec::new()
             }
-            _ = sweep.tick() => if is_over(feed) { return None },
+            () = tokio::time::sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {
+                drain.gate.tick(Instant::now())
+            }
+            _ = sweep.tick() => if is_over(feed) { return None } else { Vec::new() },
+        };
+        for step in steps {
+            drain.step(step).await;
         }
     }
 }
 
-/// A capture was made here in the stream. What it shows is put together beside it.
-fn captured(feed: &Arc<Feed>, ask: Ask, taken: Option<Taken>) {
+/// A control client that is drained.
+struct Drain<'a> {
+    feed: &'a Arc<Feed>,
+    control: Control,
+    gate: Gate,
+    /// What is being captured, and whether the stream goes on from there.
+    taking: HashMap<u64, (Ask, bool)>,
+    /// What is asked of panes that are looked at, until it is known whether they are slow enough.
+    held: Vec<Ask>,
+}
+
+impl Drain<'_> {
+    /// Takes what was heard; answers what is to be done about it, or why there is nothing more.
+    fn hear(&mut self, heard: Heard) -> Result<Vec<Step>, String> {
+        match heard {
+            Heard::Output { pane, bytes } => {
+                let ring = self.feed.of(pane);
+                let is_whole = ring.as_ref().is_some_and(|ring| ring.is_whole());
+                if let Some(ring) = ring {
+                    ring.push(&bytes);
+                }
+                return Ok(self.gate.printed(pane, bytes.len(), is_whole, Instant::now()).into_iter().collect());
+            }
+            Heard::Captured { number, taken } => {
+                if let Some((ask, follows)) = self.taking.remove(&number) {
+                    captured(self.feed, ask, taken, follows);
+                }
+            }
+            Heard::Facts { pane, size, .. } => {
+                if let Some(ring) = self.feed.of(pane) {
+                    ring.sized(size);
+                }
+                self.feed.changed.notify_one();
+            }
+            Heard::Resumed { pane } => {
+                if let Some(ring) = self.feed.of(pane) {
+                    ring.races();
+                }
+                self.gate.resumed(pane, Instant::now());
+            }
+            Heard::Unpausable => return Ok(self.gate.give_up()),
+            Heard::Changed => self.feed.changed.notify_one(),
+            Heard::Ended { why } => return Err(why),
+        }
+        Ok(Vec::new())
+    }
+
+    /// Somebody wants to know what a pane shows.
+    async fn ask(&mut self, ask: Ask) {
+        match self.gate.flow(ask.pane) {
+            Flow::Looked => self.held.push(ask),
+            flow => self.capture(ask, flow == Flow::Followed).await,
+        }
+    }
+
+    async fn capture(&mut self, ask: Ask, is_followed: bool) {
+        match self.control.capture(ask.pane, ask.history.lines(is_followed)).await {
+            Ok(number) => drop(self.taking.insert(number, (ask, is_followed))),
+            // It takes no orders any more, whatever they are, and its end is heard next.
+            Err(_) => ask.answer(Err(NoStill::Unheard)),
+        }
+    }
+
+    /// Shuts a pane, looks at it, or follows it.
+    async fn step(&mut self, step: Step) {
+        let (pane, is_followed) = match step {
+            Step::Look(pane) => {
+                // An order that is not taken is followed by the end, which is heard next.
+                let _ = self.control.resume(pane).await;
+                return;
+            }
+            Step::Shut(pane) => (pane, false),
+            Step::Follow(pane) => (pane, true),
+        };
+        for ask in self.held.extract_if(.., |ask| ask.pane == pane).collect::<Vec<_>>() {
+            self.capture(ask, is_followed).await;
+        }
+        if is_followed {
+            self.feed.set_kind(Some(pane), PaneFeedKind::Control);
+        } else {
+            // The same holds here.
+            let _ = self.control.pause(pane).await;
+            self.feed.set_kind(Some(pane), PaneFeedKind::Glimpses);
+        }
+    }
+}
+
+/// A capture was made here in the stream, which goes on from there if it `follows`. What it shows is put together beside it.
+fn captured(feed: &Arc<Feed>, ask: Ask, taken: Option<Taken>, follows: bool) {
     let Some(taken) = taken else {
         let gone = TmuxError::NoPane(ask.pane);
         return ask.answer(Err(gone.into()));
@@ -286,6 +390,6 @@ fn captured(feed: &Arc<Feed>, ask: Ask, taken: Option<Taken>) {
     }
     let (place, life) = ring.end();
     tokio::task::spawn_blocking(move || {
-        ask.answer(taken.shot().map(|shot| Still { place, life, shot }).map_err(NoStill::from));
+        ask.answer(taken.shot().map(|shot| Still { place, life, shot, follows }).map_err(NoStill::from));
     });
 }

@@ -8,6 +8,7 @@ mod claim;
 mod credit;
 mod driver;
 mod feed;
+mod gate;
 mod leases;
 mod listing;
 mod names;

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use crate::model::{EngineId, PaneFacts, PaneFeedKind, PaneId};
 use crate::tmux::{Found, Listing, TmuxError};
 
-use super::feed::{Feed, Home, NoStill, Still, hear};
+use super::feed::{Feed, History, Home, NoStill, Still, hear};
 use super::leases::Leases;
 use super::names::Names;
 use super::ring::Ring;
@@ -182,7 +182,7 @@ impl Owner {
     ///
     /// # Errors
     /// Why that is not known.
-    pub(super) async fn still(&self, pane: PaneId, history: u32) -> Result<Still, NoStill> {
+    pub(super) async fn still(&self, pane: PaneId, history: History) -> Result<Still, NoStill> {
         let feed = self.feeds().values().find(|feed| of(feed, pane).is_some()).cloned();
         let feed = feed.ok_or(NoStill::Unheard)?;
         feed.still(pane.number, history).await
@@ -320,9 +320,8 @@ impl Owner {
     fn pause(&self) -> Duration {
         let homes = self.seen().listing.as_ref().map(homes).unwrap_or_default();
         let feeds = self.feeds();
-        let told = |home: &Home| {
-            feeds.get(home).is_some_and(|feed| feed.kinds().iter().any(|(_, kind)| *kind == PaneFeedKind::Control))
-        };
+        let told =
+            |home: &Home| feeds.get(home).is_some_and(|feed| feed.kinds().iter().any(|(_, kind)| kind.is_by_control()));
         pause(&homes, told)
     }
 

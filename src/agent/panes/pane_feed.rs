@@ -138,7 +138,7 @@ async fn capture(feed: Arc<Feed>, ask: Ask) {
         let before = ring.end();
         let shot = feed.sight.shot(ask.pane, ask.history()).await;
         let (place, life) = ring.end();
-        still = shot.map(|shot| Still { place, life, shot }).map_err(NoStill::from);
+        still = shot.map(|shot| Still { place, life, shot, follows: true }).map_err(NoStill::from);
         if still.is_err() || before == (place, life) {
             break;
         }

@@ -13,7 +13,9 @@ pub(in crate::agent) fn refusal(question: &ToAgent, rule: &str, reason: &str) ->
         ToAgent::Watch(WatchAsk::Watch { pane, .. })
         | ToAgent::Drive(DriveAsk::Take { pane, .. } | DriveAsk::Release { pane }) => (*pane, None),
         ToAgent::Drive(DriveAsk::Keys { pane, seq, .. }) => (*pane, Some(*seq)),
-        ToAgent::Watch(WatchAsk::Seen { .. } | WatchAsk::Capture { .. } | WatchAsk::Unwatch { .. })
+        ToAgent::Watch(
+            WatchAsk::Seen { .. } | WatchAsk::Whole { .. } | WatchAsk::Capture { .. } | WatchAsk::Unwatch { .. },
+        )
         | ToAgent::Hello { .. }
         | ToAgent::Probe { .. }
         | ToAgent::Run(_)

@@ -1,7 +1,8 @@
 //! What a pane printed last, kept for everybody who watches it. Whoever fills it waits for nobody.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
 
@@ -13,6 +14,18 @@ pub(super) const RING_MAX: usize = 1 << 20;
 pub(super) struct Ring {
     kept: Mutex<Kept>,
     news: watch::Sender<()>,
+    /// How many want every byte, however fast they come.
+    whole: AtomicUsize,
+}
+
+/// Somebody wants every byte, until this is dropped.
+#[derive(Debug)]
+pub(super) struct Whole(Arc<Ring>);
+
+impl Drop for Whole {
+    fn drop(&mut self) {
+        self.0.whole.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 #[derive(Debug)]
@@ -26,6 +39,8 @@ struct Kept {
     life: u32,
     /// Where it broke off last.
     broken: u64,
+    /// The last life that began behind what came too fast to be followed, and where.
+    raced: Option<(u32, u64)>,
     size: Option<(u16, u16)>,
 }
 
@@ -43,8 +58,8 @@ pub(super) enum Next {
 impl Ring {
     /// An empty one. Its places begin anywhere: a place of another stream is then none of this one.
     pub(super) fn new(birth: u64) -> Self {
-        let kept = Kept { bytes: VecDeque::new(), end: birth, birth, life: 0, broken: birth, size: None };
-        Self { kept: Mutex::new(kept), news: watch::Sender::new(()) }
+        let kept = Kept { bytes: VecDeque::new(), end: birth, birth, life: 0, broken: birth, raced: None, size: None };
+        Self { kept: Mutex::new(kept), news: watch::Sender::new(()), whole: AtomicUsize::new(0) }
     }
 
     /// Woken at every change.
@@ -73,6 +88,38 @@ impl Ring {
             kept.broken = kept.end;
         }
         self.news.send_replace(());
+    }
+
+    /// It has printed more than anybody can follow, and nobody knows how much. What is printed now does not follow what came.
+    pub(super) fn races(&self) {
+        {
+            let mut kept = self.kept();
+            kept.life += 1;
+            (kept.broken, kept.raced) = (kept.end, Some((kept.life, kept.end)));
+        }
+        self.news.send_replace(());
+    }
+
+    /// Whether something between the lives `from` and `to` came too fast to be followed.
+    pub(super) fn has_raced(&self, from: u32, to: u32) -> bool {
+        self.kept().raced.is_some_and(|(life, _)| from < life && life <= to)
+    }
+
+    /// Whether something behind `place` did, which somebody has everything up to.
+    pub(super) fn has_raced_behind(&self, place: u64) -> bool {
+        let kept = self.kept();
+        kept.birth <= place && kept.raced.is_some_and(|(_, at)| at >= place)
+    }
+
+    /// Every byte of it is wanted.
+    pub(super) fn whole(self: &Arc<Self>) -> Whole {
+        self.whole.fetch_add(1, Ordering::Relaxed);
+        Whole(Arc::clone(self))
+    }
+
+    /// Whether anybody wants every byte of it.
+    pub(super) fn is_whole(&self) -> bool {
+        self.whole.load(Ordering::Relaxed) > 0
     }
 
     /// What it printed from now on until it is heard again is lost, and nobody knows how much that is. It is one place in
@@ -203,6 +250,25 @@ mod tests {
         assert_eq!(ring.read(3, 0, 9), Next::Whole);
         assert_eq!((ring.end(), ring.lost(3, 4)), ((4, 1), 1), "a screen goes on behind it");
         assert_eq!((ring.resumed(3), ring.resumed(4)), (None, Some(1)));
+    }
+
+    #[test]
+    fn what_came_too_fast_has_no_size_and_is_known_to_whoever_was_before_it() {
+        let ring = Arc::new(Ring::new(0));
+        ring.push(b"abc");
+        ring.races();
+        assert_eq!(ring.end(), (3, 1), "no byte that nobody printed");
+        assert_eq!((ring.read(0, 0, 9), ring.read(3, 0, 9)), (Next::Bytes(b"abc".to_vec()), Next::Whole));
+        ring.push(b"def");
+        ring.breaks();
+        assert!(ring.has_raced(0, 1) && ring.has_raced(0, 2));
+        assert!(!ring.has_raced(0, 0) && !ring.has_raced(1, 2) && !ring.has_raced(2, 2));
+        assert!(ring.has_raced_behind(3) && !ring.has_raced_behind(4));
+        assert_eq!(ring.resumed(3), None);
+        let whole = ring.whole();
+        assert!(ring.is_whole());
+        drop(whole);
+        assert!(!ring.is_whole());
     }
 
     #[test]

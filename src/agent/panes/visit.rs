@@ -37,6 +37,7 @@ pub(in crate::agent) struct Visit {
 struct Watched {
     task: AbortHandle,
     taken: watch::Sender<u64>,
+    whole: watch::Sender<bool>,
     capture: Arc<Notify>,
 }
 
@@ -64,6 +65,12 @@ impl Visit {
             ToAgent::Watch(WatchAsk::Seen { pane, offset }) => {
                 if let Some(watched) = self.watches.get(&pane) {
                     watched.taken.send_replace(offset);
+                }
+                None
+            }
+            ToAgent::Watch(WatchAsk::Whole { pane, wanted }) => {
+                if let Some(watched) = self.watches.get(&pane) {
+                    watched.whole.send_replace(wanted);
                 }
                 None
             }
@@ -151,6 +158,7 @@ impl Visit {
             return Err(("too-many", "64 panes are watched over this connection, and that is the most"));
         }
         let (taken, heard) = watch::channel(0);
+        let (whole, wanted) = watch::channel(false);
         let capture = Arc::new(Notify::new());
         let watcher = Watcher {
             owner: Arc::clone(&visiting.owner),
@@ -158,12 +166,13 @@ impl Visit {
             history,
             from,
             taken: heard,
+            whole: wanted,
             capture: Arc::clone(&capture),
             answers: answers.clone(),
         };
         let task = self.watching.spawn(watcher.run());
         // Who asks again wants it from the begin.
-        if let Some(before) = self.watches.insert(pane, Watched { task, taken, capture }) {
+        if let Some(before) = self.watches.insert(pane, Watched { task, taken, whole, capture }) {
             before.task.abort();
         }
         Ok(())

@@ -17,9 +17,9 @@ use crate::protocol::{FromAgent, PaneSaid};
 use crate::tmux::Shot;
 
 use super::credit::Credit;
-use super::feed::{NoStill, Still};
+use super::feed::{History, NoStill, Still};
 use super::owner::{Owner, Told};
-use super::ring::{Next, Ring};
+use super::ring::{Next, Ring, Whole};
 
 /// Bytes of one piece.
 const PIECE: u64 = 64 << 10;
@@ -43,6 +43,8 @@ pub(super) struct Watcher {
     pub(super) from: Option<u64>,
     /// The place up to which it has taken what came.
     pub(super) taken: watch::Receiver<u64>,
+    /// Whether it wants every byte, however fast they come.
+    pub(super) whole: watch::Receiver<bool>,
     /// It wants to compare.
     pub(super) capture: Arc<Notify>,
     pub(super) answers: mpsc::Sender<FromAgent>,
@@ -87,6 +89,9 @@ struct Stream {
     anew: bool,
     shooting: Option<(For, Shooting)>,
     still: Option<(For, Still)>,
+    /// Lines of history to ask for behind what was too fast.
+    behind: u32,
+    whole: Option<Whole>,
 }
 
 impl Watcher {
@@ -121,6 +126,8 @@ impl Watcher {
             anew: resumed.is_none(),
             shooting: None,
             still: None,
+            behind: HISTORY_MAX,
+            whole: None,
         };
         match self.follow(&mut stream, told).await {
             Left::Over(why) => Some(why),
@@ -137,6 +144,7 @@ impl Watcher {
                 return Left::Unheard;
             }
         }
+        stream.wants_all(*self.whole.borrow_and_update());
         loop {
             // Before it is looked at what there is, so that nothing that comes meanwhile is slept over.
             news.mark_unchanged();
@@ -144,7 +152,11 @@ impl Watcher {
                 return left;
             }
             if stream.anew && stream.still.is_none() && stream.shooting.is_none() && stream.may_begin_anew() {
-                let history = if stream.credit.is_none() { self.history.min(HISTORY_MAX) } else { 0 };
+                let history = match stream.credit {
+                    None => History::Lines(self.history.min(HISTORY_MAX)),
+                    Some(_) if stream.has_raced() => History::Behind(stream.behind),
+                    Some(_) => History::Lines(0),
+                };
                 stream.shoot(For::Seed, self.pane, history);
             }
             tokio::select! {
@@ -156,10 +168,14 @@ impl Watcher {
                         credit.taken(taken);
                     }
                 }
+                changed = self.whole.changed() => {
+                    if changed.is_err() { return Left::Unheard }
+                    stream.wants_all(*self.whole.borrow_and_update());
+                }
                 () = self.capture.notified() => {
                     // It begins anew all the same, or has been asked already.
                     if !stream.anew && stream.shooting.is_none() && stream.still.is_none() {
-                        stream.shoot(For::Capture, self.pane, 0);
+                        stream.shoot(For::Capture, self.pane, History::Lines(0));
                     }
                 }
                 (what, still) = shot(&mut stream.shooting) => {
@@ -172,6 +188,7 @@ impl Watcher {
                         Err(why) => {
                             tracing::debug!(pane = self.pane.number, %why, "a capture failed");
                             self.history = less(self.history, &why);
+                            stream.behind = less(stream.behind, &why);
                             tokio::time::sleep(AGAIN).await;
                         }
                     }
@@ -181,7 +198,7 @@ impl Watcher {
                     match here(told, self.pane) {
                         None => return Left::Over("the pane is gone".to_owned()),
                         // A control client tells of sizes itself, in time with the stream.
-                        Some((_, Some(PaneFeedKind::Control))) => {}
+                        Some((_, Some(kind))) if kind.is_by_control() => {}
                         Some((size, _)) => stream.ring.sized(size),
                     }
                 }
@@ -228,16 +245,17 @@ impl Watcher {
 
     /// The first screen of a watch.
     async fn begin(&self, stream: &mut Stream, still: Still) -> Result<(), Left> {
-        let Still { place, life, shot } = still;
-        if shot.bytes.len() > SCREEN_MAX && shot.history > 0 {
-            stream.shoot(For::Seed, self.pane, shot.history / LESS);
+        let Still { place, life, shot, .. } = still;
+        if let Some(less) = too_much(&shot) {
+            stream.shoot(For::Seed, self.pane, History::Lines(less));
             return Ok(());
         }
         let missed = self.from.map_or(0, |from| stream.ring.lost(from, place));
+        let too_fast = self.from.is_some_and(|from| stream.ring.has_raced_behind(from));
         let mut credit = Credit::at(place);
         credit.anew(place);
         (stream.credit, stream.life, stream.anew) = (Some(credit), life, false);
-        Ok(self.say(PaneSaid::Seed(self.seed(place, missed, shot)?)).await?)
+        Ok(self.say(PaneSaid::Seed(self.seed(place, (missed, too_fast), shot)?)).await?)
     }
 
     /// Shows the screen there is; `left_out` bytes before it were lost. Says whether it is done with.
@@ -246,17 +264,24 @@ impl Watcher {
         if *what == For::Seed && !credit.may_begin_anew() {
             return Ok(false);
         }
-        let Some((what, Still { place, life, shot })) = stream.still.take() else { return Ok(true) };
+        let Some((what, Still { place, life, shot, follows })) = stream.still.take() else { return Ok(true) };
+        if what == For::Seed
+            && let Some(less) = too_much(&shot)
+        {
+            stream.behind = less;
+            return Ok(false);
+        }
         let said = match what {
             For::Seed if place < credit.sent() => return Ok(true),
             For::Seed => {
                 credit.anew(place);
-                (stream.life, stream.anew) = (life, false);
-                PaneSaid::Seed(self.seed(place, left_out, shot)?)
+                let too_fast = stream.ring.has_raced(stream.life, life);
+                (stream.life, stream.anew, stream.behind) = (life, false, HISTORY_MAX);
+                PaneSaid::Seed(self.seed(place, (left_out, too_fast), shot)?)
             }
             // Exactly what was sent is in it, and nothing else.
-            For::Capture if !stream.anew && place == credit.sent() && life == stream.life => {
-                PaneSaid::Captured(self.seed(place, 0, shot)?)
+            For::Capture if follows && !stream.anew && place == credit.sent() && life == stream.life => {
+                PaneSaid::Captured(self.seed(place, (0, false), shot)?)
             }
             For::Capture => return Ok(true),
         };
@@ -264,12 +289,12 @@ impl Watcher {
         Ok(true)
     }
 
-    fn seed(&self, offset: u64, missed: u64, shot: Shot) -> Result<PaneSeed, Left> {
+    fn seed(&self, offset: u64, (missed, too_fast): (u64, bool), shot: Shot) -> Result<PaneSeed, Left> {
         let Shot { cols, rows, history, bytes } = shot;
         if bytes.len() > SCREEN_MAX {
             return Err(Left::Over(format!("its screen has {} KiB, more than can be told", bytes.len() >> 10)));
         }
-        Ok(PaneSeed { pane: self.pane, offset, missed, cols, rows, history, bytes })
+        Ok(PaneSeed { pane: self.pane, offset, missed, too_fast, cols, rows, history, bytes })
     }
 
     async fn say(&self, said: PaneSaid) -> Result<(), Unheard> {
@@ -282,10 +307,24 @@ impl Stream {
         self.credit.as_ref().is_none_or(Credit::may_begin_anew)
     }
 
-    fn shoot(&mut self, what: For, pane: PaneId, history: u32) {
+    /// Whether what comes next was too fast to be followed.
+    fn has_raced(&self) -> bool {
+        self.ring.has_raced(self.life, u32::MAX)
+    }
+
+    fn wants_all(&mut self, all: bool) {
+        self.whole = all.then(|| self.ring.whole());
+    }
+
+    fn shoot(&mut self, what: For, pane: PaneId, history: History) {
         let owner = Arc::clone(&self.owner);
         self.shooting = Some((what, Box::pin(async move { owner.still(pane, history).await })));
     }
+}
+
+/// How much history to ask for where a screen with its history is more than can be told.
+fn too_much(shot: &Shot) -> Option<u32> {
+    (shot.bytes.len() > SCREEN_MAX && shot.history > 0).then_some(shot.history / LESS)
 }
 
 /// How much history is asked for after a capture with so much of it failed.

@@ -108,6 +108,8 @@ pub struct Screen {
     pub(super) total: u64,
     /// What went wrong.
     pub lost: PaneLost,
+    /// It is recorded: every byte of it is wanted, however fast they come.
+    pub whole: bool,
     /// The road to its host is broken, since when and why.
     pub stale: Option<(Timestamp, String)>,
     /// It is watched no more, and why.
@@ -128,6 +130,7 @@ impl Screen {
             made: 0,
             total: 0,
             lost: PaneLost::default(),
+            whole: false,
             stale: None,
             ended: None,
             printed: None,
@@ -166,9 +169,10 @@ impl Screen {
     pub(super) fn seed(&mut self, seed: &PaneSeed) -> bool {
         let is_first = self.made == 0;
         // Whoever watched before does not know how much, where the host does not.
-        let is_gap = !is_first && (seed.missed > 0 || seed.offset != self.pending.end());
+        let is_gap = !is_first && (seed.missed > 0 || seed.too_fast || seed.offset != self.pending.end());
         if is_gap {
             self.lost.gaps = self.lost.gaps.saturating_add(1);
+            self.lost.too_fast = self.lost.too_fast.saturating_add(u32::from(seed.too_fast));
             self.lost.bytes = self.lost.bytes.saturating_add(seed.missed);
         }
         self.total = self.total.saturating_add(seed.missed);

@@ -128,12 +128,18 @@ impl Link {
         let mut watched = Watched::new(Arc::clone(kept), now.instant);
         let mut effects = Vec::new();
         if self.is_open() {
-            effects.extend(watched.begin(now.instant).map(LinkEffect::Say));
+            effects.extend(watched.begin(now.instant).into_iter().map(LinkEffect::Say));
         } else if self.list.is_known {
             watched.broke(self.list.at, &self.why());
         }
         self.watched.insert(kept.pane(), watched);
         effects
+    }
+
+    /// Whether every byte of it is wanted is something else than before.
+    pub(super) fn whole(&mut self, pane: PaneId) -> Vec<LinkEffect> {
+        let is_open = self.is_open();
+        self.of(pane, |watched| watched.whole().filter(|_| is_open))
     }
 
     /// Watches it no more.
@@ -285,9 +291,8 @@ impl Link {
         let mut effects = Vec::new();
         if is_first {
             // Only who has listed may watch.
-            effects.extend(
-                self.watched.values_mut().filter_map(|watched| watched.begin(now.instant)).map(LinkEffect::Say),
-            );
+            effects
+                .extend(self.watched.values_mut().flat_map(|watched| watched.begin(now.instant)).map(LinkEffect::Say));
         }
         let list =
             HostList { layer: self.roads.get(place).copied(), at: now.at, why, may_drive, panes, is_known: true };

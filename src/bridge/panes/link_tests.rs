@@ -90,6 +90,7 @@ fn words(effects: &[LinkEffect]) -> Vec<String> {
                 WatchAsk::List { .. } => "list".to_owned(),
                 WatchAsk::Watch { from, history, .. } => format!("watch {history} {from:?}"),
                 WatchAsk::Seen { offset, .. } => format!("seen {offset}"),
+                WatchAsk::Whole { wanted, .. } => format!("whole {wanted}"),
                 WatchAsk::Capture { .. } => "capture".to_owned(),
                 WatchAsk::Unwatch { .. } => "unwatch".to_owned(),
             },
@@ -164,6 +165,29 @@ fn what_was_watched_is_watched_again_from_where_it_was() {
     assert_eq!(words(&scene.says(LOCAL, PaneSaid::Seed(seed(9_000, 500, "new")))), ["seen 9000"]);
     let lost = kept.look().lost;
     assert_eq!((lost.gaps, lost.bytes), (1, 500));
+}
+
+#[test]
+fn what_is_recorded_is_wanted_whole_on_every_road() {
+    let (mut scene, kept) = Scene::watching();
+    kept.look().whole = true;
+    assert_eq!(words(&scene.link.whole(PANE)), ["whole true"]);
+    scene.down(LOCAL);
+    assert!(scene.link.whole(PANE).is_empty(), "there is nobody to say it to");
+    scene.until(5_300);
+    scene.welcome(LOCAL);
+    assert_eq!(words(&scene.listed(LOCAL)), ["watch 0 Some(1000)", "whole true", "local 1 "]);
+    kept.look().whole = false;
+    assert_eq!(words(&scene.link.whole(PANE)), ["whole false"]);
+}
+
+#[test]
+fn what_was_too_fast_is_a_gap_without_a_size() {
+    let (mut scene, kept) = Scene::watching();
+    scene.says(LOCAL, PaneSaid::Seed(PaneSeed { too_fast: true, ..seed(1_000, 0, "9999") }));
+    scene.says(LOCAL, PaneSaid::Seed(PaneSeed { too_fast: true, ..seed(1_400, 300, "99999") }));
+    let lost = kept.look().lost;
+    assert_eq!((lost.gaps, lost.too_fast, lost.bytes), (2, 2, 300), "only what is known is counted");
 }
 
 #[test]

@@ -48,6 +48,8 @@ pub struct Pacer {
     made: u64,
     place: u64,
     total: u64,
+    /// How often it was too fast to follow, as the client knows.
+    too_fast: u32,
     next: Instant,
     /// What is on its way: where it ends, and how much it is.
     out: VecDeque<(u64, u64)>,
@@ -69,6 +71,7 @@ impl Pacer {
             made: 0,
             place: 0,
             total: 0,
+            too_fast: 0,
             next: now,
             out: VecDeque::new(),
             stale: None,
@@ -201,6 +204,8 @@ impl Pacer {
         let from = self.place;
         let is_first = self.made == 0;
         let left_out = screen.total.saturating_sub(self.total);
+        let too_fast = !is_first && screen.lost.too_fast > self.too_fast;
+        self.too_fast = screen.lost.too_fast;
         (self.made, self.place, self.total) = (screen.made, screen.pending.end(), screen.total);
         self.next = now + self.every;
         let (update, size) = match whole {
@@ -208,7 +213,7 @@ impl Pacer {
                 let (cols, rows) = screen.glass.screen().size();
                 let missed = if is_first { 0 } else { left_out };
                 let size = bytes.len();
-                let seed = PaneSeed { pane, offset: self.place, missed, cols, rows, history: 0, bytes };
+                let seed = PaneSeed { pane, offset: self.place, missed, too_fast, cols, rows, history: 0, bytes };
                 (PaneUpdate::Seed { watch, epoch: screen.epoch, first_row, lost: screen.lost, seed }, size)
             }
             None => {

@@ -68,6 +68,22 @@ fn the_first_piece_after_a_rest_comes_at_once_and_the_next_in_its_time() {
 }
 
 #[test]
+fn who_watches_hears_once_that_it_was_too_fast() {
+    let (kept, clock) = begun();
+    let mut pacer = pacer(&clock, PanePace { every_ms: 0, window: 9_000 });
+    let mut too_fast = |at: u64| match pacer.next(&kept.look(), clock.at(at).instant) {
+        Some(PaneUpdate::Seed { seed, .. }) => Some(seed.too_fast),
+        _ => None,
+    };
+    assert_eq!(too_fast(0), Some(false));
+    let again = |too_fast| PaneSeed { too_fast, ..seed(100, 0, "9999") };
+    kept.reseed(&again(true), Timestamp::UNIX_EPOCH);
+    assert_eq!((too_fast(100), too_fast(200)), (Some(true), None));
+    kept.reseed(&again(false), Timestamp::UNIX_EPOCH);
+    assert_eq!(too_fast(300), Some(false));
+}
+
+#[test]
 fn what_the_client_has_not_seen_holds_back_the_rest_and_then_a_whole_screen_goes() {
     let (kept, clock) = begun();
     let mut pacer = pacer(&clock, PanePace { every_ms: 0, window: 2_000 });

@@ -34,7 +34,7 @@ pub(super) fn facts(index: u32) -> PaneFacts {
 }
 
 pub(super) fn seed(offset: u64, missed: u64, text: &str) -> PaneSeed {
-    PaneSeed { pane: PANE, offset, missed, cols: 40, rows: 4, history: 0, bytes: text.into() }
+    PaneSeed { pane: PANE, offset, missed, too_fast: false, cols: 40, rows: 4, history: 0, bytes: text.into() }
 }
 
 pub(super) fn chunk(offset: u64, text: &str) -> PaneChunk {

@@ -27,6 +27,7 @@ pub type OpenLayer = Box<dyn Fn(LayerKind, mpsc::Sender<LayerNews>) -> Result<Ar
 enum Order {
     Watch(Arc<Kept>),
     Unwatch(PaneId),
+    Whole(PaneId),
     Drive(DriveAsk),
     Nudge,
 }
@@ -64,6 +65,11 @@ impl HostLink {
     /// Keeps it no more.
     pub fn unwatch(&self, pane: PaneId) {
         self.order(Order::Unwatch(pane));
+    }
+
+    /// Whether every byte of it is wanted has changed on its kept screen.
+    pub fn whole(&self, pane: PaneId) {
+        self.order(Order::Whole(pane));
     }
 
     /// Says this, as somebody who drives. Where there is no road it is not said, and nothing comes of it.
@@ -174,6 +180,7 @@ impl Keeper {
         match order {
             Order::Watch(kept) => self.link.watch(&kept, Moment::now()),
             Order::Unwatch(pane) => self.link.unwatch(pane),
+            Order::Whole(pane) => self.link.whole(pane),
             Order::Nudge => self.link.nudge(),
             Order::Drive(ask) => match &self.road {
                 Some(road) if !road.driving.say(ask) => self.stuck(),

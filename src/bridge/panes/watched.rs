@@ -66,21 +66,29 @@ impl Watched {
     }
 
     /// The link is there: asks for what was kept to go on, or for a first screen.
-    pub(super) fn begin(&mut self, now: Instant) -> Option<WatchAsk> {
+    pub(super) fn begin(&mut self, now: Instant) -> Vec<WatchAsk> {
         if self.is_over() {
-            return None;
+            return Vec::new();
         }
         let from = {
             let screen = self.kept.look();
             (screen.made > 0).then(|| screen.pending.end())
         };
-        Some(self.ask(from, now))
+        self.ask(from, now)
     }
 
-    fn ask(&mut self, from: Option<u64>, now: Instant) -> WatchAsk {
+    fn ask(&mut self, from: Option<u64>, now: Instant) -> Vec<WatchAsk> {
         (self.phase, self.used, self.compare, self.comparing, self.asked) = (Phase::Asked, 0, None, false, now);
         let history = if self.kept.look().made > 0 { 0 } else { HISTORY };
-        WatchAsk::Watch { pane: self.kept.pane(), history, from }
+        let watch = WatchAsk::Watch { pane: self.kept.pane(), history, from };
+        let whole = self.whole().filter(|_| self.kept.look().whole);
+        [watch].into_iter().chain(whole).collect()
+    }
+
+    /// Says whether every byte is wanted, to an agent that was asked to watch.
+    pub(super) fn whole(&self) -> Option<WatchAsk> {
+        let is_asked = matches!(self.phase, Phase::Asked | Phase::Going);
+        is_asked.then(|| WatchAsk::Whole { pane: self.kept.pane(), wanted: self.kept.look().whole })
     }
 
     /// The link broke.
@@ -192,7 +200,7 @@ impl Watched {
     pub(super) fn tick(&mut self, paid: Instant, now: Instant) -> Vec<WatchAsk> {
         let pane = self.kept.pane();
         match self.phase {
-            Phase::Hole(at) if at <= now => vec![self.ask(None, now)],
+            Phase::Hole(at) if at <= now => self.ask(None, now),
             Phase::Going => {
                 let mut asks = Vec::new();
                 if self.used >= GIVEN && paid <= now {

@@ -365,12 +365,17 @@ impl Desk {
         for pane in watched.chain(self.marks.keys()).chain(self.recordings.keys()) {
             wanted.entry(&pane.host).or_default().insert(pane.pane);
         }
+        let mut recorded: BTreeMap<&HostName, BTreeSet<PaneId>> = BTreeMap::new();
+        for pane in self.recordings.keys() {
+            recorded.entry(&pane.host).or_default().insert(pane.pane);
+        }
         let none = BTreeSet::new();
         let mut broken = Vec::new();
         for (name, host) in &mut self.hosts {
             let is_needed = follows || self.leases.any_on(name);
             let panes = wanted.get(name).unwrap_or(&none);
             let opens = host.settle(panes, is_needed, now);
+            host.record(recorded.get(name).unwrap_or(&none));
             if host.link().is_some_and(crate::bridge::panes::HostLink::is_dead) {
                 tracing::error!(host = %name, "the link to its panes ended by itself, and is opened again");
                 host.close("the link ended by itself: a defect, its log line says more", Timestamp::now());

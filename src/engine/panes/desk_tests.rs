@@ -152,7 +152,7 @@ fn facts() -> PaneFacts {
 }
 
 fn seed(offset: u64, text: &str) -> PaneSeed {
-    PaneSeed { pane: PANE, offset, missed: 0, cols: 40, rows: 5, history: 0, bytes: text.into() }
+    PaneSeed { pane: PANE, offset, missed: 0, too_fast: false, cols: 40, rows: 5, history: 0, bytes: text.into() }
 }
 
 /// An engine's task of panes, and whoever asks it.

@@ -176,6 +176,18 @@ impl Host {
         self.link.is_some() && now < *self.unwanted.get_or_insert(now) + LINGER
     }
 
+    /// These panes are recorded, and no others: every byte of them is wanted.
+    pub(super) fn record(&self, recorded: &BTreeSet<PaneId>) {
+        for (pane, shown) in &self.shown {
+            let wanted = recorded.contains(pane);
+            if std::mem::replace(&mut shown.kept.look().whole, wanted) != wanted
+                && let Some(link) = &self.link
+            {
+                link.whole(*pane);
+            }
+        }
+    }
+
     /// What the host says of a pane.
     pub(super) fn facts(&self, pane: PaneId) -> Option<&PaneFacts> {
         self.list.panes.iter().find(|facts| facts.id == pane)

@@ -80,7 +80,7 @@ mod tests {
         let kept = Kept::new(pane);
         let text = "a line of a build that went well\r\n".repeat(9_000);
         let bytes = ["the first error\r\n", &text].concat().into_bytes();
-        kept.seed(&PaneSeed { pane, offset: 0, missed: 0, cols: 80, rows: 24, history: 0, bytes });
+        kept.seed(&PaneSeed { pane, offset: 0, missed: 0, too_fast: false, cols: 80, rows: 24, history: 0, bytes });
         let regex = screen::pattern("error").expect("a pattern");
         let (mut before, mut rounds) = (None, 0);
         let found = loop {

@@ -221,7 +221,16 @@ mod tests {
     fn scene(mark: PaneMark, shows: &str) -> Scene {
         let kept = Kept::new(PANE);
         let bytes = shows.as_bytes().to_vec();
-        kept.seed(&PaneSeed { pane: PANE, offset: 0, missed: 0, cols: 40, rows: 5, history: 0, bytes });
+        kept.seed(&PaneSeed {
+            pane: PANE,
+            offset: 0,
+            missed: 0,
+            too_fast: false,
+            cols: 40,
+            rows: 5,
+            history: 0,
+            bytes,
+        });
         Scene { kept, mark: Mark::new(mark, None, at(0)).expect("a mark"), place: 0 }
     }
 
@@ -340,7 +349,16 @@ mod tests {
         let mut scene = scene(mark, "make\r\n");
         assert_eq!(scene.look(1), None);
         let bytes = b"make\r\nFAILED".to_vec();
-        let seed = PaneSeed { pane: PANE, offset: 9_000, missed: 8_000, cols: 40, rows: 5, history: 0, bytes };
+        let seed = PaneSeed {
+            pane: PANE,
+            offset: 9_000,
+            missed: 8_000,
+            too_fast: false,
+            cols: 40,
+            rows: 5,
+            history: 0,
+            bytes,
+        };
         scene.kept.reseed(&seed, at(2));
         assert_eq!(scene.look(2).as_deref(), Some("it prints: FAILED"));
     }

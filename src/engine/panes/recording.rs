@@ -249,7 +249,16 @@ mod tests {
         let mode = std::fs::metadata(&recording.path).expect("a file").permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
         let bytes = b"$ ".to_vec();
-        kept.seed(&PaneSeed { pane: PANE, offset: 0, missed: 0, cols: 40, rows: 5, history: 0, bytes });
+        kept.seed(&PaneSeed {
+            pane: PANE,
+            offset: 0,
+            missed: 0,
+            too_fast: false,
+            cols: 40,
+            rows: 5,
+            history: 0,
+            bytes,
+        });
         tokio::time::sleep(Duration::from_millis(100)).await;
         let bytes = b"make canary-value\r\nall done".to_vec();
         kept.feed(&PaneChunk { pane: PANE, offset: 0, bytes }, Timestamp::now());

@@ -176,10 +176,12 @@ fn told(app: &App, open: &OpenPane, known: Option<(&HostPanes, &PaneRow)>, watch
 
 /// What of it was not seen, and how often it was not what tmux shows.
 pub(super) fn lost(lost: PaneLost) -> Vec<String> {
+    let known = lost.gaps.saturating_sub(lost.too_fast);
     let missed = format!("{} missed in {}", size(lost.bytes), gaps(lost.gaps));
+    let too_fast = format!("too fast to follow in {}", gaps(lost.too_fast));
     let redrawn = format!("redrawn {}x as tmux showed something else", lost.drift);
-    let missed = (lost.bytes > 0 || lost.gaps > 0).then_some(missed);
-    missed.into_iter().chain((lost.drift > 0).then_some(redrawn)).collect()
+    let told = [(lost.bytes > 0 || known > 0, missed), (lost.too_fast > 0, too_fast), (lost.drift > 0, redrawn)];
+    told.into_iter().filter_map(|(is_so, words)| is_so.then_some(words)).collect()
 }
 
 /// How often something was missed.
@@ -198,6 +200,7 @@ fn facts(app: &App, host: &HostPanes, row: &PaneRow) -> Vec<String> {
         let why = host.why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
         told.push(format!("no road to {} {}{why}", host.host, lasting(host.at, app.now)));
     }
+    told.extend(facts.too_fast().map(str::to_owned));
     match facts.dead {
         Some(Some(status)) => told.push(format!("DEAD, exit {status}")),
         Some(None) => told.push("DEAD".to_owned()),

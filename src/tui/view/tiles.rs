@@ -46,6 +46,7 @@ pub(super) fn draw(app: &App, tiles: &Tiles, frame: &mut Frame<'_>, area: Rect) 
         if watch.is_some_and(|watch| watch.stale.is_some()) && state != Some(PaneState::Stale) {
             told.push("stale".to_owned());
         }
+        told.extend(known.and_then(|(_, row)| row.facts.too_fast()).map(str::to_owned));
         if let Some((_, row)) = known.filter(|(_, row)| row.lost.gaps > 0) {
             told.push(gaps(row.lost.gaps));
         }
