@@ -153,6 +153,7 @@ impl Watcher {
             }
             if stream.anew && stream.still.is_none() && stream.shooting.is_none() && stream.may_begin_anew() {
                 let history = match stream.credit {
+                    None if self.raced_meanwhile(stream) => History::Behind(stream.behind),
                     None => History::Lines(self.history.min(HISTORY_MAX)),
                     Some(_) if stream.has_raced() => History::Behind(stream.behind),
                     Some(_) => History::Lines(0),
@@ -206,6 +207,11 @@ impl Watcher {
         }
     }
 
+    /// Whether something was too fast to be followed since the engine had everything.
+    fn raced_meanwhile(&self, stream: &Stream) -> bool {
+        self.from.is_some_and(|from| stream.ring.has_raced_behind(from))
+    }
+
     /// Sends everything that can be sent now.
     async fn send(&self, stream: &mut Stream) -> Result<(), Left> {
         loop {
@@ -251,7 +257,7 @@ impl Watcher {
             return Ok(());
         }
         let missed = self.from.map_or(0, |from| stream.ring.lost(from, place));
-        let too_fast = self.from.is_some_and(|from| stream.ring.has_raced_behind(from));
+        let too_fast = self.raced_meanwhile(stream);
         let mut credit = Credit::at(place);
         credit.anew(place);
         (stream.credit, stream.life, stream.anew) = (Some(credit), life, false);

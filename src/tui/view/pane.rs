@@ -176,12 +176,12 @@ fn told(app: &App, open: &OpenPane, known: Option<(&HostPanes, &PaneRow)>, watch
 
 /// What of it was not seen, and how often it was not what tmux shows.
 pub(super) fn lost(lost: PaneLost) -> Vec<String> {
-    let known = lost.gaps.saturating_sub(lost.too_fast);
-    let missed = format!("{} missed in {}", size(lost.bytes), gaps(lost.gaps));
-    let too_fast = format!("too fast to follow in {}", gaps(lost.too_fast));
+    // How much was too fast nobody knows.
+    let (more, too_fast) = if lost.too_fast > 0 { (" and more", ", too fast to follow") } else { ("", "") };
+    let missed = format!("{}{more} missed in {}{too_fast}", size(lost.bytes), gaps(lost.gaps));
     let redrawn = format!("redrawn {}x as tmux showed something else", lost.drift);
-    let told = [(lost.bytes > 0 || known > 0, missed), (lost.too_fast > 0, too_fast), (lost.drift > 0, redrawn)];
-    told.into_iter().filter_map(|(is_so, words)| is_so.then_some(words)).collect()
+    let missed = (lost.bytes > 0 || lost.gaps > 0).then_some(missed);
+    missed.into_iter().chain((lost.drift > 0).then_some(redrawn)).collect()
 }
 
 /// How often something was missed.
