@@ -20,9 +20,10 @@ const STOPPED: Duration = Duration::from_mins(1);
 const ROUNDS: u32 = 5;
 /// By then a pane that was too fast is followed again: a round that began before would cost nothing.
 const CALM: Duration = Duration::from_millis(1_500);
-/// What it may cost, beside the half: until a pane is known to be too fast, 128 KiB of it were told to the agent. That takes
-/// 10 to 40 ms here with an agent that is built without optimisation.
-const NOTICED: Duration = Duration::from_millis(50);
+/// What it may cost, beside the half: until a pane is known to be too fast, 128 KiB of it are told. A bare control client has
+/// them within 13 ms on a machine at rest; with an agent that is built without optimisation the whole cost was 115 to 150 ms
+/// where four times as many programs ran as there are cores.
+const NOTICED: Duration = Duration::from_millis(100);
 
 /// An engine that looks at the panes of `tmux`.
 fn served(tmux: &Tmux) -> Site {

@@ -16,7 +16,7 @@ const WITHIN: Duration = Duration::from_millis(250);
 const STILL: usize = 64 << 10;
 const LOOK: Duration = Duration::from_millis(150);
 /// First time between two looks: most floods are over by then. Doubled each time.
-const FIRST: Duration = Duration::from_millis(250);
+const FIRST: Duration = Duration::from_millis(500);
 /// Longest time between two looks.
 const LONGEST: Duration = Duration::from_secs(1);
 /// A pane that nobody had to shut for so long is forgotten.
@@ -173,7 +173,7 @@ mod tests {
         let (mut gate, begun) = (Gate::default(), Instant::now());
         let (step, mut at) = pour(&mut gate, 3, 8, begun, 1_000);
         assert_eq!((step, at, gate.flow(3)), (Some(Step::Shut(3)), begun + MS * 17, Flow::Shut));
-        for pause in [250, 500, 1_000, 1_000] {
+        for pause in [500, 1_000, 1_000, 1_000] {
             assert_eq!(gate.due(), Some(at + MS * pause));
             assert_eq!(gate.printed(3, 8 * KIB, false, at + MS), None, "it was on its way");
             at += MS * pause;
