@@ -49,12 +49,13 @@ pub(super) fn lines(app: &App, open: &OpenHost, width: usize) -> Vec<Line<'stati
     let active = host
         .active
         .map_or_else(|| "no road carries commands".to_owned(), |layer| format!("{layer} carries the next command"));
+    let state = Line::from(vec![
+        label("state"),
+        Span::styled(format!("{} {}", look.sign(&reach), reach.as_str()), look.reach(reach)),
+        Span::styled(format!(", {active}; {} run, {} wait", host.running, host.queued), look.text),
+    ]);
     let mut lines = vec![
-        Line::from(vec![
-            label("state"),
-            Span::styled(format!("{} {}", look.sign(&reach), reach.as_str()), look.reach(reach)),
-            Span::styled(format!(", {active}; {} run, {} wait", host.running, host.queued), look.text),
-        ]),
+        fitting(app, state, width),
         Line::from(vec![
             label("labels"),
             Span::styled(fit(look, &labels(host), width.saturating_sub(LABEL)), look.text),

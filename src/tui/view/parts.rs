@@ -231,3 +231,32 @@ pub(super) fn only_ascii(buffer: &mut Buffer) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::model::Role;
+
+    use super::super::super::sample;
+    use super::*;
+
+    fn said(line: &Line<'_>) -> String {
+        line.spans.iter().map(|span| span.content.as_ref()).collect()
+    }
+
+    #[test]
+    fn what_does_not_fit_ends_with_a_mark_and_figures_are_whole_or_not_there() {
+        let app = sample::app(sample::snapshot(), Role::Admin, false);
+        let line = || Line::from(vec![Span::raw("Bridge"), Span::raw("   1 unknown"), Span::raw("   3 open")]);
+        let cut = |width| said(&fitting(&app, line(), width));
+        assert_eq!(cut(27), "Bridge   1 unknown   3 open");
+        assert_eq!(
+            [cut(26), cut(18), cut(15)],
+            ["Bridge   1 unknown   3 op…", "Bridge   1 unknown", "Bridge   1 unk…"]
+        );
+        let whole = |width| {
+            let [title, told @ ..] = &line().spans[..] else { panic!("spans") };
+            said(&figures(Line::from(title.clone()), told.to_vec(), width))
+        };
+        assert_eq!([whole(27), whole(26), whole(17)], ["Bridge   1 unknown   3 open", "Bridge   1 unknown", "Bridge"]);
+    }
+}
