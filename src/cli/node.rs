@@ -24,8 +24,8 @@ pub(super) async fn run(command: NodeCommand, config: &Config, global: &Global) 
         NodeCommand::NatsConfig => {
             return Err(Failure::new(
                 Exit::Failed,
-                "the link over NATS is not part of this version, and neither is its configuration; nodes reach each \
-                 other over HTTP ([federation] link = \"http\")",
+                "the link over NATS comes in a later version, and its configuration with it; until then nodes reach \
+                 each other over HTTP ([federation] link = \"http\")",
             ));
         }
         NodeCommand::Invite { trust, .. } => NodeRequest::Invite { trust },

@@ -23,6 +23,9 @@ const AT_START: [&str; 11] = [
     "tui.title",
 ];
 
+/// What is said of those.
+const LATE: &str = " (takes effect at the next start)";
+
 /// What is different between two configurations.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Difference {
@@ -39,6 +42,10 @@ pub fn difference(old: &Config, new: &Config) -> Difference {
     let (before, after) = (old.effective(), new.effective());
     let mut lines = Vec::new();
     compare("", Some(&before), Some(&after), &mut lines);
+    if old.federation.enabled {
+        // Other nodes know it by the name it started with.
+        lines.iter_mut().filter(|line| line.starts_with("node.name: ")).for_each(|line| line.push_str(LATE));
+    }
     let differs = |id: &&ChannelId| before["channels"].get(id.as_str()) != after["channels"].get(id.as_str());
     let channels = old.channels.keys().chain(new.channels.keys()).filter(differs).cloned().collect();
     Difference { lines, channels }
@@ -62,7 +69,7 @@ fn compare(path: &str, old: Option<&Value>, new: Option<&Value>, lines: &mut Vec
         (old, new) => format!("{} -> {}", shown(old), shown(new)),
     };
     let waits = |key: &str| path.strip_prefix(key).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
-    let late = if AT_START.into_iter().any(waits) { " (takes effect at the next start)" } else { "" };
+    let late = if AT_START.into_iter().any(waits) { LATE } else { "" };
     lines.push(format!("{path}: {change}{late}"));
 }
 
@@ -125,6 +132,10 @@ mod tests {
         assert_eq!(found, ["federation.relay: true -> false", "nodes.hub-2: added"]);
         let (found, _) = lines(A, &format!("[node]\nname = \"hub-1\"\n[federation]\nenabled = true\n{A}"));
         assert!(found.iter().any(|line| line == "federation.enabled: false -> true (takes effect at the next start)"));
+        let named = |name: &str, on: bool| format!("[node]\nname = \"{name}\"\n[federation]\nenabled = {on}\n{A}");
+        let (found, _) = lines(&named("hub-1", true), &named("hub-9", true));
+        assert_eq!(found, ["node.name: hub-1 -> hub-9 (takes effect at the next start)"]);
+        assert_eq!(lines(&named("hub-1", false), &named("hub-9", false)).0, ["node.name: hub-1 -> hub-9"]);
     }
 
     #[test]

@@ -214,6 +214,8 @@ impl Reloader {
             // Should this fail, the next start looks at every contact again.
             let _ = self.ingress.store.set_vips_are_by(Some(config.vip.patterns().join("\n"))).await;
         }
+        let node = self.followers.nodes.as_ref().map_or_else(|| config.node.clone(), |nodes| nodes.me().to_string());
+        let config = Config { node, ..config };
         let taken = Taken { config, changes: difference.lines, counts, inbox };
         // The engine is gone only when everything ends.
         let _ = self.handle.inputs.send(Input::Reloaded(Ok(Box::new(taken)))).await;
@@ -255,8 +257,9 @@ impl Reloader {
             }
         }
         let certificates = certificates(&config, &self.ingress.behind.get().certificates)?;
-        let watched = CheckSet::new(&config)?;
-        // Whether it takes part at all waits for the next start.
+        // Whether it takes part at all, and under which name, waits for the next start.
+        let me = self.followers.nodes.as_ref().map(|nodes| nodes.me().clone());
+        let watched = CheckSet::new(&config)?.seen_from(me);
         let nodes = self.followers.nodes.as_ref().filter(|_| config.federation.enabled);
         let nodes = nodes.map(|nodes| nodes.ready(&config)).transpose()?;
         Ok(Ready { config, difference, kept, fresh, certificates, watched, nodes })

@@ -97,6 +97,11 @@ fn who_hears_whom_is_a_picture_and_relays_are_named() {
     assert!(shown.contains("2 hub-1     -  ·  ✓  ✓ alive"), "{shown}");
     assert!(shown.contains("3 hub-2     ✓  ✓  ·  ✓ alive"), "{shown}");
     assert!(shown.contains("edge-3 is reached over hub-2, heard 5m"), "{shown}");
+    // Whom a node behind a relay hears is not known, also while it is alive.
+    let edge = crate::model::NodePanel { state: NodeState::Alive, ..node_sample::nodes().nodes[0].clone() };
+    app.update(Msg::Update(Update::Notice(Notice::Nodes(NodesNotice::Nodes(vec![edge])))), sample::at(0));
+    let shown = screen(&mut app, (80, 24));
+    assert!(shown.contains("1 edge-3    ·  ?  ?  ✓ alive") && shown.contains("? not known here"), "{shown}");
     press(&mut app, "\t");
     assert!(screen(&mut app, (80, 24)).contains("1204 check web"));
     press(&mut app, "j\n");
@@ -111,7 +116,11 @@ fn what_others_share_stands_in_every_view_and_is_grey_with_its_age_when_they_are
     press(&mut app, "5");
     let shown = screen(&mut app, (80, 24));
     assert!(shown.contains("web@hub-2") && shown.contains("pay@edge-3") && shown.contains("5m old"), "{shown}");
-    press(&mut app, "j\n");
+    press(&mut app, "/tls @hub-9\n");
+    assert!(screen(&mut app, (80, 24)).contains("no check of @hub-9 has \"tls\" in its id, kind, target or cause"));
+    press(&mut app, "\u{1b}/@hub-9\n");
+    assert!(screen(&mut app, (80, 24)).contains("there is no check of @hub-9"));
+    press(&mut app, "\u{1b}j\n");
     assert_eq!(at(&app), "health web @hub-2");
     assert!(app.why_not(Action::CheckNow).is_some_and(|why| why.contains("hub-2's")));
     assert!(screen(&mut app, (80, 24)).contains("Its past is kept by hub-2."));
@@ -224,7 +233,15 @@ fn what_cannot_be_done_says_why() {
     assert_eq!(why(Role::Operator, "4j", Action::TrustNode), "this needs the role admin; anna has the role operator");
     assert_eq!(why(Role::Admin, "4", Action::RemoveNode), "this is this node itself");
     assert_eq!(why(Role::Admin, "1", Action::RemoveNode), "no node is selected; go to Nodes");
-    assert_eq!(why(Role::Operator, "4j", Action::RunCommand), "edge-3 is down: nothing can be done there now");
+    let behind = why(Role::Operator, "4j", Action::RunCommand);
+    assert_eq!(behind, "edge-3 is reached over hub-2 only; act on it from there");
+    let mut gone = app(Role::Operator);
+    let hub = crate::model::NodePanel { state: NodeState::Down, ..node_sample::nodes().nodes[1].clone() };
+    gone.update(Msg::Update(Update::Notice(Notice::Nodes(NodesNotice::Nodes(vec![hub])))), sample::at(0));
+    press(&mut gone, "4");
+    gone.nodes.select_node("hub-2".parse().expect("a name"));
+    let down = gone.why_not(Action::RunCommand);
+    assert_eq!(down.as_deref(), Some("hub-2 is down: nothing can be done there now"));
     assert_eq!(why(Role::Viewer, "4jj", Action::RunCommand), "this needs the role operator; anna has the role viewer");
     assert_eq!(why(Role::Operator, "4jj", Action::RestartTask), "");
     assert!(why(Role::Operator, "6\tj", Action::CancelJob).contains("this job is hub-2's"));

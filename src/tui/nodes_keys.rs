@@ -73,6 +73,9 @@ impl App {
     /// The node an order would go to.
     fn reached(&self) -> Result<&NodePanel, String> {
         let node = self.on_other()?;
+        if let Some(via) = &node.via {
+            return Err(format!("{} is reached over {via} only; act on it from there", node.name));
+        }
         match node.state {
             NodeState::Alive | NodeState::Suspect | NodeState::Unknown => Ok(node),
             state => Err(format!("{} is {}: nothing can be done there now", node.name, state.as_str())),

@@ -99,6 +99,7 @@ fn a_node_narrows_every_place_it_shares_something_of() {
         ("nodes @hub-2", "nodes hub-2"),
         ("nodes topology", "nodes topology"),
         ("nodes log", "nodes log"),
+        ("nodes log @hub-2", "nodes hub-2"),
         ("nodes node log", "nodes node log"),
         ("nodes hub-1", "nodes hub-1"),
     ] {

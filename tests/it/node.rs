@@ -143,7 +143,7 @@ fn a_node_is_added_by_hand_trusted_changed_and_forgotten() {
         (&["node", "add", "hub-1", "https://hub-3.example.org", &one_s], "hub-1"),
         (&["node", "trust", "hub-9", "report"], "no node is called hub-9"),
         (&["node", "remove", "hub-9"], "no node is called hub-9"),
-        (&["node", "nats-config"], "not part of this version"),
+        (&["node", "nats-config"], "comes in a later version"),
     ] {
         let (code, text) = refused(&one, args);
         assert_eq!(code, 1, "{args:?}: {text}");

@@ -10,7 +10,7 @@ use std::net::TcpListener;
 use std::time::Duration;
 
 use aurora::client::{Client, Target, job_id};
-use aurora::model::{AuditKind, CheckState, Lane, NodeState, Pace, Trust};
+use aurora::model::{AuditKind, AuditNote, CheckState, Lane, NodeState, Pace, Trust};
 use aurora::protocol::{
     BridgeReply, BridgeRequest, Draft, NodeOrder, NodeReply, NodeRequest, NodesPanel, Refusal, RemoteNode, Reply,
     Request,
@@ -252,6 +252,13 @@ fn draft(command: &str) -> NodeOrder {
     })))
 }
 
+/// What its audit log says.
+fn audit(hub: &Hub) -> Vec<AuditNote> {
+    let request = BridgeRequest::Audit { about: None, before: None, limit: 100 };
+    let Ok(Reply::Bridge(BridgeReply::Audit(entries))) = hub.ask(Request::Bridge(request)) else { panic!("no log") };
+    entries.into_iter().map(|entry| entry.note).collect()
+}
+
 #[test]
 fn a_command_runs_on_another_node_only_where_that_node_trusts_and_both_write_it_down() {
     let commands = "[hosts.here]\nlayers = [\"local\"]\n[commands.hello]\nhosts = [\"here\"]\nargv = [\"/bin/true\"]\n\
@@ -272,13 +279,8 @@ fn a_command_runs_on_another_node_only_where_that_node_trusts_and_both_write_it_
     let BridgeReply::Running { jobs, .. } = *reply else { panic!("{reply:?}") };
     let who = jobs[0].by.clone();
     assert_eq!(who.as_str().split_once('@').map(|(_, node)| node), Some("hub-1"));
-    let audited = |hub: &Hub, kind: AuditKind| {
-        let request = BridgeRequest::Audit { about: None, before: None, limit: 100 };
-        let Ok(Reply::Bridge(BridgeReply::Audit(entries))) = hub.ask(Request::Bridge(request)) else {
-            panic!("no log")
-        };
-        entries.iter().filter(|entry| entry.note.kind == kind && entry.note.by.is_some()).count()
-    };
+    let audited =
+        |hub: &Hub, kind: AuditKind| audit(hub).iter().filter(|note| note.kind == kind && note.by.is_some()).count();
     within(PATIENCE, "both have written it down", || {
         audited(&one, AuditKind::Requested) >= 3 && audited(&two, AuditKind::Requested) >= 1
     });
@@ -286,6 +288,34 @@ fn a_command_runs_on_another_node_only_where_that_node_trusts_and_both_write_it_
     let task = NodeOrder::RestartTask("checks".into());
     let restarted = one.node(NodeRequest::On { node: "hub-2".parse().expect("a name"), order: task });
     assert_eq!(restarted, NodeReply::Done);
+    let restarts = |hub: &Hub, on: &str| audit(hub).iter().filter(|note| note.what == on).count();
+    within(PATIENCE, "both have written down the restart", || {
+        restarts(&one, "on that node: restart the task checks") == 1 && restarts(&two, "the task is started again") == 1
+    });
+}
+
+#[test]
+fn while_no_witness_answers_it_is_this_node_that_hears_nobody() {
+    let witness = TcpListener::bind("127.0.0.1:0").expect("binds");
+    let port = witness.local_addr().expect("an address").port();
+    let one = Hub::new("hub-1", &format!("[health]\nwitnesses = [\"127.0.0.1:{port}\"]\n"));
+    let mut two = Hub::new("hub-2", "");
+    two.joins(&one, Trust::Report);
+    within(PATIENCE, "both are alive", || one.sees(&two) == Some(NodeState::Alive));
+    drop(witness);
+    let isolated = || match one.ask(Request::Snapshot) {
+        Ok(Reply::Snapshot(snapshot)) => snapshot.isolated.is_some(),
+        other => panic!("{other:?}"),
+    };
+    within(DETECTION, "it notices that no witness answers", isolated);
+    two.site.kill();
+    within(DETECTION, "nothing is known of the other", || one.sees(&two) == Some(NodeState::IsolatedSelf));
+    let why = one.panel().me.and_then(|me| me.why).unwrap_or_default();
+    assert_eq!(why, "the only other node is not heard, and too few witnesses answer");
+    assert!(!one.called_down());
+    let _witness = TcpListener::bind(("127.0.0.1", port)).expect("the same port");
+    within(DETECTION, "it is the other that is gone", || one.sees(&two) == Some(NodeState::Down));
+    assert_eq!(one.panel().me.map(|me| me.state), Some(NodeState::Alive));
 }
 
 #[test]

@@ -52,6 +52,7 @@ pub(in crate::cli) enum NodeCommand {
     },
     /// Change the key of this node; the one before counts for 24 hours more
     Rotate,
-    /// Print a configuration of NATS for these nodes
+    /// Print a configuration of NATS for these nodes: comes in a later version with the link over NATS, until then it fails
+    /// and exits with 1
     NatsConfig,
 }

@@ -193,6 +193,7 @@ impl Runner {
             self.gate = Gate::new(set.witnesses.len(), set.need);
             self.gate_moved = true;
             self.answered = None;
+            self.service.tell_witnesses(None);
         }
         self.set = set;
         self.judge_all();
@@ -351,6 +352,7 @@ impl Runner {
             }
             self.gate_moved = true;
         }
+        self.service.tell_witnesses(self.gate.is_watched().then(|| self.gate.closed_since().is_none()));
         self.settle_held(asked);
     }
 

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 
 use crate::config::{CheckConfig, Config, ConfigError};
 use crate::model::{CheckId, CheckPanel, Endpoint, NodeName, Observation};
@@ -51,6 +51,11 @@ impl CheckSet {
             me: config.federation.me.clone().filter(|_| config.federation.enabled),
         })
     }
+
+    /// The same, looked at from `me`: whether a node takes part, and under which name, is as it was at the start.
+    pub(in super::super) fn seen_from(self, me: Option<NodeName>) -> Self {
+        Self { me, ..self }
+    }
 }
 
 /// A look that somebody waits for.
@@ -74,6 +79,8 @@ pub struct Checks {
     /// What other nodes see, and rung when they see something else.
     votes: Mutex<Arc<Votes>>,
     pub(super) voted: Notify,
+    /// Whether enough witnesses answer.
+    witnessed: watch::Sender<Option<bool>>,
     orders: mpsc::Sender<Order>,
     /// Locked by the task while it runs; one that is started again goes on with what waits.
     pub(super) received: tokio::sync::Mutex<mpsc::Receiver<Order>>,
@@ -93,6 +100,7 @@ impl Checks {
             replaced: Notify::new(),
             votes: Mutex::default(),
             voted: Notify::new(),
+            witnessed: watch::Sender::default(),
             orders,
             received: tokio::sync::Mutex::new(received),
         }
@@ -127,6 +135,17 @@ impl Checks {
             *known = Arc::new(votes);
             self.voted.notify_one();
         }
+    }
+
+    /// Whether enough witnesses answered when they were asked last, and whenever that is otherwise. `None` while there are
+    /// none, or none was asked yet.
+    pub(in super::super) fn witnesses(&self) -> watch::Receiver<Option<bool>> {
+        self.witnessed.subscribe()
+    }
+
+    /// So it is with the witnesses now.
+    pub(super) fn tell_witnesses(&self, answer: Option<bool>) {
+        self.witnessed.send_if_modified(|known| std::mem::replace(known, answer) != answer);
     }
 
     pub(super) fn votes(&self) -> Arc<Votes> {

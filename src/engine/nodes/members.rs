@@ -38,6 +38,8 @@ impl Nodes {
     async fn drive(self: Arc<Self>, context: TaskContext) -> Result<(), String> {
         let mut work = JoinSet::new();
         let mut told = Told::default();
+        let mut witnesses = self.checks.witnesses();
+        witnesses.mark_changed();
         let (mut pulse, mut figures, mut sweep) = (Instant::now(), Instant::now(), Instant::now() + SWEEP);
         context.running();
         loop {
@@ -76,6 +78,10 @@ impl Nodes {
             tokio::select! {
                 () = context.stop.cancelled() => break,
                 () = self.stirred.notified() => {}
+                Ok(()) = witnesses.changed() => {
+                    let answer = *witnesses.borrow_and_update();
+                    self.tell(MemberInput::Witnesses(answer));
+                }
                 Some(done) = work.join_next() => if let Err(error) = done {
                     tracing::error!(%error, "something asked of another node ended in a panic");
                 },

@@ -136,7 +136,7 @@ impl Nodes {
     }
 
     /// This node.
-    pub(super) fn me(&self) -> &NodeName {
+    pub(in super::super) fn me(&self) -> &NodeName {
         &self.me
     }
 

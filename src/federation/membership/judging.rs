@@ -72,13 +72,21 @@ impl Membership {
         let enough = if self.witnesses == Some(false) { 1 } else { 2 };
         let cut_off = self.witnesses != Some(true) && doubted == count && count >= enough;
         if cut_off && self.isolated.is_none() {
-            let witness = if self.witnesses.is_some() { ", nor does any witness answer" } else { "" };
-            let why = format!("none of {count} nodes is heard{witness}");
+            let why = self.why_cut_off();
             self.isolated = Some(now);
             self.tell_self(NodeState::Alive, NodeState::IsolatedSelf, &why);
             self.turn_doubted(NodeState::Suspect, NodeState::IsolatedSelf, &why, now);
         } else if !cut_off {
-            self.end_isolation("the witnesses answer", now);
+            self.end_isolation("witnesses answer", now);
+        }
+    }
+
+    /// Why it is this node that is taken to be cut off.
+    pub(super) fn why_cut_off(&self) -> String {
+        let witness = if self.witnesses.is_some() { ", and too few witnesses answer" } else { "" };
+        match self.peers.values().filter(|peer| peer.is_expected()).count() {
+            1 => format!("the only other node is not heard{witness}"),
+            count => format!("none of {count} nodes is heard{witness}"),
         }
     }
 

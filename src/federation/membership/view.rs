@@ -48,6 +48,7 @@ impl Membership {
     fn fill_own(&self, panel: &mut NodePanel, now: Now) {
         panel.state = if self.isolated.is_some() { NodeState::IsolatedSelf } else { NodeState::Alive };
         panel.since = self.isolated.map_or(self.me.started, |at| now.wall_at(at));
+        panel.why = self.isolated.map(|_| self.why_cut_off());
         panel.last_seen = Some(now.wall);
         panel.started = Some(self.me.started);
         panel.version = Some(self.me.program.clone());

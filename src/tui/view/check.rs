@@ -83,7 +83,9 @@ pub(super) fn summary(
             format!("{}: this is {old} old, as its node is not heard; it was {was} {since}{soft}{enabled}", word(one))
         }
     };
-    let next = check.next.map_or_else(String::new, |next| format!(", next {}", age(app.now, next)));
+    // Nobody knows whether a node that is not heard looks again.
+    let next = check.next.filter(|_| one.old_since().is_none());
+    let next = next.map_or_else(String::new, |next| format!(", next {}", age(app.now, next)));
     let last = check.last.map_or_else(|| "never looked".to_owned(), |last| format!("looked {}", age(last, app.now)));
     let cause = check.cause.as_deref().map(screen::line);
     let without_cause = match (check.last, check.state) {

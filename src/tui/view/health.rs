@@ -31,6 +31,16 @@ pub(in super::super) fn below(app: &App) -> u16 {
     if app.checks_alone() || app.size.0 >= BESIDE.0 { 0 } else { DETAIL }
 }
 
+/// That no check is what was asked for: words in it, and whose it is.
+fn none_has(text: &str) -> String {
+    let (nodes, words): (Vec<&str>, Vec<&str>) = text.split_whitespace().partition(|word| word.starts_with('@'));
+    let of = if nodes.is_empty() { String::new() } else { format!(" of {}", nodes.join(" and ")) };
+    match words.as_slice() {
+        [] => format!("there is no check{of}"),
+        _ => format!("no check{of} has {:?} in its id, kind, target or cause", words.join(" ")),
+    }
+}
+
 pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
     let look = &app.look;
     let Some(snapshot) = &app.snapshot else { return };
@@ -44,7 +54,7 @@ pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
         let text = match app.health.filter.text().trim() {
             _ if all.is_empty() => "no checks are configured".to_owned(),
             "" => "every check is ok".to_owned(),
-            text => format!("no check has {text:?} in its id, kind, target or cause"),
+            text => none_has(text),
         };
         return frame
             .render_widget(Paragraph::new(Span::styled(format!("  {}", screen::line(&text)), look.muted)), area);

@@ -132,7 +132,7 @@ fn standing(app: &App, node: &NodePanel, width: usize) -> Vec<Line<'static>> {
         let may = match node.trust {
             Trust::Observe => "it may read what is shared here; what it says is not taken over",
             Trust::Report => "what it shares is shown here",
-            Trust::Command => "its operators may also run what this node's policy allows",
+            Trust::Command => "its operators may run what policy allows here",
         };
         tell("trust", &format!("{}: {may}", node.trust), look.trust(node.trust));
         tell(

@@ -168,7 +168,7 @@ fn level(app: &App, dialog: &NodeDialog, trust: Trust, width: usize) -> Line<'st
     let words = match trust {
         Trust::Observe => "it may read what is shared here",
         Trust::Report => "what it shares is shown here, too",
-        Trust::Command => "its operators may also run what this node's policy allows",
+        Trust::Command => "its operators may run what policy allows here",
     };
     let now = if is_now { "   (now)" } else { "" };
     let text = format!(" {:9}{words}{now}", trust.as_str());

@@ -228,7 +228,7 @@ fn topology(app: &App, width: usize) -> Vec<Line<'static>> {
         lines.push(Line::styled(text, look.muted));
     }
     lines.push(Line::default());
-    let signs = [(look.glyph("✓", "+"), "hears it"), ("-", "does not"), ("?", "nobody knows now")];
+    let signs = [(look.glyph("✓", "+"), "hears it"), ("-", "does not"), ("?", "not known here")];
     let signs = signs.map(|(sign, words)| format!("{sign} {words}")).join("   ");
     lines.push(Line::styled(signs, look.muted));
     lines.push(Line::default());
@@ -254,7 +254,8 @@ fn cell(app: &App, panel: &NodesPanel, node: &NodePanel, other: &NodePanel) -> (
     let is_own = panel.me.as_ref().is_some_and(|me| me.name == node.name);
     let hears = if is_own { other.via.is_none() && other.state.is_current() } else { node.hears.contains(&other.name) };
     match hears {
-        _ if !is_own && node.old_since().is_some() => ("?", look.unknown),
+        // Of a node behind a relay its own word is not heard, and the relay says only whom it hears itself.
+        _ if !is_own && (node.old_since().is_some() || node.via.is_some()) => ("?", look.unknown),
         true => (look.glyph("✓", "+"), look.ok),
         false => ("-", look.muted),
     }

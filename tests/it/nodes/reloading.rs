@@ -6,6 +6,7 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 use aurora::model::{NodeState, Trust};
+use aurora::protocol::{Reply, Request, Snapshot};
 
 use super::{Hub, within};
 use crate::support::free_port;
@@ -25,6 +26,13 @@ impl Hub {
 
     fn log(&self) -> String {
         std::fs::read_to_string(self.site.path().join("serve.log")).expect("a log")
+    }
+}
+
+fn snapshot(hub: &Hub) -> Box<Snapshot> {
+    match hub.ask(Request::Snapshot) {
+        Ok(Reply::Snapshot(snapshot)) => snapshot,
+        other => panic!("{}: {other:?}", hub.name),
     }
 }
 
@@ -64,6 +72,13 @@ fn what_is_shared_changes_at_once_and_is_taken_back() {
     within(LONG, "messages are shared from now on", || one.remote(&two).messages.len() == 1);
     assert_eq!(two.panel().me.expect("it takes part").started, began);
     assert!(two.log().contains("federation.share: ") && !two.log().contains("at the next start"), "{}", two.log());
+
+    // The others know it by its name: another one waits, and that is said.
+    two.edit(|text| text.replace("name = \"hub-2\"", "name = \"hub-9\""));
+    let late = "node.name: hub-2 -> hub-9 (takes effect at the next start)";
+    within(LONG, "the name waits", || two.log().contains(late));
+    within(LONG, "screens hear of the reload", || snapshot(&two).config.last_change == [late]);
+    assert_eq!(snapshot(&two).node, "hub-2");
 }
 
 #[test]

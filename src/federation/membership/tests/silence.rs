@@ -140,6 +140,9 @@ fn when_nobody_is_heard_it_is_this_node() {
         "{changes:?}"
     );
     assert!(["me", "hub-2", "hub-3", "hub-4"].iter().all(|node| scene.state(node) == NodeState::IsolatedSelf));
+    let mut me = panel("me");
+    scene.members.fill(&mut me, moment(scene.now));
+    assert_eq!(me.why.as_deref(), Some("none of 3 nodes is heard"));
     // It hears one again; the others get time, and one of them stays away.
     let beat = scene.beat_of("hub-2");
     scene.hear(beat);
@@ -160,6 +163,9 @@ fn witnesses_decide_whether_the_others_are_gone_or_this_node_is() {
     scene.all_well(&["hub-2"], 5);
     scene.pass(30_000);
     assert_eq!(scene.state("hub-2"), NodeState::IsolatedSelf, "no witness answers, either");
+    let mut me = panel("me");
+    scene.members.fill(&mut me, moment(scene.now));
+    assert_eq!(me.why.as_deref(), Some("the only other node is not heard, and too few witnesses answer"));
     scene.tell(MemberInput::Witnesses(Some(true)));
     assert_eq!((scene.state("me"), scene.state("hub-2")), (NodeState::Alive, NodeState::Suspect));
     scene.pass(15_000);
