@@ -10,43 +10,44 @@ use crate::model::{NodeName, PinnedKeys, TokenHash};
 use crate::net::{KnownNodes, NodeKeys, node_client};
 use crate::protocol::{
     Beat, BeatAnswer, Errand, ErrandAnswer, Join, JoinAnswer, NodesPanel, Page, PageAsk, PageRefusal, Probe,
-    ProbeAnswer, Refusal, RemoteAct, RemoteActAnswer,
+    ProbeAnswer, RemoteAct, RemoteActAnswer,
 };
 
 use super::conformance::{Link, TestNode, conforms};
+use super::conformance_asks::{answer_act, answer_probe};
 use super::{
-    Answered, Answerer, DoorMemory, DoorSettings, Errands, Feed, HttpDoor, HttpLink, LinkError, TokenAnswerer,
-    TokenRefusal, run_errand, serve_nodes,
+    Answered, Answerer, DoorMemory, DoorSettings, Errands, HttpDoor, HttpLink, LinkError, TokenAnswerer, TokenRefusal,
+    run_errand, serve_nodes,
 };
 
-/// Gives pages and nothing else.
-struct Pages(Feed);
+/// Answers for a node of the suite.
+struct Answers(Arc<TestNode>);
 
-impl Answerer for Pages {
+impl Answerer for Answers {
     fn page(&self, _: NodeName, ask: PageAsk) -> Answered<'_, Result<Page, PageRefusal>> {
-        Box::pin(async { self.0.page(ask).await.expect("reads") })
+        Box::pin(async { self.0.feed.page(ask).await.expect("reads") })
     }
 
-    fn beat(&self, _: NodeName, _: Beat) -> Answered<'_, Result<BeatAnswer, String>> {
-        Box::pin(async { Err("it gives pages only".to_owned()) })
+    fn beat(&self, _: NodeName, beat: Beat) -> Answered<'_, Result<BeatAnswer, String>> {
+        Box::pin(async move { Ok(self.0.answer_beat(&beat)) })
     }
 
-    fn probe(&self, _: NodeName, _: Probe) -> Answered<'_, ProbeAnswer> {
-        Box::pin(async { ProbeAnswer { reached: None } })
+    fn probe(&self, _: NodeName, probe: Probe) -> Answered<'_, ProbeAnswer> {
+        Box::pin(async move { answer_probe(&probe) })
     }
 
-    fn act(&self, _: NodeName, _: RemoteAct) -> Answered<'_, RemoteActAnswer> {
-        Box::pin(async { Err(Refusal::Denied("it gives pages only".to_owned())) })
+    fn act(&self, _: NodeName, act: RemoteAct) -> Answered<'_, RemoteActAnswer> {
+        Box::pin(async move { answer_act(&act) })
     }
 
     fn join(&self, _: Join) -> Answered<'_, Result<JoinAnswer, String>> {
-        Box::pin(async { Err("it gives pages only".to_owned()) })
+        Box::pin(async { Err("it has no part in the suite".to_owned()) })
     }
 }
 
-impl TokenAnswerer for Pages {
+impl TokenAnswerer for Answers {
     fn nodes(&self, _: TokenHash) -> Answered<'_, Result<Box<NodesPanel>, TokenRefusal>> {
-        Box::pin(async { Err(TokenRefusal::Unknown("it gives pages only".to_owned())) })
+        Box::pin(async { Err(TokenRefusal::Unknown("it has no part in the suite".to_owned())) })
     }
 }
 
@@ -63,15 +64,15 @@ fn known(node: &TestNode) -> Arc<KnownNodes> {
 }
 
 /// A listener of `to`, which lives as long as the test, and the way of `from` to it.
-async fn called(from: &TestNode, to: &TestNode, errands: Arc<Errands>) -> Link {
-    let pages = Arc::new(Pages(to.feed.clone()));
+async fn called(from: &TestNode, to: &Arc<TestNode>, errands: Arc<Errands>) -> Link {
+    let answers = Arc::new(Answers(Arc::clone(to)));
     let settings = DoorSettings {
         me: to.name.clone(),
         keys: keys(to),
         known: known(from),
         errands,
-        answerer: Arc::clone(&pages) as _,
-        tokens: pages,
+        answerer: Arc::clone(&answers) as _,
+        tokens: answers,
         allow_query_token: false,
         tls: None,
         proxies: Vec::new(),
@@ -100,12 +101,12 @@ async fn fetched(from: Arc<TestNode>, to: Arc<TestNode>) -> Link {
     let errands = Arc::new(Errands::new(CancellationToken::new()));
     let (link, call) = (errands.link(&to.name), called(&to, &from, errands).await);
     tokio::spawn(async move {
-        let pages = Arc::new(Pages(to.feed.clone()));
+        let answers = Arc::new(Answers(Arc::clone(&to)));
         while let Ok(errands) = call.errands(25).await {
             for Errand { number, ask } in errands {
-                let (call, pages, of) = (Arc::clone(&call), Arc::clone(&pages), from.name.clone());
+                let (call, answers, of) = (Arc::clone(&call), Arc::clone(&answers), from.name.clone());
                 tokio::spawn(async move {
-                    let answer = run_errand(&*pages, &of, ask).await;
+                    let answer = run_errand(&*answers, &of, ask).await;
                     // Who asked may have given up.
                     let _ = call.answer(number, &answer).await;
                 });

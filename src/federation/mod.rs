@@ -5,6 +5,8 @@ mod chain;
 mod chain_tests;
 #[cfg(test)]
 pub(crate) mod conformance;
+#[cfg(test)]
+mod conformance_asks;
 mod errands;
 mod feed;
 mod feed_fetch;

@@ -92,7 +92,7 @@ struct Grip {
 fn rough(to: &Arc<TestNode>, seed: u64, lies: u64) -> (Link, Grip) {
     let grip = Grip { cut: Arc::default(), lies: Arc::new(Mutex::new(lies)) };
     let link = RoughLink {
-        inner: MemoryLink(to.feed.clone()),
+        inner: MemoryLink(Arc::clone(to)),
         chance: Mutex::new(StdRng::seed_from_u64(seed)),
         cut: Arc::clone(&grip.cut),
         lies: Arc::clone(&grip.lies),
@@ -201,7 +201,7 @@ async fn a_relay_that_lies_brings_nothing_false_and_disturbs_nobody_else() {
         for node in [&a, &b, &relay] {
             node.say(400).await;
         }
-        let link = |to: &Arc<TestNode>| (Arc::clone(to), Arc::new(MemoryLink(to.feed.clone())) as Link);
+        let link = |to: &Arc<TestNode>| (Arc::clone(to), Arc::new(MemoryLink(Arc::clone(to))) as Link);
         Follower::new(&relay, vec![link(&a)], &[&a.name]).await.catch_up().await;
         let (liar, grip) = rough(&relay, seed, 4);
         let links = vec![(Arc::clone(&relay), liar), link(&b)];
@@ -239,7 +239,7 @@ async fn a_relay_that_lies_brings_nothing_false_and_disturbs_nobody_else() {
 async fn an_origin_that_lies_is_quarantined_and_an_operator_lets_it_go_on() {
     let (a, b) = (TestNode::new("a").await, TestNode::new("b").await);
     a.say(50).await;
-    let link = || (Arc::clone(&a), Arc::new(MemoryLink(a.feed.clone())) as Link);
+    let link = || (Arc::clone(&a), Arc::new(MemoryLink(Arc::clone(&a))) as Link);
     let mut follower = Follower::new(&b, vec![link()], &[&a.name]).await;
     follower.catch_up().await;
     // A backup of its database was restored, and nobody told it in time: another entry 51 after the same 50.
@@ -248,7 +248,7 @@ async fn an_origin_that_lies_is_quarantined_and_an_operator_lets_it_go_on() {
     restored.say(60).await;
     let mut follower = Follower::new(
         &b,
-        vec![(Arc::clone(&restored), Arc::new(MemoryLink(restored.feed.clone())) as Link)],
+        vec![(Arc::clone(&restored), Arc::new(MemoryLink(Arc::clone(&restored))) as Link)],
         &[&a.name],
     )
     .await;

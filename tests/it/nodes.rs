@@ -21,8 +21,9 @@ use rustix::process::Signal;
 use crate::proxy::Proxy;
 use crate::support::{PATIENCE, Site, free_port};
 
-/// How long a node may take to be down, and to be back.
-const DETECTION: Duration = Duration::from_secs(40);
+/// How long a node may take to be down, and to be back: seconds where there is nothing else to do, and longer on a machine
+/// whose timers are late, as nodes that are slow themselves wait for others.
+const DETECTION: Duration = PATIENCE;
 
 /// An engine, and the line by which others reach it.
 struct Hub {

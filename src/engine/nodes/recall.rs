@@ -77,7 +77,7 @@ mod tests {
     async fn a_node_whose_clock_was_far_ahead_puts_no_clock_at_a_restart() {
         let (me, far) = (TestNode::new("hub-1").await, TestNode::new("hub-2").await);
         far.say(3).await;
-        let link: Link = Arc::new(MemoryLink(far.feed.clone()));
+        let link: Link = Arc::new(MemoryLink(Arc::clone(&far)));
         let mut follower = Follower::new(&me, vec![(Arc::clone(&far), link)], &[&far.name]).await;
         follower.catch_up().await;
         let stamped = me.log_of(&far.name).expect("it is held").hlc;
