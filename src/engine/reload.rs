@@ -214,8 +214,10 @@ impl Reloader {
             // Should this fail, the next start looks at every contact again.
             let _ = self.ingress.store.set_vips_are_by(Some(config.vip.patterns().join("\n"))).await;
         }
-        let node = self.followers.nodes.as_ref().map_or_else(|| config.node.clone(), |nodes| nodes.me().to_string());
-        let config = Config { node, ..config };
+        let mut config = config;
+        if let Some(nodes) = &self.followers.nodes {
+            config.node = nodes.me().to_string();
+        }
         let taken = Taken { config, changes: difference.lines, counts, inbox };
         // The engine is gone only when everything ends.
         let _ = self.handle.inputs.send(Input::Reloaded(Ok(Box::new(taken)))).await;
