@@ -1,7 +1,5 @@
 //! `aurora access`: who am I, and the tokens of the API.
 
-use std::io::Write;
-
 use jiff::Timestamp;
 
 use crate::config::Config;
@@ -27,15 +25,14 @@ pub(super) async fn run(command: AccessCommand, config: &Config, global: &Global
                 Reply::TokenAdded(token, fresh) => {
                     output::line(&fresh.0)?;
                     // Not to standard output: `TOKEN=$(aurora access token add ci)` takes the token alone.
-                    writeln!(
-                        std::io::stderr(),
+                    output::aside(&format!(
                         "{}: {} as {}, {}, expires {}; this is the only time it is shown",
                         token.id,
                         token.operator,
                         role_of(&token),
                         scopes_of(&token),
                         end(&token),
-                    )?;
+                    ));
                 }
                 reply => return Err(unexpected(&reply)),
             }

@@ -1,14 +1,11 @@
 //! `aurora audit`
 
-use std::io::{BufWriter, Write};
-
 use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::config::Config;
 use crate::model::{AuditEntry, AuditVerdict, age, counted};
 use crate::protocol::{BridgeReply, BridgeRequest, Reply, Request};
-use crate::screen;
 
 use super::args::{AuditCommand, Global, Listing};
 use super::exit::{Exit, Failure, Outcome};
@@ -133,23 +130,16 @@ async fn export(config: &Config, global: &Global) -> Outcome {
     let mut session = Session::open(config, global).await?;
     let entries = all(&mut session).await;
     session.close().await;
-    let mut out = BufWriter::new(std::io::stdout().lock());
     let mut verdict = AuditVerdict::default();
     for entry in entries? {
         verdict.take(&entry);
-        writeln!(out, "{}", screen::json(&line(&entry)?))?;
+        output::json_line(&entry)?;
     }
     if let Some((seq, why)) = verdict.broken {
-        out.flush()?;
         return Err(Failure::new(Exit::Failed, format!("the audit log is broken at entry {seq}: {why}")));
     }
-    writeln!(out, "{}", line(&Head { entries: verdict.entries, head: verdict.head })?)?;
-    out.flush()?;
+    output::json_line(&Head { entries: verdict.entries, head: verdict.head })?;
     Ok(Exit::Fine)
-}
-
-fn line(value: &impl Serialize) -> Result<String, Failure> {
-    serde_json::to_string(value).map_err(|error| Failure::new(Exit::Failed, error))
 }
 
 /// Every entry, oldest first.
@@ -168,14 +158,14 @@ async fn all(session: &mut Session) -> Result<Vec<AuditEntry>, Failure> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use crate::screen;
 
     /// Whoever checks an export hashes its lines as they are printed.
     #[test]
     fn what_is_kept_is_printed_as_it_is_hashed() {
         for c in '\0'..=char::MAX {
             let kept = crate::model::seen(&c.to_string());
-            let line = line(&kept).expect("JSON");
+            let line = serde_json::to_string(&kept).expect("JSON");
             assert_eq!(screen::json(&line), line, "{c:?}");
         }
     }

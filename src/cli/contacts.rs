@@ -19,7 +19,7 @@ pub(super) async fn run(command: ContactCommand, config: &Config, global: &Globa
         ContactCommand::List { channel, vip, listing: Listing { limit, json } } => {
             let request = Request::Contacts { filter: ContactFilter { channel, vip }, limit };
             if limit > LISTED {
-                eprintln!("at most {LISTED} contacts are listed, those who wrote last");
+                output::aside(&format!("at most {LISTED} contacts are listed, those who wrote last"));
             }
             match ask(config, global, request).await? {
                 Reply::Contacts(contacts) if json.json => output::json(&contacts)?,

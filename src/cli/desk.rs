@@ -54,10 +54,10 @@ pub(super) async fn act(config: &Config, global: &Global, ids: Vec<Item>, act: A
     output::line(&act.done(acted.changed))?;
     if acted.changed > 0 {
         // Beside what a script reads.
-        eprintln!("to undo it within {} seconds: aurora inbox undo {}", UNDO_OFFERED.as_secs(), acted.id);
+        output::aside(&format!("to undo it within {} seconds: aurora inbox undo {}", UNDO_OFFERED.as_secs(), acted.id));
     }
     if acted.more {
-        eprintln!("there are more; the same command takes the next");
+        output::aside("there are more; the same command takes the next");
     }
     let mut left = Vec::new();
     if acted.unknown > 0 {
@@ -100,7 +100,7 @@ pub(super) async fn list(
         return Ok(output::json(&list)?);
     }
     if list.partly {
-        eprintln!("only the newest messages with these words were looked at; more conversations may match");
+        output::aside("only the newest messages with these words were looked at; more conversations may match");
     }
     let now = Timestamp::now();
     let cells = list.rows.into_iter().map(|row| {

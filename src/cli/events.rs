@@ -1,7 +1,5 @@
 //! `aurora events`
 
-use std::io::Write;
-
 use jiff::Timestamp;
 
 use crate::config::Config;
@@ -44,7 +42,7 @@ pub(super) async fn run(command: EventsCommand, config: &Config, global: &Global
         EventsCommand::Show { id, trace: true, json, .. } => trace::show(config, global, id, json.json).await?,
         EventsCommand::Show { id, raw, json, .. } => match ask(config, global, Request::Event(id)).await? {
             Reply::Event(None) => return Err(Failure::new(Exit::Failed, format!("no event has the id {id}"))),
-            Reply::Event(Some(full)) if raw => std::io::stdout().lock().write_all(&full.body)?,
+            Reply::Event(Some(full)) if raw => output::bytes(&full.body)?,
             Reply::Event(Some(full)) if json.json => output::json(&full)?,
             Reply::Event(Some(full)) => {
                 let event = &full.event;

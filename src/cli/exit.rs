@@ -98,9 +98,7 @@ impl From<StartError> for Failure {
 
 impl From<std::io::Error> for Failure {
     fn from(error: std::io::Error) -> Self {
-        // Whoever read the output has seen enough: `aurora events list | head`.
-        let exit = if error.kind() == std::io::ErrorKind::BrokenPipe { Exit::Fine } else { Exit::Failed };
-        Self::new(exit, error)
+        Self::new(Exit::Failed, error)
     }
 }
 

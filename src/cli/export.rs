@@ -28,7 +28,7 @@ async fn pages(session: &mut Session, filter: &InboxFilter) -> Result<(), Failur
             Reply::Page(page) => page,
             reply => return Err(unexpected(&reply)),
         };
-        for row in &page.rows {
+        for row in page.rows.iter().take_while(|_| output::is_read()) {
             match session.ask(Request::Message(row.id)).await? {
                 Reply::Message(Some(message)) => output::json_line(&message)?,
                 // It went meanwhile.
@@ -36,7 +36,7 @@ async fn pages(session: &mut Session, filter: &InboxFilter) -> Result<(), Failur
                 reply => return Err(unexpected(&reply)),
             }
         }
-        if page.next.is_none() {
+        if page.next.is_none() || !output::is_read() {
             return Ok(());
         }
         before = page.next;

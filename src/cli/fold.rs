@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use crate::model::{Job, Outcome};
 use crate::screen;
 
+use super::output;
 use super::run_command::{Written, end_text};
 
 /// Hosts named in one heading; more are counted.
@@ -60,7 +61,9 @@ impl Folded {
 
     /// Prints the groups.
     pub(super) fn print(self) -> io::Result<()> {
-        self.write(&mut io::stdout().lock())
+        let mut text = Vec::new();
+        self.write(&mut text)?;
+        output::bytes(&text)
     }
 
     fn write(self, out: &mut impl Write) -> io::Result<()> {

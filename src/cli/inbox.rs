@@ -36,7 +36,9 @@ pub(super) async fn run(command: InboxCommand, config: &Config, global: &Global)
             }
             let order = if best { Order::Best } else { Order::Newest };
             if best && limit > RANKED {
-                eprintln!("only the newest {RANKED} messages that match are ranked, so no more are shown");
+                output::aside(&format!(
+                    "only the newest {RANKED} messages that match are ranked, so no more are shown"
+                ));
             }
             let request = Request::Search { filter, order, before: None, limit };
             list(config, global, request, limit, json.json).await?;

@@ -1,13 +1,11 @@
 //! The configuration a command works with.
 
-use std::io::Write;
-
 use crate::config::{self, Config, ConfigError, ThemeChoice, default_config_path};
 use crate::engine::Origin;
-use crate::screen;
 
 use super::args::Global;
 use super::exit::Failure;
+use super::output;
 
 /// The configuration this command works with.
 pub(super) fn load(global: &Global) -> Result<Config, Failure> {
@@ -23,8 +21,7 @@ pub(super) fn load_to_ask(global: &Global) -> Result<Config, Failure> {
     };
     let dir = global.state_dir.clone().or_else(|| config::state_dir(global.config.as_deref()));
     let Some(dir) = dir else { return Err(error.into()) };
-    // Nothing helps when standard error is closed.
-    let _ = writeln!(std::io::stderr(), "{}", screen::lines(&error.to_string()));
+    output::aside(&error.to_string());
     let mut config = config::parse("", None)?;
     config.move_to(&dir);
     overrule(&mut config, global);

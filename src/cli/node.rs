@@ -1,6 +1,6 @@
 //! `aurora node`: the nodes that know each other, how one joins, what it may do, and the change of a key.
 
-use std::io::{Read, Write};
+use std::io::Read;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -83,14 +83,13 @@ fn invited(invitation: &Invitation) -> Result<(), Failure> {
     let now = Timestamp::now();
     let left = Duration::try_from(invitation.expires.duration_since(now)).unwrap_or_default();
     // Not to standard output: `TOKEN=$(aurora node invite)` takes the token alone.
-    writeln!(
-        std::io::stderr(),
+    output::aside(&format!(
         "good once, for {}: `aurora node join TOKEN` on the other node, which gets the trust {}\nthis node's \
          fingerprint, to be compared there: {}",
         short_duration(left),
         invitation.trust,
         invitation.fingerprint,
-    )?;
+    ));
     Ok(())
 }
 

@@ -47,7 +47,7 @@ pub(super) async fn run(config: &Config, global: &Global, line: &str, json: bool
         && acted.changed > 0
     {
         // Beside what a script reads.
-        eprintln!("to undo it within {} seconds: aurora do undo {}", UNDO_OFFERED.as_secs(), acted.id);
+        output::aside(&format!("to undo it within {} seconds: aurora do undo {}", UNDO_OFFERED.as_secs(), acted.id));
     }
     if !told.is_whole {
         return Err(Failure::new(Exit::Failed, told.text));

@@ -7,24 +7,50 @@ use serde::Serialize;
 
 use crate::screen;
 
+/// Whether somebody reads what is printed.
+static READ: AtomicBool = AtomicBool::new(true);
+
+/// Whether somebody still reads what is printed. What would go on printing until it is stopped ends otherwise.
+pub(super) fn is_read() -> bool {
+    READ.load(Ordering::Relaxed)
+}
+
+/// Prints these bytes as they are, at once. Whoever closed the other end has seen enough, as in `aurora events list | head`:
+/// that is no failure, and the exit code stays what the command has to say.
+pub(super) fn bytes(bytes: &[u8]) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    match out.write_all(bytes).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
+            READ.store(false, Ordering::Relaxed);
+            Ok(())
+        }
+        printed => printed,
+    }
+}
+
+/// Says something beside what is printed, on standard error. Nothing is lost where nobody reads that.
+pub(super) fn aside(text: &str) {
+    let _ = writeln!(io::stderr(), "{}", screen::lines(text));
+}
+
 /// Prints `value` as JSON over several lines.
 pub(super) fn json(value: &impl Serialize) -> io::Result<()> {
-    writeln!(io::stdout().lock(), "{}", screen::json(&serde_json::to_string_pretty(value)?))
+    bytes(format!("{}\n", screen::json(&serde_json::to_string_pretty(value)?)).as_bytes())
 }
 
 /// Prints `value` as JSON on one line.
 pub(super) fn json_line(value: &impl Serialize) -> io::Result<()> {
-    writeln!(io::stdout().lock(), "{}", screen::json(&serde_json::to_string(value)?))
+    bytes(format!("{}\n", screen::json(&serde_json::to_string(value)?)).as_bytes())
 }
 
 /// Prints one line of text, sanitised.
 pub(super) fn line(text: &str) -> io::Result<()> {
-    writeln!(io::stdout().lock(), "{}", screen::line(text))
+    bytes(format!("{}\n", screen::line(text)).as_bytes())
 }
 
 /// Prints text of several lines, sanitised.
 pub(super) fn lines(text: &str) -> io::Result<()> {
-    writeln!(io::stdout().lock(), "{}", screen::lines(text))
+    bytes(format!("{}\n", screen::lines(text)).as_bytes())
 }
 
 /// Whether own signs are ASCII.
@@ -49,20 +75,21 @@ pub(super) fn table<const N: usize>(header: [&str; N], rows: impl IntoIterator<I
             *width = (*width).max(screen::width(cell));
         }
     }
-    let mut out = io::stdout().lock();
-    let mut print = |cells: [&str; N]| {
+    let mut text = String::new();
+    let mut add = |cells: [&str; N]| {
         let padded: Vec<String> = cells
             .iter()
             .zip(widths)
             .map(|(cell, width)| format!("{cell}{}", " ".repeat(width.saturating_sub(screen::width(cell)))))
             .collect();
-        writeln!(out, "{}", padded.join("  ").trim_end())
+        text.push_str(padded.join("  ").trim_end());
+        text.push('\n');
     };
-    print(header)?;
+    add(header);
     for row in &rows {
-        print(row.each_ref().map(String::as_str))?;
+        add(row.each_ref().map(String::as_str));
     }
-    Ok(())
+    bytes(text.as_bytes())
 }
 
 /// `text` in at most `columns`, with `ellipsis` where something was cut.

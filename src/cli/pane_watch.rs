@@ -4,7 +4,6 @@
 //! the whole screen nothing is a line; that is said once.
 
 use std::collections::VecDeque;
-use std::io::Write;
 
 use serde::Serialize;
 
@@ -84,8 +83,8 @@ struct Watching<'a> {
 }
 
 /// Says something beside the lines.
-pub(super) fn aside(words: &str) -> std::io::Result<()> {
-    writeln!(std::io::stderr(), "-- {}", crate::screen::line(words))
+pub(super) fn aside(words: &str) {
+    output::aside(&format!("-- {}", crate::screen::line(words)));
 }
 
 /// Prints what `pane` shows until it ends or the person has seen enough.
@@ -110,7 +109,7 @@ pub(super) async fn follow(client: &mut Client, pane: &PaneAddress, json: bool, 
     };
     watching.begin();
     loop {
-        if watching.is_left {
+        if watching.is_left || !output::is_read() {
             return Ok(Exit::Fine);
         }
         if let Some(update) = watching.waiting.pop_front() {
@@ -160,7 +159,7 @@ fn behind(kept: &[String], told: &[String]) -> Option<usize> {
 /// Takes what came of beginning.
 fn told(reply: Result<Reply, Refusal>) -> Result<(), Failure> {
     if let Reply::Pane(PaneReply::Recording(path)) = reply? {
-        aside(&format!("it is recorded to {path}"))?;
+        aside(&format!("it is recorded to {path}"));
     }
     Ok(())
 }
@@ -198,7 +197,7 @@ impl Watching<'_> {
                 if is_anew && self.json {
                     output::json_line(&Piece::Anew)?;
                 } else if !is_anew && lost.gaps > lost_before.gaps && !self.json {
-                    aside(&lost_words(lost_before, *lost))?;
+                    aside(&lost_words(lost_before, *lost));
                 }
                 // A fresh one: its rows are numbered by the engine alone.
                 self.glass = Glass::new(seed.cols, seed.rows);
@@ -255,7 +254,11 @@ impl Watching<'_> {
 
     /// Something about the pane: in words on standard error, so that standard output holds its lines alone.
     fn note(&self, piece: &Piece<'_>, words: &str) -> std::io::Result<()> {
-        if self.json { output::json_line(piece) } else { aside(words) }
+        if self.json {
+            return output::json_line(piece);
+        }
+        aside(words);
+        Ok(())
     }
 
     /// Prints the lines that are complete now and were not before.
@@ -263,7 +266,7 @@ impl Watching<'_> {
         let was_full = std::mem::replace(&mut self.is_full_screen, self.glass.screen().is_alternate());
         if self.is_full_screen {
             if !was_full {
-                aside("a program draws the whole screen; its lines come when it is over")?;
+                aside("a program draws the whole screen; its lines come when it is over");
             }
             return Ok(());
         }
@@ -319,7 +322,7 @@ impl Watching<'_> {
         aside(match behind {
             Some(_) => "the engine began anew with this pane; its lines go on behind the last one",
             None => "the engine began anew with this pane: some lines may be missing, and some come again",
-        })?;
+        });
         Ok(())
     }
 
@@ -337,7 +340,7 @@ impl Watching<'_> {
             };
             if lines.first > from {
                 let lost = lines.first.min(end) - from;
-                aside(&format!("{lost} lines are not kept any more"))?;
+                aside(&format!("{lost} lines are not kept any more"));
             }
             for line in lines.lines.iter().filter(|line| line.number >= from) {
                 self.line(&plain(&line.text))?;

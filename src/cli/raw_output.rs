@@ -5,6 +5,8 @@ use std::io::{self, IsTerminal, Write};
 use crate::model::{OutputChunk, Stream};
 use crate::screen;
 
+use super::output;
+
 /// Prints pieces of output: byte for byte where it goes to a file or a pipe, without anything that controls where it
 /// goes to a terminal.
 #[derive(Debug)]
@@ -84,38 +86,36 @@ impl RawOutput {
     pub(super) fn print(&mut self, chunks: &[OutputChunk]) -> io::Result<()> {
         for chunk in chunks {
             if chunk.seq > self.next {
-                self.say("... a part of the output is left out here ...")?;
+                self.say("... a part of the output is left out here ...");
             }
             self.next = chunk.seq + 1;
             match chunk.stream {
-                Stream::Out => write(io::stdout().lock(), &self.out.take(&chunk.bytes))?,
-                Stream::Err => write(io::stderr().lock(), &self.err.take(&chunk.bytes))?,
+                Stream::Out => output::bytes(&self.out.take(&chunk.bytes))?,
+                Stream::Err => beside(&self.err.take(&chunk.bytes)),
             }
         }
         Ok(())
     }
 
     /// Prints a line of aurora's own beside the output, on standard error.
-    pub(super) fn say(&mut self, line: &str) -> io::Result<()> {
+    pub(super) fn say(&mut self, line: &str) {
         let joined = self.out.is_terminal && !self.out.fresh || !self.err.fresh;
         let line = screen::line(line);
         (self.out.fresh, self.err.fresh) = (true, true);
-        write(io::stderr().lock(), format!("{}{line}\n", if joined { "\n" } else { "" }).as_bytes())
+        beside(format!("{}{line}\n", if joined { "\n" } else { "" }).as_bytes());
     }
 
     /// Prints what was held back.
     pub(super) fn end(&mut self) -> io::Result<()> {
-        write(io::stdout().lock(), &self.out.end())?;
-        write(io::stderr().lock(), &self.err.end())
+        output::bytes(&self.out.end())?;
+        beside(&self.err.end());
+        Ok(())
     }
 }
 
-fn write(mut sink: impl Write, bytes: &[u8]) -> io::Result<()> {
-    if !bytes.is_empty() {
-        sink.write_all(bytes)?;
-        sink.flush()?;
-    }
-    Ok(())
+/// Writes to standard error, where somebody reads that.
+fn beside(bytes: &[u8]) {
+    let _ = io::stderr().write_all(bytes);
 }
 
 #[cfg(test)]

@@ -30,7 +30,6 @@ pub fn main() -> ExitCode {
     };
     match run(cli) {
         Ok(exit) => exit.into(),
-        Err(Failure { exit: Exit::Fine, .. }) => ExitCode::SUCCESS,
         Err(Failure { exit, text }) => {
             // Text from outside may be part of it: a file name, a key.
             let text = screen::lines(&text);

@@ -236,7 +236,7 @@ async fn start(session: &mut Session, draft: Draft, detach: bool, json: bool) ->
             match session.ask(Request::Bridge(BridgeRequest::Manual(row.id))).await? {
                 Reply::Bridge(BridgeReply::Manual(lines)) => {
                     for line in &lines {
-                        eprintln!("{}", screen::line(line));
+                        output::aside(line);
                     }
                 }
                 reply => return Err(unexpected(&reply)),
@@ -261,35 +261,34 @@ pub(super) async fn watch(
     let (mut raw, mut written, mut folded) = (RawOutput::new(), BTreeMap::<JobId, Written>::new(), Folded::default());
     let mut worst = Exit::Fine;
     loop {
+        if !output::is_read() && follow.open().next().is_some() {
+            return Ok(leave(&follow, &mut raw));
+        }
         let heard = tokio::select! {
             heard = follow.next() => heard?,
             wish = interrupts.next() => match wish {
                 Wish::Explain => {
-                    raw.say("it goes on; press ctrl-c again to leave it running, or type `c` and enter to cancel it")?;
+                    raw.say("it goes on; press ctrl-c again to leave it running, or type `c` and enter to cancel it");
                     continue;
                 }
                 Wish::Cancel => {
                     follow.open().for_each(|id| follow.order(BridgeRequest::Cancel(id)));
-                    raw.say("it is being cancelled")?;
+                    raw.say("it is being cancelled");
                     continue;
                 }
-                Wish::Detach => {
-                    let ids: Vec<String> = follow.open().map(|id| id.to_string()).collect();
-                    raw.say(&format!("left running: {}; `aurora job show ID` tells how it went", ids.join(", ")))?;
-                    return Ok(Exit::Degraded);
-                }
+                Wish::Detach => return Ok(leave(&follow, &mut raw)),
             },
         };
         match heard {
             Heard::Wrote(_, chunks) if is_one && !json => raw.print(&chunks)?,
             Heard::Waits(id, why) => {
                 if is_one && !json {
-                    raw.say(&format!("{id} waits: {why}"))?;
+                    raw.say(&format!("{id} waits: {why}"));
                 }
             }
             Heard::Stage(row) => {
                 if !json {
-                    raw.say(&stage_line(&row))?;
+                    raw.say(&stage_line(&row));
                 }
                 // An engine that was stopped by a person or by what went wrong ends no better than its worst host.
                 if row.phase == RolloutPhase::Over && row.stopped.is_some() {
@@ -304,7 +303,7 @@ pub(super) async fn watch(
                     output::json_line(&told(&job, &wrote))?;
                 } else if is_one {
                     raw.end()?;
-                    raw.say(&last_line(&job))?;
+                    raw.say(&last_line(&job));
                 } else {
                     folded.add(&job, wrote);
                 }
@@ -315,6 +314,13 @@ pub(super) async fn watch(
             }
         }
     }
+}
+
+/// Lets what is not over go on without anybody who watches.
+fn leave(follow: &Follow<'_>, raw: &mut RawOutput) -> Exit {
+    let ids: Vec<String> = follow.open().map(|id| id.to_string()).collect();
+    raw.say(&format!("left running: {}; `aurora job show ID` tells how it went", ids.join(", ")));
+    Exit::Degraded
 }
 
 /// How a rollout goes on, in one line.

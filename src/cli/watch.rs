@@ -62,7 +62,7 @@ async fn follow(mut client: Client, mut printer: Printer, since: Option<EventId>
     let mut hinted = 0;
     let mut looks = tokio::time::interval(LOOK);
     looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
+    while output::is_read() {
         let update = tokio::select! {
             update = client.next() => update,
             _ = looks.tick() => {
@@ -100,6 +100,7 @@ async fn follow(mut client: Client, mut printer: Printer, since: Option<EventId>
             reading = Some(client.ask(Request::Events { filter, before: None, after: Some(after), limit: PAGE }));
         }
     }
+    Ok(Exit::Fine)
 }
 
 /// How it is printed.

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::support::{CHANNELS, Site, borrowed, github, head, now, standard};
+use crate::support::{CHANNELS, Site, borrowed, eventually, github, head, now, standard};
 
 fn keys(value: &Value) -> Vec<&str> {
     value.as_object().expect("an object").keys().map(String::as_str).collect()
@@ -147,6 +147,57 @@ fn mistakes_are_answered_with_what_to_do() {
     let output = site.aurora(&[]);
     assert_eq!(output.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&output.stderr).contains("aurora serve"), "no terminal");
+}
+
+#[test]
+fn who_stops_reading_changes_no_exit_code_and_hears_no_error() {
+    let site = filled();
+    let event = site.json(&["events", "list"])[0]["id"].as_str().expect("an id").to_owned();
+    let commands: &[&[&str]] = &[
+        &["access", "whoami"],
+        &["approval", "list"],
+        &["audit", "export"],
+        &["audit", "list"],
+        &["audit", "verify"],
+        &["channel", "list"],
+        &["check", "list"],
+        &["config", "print"],
+        &["config", "schema"],
+        &["contact", "list", "--limit", "2000"],
+        &["do", "--list"],
+        &["events", "count"],
+        &["events", "list", "--json"],
+        &["events", "show", &event],
+        &["events", "show", &event, "--raw"],
+        &["host", "list"],
+        &["inbox", "export"],
+        &["inbox", "list"],
+        &["inbox", "search", "hello", "--best", "--limit", "2000"],
+        &["job", "list"],
+        &["keys", "check"],
+        &["keys", "list"],
+        &["node", "list"],
+        &["pane", "list"],
+        &["rollout", "list"],
+        &["send-test", "standard"],
+        &["status", "--json"],
+        &["task", "list"],
+        &["theme", "lint"],
+        &["theme", "list"],
+        &["--help"],
+    ];
+    for args in commands {
+        let (read, unread) = (site.aurora(args), site.unread(args));
+        assert_eq!(unread.status.code(), read.status.code(), "{args:?}: {unread:?}");
+        assert_eq!(String::from_utf8_lossy(&unread.stderr), String::from_utf8_lossy(&read.stderr), "{args:?}");
+    }
+    let watched = site.unread(&["watch", "--json"]);
+    assert_eq!((watched.status.code(), watched.stderr.as_slice()), (Some(0), &b""[..]), "it ends by itself");
+    let file = site.path().join("config.toml");
+    let good = std::fs::read_to_string(&file).expect("reads");
+    std::fs::write(&file, format!("{good}\nnonsense = 1\n")).expect("writes");
+    eventually("a mistake", || site.aurora(&["status"]).status.code() == Some(3));
+    assert_eq!(site.unread(&["status"]).status.code(), Some(3), "how things are is in the exit code");
 }
 
 #[test]

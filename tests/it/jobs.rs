@@ -117,6 +117,18 @@ fn a_configured_secret_is_in_nothing_that_is_shown_or_kept() {
 }
 
 #[test]
+fn a_command_that_nobody_reads_is_left_running() {
+    let mut site = site("");
+    site.serve();
+    let output = site.unread(&["run", "here", "slow"]);
+    assert_eq!(output.status.code(), Some(3), "{}", stderr(&output));
+    let said = stderr(&output);
+    let id = said.split_once("left running: ").and_then(|(_, rest)| rest.split_once(';')).expect(&said).0;
+    assert_eq!(job(&site, id)["state"], "running");
+    site.ok(&["job", "cancel", id]);
+}
+
+#[test]
 fn a_command_runs_and_its_end_is_told() {
     let mut site = site("");
     site.serve();
