@@ -1,8 +1,7 @@
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::model::{Class, Plan};
+use crate::model::Plan;
 
 use super::super::{Faults, Machine};
 use super::*;
@@ -18,17 +17,7 @@ pub(in crate::agent) fn id_at(moment: Timestamp) -> JobId {
 }
 
 pub(in crate::agent) fn order(id: JobId, word: &str) -> JobOrder {
-    let plan = Plan {
-        host: "web-1".parse().expect("a name"),
-        command: "echo".parse().expect("a name"),
-        args: BTreeMap::new(),
-        argv: vec!["echo".into(), word.into()],
-        keys: None,
-        cwd: None,
-        env: BTreeMap::new(),
-        class: Class::AtMostOnce,
-        timeout_ms: 1_000,
-    };
+    let plan = Plan::sample("web-1", "echo", &["echo", word]);
     JobOrder {
         id,
         hash: plan.hash(),

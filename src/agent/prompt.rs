@@ -279,27 +279,7 @@ mod tests {
     use crate::tmux::Found;
 
     fn pane(number: u32, session: &str, window: u32, index: u32, active: bool) -> Found {
-        let facts = PaneFacts {
-            id: PaneId { server: 7, number },
-            session: session.into(),
-            window,
-            window_name: String::new(),
-            index,
-            generation: 1,
-            command: String::new(),
-            title: String::new(),
-            pid: 1,
-            cols: 80,
-            rows: 24,
-            dead: None,
-            mode: None,
-            alternate: false,
-            synchronized: false,
-            active,
-            attached: 0,
-            feed: None,
-            driver: None,
-        };
+        let facts = PaneFacts { session: session.into(), window, index, active, pid: 1, ..PaneFacts::sample(number) };
         Found { session_id: 0, facts }
     }
 

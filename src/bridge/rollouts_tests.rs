@@ -6,8 +6,8 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use crate::model::{
-    ApprovalId, AuditKind, Class, End, EngineId, HostName, Job, JobId, JobState, Lane, LayerKind, OutputTotals, Pace,
-    Plan, Risk, Rollout, RolloutPhase, RolloutRow, SpoolId, Undoing, stages,
+    ApprovalId, AuditKind, End, EngineId, HostName, Job, JobId, JobState, Lane, LayerKind, OutputTotals, Pace, Plan,
+    Risk, Rollout, RolloutPhase, RolloutRow, SpoolId, Undoing, stages,
 };
 use crate::protocol::{FromAgent, Journal, ToAgent};
 
@@ -41,17 +41,7 @@ fn job(number: usize) -> JobId {
 }
 
 fn plan(host: &HostName, command: &str) -> Plan {
-    Plan {
-        host: host.clone(),
-        command: command.parse().expect("a name"),
-        args: BTreeMap::new(),
-        argv: vec![command.into()],
-        keys: None,
-        cwd: None,
-        env: BTreeMap::new(),
-        class: Class::AtMostOnce,
-        timeout_ms: 30_000,
-    }
+    Plan::sample(host.as_str(), command, &[command])
 }
 
 impl Desk {

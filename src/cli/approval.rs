@@ -194,22 +194,17 @@ fn ago(then: Timestamp, now: Timestamp) -> String {
 mod tests {
     use std::collections::BTreeMap;
 
-    use crate::model::{Class, Course, JobId, Pace, Risk, Undoing};
+    use crate::model::{Course, JobId, Pace, Risk, Undoing};
 
     use super::*;
 
     #[test]
     fn what_deceives_is_shown_before_a_yes() {
         let plan = Plan {
-            host: "web-1".parse().expect("a name"),
-            command: "deploy".parse().expect("a name"),
             args: BTreeMap::from([("file".into(), "a\u{202e}gpj.exe".into())]),
-            argv: vec!["/bin/deploy".into(), "a\u{202e}gpj.exe\n--force".into(), "a b".into()],
-            keys: None,
             cwd: Some("/srv\u{200b}".into()),
             env: BTreeMap::from([("A".into(), "\u{1b}[2J".into())]),
-            class: Class::AtMostOnce,
-            timeout_ms: 30_000,
+            ..Plan::sample("web-1", "deploy", &["/bin/deploy", "a\u{202e}gpj.exe\n--force", "a b"])
         };
         let approval = Approval {
             id: ApprovalId::from_uuid(uuid::Uuid::from_u128(1)),

@@ -94,23 +94,12 @@ impl Folded {
 mod tests {
     use jiff::{SignedDuration, Timestamp};
 
-    use crate::model::{Class, End, HostName, JobId, JobState, Plan, Risk};
+    use crate::model::{End, JobId, JobState, Plan, Risk};
 
     use super::*;
 
     fn ended(host: &str, command: &str, outcome: Outcome) -> Job {
-        let host: HostName = host.parse().expect("a name");
-        let plan = Plan {
-            host,
-            command: command.parse().expect("a name"),
-            args: std::collections::BTreeMap::new(),
-            argv: vec!["/bin/true".into()],
-            keys: None,
-            cwd: None,
-            env: std::collections::BTreeMap::new(),
-            class: Class::AtMostOnce,
-            timeout_ms: 1_000,
-        };
+        let plan = Plan::sample(host, command, &["/bin/true"]);
         let (id, by) = (JobId::from_uuid(uuid::Uuid::nil()).on(&plan.host), "anna".parse().expect("a name"));
         Job {
             state: JobState::Ended(outcome),

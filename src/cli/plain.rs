@@ -155,8 +155,7 @@ fn spoken(text: &str) -> String {
 #[cfg(test)]
 mod tests {
 
-    use crate::model::{ChannelPanel, ChannelState, CheckPanel, CheckState, ProviderKind};
-    use crate::protocol::ConfigStatus;
+    use crate::model::{ChannelPanel, CheckPanel, CheckState, ProviderKind};
 
     use super::*;
 
@@ -171,48 +170,12 @@ mod tests {
             ..CheckPanel::sample("shop", state, at(-240))
         };
         let channel = ChannelPanel {
-            id: "github".parse().expect("an id"),
-            provider: ProviderKind::Github,
-            state: ChannelState::Listening,
-            urls: Vec::new(),
             events: 3,
             unread_vip: 1,
             unread: 1,
-            per_minute: 0,
-            last_event: None,
-            rejected: 0,
-            last_error: None,
+            ..ChannelPanel::sample("github", ProviderKind::Github)
         };
-        Snapshot {
-            node: "hub-1".into(),
-            version: String::new(),
-            state_dir: String::new(),
-            started: at(-7_200),
-            at: at(0),
-            config: ConfigStatus {
-                loaded: at(0),
-                source: String::new(),
-                theme: String::new(),
-                keys: crate::model::KeyOverrides::default(),
-                last_change: Vec::new(),
-                last_error: None,
-            },
-            store: None,
-            clients: 1,
-            channels: vec![channel],
-            checks: vec![check],
-            isolated: None,
-            tasks: Vec::new(),
-            inbox: Vec::new(),
-            events: Vec::new(),
-            rejections: Vec::new(),
-            logs: Vec::new(),
-            dead_letters: 0,
-            bridge: crate::protocol::BridgePanel::default(),
-            calls: Vec::new(),
-            nodes: crate::protocol::NodesPanel::default(),
-            up_to: 0,
-        }
+        Snapshot { channels: vec![channel], checks: vec![check], ..Snapshot::sample(at(0)) }
     }
 
     #[test]

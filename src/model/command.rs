@@ -262,21 +262,32 @@ impl Plan {
 }
 
 #[cfg(test)]
+impl Plan {
+    /// `command` as these words on `host`, with nothing else, to be made more of in tests.
+    pub(crate) fn sample(host: &str, command: &str, argv: &[&str]) -> Self {
+        Self {
+            host: host.parse().expect("a name"),
+            command: command.parse().expect("a name"),
+            args: BTreeMap::new(),
+            argv: argv.iter().map(|word| (*word).to_owned()).collect(),
+            keys: None,
+            cwd: None,
+            env: BTreeMap::new(),
+            class: Class::AtMostOnce,
+            timeout_ms: 30_000,
+        }
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn a_hash_changes_with_everything_that_would_run() {
         let plan = Plan {
-            host: "web-1".parse().expect("name"),
-            command: "todo".parse().expect("name"),
             args: BTreeMap::from([("action".into(), "list".into())]),
-            argv: vec!["./todo".into(), "list".into()],
-            keys: None,
-            cwd: None,
-            env: BTreeMap::new(),
-            class: Class::AtMostOnce,
-            timeout_ms: 30_000,
+            ..Plan::sample("web-1", "todo", &["./todo", "list"])
         };
         let hash = plan.hash();
         assert_eq!(hash, plan.clone().hash());

@@ -153,6 +153,34 @@ pub struct PaneFacts {
     pub driver: Option<PaneDriver>,
 }
 
+#[cfg(test)]
+impl PaneFacts {
+    /// A shell that nobody watches, alone in its session, to be made more of in tests.
+    pub(crate) fn sample(number: u32) -> Self {
+        Self {
+            id: PaneId { server: 7, number },
+            session: "main".to_owned(),
+            window: 0,
+            window_name: "sh".to_owned(),
+            index: 0,
+            generation: 1,
+            command: "sh".to_owned(),
+            title: "web-1".to_owned(),
+            pid: 1_000 + number,
+            cols: 80,
+            rows: 24,
+            dead: None,
+            mode: None,
+            alternate: false,
+            synchronized: false,
+            active: true,
+            attached: 0,
+            feed: None,
+            driver: None,
+        }
+    }
+}
+
 impl PaneFacts {
     /// What to say of a pane that prints too much; `None` of others.
     #[must_use]

@@ -55,3 +55,23 @@ pub struct ChannelPanel {
     /// The last thing that went wrong, and when.
     pub last_error: Option<(Timestamp, String)>,
 }
+
+#[cfg(test)]
+impl ChannelPanel {
+    /// A channel that receives and has had nothing yet, to be made more of in tests.
+    pub(crate) fn sample(id: &str, provider: ProviderKind) -> Self {
+        Self {
+            id: id.parse().expect("an id"),
+            provider,
+            state: ChannelState::Listening,
+            urls: Vec::new(),
+            events: 0,
+            unread_vip: 0,
+            unread: 0,
+            per_minute: 0,
+            last_event: None,
+            rejected: 0,
+            last_error: None,
+        }
+    }
+}

@@ -196,9 +196,9 @@ fn is_open(identity: &Identity, opens: Opens) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use crate::model::{
-        Act, ActId, ApprovalId, Class, ContactFilter, ContactId, ConversationId, EventFilter, EventId, HostName,
-        HostSelector, InboxFilter, JobId, Lane, MessageId, NodeKey, NodeName, Order, PaneAddress, PaneId, Plan,
-        RecognisedBy, TokenId, TokenWish, Trust,
+        Act, ActId, ApprovalId, ContactFilter, ContactId, ConversationId, EventFilter, EventId, HostName, HostSelector,
+        InboxFilter, JobId, Lane, MessageId, NodeKey, NodeName, Order, PaneAddress, PaneId, Plan, RecognisedBy,
+        TokenId, TokenWish, Trust,
     };
 
     use crate::protocol::{Draft, JobFilter, PaneMark, PanePace};
@@ -391,17 +391,7 @@ mod tests {
     }
 
     fn plan() -> Plan {
-        Plan {
-            host: host(),
-            command: "todo".parse().expect("a name"),
-            args: std::collections::BTreeMap::new(),
-            argv: Vec::new(),
-            keys: None,
-            cwd: None,
-            env: std::collections::BTreeMap::new(),
-            class: Class::AtMostOnce,
-            timeout_ms: 1,
-        }
+        Plan::sample("web-1", "todo", &[])
     }
 
     fn identity(role: Role, scopes: Option<Vec<Scope>>) -> Identity {

@@ -61,6 +61,44 @@ pub struct Snapshot {
     pub up_to: i64,
 }
 
+#[cfg(test)]
+impl Snapshot {
+    /// An engine two hours after its start, with nothing in it yet, to be made more of in tests.
+    pub(crate) fn sample(at: Timestamp) -> Self {
+        let started = at - Duration::from_hours(2);
+        Self {
+            node: "hub-1".into(),
+            version: "0".into(),
+            state_dir: "/var/lib/aurora".into(),
+            started,
+            at,
+            config: ConfigStatus {
+                loaded: started,
+                source: "<defaults>".into(),
+                theme: "terminal".into(),
+                keys: crate::model::KeyOverrides::new(),
+                last_change: Vec::new(),
+                last_error: None,
+            },
+            store: None,
+            clients: 1,
+            channels: Vec::new(),
+            checks: Vec::new(),
+            isolated: None,
+            tasks: Vec::new(),
+            inbox: Vec::new(),
+            events: Vec::new(),
+            rejections: Vec::new(),
+            logs: Vec::new(),
+            dead_letters: 0,
+            bridge: BridgePanel::default(),
+            calls: Vec::new(),
+            nodes: NodesPanel::default(),
+            up_to: 0,
+        }
+    }
+}
+
 /// One change.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -152,12 +152,10 @@ fn waiting(row: &MessageRow, now: Timestamp) -> Urgent {
 mod tests {
     use proptest::prelude::*;
 
+    use super::*;
     use crate::model::{
         ChannelId, CheckPanel, CheckState, Marks, PaneId, StoreFault, StoreTrouble, TaskState, TaskStatus,
     };
-
-    use super::super::ConfigStatus;
-    use super::*;
 
     fn at(minute: i64) -> Timestamp {
         Timestamp::from_second(1_800_000_000 + 60 * minute).expect("in range")
@@ -186,22 +184,7 @@ mod tests {
 
     fn snapshot() -> Snapshot {
         Snapshot {
-            node: "hub-1".into(),
-            version: String::new(),
-            state_dir: "/d".into(),
-            started: at(0),
-            at: at(0),
-            config: ConfigStatus {
-                loaded: at(0),
-                source: String::new(),
-                theme: String::new(),
-                keys: crate::model::KeyOverrides::default(),
-                last_change: Vec::new(),
-                last_error: None,
-            },
             store: Some(StoreTrouble { since: at(90), fault: StoreFault::DiskFull, detail: String::new() }),
-            clients: 1,
-            channels: Vec::new(),
             checks: vec![
                 check("fine", CheckState::Ok, 0),
                 check("late", CheckState::Critical, 80),
@@ -209,7 +192,6 @@ mod tests {
                 check("soso", CheckState::Warn, 0),
                 check("what", CheckState::Unknown, 0),
             ],
-            isolated: None,
             tasks: vec![TaskStatus {
                 name: "search".into(),
                 state: TaskState::Waiting,
@@ -219,15 +201,7 @@ mod tests {
                 next_try: None,
                 trouble: None,
             }],
-            inbox: Vec::new(),
-            events: Vec::new(),
-            rejections: Vec::new(),
-            logs: Vec::new(),
-            dead_letters: 0,
-            bridge: crate::protocol::BridgePanel::default(),
-            calls: Vec::new(),
-            nodes: crate::protocol::NodesPanel::default(),
-            up_to: 0,
+            ..Snapshot::sample(at(0))
         }
     }
 

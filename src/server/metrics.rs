@@ -195,17 +195,10 @@ mod tests {
             version: "0.1.0".into(),
             started,
             channels: vec![ChannelPanel {
-                id: "mail".parse().expect("an id"),
-                provider: ProviderKind::Standard,
-                state: ChannelState::Listening,
-                urls: Vec::new(),
                 events: 7,
                 unread_vip: 1,
                 unread: 2,
-                per_minute: 0,
-                last_event: None,
-                rejected: 0,
-                last_error: None,
+                ..ChannelPanel::sample("mail", ProviderKind::Standard)
             }],
             refused: vec![(String::new(), "unknown-path".into(), 3), ("mail".into(), "signature".into(), 4)],
             dead_letters: 1,

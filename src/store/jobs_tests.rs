@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use jiff::SignedDuration;
 use uuid::Uuid;
 
-use crate::model::{Attempt, Class, End, Lane, Plan, Risk, Stream};
+use crate::model::{Attempt, End, Lane, Plan, Risk, Stream};
 
 use super::super::Options;
 use super::super::job_output::{HEAD, PART, TAIL};
@@ -21,15 +21,8 @@ fn id(n: u128) -> JobId {
 
 fn sample(n: u128, host: &str) -> Job {
     let plan = Plan {
-        host: host.parse().expect("a name"),
-        command: "todo".parse().expect("a name"),
         args: BTreeMap::from([("action".into(), "list".into())]),
-        argv: vec!["./todo".into(), "li\u{0}st \"x\"".into()],
-        keys: None,
-        cwd: None,
-        env: BTreeMap::new(),
-        class: Class::AtMostOnce,
-        timeout_ms: 30_000,
+        ..Plan::sample(host, "todo", &["./todo", "li\u{0}st \"x\""])
     };
     let by = "anna".parse().expect("a name");
     Job {

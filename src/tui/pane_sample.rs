@@ -12,25 +12,13 @@ pub(super) fn address(host: &str, number: u32) -> PaneAddress {
 
 pub(super) fn pane(number: u32, session: &str, command: &str, index: u32) -> PaneRow {
     let facts = PaneFacts {
-        id: PaneId { server: 7, number },
         session: session.into(),
-        window: 0,
         window_name: command.into(),
         index,
-        generation: 1,
         command: command.into(),
-        title: "web-1".into(),
         pid: 4_000 + number,
-        cols: 80,
-        rows: 24,
-        dead: None,
-        mode: None,
-        alternate: false,
-        synchronized: false,
         active: index == 0,
-        attached: 0,
-        feed: None,
-        driver: None,
+        ..PaneFacts::sample(number)
     };
     PaneRow {
         facts,

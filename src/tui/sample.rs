@@ -8,12 +8,12 @@ use jiff::{SignedDuration, Timestamp};
 use crate::config::Theme;
 use crate::model::{
     AgentCard, Approval, ApprovalId, ApprovalState, Argument, ArgumentKind, Assurance, Attachment, Attempt, AuditEntry,
-    AuditKind, AuditNote, ChannelPanel, ChannelState, CheckPanel, CheckState, Class, CommandTemplate, ContactId,
-    ConversationId, ConversationList, ConversationRow, End, Event, EventId, EventState, HostPanel, HostSelector,
-    Identity, Job, JobId, JobState, KeyOverrides, LayerKind, LayerPanel, LayerState, Marks, Message, MessageId,
-    MessageRow, Outcome, Place, Plan, ProviderKind, RecognisedBy, Risk, Role, Shape, TaskState, TaskStatus, Vote,
+    AuditKind, AuditNote, ChannelPanel, CheckPanel, CheckState, Class, CommandTemplate, ContactId, ConversationId,
+    ConversationList, ConversationRow, End, Event, EventId, EventState, HostPanel, HostSelector, Identity, Job, JobId,
+    JobState, LayerKind, LayerPanel, LayerState, Marks, Message, MessageId, MessageRow, Outcome, Place, Plan,
+    ProviderKind, RecognisedBy, Risk, Role, Shape, TaskState, TaskStatus, Vote,
 };
-use crate::protocol::{BridgePanel, ConfigStatus, Link, Reply, Snapshot, Update};
+use crate::protocol::{BridgePanel, Link, Reply, Snapshot, Update};
 
 use super::app::App;
 use super::ladder::ColourMode;
@@ -66,19 +66,7 @@ pub(super) fn task(name: &str, state: TaskState) -> TaskStatus {
 }
 
 fn channel(id: &str) -> ChannelPanel {
-    ChannelPanel {
-        id: id.parse().expect("an id"),
-        provider: ProviderKind::Standard,
-        state: ChannelState::Listening,
-        urls: Vec::new(),
-        events: 3,
-        unread_vip: 1,
-        unread: 2,
-        per_minute: 0,
-        last_event: None,
-        rejected: 0,
-        last_error: None,
-    }
+    ChannelPanel { events: 3, unread_vip: 1, unread: 2, ..ChannelPanel::sample(id, ProviderKind::Standard) }
 }
 
 fn event(row: &MessageRow) -> Event {
@@ -99,36 +87,7 @@ fn event(row: &MessageRow) -> Event {
 
 /// Nothing at all is there yet.
 pub(super) fn empty() -> Snapshot {
-    Snapshot {
-        node: "hub-1".into(),
-        version: "0".into(),
-        state_dir: "/var/lib/aurora".into(),
-        started: at(-7_200),
-        at: at(0),
-        config: ConfigStatus {
-            loaded: at(-7_200),
-            source: "<defaults>".into(),
-            theme: "terminal".into(),
-            keys: KeyOverrides::new(),
-            last_change: Vec::new(),
-            last_error: None,
-        },
-        store: None,
-        clients: 1,
-        channels: Vec::new(),
-        checks: Vec::new(),
-        isolated: None,
-        tasks: Vec::new(),
-        inbox: Vec::new(),
-        events: Vec::new(),
-        rejections: Vec::new(),
-        logs: Vec::new(),
-        dead_letters: 0,
-        bridge: crate::protocol::BridgePanel::default(),
-        calls: Vec::new(),
-        nodes: crate::protocol::NodesPanel::default(),
-        up_to: 0,
-    }
+    Snapshot::sample(at(0))
 }
 
 /// A little of everything.
@@ -210,15 +169,8 @@ pub(super) fn command(name: &str, on: &str, risk: Risk) -> CommandTemplate {
 
 pub(super) fn plan(host: &str) -> Plan {
     Plan {
-        host: host.parse().expect("a name"),
-        command: "restart".parse().expect("a name"),
         args: BTreeMap::from([("name".to_owned(), "mail".to_owned())]),
-        argv: ["/usr/bin/systemctl", "restart", "mail"].map(str::to_owned).to_vec(),
-        keys: None,
-        cwd: None,
-        env: BTreeMap::new(),
-        class: Class::AtMostOnce,
-        timeout_ms: 30_000,
+        ..Plan::sample(host, "restart", &["/usr/bin/systemctl", "restart", "mail"])
     }
 }
 

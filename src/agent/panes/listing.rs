@@ -104,30 +104,10 @@ mod tests {
     use jiff::Timestamp;
 
     use super::*;
-    use crate::model::{PaneDriver, PaneId};
+    use crate::model::PaneDriver;
 
     fn pane(number: u32, session: &str) -> PaneFacts {
-        PaneFacts {
-            id: PaneId { server: 7, number },
-            session: session.to_owned(),
-            window: 0,
-            window_name: "build".to_owned(),
-            index: number,
-            generation: 1,
-            command: "bash".to_owned(),
-            title: String::new(),
-            pid: 4711,
-            cols: 80,
-            rows: 24,
-            dead: None,
-            mode: None,
-            alternate: false,
-            synchronized: false,
-            active: true,
-            attached: 0,
-            feed: None,
-            driver: None,
-        }
+        PaneFacts { session: session.to_owned(), index: number, ..PaneFacts::sample(number) }
     }
 
     fn driven(mut pane: PaneFacts, who: &str, by: u64) -> Told {

@@ -36,26 +36,15 @@ pub fn manual_lines(order: &JobOrder, term: Term, ssh: Option<&SshConfig>) -> Re
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
 
     use base64::Engine as _;
     use uuid::Uuid;
 
     use super::*;
-    use crate::model::{Class, EngineId, Plan};
+    use crate::model::{EngineId, Plan};
 
     fn order(word: &str) -> JobOrder {
-        let plan = Plan {
-            host: "web-1".parse().expect("a name"),
-            command: "todo".parse().expect("a name"),
-            args: BTreeMap::new(),
-            argv: vec!["./todo".into(), word.into()],
-            keys: None,
-            cwd: None,
-            env: BTreeMap::new(),
-            class: Class::AtMostOnce,
-            timeout_ms: 30_000,
-        };
+        let plan = Plan::sample("web-1", "todo", &["./todo", word]);
         JobOrder {
             id: JobId::from_uuid(Uuid::from_u128(7)),
             hash: plan.hash(),

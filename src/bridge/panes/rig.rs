@@ -10,27 +10,7 @@ use super::moment::Moment;
 pub(super) const PANE: PaneId = PaneId { server: 7, number: 3 };
 
 pub(super) fn facts(index: u32) -> PaneFacts {
-    PaneFacts {
-        id: PaneId { server: 7, number: index },
-        session: "main".to_owned(),
-        window: 0,
-        window_name: "sh".to_owned(),
-        index,
-        generation: 1,
-        command: "sh".to_owned(),
-        title: "web-1".to_owned(),
-        pid: 1_000 + index,
-        cols: 80,
-        rows: 24,
-        dead: None,
-        mode: None,
-        alternate: false,
-        synchronized: false,
-        active: index == 0,
-        attached: 0,
-        feed: None,
-        driver: None,
-    }
+    PaneFacts { index, active: index == 0, ..PaneFacts::sample(index) }
 }
 
 pub(super) fn seed(offset: u64, missed: u64, text: &str) -> PaneSeed {

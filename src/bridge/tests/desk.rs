@@ -11,7 +11,7 @@ use crate::bridge::{
     Bridge, BridgeEffect, BridgeInput, Caps, CommandRule, HostSpec, LayerEvent, LayerNews, NotDelivered, Term, Ticket,
 };
 use crate::model::{
-    Class, End, EngineId, HostName, Job, JobId, JobState, LayerKind, Outcome, OutputTotals, Plan, Risk, SpoolId,
+    End, EngineId, HostName, Job, JobId, JobState, LayerKind, Outcome, OutputTotals, Plan, Risk, SpoolId,
 };
 use crate::protocol::{FromAgent, Journal, ToAgent};
 
@@ -134,17 +134,7 @@ impl Desk {
     }
 
     pub(super) fn job(&self, number: u128) -> Job {
-        let plan = Plan {
-            host: name("web-1"),
-            command: "todo".parse().expect("a name"),
-            args: BTreeMap::new(),
-            argv: vec!["todo".into()],
-            keys: None,
-            cwd: None,
-            env: BTreeMap::new(),
-            class: Class::AtMostOnce,
-            timeout_ms: 30_000,
-        };
+        let plan = Plan::sample("web-1", "todo", &["todo"]);
         let by = "anna".parse().expect("a name");
         Job::new(id(number), plan, Risk::Low, by, self.now, SignedDuration::from_mins(1))
     }

@@ -5,7 +5,7 @@ use rusqlite::Connection;
 use tempfile::TempDir;
 
 use crate::config;
-use crate::model::{Class, Job, OutputTotals, Plan, Risk};
+use crate::model::{Job, OutputTotals, Plan, Risk};
 
 use super::super::super::checks::{CheckSet, Checks};
 use super::super::service::BridgeSet;
@@ -38,17 +38,7 @@ impl Rig {
     }
 
     fn submit(&mut self, number: u128, out: u64) -> JobId {
-        let plan = Plan {
-            host: "web-1".parse().expect("a name"),
-            command: "todo".parse().expect("a name"),
-            args: std::collections::BTreeMap::new(),
-            argv: vec!["/bin/true".into()],
-            keys: None,
-            cwd: None,
-            env: std::collections::BTreeMap::new(),
-            class: Class::AtMostOnce,
-            timeout_ms: 1_000,
-        };
+        let plan = Plan::sample("web-1", "todo", &["/bin/true"]);
         let id = JobId::from_uuid(Uuid::from_u128(number));
         let by = "anna".parse().expect("a name");
         let job = Job {
