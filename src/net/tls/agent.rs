@@ -89,7 +89,7 @@ pub async fn pinned_to<S: AsyncRead + AsyncWrite + Unpin>(
     pin: [u8; 32],
     stream: S,
 ) -> io::Result<Bound<client::TlsStream<S>>> {
-    let verifier = Pinned { only: Pin::Digest(pin), provider: provider() };
+    let verifier = Pinned { only: Pin::Digest(pin), roots: None, provider: provider() };
     let config = ClientConfig::builder_with_provider(provider())
         .with_protocol_versions(&[&rustls::version::TLS13])
         .map_err(io::Error::other)?

@@ -37,7 +37,7 @@ pub fn client_tls(extra_roots: &[PathBuf]) -> Result<Arc<ClientConfig>, TlsError
 pub fn pinned_tls(certificate: Option<&Path>) -> Result<Arc<ClientConfig>, TlsError> {
     let only = certificate.map(certificates).transpose()?.and_then(|chain| chain.into_iter().next());
     let only = only.map_or(Pin::Nothing, Pin::Certificate);
-    trusting(Arc::new(Pinned { only, provider: provider() }))
+    trusting(Arc::new(Pinned { only, roots: None, provider: provider() }))
 }
 
 /// TLS for a client that talks to another node: the platform's roots are trusted, and a certificate with the public key
@@ -49,7 +49,7 @@ pub(in crate::net) fn node_tls(pin: Option<[u8; 32]>) -> Result<Arc<ClientConfig
     let Some(pin) = pin else { return client_tls(&[]) };
     // A machine without roots still has the pin.
     let roots = Verifier::new_with_extra_roots(Vec::new(), provider()).ok();
-    trusting(Arc::new(PinnedOr { only: Pinned { only: Pin::PublicKey(pin), provider: provider() }, roots }))
+    trusting(Arc::new(Pinned { only: Pin::PublicKey(pin), roots, provider: provider() }))
 }
 
 /// SHA-256 of the public key (SPKI) in the first certificate of the PEM file `path`: what others pin.
@@ -88,10 +88,12 @@ pub(super) enum Pin {
     PublicKey([u8; 32]),
 }
 
-/// Accepts one certificate, byte for byte, from who holds its key.
+/// Accepts one certificate, byte for byte, from who holds its key. Where there are roots it accepts what they vouch for,
+/// too: a certificate that was renewed with another key by an authority stays good.
 #[derive(Debug)]
 pub(super) struct Pinned {
     pub(super) only: Pin,
+    pub(super) roots: Option<Verifier>,
     pub(super) provider: Arc<CryptoProvider>,
 }
 
@@ -99,10 +101,10 @@ impl ServerCertVerifier for Pinned {
     fn verify_server_cert(
         &self,
         end_entity: &CertificateDer<'_>,
-        _intermediates: &[CertificateDer<'_>],
-        _server_name: &ServerName<'_>,
-        _ocsp_response: &[u8],
-        _now: UnixTime,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
         let is_it = match &self.only {
             Pin::Nothing => false,
@@ -110,10 +112,10 @@ impl ServerCertVerifier for Pinned {
             Pin::Digest(only) => Sha256::digest(end_entity)[..] == only[..],
             Pin::PublicKey(only) => public_key(end_entity).as_ref() == Some(only),
         };
-        if is_it {
-            Ok(ServerCertVerified::assertion())
-        } else {
-            Err(CertificateError::ApplicationVerificationFailure.into())
+        match &self.roots {
+            _ if is_it => Ok(ServerCertVerified::assertion()),
+            Some(roots) => roots.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now),
+            None => Err(CertificateError::ApplicationVerificationFailure.into()),
         }
     }
 
@@ -137,55 +139,6 @@ impl ServerCertVerifier for Pinned {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.provider.signature_verification_algorithms.supported_schemes()
-    }
-}
-
-/// Accepts what [`Pinned`] accepts, and what the platform's roots vouch for: a certificate that was renewed with another
-/// key by an authority stays good.
-#[derive(Debug)]
-struct PinnedOr {
-    only: Pinned,
-    roots: Option<Verifier>,
-}
-
-impl ServerCertVerifier for PinnedOr {
-    fn verify_server_cert(
-        &self,
-        end_entity: &CertificateDer<'_>,
-        intermediates: &[CertificateDer<'_>],
-        server_name: &ServerName<'_>,
-        ocsp_response: &[u8],
-        now: UnixTime,
-    ) -> Result<ServerCertVerified, Error> {
-        let pinned = self.only.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now);
-        match (&self.roots, pinned) {
-            (Some(roots), Err(_)) => {
-                roots.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
-            }
-            (_, pinned) => pinned,
-        }
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        self.only.verify_tls12_signature(message, certificate, signature)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        self.only.verify_tls13_signature(message, certificate, signature)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.only.supported_verify_schemes()
     }
 }
 
