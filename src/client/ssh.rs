@@ -2,18 +2,16 @@
 
 use std::io;
 use std::process::{ExitStatus, Stdio};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal};
-use tokio::io::{AsyncReadExt, Join, join};
-use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
-use tokio::task::JoinHandle;
+use tokio::io::{Join, join};
+use tokio::process::{Child, ChildStdin, ChildStdout, Command};
+
+use crate::net::LastWords;
 
 use super::target::SshTarget;
 
-/// Of what ssh says, this many last bytes are kept.
-const SAID_MAX: usize = 4096;
 /// Time for ssh to end by itself.
 const GRACE: Duration = Duration::from_secs(1);
 /// What a shell answers when it does not find a program.
@@ -36,8 +34,7 @@ pub(super) type Pipes = Join<ChildStdout, ChildStdin>;
 pub(super) struct Ssh {
     /// `None` once it is being ended.
     child: Option<Child>,
-    said: Arc<Mutex<Vec<u8>>>,
-    listening: JoinHandle<()>,
+    said: LastWords,
 }
 
 /// What ssh is called with. Only what a line needs: names, keys, jump hosts and the rest are the operator's
@@ -86,9 +83,7 @@ impl Ssh {
         else {
             unreachable!("all three were asked for as pipes")
         };
-        let said = Arc::new(Mutex::new(Vec::new()));
-        let listening = tokio::spawn(listen(stderr, Arc::clone(&said)));
-        Ok((Self { child: Some(child), said, listening }, join(stdout, stdin)))
+        Ok((Self { child: Some(child), said: LastWords::listen(stderr) }, join(stdout, stdin)))
     }
 
     /// Why it ended, or what it said so far when it does not end.
@@ -98,9 +93,7 @@ impl Ssh {
             status = tokio::time::timeout(GRACE, child.wait()).await.ok().and_then(Result::ok);
         }
         // What it said last may still be on its way.
-        let _ = tokio::time::timeout(GRACE, &mut self.listening).await;
-        let said = self.said.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        reason(&String::from_utf8_lossy(&said), status)
+        reason(&self.said.text(GRACE).await, status)
     }
 }
 
@@ -116,16 +109,6 @@ fn reason(said: &str, status: Option<ExitStatus>) -> String {
         Some(status) if said.is_empty() => format!("ssh ended with {status}"),
         None if said.is_empty() => "ssh does not answer".to_owned(),
         _ => said.to_owned(),
-    }
-}
-
-async fn listen(mut stderr: ChildStderr, said: Arc<Mutex<Vec<u8>>>) {
-    let mut chunk = [0; 512];
-    while let Ok(count @ 1..) = stderr.read(&mut chunk).await {
-        let mut said = said.lock().unwrap_or_else(PoisonError::into_inner);
-        said.extend_from_slice(&chunk[..count]);
-        let too_much = said.len().saturating_sub(SAID_MAX);
-        said.drain(..too_much);
     }
 }
 

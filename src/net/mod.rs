@@ -7,6 +7,7 @@ mod agent_letter;
 mod agent_seal;
 mod client;
 mod forwarded;
+mod last_words;
 mod limit;
 mod listen;
 mod node_auth;
@@ -20,6 +21,7 @@ pub use agent_letter::{Address, Answers, BEAT_NAME, BadLetter, Beat, Way, is_let
 pub use agent_seal::{AgentKey, Seal, WeakKey};
 pub use client::{HttpClient, http_client, node_client};
 pub use forwarded::client_address;
+pub use last_words::LastWords;
 pub use limit::{RateLimit, source};
 pub use listen::{DoorLimits, Handler, Manner, RefusedConnection, bind, serve, take_over};
 pub use node_auth::{Answered, Asked, Nonce, Proof, SIGNED, digest};
