@@ -217,14 +217,7 @@ mod tests {
     fn delivery() -> RawRequest {
         let sample =
             Github.sample(&secrets(&["k"]), now(), "11111111-2222-4333-8444-555555555555", "hello", "").expect("signs");
-        RawRequest {
-            method: http::Method::POST,
-            address: "".into(),
-            query: String::new(),
-            headers: sample.headers,
-            body: sample.body,
-            form: None,
-        }
+        RawRequest::posted(sample.headers, sample.body)
     }
 
     #[test]

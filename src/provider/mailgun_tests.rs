@@ -13,14 +13,7 @@ fn secrets(values: &[&str]) -> Vec<Secret> {
 fn request(content_type: &str, body: &[u8]) -> RawRequest {
     let mut headers = HeaderMap::new();
     headers.insert("content-type", HeaderValue::from_str(content_type).expect("a header"));
-    RawRequest {
-        method: http::Method::POST,
-        address: "".into(),
-        query: String::new(),
-        headers,
-        body: body.to_vec().into(),
-        form: None,
-    }
+    RawRequest::posted(headers, body.to_vec())
 }
 
 fn of(form: Form) -> RawRequest {

@@ -29,6 +29,14 @@ pub struct RawRequest {
     pub form: Option<Form>,
 }
 
+#[cfg(test)]
+impl RawRequest {
+    /// A POST, to be made more of in tests.
+    pub(super) fn posted(headers: HeaderMap, body: impl Into<Bytes>) -> Self {
+        Self { method: Method::POST, address: "".into(), query: String::new(), headers, body: body.into(), form: None }
+    }
+}
+
 impl RawRequest {
     /// The one value of header `name`.
     ///

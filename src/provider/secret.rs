@@ -178,14 +178,7 @@ mod tests {
             .iter()
             .map(|(name, value)| (http::HeaderName::from_static(name), HeaderValue::from_str(value).expect("a header")))
             .collect();
-        RawRequest {
-            method: http::Method::POST,
-            address: "".into(),
-            query: query.to_owned(),
-            headers,
-            body: body.into(),
-            form: None,
-        }
+        RawRequest { query: query.to_owned(), ..RawRequest::posted(headers, body) }
     }
 
     fn verify(request: &RawRequest) -> Result<Verified, Reason> {

@@ -243,14 +243,7 @@ mod tests {
         headers.insert(names.id, HeaderValue::from_static("msg_p5jXN8AQM9LWM0D4loKWxJek"));
         headers.insert(names.timestamp, HeaderValue::from_static("1614265330"));
         headers.insert(names.signature, HeaderValue::from_static("v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="));
-        RawRequest {
-            method: http::Method::POST,
-            address: "".into(),
-            query: String::new(),
-            headers,
-            body: r#"{"test": 2432232314}"#.into(),
-            form: None,
-        }
+        RawRequest::posted(headers, r#"{"test": 2432232314}"#)
     }
 
     fn reason(request: &RawRequest) -> Reason {

@@ -182,14 +182,7 @@ mod tests {
 
     fn delivery() -> RawRequest {
         let sample = Typeform.sample(&secrets(&["k"]), now(), "01HX", "hello", "").expect("signs");
-        RawRequest {
-            method: http::Method::POST,
-            address: "".into(),
-            query: String::new(),
-            headers: sample.headers,
-            body: sample.body,
-            form: None,
-        }
+        RawRequest::posted(sample.headers, sample.body)
     }
 
     fn identified(body: &'static [u8]) -> Envelope {
