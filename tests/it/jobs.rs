@@ -81,6 +81,14 @@ fn detach(site: &Site, command: &str) -> String {
     site.ok(&["run", "here", command, "--detach"])
 }
 
+/// Starts a command that goes on, and answers its id and the process it has started.
+fn slow(site: &Site) -> (String, String) {
+    let id = detach(site, "slow");
+    let child = site.path().join("child");
+    eventually("the command's child", || std::fs::read_to_string(&child).is_ok_and(|pid| is_alive(&pid)));
+    (id, std::fs::read_to_string(&child).expect("a pid"))
+}
+
 #[test]
 fn a_configured_secret_is_in_nothing_that_is_shown_or_kept() {
     const CANARY: &str = "canary-5f2d81c7a90b44e1";
@@ -177,10 +185,7 @@ fn without_an_engine_a_command_starts_one_for_itself() {
 fn without_an_engine_a_cancel_waits_for_the_host_and_nothing_is_left_to_nobody() {
     let mut site = site("");
     site.serve();
-    let id = detach(&site, "slow");
-    let child = site.path().join("child");
-    eventually("the command's child", || std::fs::read_to_string(&child).is_ok_and(|pid| is_alive(&pid)));
-    let pid = std::fs::read_to_string(&child).expect("a pid");
+    let (id, pid) = slow(&site);
     assert_eq!(site.aurora(&["job", "resolve", &id, "--ran"]).status.code(), Some(2), "how it is known has to be said");
     let resolved = site.aurora(&["job", "resolve", &id, "--ran", "--note", "seen"]);
     assert_eq!(resolved.status.code(), Some(1));
@@ -269,10 +274,7 @@ fn a_dry_run_shows_every_byte_and_runs_nothing() {
 fn a_cancel_ends_the_whole_process_tree() {
     let mut site = site("");
     site.serve();
-    let id = detach(&site, "slow");
-    let child = site.path().join("child");
-    eventually("the command's child", || std::fs::read_to_string(&child).is_ok_and(|pid| is_alive(&pid)));
-    let pid = std::fs::read_to_string(&child).expect("a pid");
+    let (id, pid) = slow(&site);
     site.ok(&["job", "cancel", &id]);
     eventually("its end", || job(&site, &id)["state"].get("ended").is_some());
     // What was killed is gone once its parent, or whoever took it over, has looked.
