@@ -13,7 +13,8 @@ use crate::model::{EpochId, NodePanel, TokenHash};
 use crate::protocol::{NodesPanel, PAGE_EVENTS, PageAsk, PageRefusal};
 
 use super::Answered;
-use super::http_door::{self as door, HttpDoor, encoded, problem};
+use super::http_bodies::{self as bodies, encoded, problem};
+use super::http_door::HttpDoor;
 
 /// The nodes.
 pub(super) const NODES: &str = "/federation/nodes";
@@ -50,7 +51,7 @@ pub(super) async fn nodes(
         Ok(panel) => {
             let row = |node: &NodePanel| json!({ "name": node.name, "url": node.url, "status": node.state, "last_seen": node.last_seen });
             let rows: Vec<_> = panel.me.iter().chain(&panel.nodes).map(row).collect();
-            door::json(StatusCode::OK, encoded(&json!({ "nodes": rows })))
+            bodies::json(StatusCode::OK, encoded(&json!({ "nodes": rows })))
         }
         Err(refused) => refused,
     }
@@ -89,7 +90,7 @@ pub(super) async fn entries(
                 let last = page.events.last().map_or(ask.after, |event| event.seq);
                 let next = format!("{}:{last}", page.origin.epoch);
                 let answer = json!({ "events": page.events, "next": next, "gap": gap });
-                return door::json(StatusCode::OK, encoded(&answer));
+                return bodies::json(StatusCode::OK, encoded(&answer));
             }
             Err(PageRefusal::OtherEpoch { epoch, low, .. }) => {
                 gap = known.is_some();

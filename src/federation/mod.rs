@@ -10,6 +10,7 @@ mod conformance_asks;
 mod errands;
 mod feed;
 mod feed_fetch;
+mod http_bodies;
 mod http_call;
 #[cfg(test)]
 mod http_conformance_tests;
