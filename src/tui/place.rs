@@ -327,9 +327,8 @@ fn nodes(rest: &[(usize, &str)], whose: &Whose, known: &Known) -> Result<Place, 
     };
     match (rest, whose.node()) {
         ([], None) => Ok(Place::Nodes(NodesTab::Nodes)),
-        ([], Some(node)) => named(1, node),
         // What there is of one node's log stands with the node.
-        ([(_, "log")], Some(node)) => named(1, node),
+        ([] | [(_, "log")], Some(node)) => named(1, node),
         ([(_, "topology")], None) => Ok(Place::Nodes(NodesTab::Topology)),
         ([(_, "log")], None) => Ok(Place::Nodes(NodesTab::Log)),
         ([(_, "node"), (column, name)] | [(column, name)], None) => named(*column, name),
