@@ -40,8 +40,9 @@ pub(super) async fn run(command: CheckCommand, config: &Config, global: &Global)
             once(config, &id, explain, sights.as_deref(), json.json).await
         }
         CheckCommand::History { id, since, json } => {
-            let since = since.unwrap_or_else(|| Timestamp::now().checked_sub(DAY).unwrap_or_default());
-            match ask(config, global, Request::CheckHistory { id: id.clone(), since, slots: SLOTS }).await? {
+            let until = Timestamp::now();
+            let since = since.unwrap_or_else(|| until.checked_sub(DAY).unwrap_or_default());
+            match ask(config, global, Request::CheckHistory { id: id.clone(), since, until, slots: SLOTS }).await? {
                 Reply::CheckHistory(Some(history)) => history_of(&history, json.json),
                 Reply::CheckHistory(None) => Err(Failure::new(
                     Exit::Failed,

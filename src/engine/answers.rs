@@ -207,8 +207,8 @@ fn read(store: &Store, request: Request, patience: &Patience) -> Result<Reply, S
         Request::Message(id) => Reply::Message(store.message(id)?.map(Box::new)),
         Request::Contacts { filter, limit } => Reply::Contacts(store.contacts(&filter, limit.min(PAGE_MAX))?),
         Request::Contact(id) => Reply::Contact(store.contact(id)?.map(Box::new)),
-        Request::CheckHistory { id, since, slots } => {
-            Reply::CheckHistory(history(store, &id, since, slots, Timestamp::now())?.map(Box::new))
+        Request::CheckHistory { id, since, until, slots } => {
+            Reply::CheckHistory(history(store, &id, since, slots, until.min(Timestamp::now()))?.map(Box::new))
         }
         Request::Stats => Reply::Stats(store.channel_stats(midnight(Timestamp::now()))?),
         Request::Snapshot

@@ -264,7 +264,7 @@ mod tests {
         Request::SetVip { .. } => Request::SetVip { id: id(ContactId::from_uuid), vip: true },
             Operator, Opens::Unlimited;
         Request::CheckHistory { .. } => Request::CheckHistory {
-            id: "web".parse().expect("an id"), since: jiff::Timestamp::UNIX_EPOCH, slots: 24,
+            id: "web".parse().expect("an id"), since: jiff::Timestamp::UNIX_EPOCH, until: jiff::Timestamp::UNIX_EPOCH, slots: 24,
         }, Viewer, Opens::Unlimited;
         Request::CheckNow(_) => Request::CheckNow("web".parse().expect("an id")), Operator, Opens::Unlimited;
         Request::RestartTask(_) => Request::RestartTask("t".into()), Operator, Opens::Unlimited;

@@ -155,6 +155,8 @@ pub enum Request {
         id: CheckId,
         /// Since when.
         since: Timestamp,
+        /// Until when: the present of whoever asks, by which it is cut. Nothing is known beyond the engine's own.
+        until: Timestamp,
         /// How many stretches of time it is cut into at most.
         slots: usize,
     },

@@ -232,7 +232,7 @@ impl App {
         let open = self.health.open.as_ref().map(|open| &open.id).filter(|id| id.node.is_none());
         let Some(open) = open else { return Vec::new() };
         let since = self.now.checked_sub(SignedDuration::from_hours(24)).unwrap_or(Timestamp::UNIX_EPOCH);
-        let request = Request::CheckHistory { id: open.id.clone(), since, slots: 24 };
+        let request = Request::CheckHistory { id: open.id.clone(), since, until: self.now, slots: 24 };
         vec![Cmd::Ask(Purpose::CheckHistory(open.id.clone()), request)]
     }
 
