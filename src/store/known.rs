@@ -10,7 +10,7 @@ use super::events::{channel_id, uuid};
 use super::inbox::line;
 
 /// Contacts that are kept; with more of them it begins anew.
-const KEPT: usize = 16_384;
+const KEPT: usize = 32_768;
 
 /// What a line shows of a contact.
 #[derive(Debug, Clone)]

@@ -133,7 +133,7 @@ impl ReadPool {
         let connection = Connection::open_with_flags(&self.path, flags)?;
         connection.busy_timeout(Duration::from_secs(5))?;
         connection.set_prepared_statement_cache_capacity(64);
-        connection.execute_batch("PRAGMA cache_size = -32000; PRAGMA query_only = 1;")?;
+        connection.execute_batch("PRAGMA cache_size = -8000; PRAGMA query_only = 1;")?;
         // As the writer does: otherwise a statement with a range is planned again for every other value.
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         Ok(connection)

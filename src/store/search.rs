@@ -1,6 +1,7 @@
 //! Finding messages: what a filter asks for, newest first or best first, within the patience of whoever asks.
 
 use std::collections::HashMap;
+use std::fmt::Write;
 use std::ops::ControlFlow;
 
 use rusqlite::{CachedStatement, Connection, params};
@@ -81,6 +82,30 @@ impl Lines<'_, '_> {
         let mut found = self.check.query(walk.parameters(seq))?;
         found.next()?.map(|found| self.known.line(connection, found)).transpose()
     }
+
+    /// The lines of these messages, in their order, by one statement: to begin one costs as much as a row.
+    fn all(&mut self, connection: &Connection, seqs: &[i64]) -> rusqlite::Result<Vec<MessageRow>> {
+        let mut statement = connection.prepare_cached(&format!(
+            "SELECT {LINE} FROM json_each(?1) AS wanted CROSS JOIN message m ON m.seq = wanted.value"
+        ))?;
+        let mut found = statement.query([list(seqs)])?;
+        let mut rows = Vec::with_capacity(seqs.len());
+        while let Some(found) = found.next()? {
+            rows.push(self.known.line(connection, found)?);
+        }
+        Ok(rows)
+    }
+}
+
+/// Numbers as `json_each` reads them.
+fn list(seqs: &[i64]) -> String {
+    let mut list = String::with_capacity(2 + seqs.len() * 8);
+    for seq in seqs {
+        list.push(if list.is_empty() { '[' } else { ',' });
+        let _ = write!(list, "{seq}");
+    }
+    list.push_str(if list.is_empty() { "[]" } else { "]" });
+    list
 }
 
 fn newest(
@@ -92,6 +117,15 @@ fn newest(
     patience: &Patience,
 ) -> rusqlite::Result<MessagePage> {
     let mut rows = Vec::new();
+    if walk.is_exact() {
+        let mut found = Vec::new();
+        let next = walk.each(connection, before, limit, patience, |seq| {
+            found.push(seq);
+            let enough = found.len() >= limit || patience.is_over();
+            Ok(if enough { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+        })?;
+        return Ok(MessagePage { rows: lines.all(connection, &found)?, next });
+    }
     let next = walk.each(connection, before, limit, patience, |seq| {
         rows.extend(lines.line(connection, walk, seq)?);
         let enough = rows.len() >= limit || patience.is_over();
@@ -129,11 +163,8 @@ fn best(
     };
     // It is stable: of two that fit as well the newer comes first.
     matches.sort_by(|a, b| rank(a).total_cmp(&rank(b)));
-    let mut rows: Vec<MessageRow> = Vec::new();
-    for seq in matches.into_iter().take(limit) {
-        rows.extend(lines.line(connection, walk, seq)?);
-    }
-    Ok(MessagePage { rows, next })
+    matches.truncate(limit);
+    Ok(MessagePage { rows: lines.all(connection, &matches)?, next })
 }
 
 /// How well the messages at `matches` fit, the newest first, until `patience` is over; the least number is the best.
@@ -145,7 +176,7 @@ fn ranks(
 ) -> rusqlite::Result<HashMap<i64, f64>> {
     let mut ranks = HashMap::new();
     let (Some(newest), Some(oldest)) = (matches.first(), matches.last()) else { return Ok(ranks) };
-    let list = format!("[{}]", matches.iter().map(i64::to_string).collect::<Vec<_>>().join(","));
+    let list = list(matches);
     for part in parts(connection, newest + 1)? {
         let n = part.n;
         // With a `+` the list is no way to look rows up, one by one, but a sieve before what is dear: the rank.
