@@ -18,6 +18,8 @@ from terminal import Terminal
 HERE = os.path.dirname(os.path.abspath(__file__))
 AURORA = os.environ.get("AURORA", os.path.join(HERE, "..", "target", "release", "aurora"))
 FRAME = b"\x1b[?2026h"
+# Control sequences, and strings that end in BEL or ST.
+ESCAPE = re.compile(rb"\x1b(?:\[[0-?]*[ -/]*(?:[@-~]|$)|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[ -Z\\^-~])")
 ROWS = []
 
 
@@ -168,32 +170,37 @@ def writes(arguments):
 
 
 def first_frame(command, **environment):
-    """Milliseconds to the first byte and to the last byte of the first burst."""
-    begun = time.monotonic()
+    """Milliseconds from `exec` to the first text. Bottom asks where the cursor is and waits: it is answered at once."""
     terminal = Terminal(command, environment=environment)
-    terminal.read(5, until=len)
-    first = terminal.first - begun
-    while terminal.read(0.06):
-        pass
-    last = terminal.last - begun
+    answered = 0
+
+    def drawn(data):
+        nonlocal answered
+        if data.count(b"\x1b[6n") > answered:
+            answered += 1
+            terminal.keys("\x1b[1;1R")
+        return re.search(rb"\w", ESCAPE.sub(b"", data))
+
+    terminal.read(5, until=drawn)
+    took = terminal.last - terminal.started
     terminal.close()
-    return first * 1000, last * 1000
+    return took * 1000
 
 
 def first(arguments):
     bottom = os.environ.get("BOTTOM", "btm")
     anchor = None
     if shutil.which(bottom):
-        anchor = statistics.median(first_frame([bottom])[0] for _ in range(7))
+        anchor = statistics.median(first_frame([bottom]) for _ in range(21))
     else:
         missing("bottom")
     with tempfile.TemporaryDirectory() as home:
         def start():
             state = tempfile.mkdtemp(dir=home)
             return first_frame([AURORA, "--state-dir", state], HOME=home, AURORA_CONFIG=config(home, ""))
-        row("start, empty: first frame begins", statistics.median(start()[0] for _ in range(7)), "ms", anchor, "bottom",
+        row("start, empty: first text", statistics.median(start() for _ in range(21)), "ms", anchor, "bottom",
             anchor and round(anchor, 1))
-    row("demo: first frame begins", statistics.median(first_frame([AURORA, "demo"])[0] for _ in range(7)), "ms")
+    row("demo: first text", statistics.median(first_frame([AURORA, "demo"]) for _ in range(21)), "ms")
     if not arguments.filled:
         return missing("--filled STATE_DIR")
     with tempfile.TemporaryDirectory() as home:

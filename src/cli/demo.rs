@@ -22,20 +22,23 @@ pub(super) async fn run(scene: Scene, seed: u64, wish: &PictureArgs, global: &Gl
         return Box::pin(draw(scene, seed, wish, path, global)).await;
     }
     screen::refuse_without_terminal("the demo is there to be looked at")?;
-    let (demo, sink) = Demo::begin(World { scene, seed, began: Timestamp::now() }).await?;
-    let log = logging::start(demo.dir(), global.verbose, false, sink)?;
+    let dir = Demo::directory()?;
     // The defaults, and a pick that goes with the world.
     let mut config = config::parse("", None)?;
-    config.move_to(demo.dir());
+    config.move_to(dir.path());
     let mut themes = screen::themes(&config, global)?;
-    let mut client = Client::embedded(demo.handle(), true, global.read_only).await?;
     let settings = screen::settings(config.terminal, global, false);
     let beginning = tui::Beginning { ends_engine: true, ..tui::Beginning::default() };
-    let ended = tui::run(&mut client, settings, &mut themes, None, beginning).await;
-    drop(client);
+    let verbose = global.verbose;
+    let begin = async move {
+        let (demo, sink) = Demo::begin_in(dir, World { scene, seed, began: Timestamp::now() }).await?;
+        let log = logging::start(demo.dir(), verbose, false, sink)?;
+        Ok((demo.handle().clone(), (demo, log)))
+    };
+    let (_, begun) = screen::behind(begin, settings, &mut themes, beginning, global).await?;
+    let (demo, log) = begun?;
     let removed = demo.end().await;
     drop(log);
-    ended?;
     removed?;
     Ok(Exit::Fine)
 }

@@ -1,10 +1,13 @@
 //! `aurora` and `aurora attach`: the screen, with the engine inside or elsewhere.
 
 use std::io::IsTerminal;
+use std::time::Duration;
+
+use tracing_appender::non_blocking::WorkerGuard;
 
 use crate::client::{Client, Target};
 use crate::config::{Config, KeyMap, Switch, TerminalConfig};
-use crate::engine::{Doors, Running};
+use crate::engine::{Doors, Handle, Running};
 use crate::protocol::Order;
 use crate::server::socket_path;
 use crate::tui::{self, Beginning, ColourMode, Display, Ended, Known, Memory, Place, Quit, Settings, Themes};
@@ -12,6 +15,9 @@ use crate::tui::{self, Beginning, ColourMode, Display, Ended, Known, Memory, Pla
 use super::args::{AttachArgs, Global, When};
 use super::exit::{Exit, Failure, Outcome};
 use super::{orders, output, serve, status, watch};
+
+/// How long an engine that is being started is waited for when its screen was left.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The screen at a place.
 pub(super) async fn open(config: Config, line: &str, global: &Global) -> Outcome {
@@ -46,20 +52,27 @@ pub(super) async fn run(config: Config, place: Option<Place>, global: &Global) -
     if let Ok(client) = Client::attach(target.clone(), true, global.read_only).await {
         return show(client, settings, &mut themes, None, dumb, beginning).await;
     }
-    let (running, _log) = match serve::engine(&config, global, Doors::Open, false).await {
-        Ok(started) => started,
-        Err(failure) => match wait_for(&target, global).await {
+    let begin = engine(config, global.clone());
+    let (ended, begun) = if dumb {
+        match begin.await {
+            Ok((_, (running, _log))) => {
+                let client = Client::embedded(&running.handle, true, global.read_only).await?;
+                return tell(running, client).await;
+            }
+            Err(failure) => (Ended::EngineEnded, Err(failure)),
+        }
+    } else {
+        behind(begin, settings, &mut themes, beginning.clone(), global).await?
+    };
+    let (running, _log) = match begun {
+        Ok(begun) => begun,
+        Err(failure) if ended == Ended::EngineEnded => match wait_for(&target, global).await {
             // It started while we looked.
             Some(client) => return show(client, settings, &mut themes, None, dumb, beginning).await,
             None => return Err(failure),
         },
+        Err(failure) => return Err(failure),
     };
-    let mut client = Client::embedded(&running.handle, true, global.read_only).await?;
-    if dumb {
-        return tell(running, client).await;
-    }
-    let ended = tui::run(&mut client, settings, &mut themes, None, beginning).await?;
-    drop(client);
     match ended {
         Ended::Quit(Quit::KeepEngine) => {
             output::line("The engine goes on in this process; `aurora` in another terminal shows it.")?;
@@ -69,6 +82,36 @@ pub(super) async fn run(config: Config, place: Option<Place>, global: &Global) -
         Ended::Hangup => keep(running).await,
         Ended::Quit(_) | Ended::Terminated | Ended::EngineEnded => serve::stop(running).await,
     }
+}
+
+/// An engine with everything around it; the guard keeps its log open.
+async fn engine(config: Config, global: Global) -> Result<(Handle, (Running, WorkerGuard)), Failure> {
+    let (running, log) = serve::engine(&config, &global, Doors::Open, false).await?;
+    Ok((running.handle.clone(), (running, log)))
+}
+
+/// The screen, at once, and behind it what `begin` starts. Answers how the screen ended and what was started.
+///
+/// # Errors
+/// When there is no terminal, or it was left and the start takes too long to be waited for.
+pub(super) async fn behind<T: Send + 'static>(
+    begin: impl Future<Output = Result<(Handle, T), Failure>> + Send + 'static,
+    settings: Settings,
+    themes: &mut Themes,
+    beginning: Beginning,
+    global: &Global,
+) -> Result<(Ended, Result<T, Failure>), Failure> {
+    let (mut client, starting) = Client::starting(begin, global.read_only);
+    let ended = tui::run(&mut client, settings, themes, None, beginning).await?;
+    drop(client);
+    let begun = match ended {
+        Ended::Hangup | Ended::EngineEnded => starting.await,
+        Ended::Quit(_) | Ended::Terminated => tokio::time::timeout(PATIENCE, starting).await.map_err(|_| {
+            Failure::new(Exit::Failed, "the engine had not started yet when the screen was left; it was given up")
+        })?,
+    };
+    let died = |panic| Failure::new(Exit::Failed, format!("the start of the engine ended in a defect: {panic}"));
+    Ok((ended, begun.unwrap_or_else(|panic| Err(died(panic)))))
 }
 
 /// The engine with sentences in place of its screen.
@@ -107,7 +150,7 @@ async fn wait_for(target: &Target, global: &Global) -> Option<Client> {
         if let Ok(client) = Client::attach(target.clone(), true, global.read_only).await {
             return Some(client);
         }
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        tokio::time::sleep(Duration::from_millis(50)).await;
     }
     None
 }

@@ -5,6 +5,7 @@ use std::sync::PoisonError;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 
 use crate::engine::{Credential, Handle, Joined, TurnedAway};
 use crate::protocol::{Link, Refusal, Reply, Request, RequestId, Update};
@@ -39,37 +40,34 @@ impl Client {
     /// # Errors
     /// When the engine does not let the owner of this process in, or has stopped.
     pub async fn embedded(engine: &Handle, follow: bool, read_only: bool) -> Result<Self, TurnedAway> {
-        let own = Credential::Local { uid: rustix::process::geteuid().as_raw(), ssh_key: None };
-        let mut joined = engine.join(own, follow, read_only).await?;
-        let (says, mut said) = mpsc::unbounded_channel();
+        let joined = join(engine, follow, read_only).await?;
+        let (says, said) = mpsc::unbounded_channel();
         let (sender, updates) = mpsc::channel(UPDATES);
-        tokio::spawn(async move {
-            loop {
-                tokio::select! {
-                    saying = said.recv() => {
-                        if !say(&joined, saying).await {
-                            return;
-                        }
-                    }
-                    // Room first, so that a screen that does not read holds back only itself.
-                    room = sender.reserve() => {
-                        let Ok(room) = room else { return };
-                        tokio::select! {
-                            update = joined.next() => match update {
-                                Some(update) => room.send(update),
-                                None => return,
-                            },
-                            saying = said.recv() => {
-                                if !say(&joined, saying).await {
-                                    return;
-                                }
-                            }
-                        }
-                    }
-                }
-            }
-        });
+        tokio::spawn(carry(joined, said, sender));
         Ok(Self::new(says, updates, Link::Embedded, read_only))
+    }
+
+    /// A client that follows the engine that `begin` starts in this process, before that runs: what it asks is answered
+    /// then. Beside it, what `begin` comes to. When that is an error nothing is answered and [`Client::next`] ends.
+    pub fn starting<T, E>(
+        begin: impl Future<Output = Result<(Handle, T), E>> + Send + 'static,
+        read_only: bool,
+    ) -> (Self, JoinHandle<Result<T, E>>)
+    where
+        T: Send + 'static,
+        E: From<TurnedAway> + Send + 'static,
+    {
+        let (says, said) = mpsc::unbounded_channel();
+        let (sender, updates) = mpsc::channel(UPDATES);
+        let starting = tokio::spawn(async move {
+            let (engine, begun) = begin.await?;
+            let joined = join(&engine, true, read_only).await?;
+            // The screen may be gone already.
+            let _ = sender.send(Update::Link(Link::Embedded)).await;
+            tokio::spawn(carry(joined, said, sender));
+            Ok(begun)
+        });
+        (Self::new(says, updates, Link::Starting, read_only), starting)
     }
 
     /// A client of the engine at `target`, once that lets it in. A line that breaks later is mended by itself.
@@ -142,6 +140,40 @@ impl Client {
             }
         }
         Err(Refusal::Unanswered)
+    }
+}
+
+/// Lets the owner of this process in.
+async fn join(engine: &Handle, follow: bool, read_only: bool) -> Result<Joined, TurnedAway> {
+    let own = Credential::Local { uid: rustix::process::geteuid().as_raw(), ssh_key: None };
+    engine.join(own, follow, read_only).await
+}
+
+/// Carries what is said and what is heard, until either side has gone.
+async fn carry(mut joined: Joined, mut said: mpsc::UnboundedReceiver<Saying>, updates: mpsc::Sender<Update>) {
+    loop {
+        tokio::select! {
+            saying = said.recv() => {
+                if !say(&joined, saying).await {
+                    return;
+                }
+            }
+            // Room first, so that a screen that does not read holds back only itself.
+            room = updates.reserve() => {
+                let Ok(room) = room else { return };
+                tokio::select! {
+                    update = joined.next() => match update {
+                        Some(update) => room.send(update),
+                        None => return,
+                    },
+                    saying = said.recv() => {
+                        if !say(&joined, saying).await {
+                            return;
+                        }
+                    }
+                }
+            }
+        }
     }
 }
 

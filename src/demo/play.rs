@@ -51,7 +51,22 @@ impl Demo {
     /// # Errors
     /// When there is no place for its files, or its engine does not start.
     pub async fn begin(world: World) -> Result<(Self, LogSink), DemoError> {
-        let dir = tempfile::Builder::new().prefix("aurora-demo-").tempdir()?;
+        Self::begin_in(Self::directory()?, world).await
+    }
+
+    /// A place for the files of a world, which are removed with it.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn directory() -> std::io::Result<TempDir> {
+        tempfile::Builder::new().prefix("aurora-demo-").tempdir()
+    }
+
+    /// Begins to play `world` with its files in `dir`, as [`Demo::begin`] does.
+    ///
+    /// # Errors
+    /// When a file cannot be written, or its engine does not start.
+    pub async fn begin_in(dir: TempDir, world: World) -> Result<(Self, LogSink), DemoError> {
         let mut config = world.config()?;
         config.move_to(dir.path());
         write_secrets(dir.path())?;

@@ -158,6 +158,8 @@ pub enum Notice {
 /// The state of the line to the engine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Link {
+    /// To an engine of this process that is being started.
+    Starting,
     /// In this process.
     Embedded,
     /// Over a socket.

@@ -58,7 +58,7 @@ impl Wake {
 }
 
 /// Where a screen begins, and what it remembers.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Beginning {
     /// Where; the overview when absent.
     pub place: Option<Place>,
@@ -104,16 +104,20 @@ pub async fn run(
     keys: Option<&KeyMap>,
     beginning: Beginning,
 ) -> io::Result<Ended> {
-    let mut guard = Some(TerminalGuard::take(settings.title)?);
-    let size = terminal::size()?;
-    let mut painter = Painter::new(settings, size)?;
-    let mut reader = Some(Reader::open()?);
-    let mut app = begin(client, themes, keys, &beginning, size);
-    app.status.mouse = settings.mouse;
-    let mut asked: HashMap<RequestId, Purpose> = HashMap::new();
+    // Who asks for an end from here on gets the terminal back.
     let mut ends = Ends::listen()?;
     let mut resume = signal(SignalKind::from_raw(rustix::process::Signal::CONT.as_raw()))?;
     let mut resized = signal(SignalKind::window_change())?;
+    let mut guard = Some(TerminalGuard::take(settings.title)?);
+    let size = terminal::size()?;
+    let mut painter = Painter::new(settings, size)?;
+    let mut app = begin(client, themes, keys, &beginning, size);
+    app.status.mouse = settings.mouse;
+    // The first frame goes out before what can wait: it has no times that a zone could be needed for.
+    painter.draw(&mut app, themes.asks_background(), Instant::now());
+    app.set_zone(jiff::tz::TimeZone::system());
+    let mut reader = Some(Reader::open()?);
+    let mut asked: HashMap<RequestId, Purpose> = HashMap::new();
     let mut saving: Option<Download> = None;
     let mut wake = Wake::Look(Instant::now() + QUIET);
 
@@ -214,7 +218,6 @@ fn hear(app: &mut App, msg: Option<Msg>) -> Vec<Cmd> {
 fn begin(client: &Client, themes: &Themes, keys: Option<&KeyMap>, beginning: &Beginning, size: (u16, u16)) -> App {
     let now = Timestamp::now();
     let mut app = App::new(themes.plain(), size, client.link(), client.is_read_only(), now);
-    app.set_zone(jiff::tz::TimeZone::system());
     if let Some(keys) = keys {
         app.set_keys(keys);
     }

@@ -69,6 +69,7 @@ mod signers;
 mod sizes;
 mod ssh;
 mod sshd;
+mod starting;
 mod themes;
 mod tls;
 mod tmux;

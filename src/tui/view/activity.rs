@@ -6,6 +6,7 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::Paragraph;
 
 use crate::model::{AuditEntry, Event, EventState, LogLine, Rejection, TaskStatus, age, counted};
+use crate::protocol::Snapshot;
 use crate::screen;
 
 use super::super::action::Action;
@@ -20,13 +21,12 @@ const WIDE: u16 = 80;
 /// From this width on, log lines have their time beside their age.
 const WITH_CLOCK: usize = 100;
 
-pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
+pub(super) fn draw(app: &App, snapshot: &Snapshot, frame: &mut Frame<'_>, area: Rect) {
     if has_all_tabs(app, area.width) {
         let tabs = Rect { x: area.x + 10, height: 1, ..area }.intersection(area);
         tab_regions(app, ActivityTab::ALL.map(ActivityTab::name), tabs);
     }
     let area = heading(app, title(app, area.width), frame, area);
-    let Some(snapshot) = &app.snapshot else { return };
     let activity = &app.activity;
     match activity.tab {
         ActivityTab::Events => lines(app, &activity.events, "no events yet", frame, area, event),

@@ -109,6 +109,7 @@ fn above(app: &App, text: &str, style: Style, frame: &mut Frame<'_>, footer: Rec
 fn link(app: &App) -> (String, Style) {
     let look = &app.look;
     match &app.link {
+        Link::Starting => ("starting".to_owned(), look.muted),
         Link::Embedded => ("engine here".to_owned(), look.ok),
         Link::Connected { rtt: None } => ("attached".to_owned(), look.ok),
         Link::Connected { rtt: Some(rtt) } => (format!("attached <{}ms", rtt.as_millis()), look.ok),

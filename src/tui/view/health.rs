@@ -9,6 +9,7 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::Paragraph;
 
 use crate::model::{CheckPanel, CheckState, Verdict, age, short_duration};
+use crate::protocol::Snapshot;
 use crate::screen;
 
 use super::super::app::App;
@@ -41,9 +42,8 @@ fn none_has(text: &str) -> String {
     }
 }
 
-pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
+pub(super) fn draw(app: &App, snapshot: &Snapshot, frame: &mut Frame<'_>, area: Rect) {
     let look = &app.look;
-    let Some(snapshot) = &app.snapshot else { return };
     let all: Vec<Watched<'_>> = watched(snapshot).collect();
     if let Some(open) = &app.health.open {
         return check::draw(app, open, all.into_iter().find(|one| one.of() == open.id), frame, area);

@@ -40,8 +40,11 @@ mod views;
 mod which;
 
 use ratatui::Frame;
-use ratatui::layout::{Constraint, Layout};
+use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::text::Span;
 use ratatui::widgets::Block;
+
+use crate::protocol::Snapshot;
 
 use super::action::View;
 use super::app::App;
@@ -58,15 +61,10 @@ pub(super) fn draw(app: &App, frame: &mut Frame<'_>) {
     let [header, body, footer] =
         Layout::vertical([Constraint::Length(1), Constraint::Min(0), Constraint::Length(1)]).areas(area);
     header::draw(app, frame, header);
-    match app.view {
-        View::Channels => channels::draw(app, frame, body),
-        View::Inbox => inbox::draw(app, frame, body),
-        View::Nodes => nodes::draw(app, frame, body),
-        View::Health => health::draw(app, frame, body),
-        View::Bridge => bridge::draw(app, frame, body),
-        View::Approvals => approvals::draw(app, frame, body),
-        View::Activity => activity::draw(app, frame, body),
-        View::Overview => overview::draw(app, frame, body),
+    match &app.snapshot {
+        Some(snapshot) => view(app, snapshot, frame, body),
+        // Nothing is known, so no view says that there is nothing.
+        None => frame.render_widget(Span::styled("waiting for the engine", app.look.muted), body),
     }
     stale::draw(app, frame, body);
     match &app.overlay {
@@ -91,5 +89,18 @@ pub(super) fn draw(app: &App, frame: &mut Frame<'_>) {
     footer::draw(app, frame, footer);
     if app.look.only_ascii {
         parts::only_ascii(frame.buffer_mut());
+    }
+}
+
+fn view(app: &App, snapshot: &Snapshot, frame: &mut Frame<'_>, area: Rect) {
+    match app.view {
+        View::Channels => channels::draw(app, frame, area),
+        View::Inbox => inbox::draw(app, frame, area),
+        View::Nodes => nodes::draw(app, frame, area),
+        View::Health => health::draw(app, snapshot, frame, area),
+        View::Bridge => bridge::draw(app, frame, area),
+        View::Approvals => approvals::draw(app, frame, area),
+        View::Activity => activity::draw(app, snapshot, frame, area),
+        View::Overview => overview::draw(app, snapshot, frame, area),
     }
 }

@@ -32,10 +32,7 @@ const HEADS: &str = "  VIP unread   last";
 /// Hosts that are named where there is room.
 const HOSTS: usize = 4;
 
-pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
-    let Some(snapshot) = &app.snapshot else {
-        return frame.render_widget(Paragraph::new(Span::styled("waiting for the engine", app.look.muted)), area);
-    };
+pub(super) fn draw(app: &App, snapshot: &Snapshot, frame: &mut Frame<'_>, area: Rect) {
     let problems = snapshot.troubles(app.now);
     if area.width >= THREE {
         let [left, _, middle, _, right] = Layout::horizontal([
