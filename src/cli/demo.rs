@@ -30,11 +30,11 @@ pub(super) async fn run(scene: Scene, seed: u64, wish: &PictureArgs, global: &Gl
     let settings = screen::settings(config.terminal, global, false);
     let beginning = tui::Beginning { ends_engine: true, ..tui::Beginning::default() };
     let verbose = global.verbose;
-    let begin = async move {
+    let begin = Box::pin(async move {
         let (demo, sink) = Demo::begin_in(dir, World { scene, seed, began: Timestamp::now() }).await?;
         let log = logging::start(demo.dir(), verbose, false, sink)?;
         Ok((demo.handle().clone(), (demo, log)))
-    };
+    });
     let (_, begun) = screen::behind(begin, settings, &mut themes, beginning, global).await?;
     let (demo, log) = begun?;
     let removed = demo.end().await;

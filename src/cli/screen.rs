@@ -52,7 +52,7 @@ pub(super) async fn run(config: Config, place: Option<Place>, global: &Global) -
     if let Ok(client) = Client::attach(target.clone(), true, global.read_only).await {
         return show(client, settings, &mut themes, None, dumb, beginning).await;
     }
-    let begin = engine(config, global.clone());
+    let begin = Box::pin(engine(config, global.clone()));
     let (ended, begun) = if dumb {
         match begin.await {
             Ok((_, (running, _log))) => {

@@ -105,9 +105,7 @@ pub async fn run(
     beginning: Beginning,
 ) -> io::Result<Ended> {
     // Who asks for an end from here on gets the terminal back.
-    let mut ends = Ends::listen()?;
-    let mut resume = signal(SignalKind::from_raw(rustix::process::Signal::CONT.as_raw()))?;
-    let mut resized = signal(SignalKind::window_change())?;
+    let mut signals = Signals::listen()?;
     let mut guard = Some(TerminalGuard::take(settings.title)?);
     let size = terminal::size()?;
     let mut painter = Painter::new(settings, size)?;
@@ -126,14 +124,14 @@ pub async fn run(
         let msg = tokio::select! {
             // Keys before updates, so that a busy engine never makes the screen feel slow.
             biased;
-            ended = ends.next() => break ended,
-            () = foreground(&mut resume), if guard.is_none() => {
+            ended = signals.ends.next() => break ended,
+            () = foreground(&mut signals.resumed), if guard.is_none() => {
                 guard = Some(TerminalGuard::take(settings.title)?);
                 reader = Some(Reader::open()?);
                 painter.resume(app.status.mouse);
                 resize(&mut painter)?
             }
-            _ = resized.recv(), if guard.is_some() => resize(&mut painter)?,
+            _ = signals.resized.recv(), if guard.is_some() => resize(&mut painter)?,
             input = next_input(&mut reader, painter.awaits()) => {
                 let Some(input) = input else { break Ended::Hangup };
                 if input == Input::Answer(Answer::Attributes) {
@@ -245,22 +243,37 @@ fn message(input: Input) -> Option<Msg> {
     })
 }
 
-/// The signals that end a screen.
+/// The signals that a screen is about.
+struct Signals {
+    ends: Ends,
+    /// The shell goes on with a job that was stopped.
+    resumed: Signal,
+    /// The terminal has another size.
+    resized: Signal,
+}
+
+/// The signals that end it.
 struct Ends {
     terminate: Signal,
     interrupt: Signal,
     hangup: Signal,
 }
 
-impl Ends {
+impl Signals {
     fn listen() -> io::Result<Self> {
         Ok(Self {
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-            hangup: signal(SignalKind::hangup())?,
+            ends: Ends {
+                terminate: signal(SignalKind::terminate())?,
+                interrupt: signal(SignalKind::interrupt())?,
+                hangup: signal(SignalKind::hangup())?,
+            },
+            resumed: signal(SignalKind::from_raw(rustix::process::Signal::CONT.as_raw()))?,
+            resized: signal(SignalKind::window_change())?,
         })
     }
+}
 
+impl Ends {
     async fn next(&mut self) -> Ended {
         tokio::select! {
             _ = self.terminate.recv() => Ended::Terminated,
