@@ -13,6 +13,7 @@ use crate::protocol::{RequestId, Update};
 use super::app::App;
 use super::input::{Input, Parser};
 use super::msg::{Cmd, Msg, Purpose};
+use super::screen::Screen;
 use super::styles::Look;
 
 /// A screen on which it is always the same moment.
@@ -23,6 +24,7 @@ pub struct Headless {
     size: (u16, u16),
     now: Timestamp,
     asked: HashMap<RequestId, Purpose>,
+    terminal: Screen,
 }
 
 impl Headless {
@@ -30,7 +32,8 @@ impl Headless {
     /// snapshot; none comes from an engine that has stopped.
     pub async fn open(client: Client, look: Look, size: (u16, u16), now: Timestamp) -> Self {
         let app = App::new(look, size, client.link(), client.is_read_only(), now);
-        let mut screen = Self { client, app, size, now, asked: HashMap::new() };
+        let terminal = Screen::new(size, true);
+        let mut screen = Self { client, app, size, now, asked: HashMap::new(), terminal };
         while let Some(update) = screen.client.next().await {
             let is_snapshot = matches!(update, Update::Snapshot(_));
             screen.hear(update);
@@ -64,6 +67,7 @@ impl Headless {
     /// Gives it another size, which may show more.
     pub async fn resize(&mut self, size: (u16, u16)) {
         self.size = size;
+        self.terminal.resize(size);
         self.update(Msg::Resize(size.0, size.1));
         self.settle().await;
     }
@@ -74,6 +78,12 @@ impl Headless {
         let Ok(mut terminal) = Terminal::new(TestBackend::new(self.size.0, self.size.1));
         let Ok(drawn) = terminal.draw(|frame| self.app.draw(frame));
         drawn.buffer.clone()
+    }
+
+    /// The bytes that a terminal gets now which showed what it got last, the marks of the frame among them; none when
+    /// nothing has changed.
+    pub fn written(&mut self) -> Vec<u8> {
+        self.terminal.frame(&self.app)
     }
 
     /// Waits until its frame has `text`: what hosts tell of their panes comes later than answers do. It waits for good

@@ -47,6 +47,7 @@ mod mail;
 mod mail_limits;
 mod matrix;
 mod members_sim;
+mod moves;
 mod newcomer;
 mod nginx;
 mod node;

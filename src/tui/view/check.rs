@@ -58,8 +58,8 @@ pub(in super::super) fn lines(
     lines
 }
 
-/// What is said of a check beside or below the list: state, cause, phases, its strip unless that is
-/// drawn already, and a bar of phases where it is not drawn again at every move.
+/// What is said of a check beside or below the list: state, cause, its strip unless that is drawn already, and what took
+/// longest; all phases with a bar of them where they are not drawn again at every move.
 pub(super) fn summary(
     app: &App,
     one: &Watched<'_>,
@@ -122,7 +122,7 @@ pub(super) fn summary(
         vec![Line::from([vec![label("time")], bar(look, check)].concat()), named]
     } else {
         let latency = check.latency.map_or_else(|| "-".to_owned(), short_duration);
-        let text = format!("{latency:7} {}", phases(check));
+        let text = format!("{latency:7} {}", longest(check));
         vec![Line::from(vec![label("time"), Span::styled(fit(look, &text, room), look.text)])]
     };
     // Before the figures of the day.
@@ -166,8 +166,17 @@ fn bar(look: &Look, check: &CheckPanel) -> Vec<Span<'static>> {
 
 /// The parts of the time by name.
 fn phases(check: &CheckPanel) -> String {
-    let part = |(phase, took): &(Phase, Duration)| format!("{} {}", phase_name(*phase).1, short_duration(*took));
-    check.phases.iter().map(part).collect::<Vec<_>>().join(", ")
+    check.phases.iter().map(named).collect::<Vec<_>>().join(", ")
+}
+
+fn named((phase, took): &(Phase, Duration)) -> String {
+    format!("{} {}", phase_name(*phase).1, short_duration(*took))
+}
+
+/// The part that took longest, where there are several.
+fn longest(check: &CheckPanel) -> String {
+    let part = check.phases.iter().max_by_key(|(_, took)| *took).filter(|_| check.phases.len() > 1);
+    part.map(|part| format!("most of it {}", named(part))).unwrap_or_default()
 }
 
 fn past(app: &App, history: &CheckHistory, width: usize) -> Vec<Line<'static>> {

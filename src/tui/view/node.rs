@@ -44,16 +44,32 @@ pub(super) fn draw(app: &App, open: &OpenNode, frame: &mut Frame<'_>, area: Rect
     frame.render_widget(Paragraph::new(lines.take(usize::from(area.height)).collect::<Vec<_>>()), area);
 }
 
-/// What is said of a node below the list.
+/// What is said of a node below the list: what its row has no room for.
 pub(super) fn summary(app: &App, node: &NodePanel, width: usize) -> Vec<Line<'static>> {
     let look = &app.look;
+    let is_own = is_own(app, node);
+    let room = width.saturating_sub(LABEL);
     let mut lines = vec![Line::styled(fit(look, node.name.as_str(), width), look.title)];
-    lines.extend(standing(app, node, width).into_iter().take(5));
+    let mut tell = |name: &str, text: &str, style: Style| {
+        lines
+            .push(Line::from(vec![label(app, name), Span::styled(fit(look, text, room).trim_end().to_owned(), style)]));
+    };
+    tell("state", &state(app, node), look.node(node.state));
+    tell("reached", &way(node, is_own), look.text);
+    if !is_own {
+        let gone = Some(node.missing).filter(|missing| *missing > 0);
+        let gone = gone.map(|missing| format!("{missing} are gone for good; ")).unwrap_or_default();
+        tell("log", &format!("{gone}{}", entries_here(node)), if gone.is_empty() { look.text } else { look.warn });
+    }
     let shares = app.nodes_panel().remote(node.name.as_str()).map(shares).unwrap_or_default();
     if !shares.is_empty() {
-        lines.push(Line::from(vec![label(app, "shares"), Span::styled(shares.join(", "), look.text)]));
+        tell("shares", &shares.join(", "), look.text);
     }
     lines
+}
+
+fn is_own(app: &App, node: &NodePanel) -> bool {
+    app.nodes_panel().me.as_ref().is_some_and(|me| me.name == node.name)
 }
 
 fn label(app: &App, text: &str) -> Span<'static> {
@@ -97,34 +113,19 @@ fn lines(app: &App, open: &OpenNode, width: usize) -> Vec<Line<'static>> {
 fn standing(app: &App, node: &NodePanel, width: usize) -> Vec<Line<'static>> {
     let look = &app.look;
     let room = width.saturating_sub(LABEL).max(1);
-    let is_own = app.nodes_panel().me.as_ref().is_some_and(|me| me.name == node.name);
+    let is_own = is_own(app, node);
     let mut lines = Vec::new();
     let mut tell = |name: &str, text: &str, style: Style| {
         for (number, row) in screen::wrap(text, room).into_iter().enumerate() {
             lines.push(Line::from(vec![label(app, if number == 0 { name } else { "" }), Span::styled(row, style)]));
         }
     };
-    let since = match age(node.since, app.now).as_str() {
-        "now" => "just now".to_owned(),
-        since => format!("for {since}"),
-    };
     let old = node.old_since().filter(|_| !is_own);
     let old = old.map(|old| format!("; what is shown of it is {} old", age(old, app.now))).unwrap_or_default();
-    let why = node.why.as_deref().map(|why| format!("; {}", screen::line(why))).unwrap_or_default();
-    let state = format!("{} {} {since}{why}{old}", look.sign(&node.state), node.state.as_str());
-    tell("state", &state, look.node(node.state));
+    tell("state", &format!("{}{old}", state(app, node)), look.node(node.state));
     tell("reached", &reached(app, node, is_own), look.text);
     if !is_own {
-        let behind = match node.behind() {
-            0 if node.old_since().is_some() => format!("{} entries are here, all that are known of", node.applied),
-            0 if node.missing > 0 => format!("all entries that are left are here, up to {}", node.applied),
-            0 => format!("all {} entries are here", node.applied),
-            behind => {
-                let lag = node.lag.map(|lag| format!(", the oldest waits {}", short_duration(lag))).unwrap_or_default();
-                format!("{} of {} entries are here, {behind} behind{lag}", node.applied, node.high)
-            }
-        };
-        tell("log", &format!("{behind}; {} in the last minute", node.rate), look.text);
+        tell("log", &format!("{}; {} in the last minute", entries_here(node), node.rate), look.text);
         if node.missing > 0 {
             let gone = format!("{} entries are gone for good: swept before they were fetched", node.missing);
             tell("gaps", &gone, look.warn);
@@ -156,16 +157,45 @@ fn standing(app: &App, node: &NodePanel, width: usize) -> Vec<Line<'static>> {
     lines
 }
 
-fn reached(app: &App, node: &NodePanel, is_own: bool) -> String {
-    let at = node.url.as_deref().map(screen::line);
-    if is_own {
-        return at.map_or_else(|| "by nobody: it has no address".to_owned(), |at| format!("at {at}"));
-    }
-    let way = match (&node.via, at) {
-        (Some(via), _) => format!("over {via}"),
-        (None, Some(at)) => format!("at {at}"),
-        (None, None) => "it calls here; no address of its own is known".to_owned(),
+/// How it stands, since when, and why.
+fn state(app: &App, node: &NodePanel) -> String {
+    let since = match age(node.since, app.now).as_str() {
+        "now" => "just now".to_owned(),
+        since => format!("for {since}"),
     };
+    let why = node.why.as_deref().map(|why| format!("; {}", screen::line(why))).unwrap_or_default();
+    format!("{} {} {since}{why}", app.look.sign(&node.state), node.state.as_str())
+}
+
+/// How much of its log is here.
+fn entries_here(node: &NodePanel) -> String {
+    match node.behind() {
+        0 if node.old_since().is_some() => format!("{} entries are here, all that are known of", node.applied),
+        0 if node.missing > 0 => format!("all entries that are left are here, up to {}", node.applied),
+        0 => format!("all {} entries are here", node.applied),
+        behind => {
+            let lag = node.lag.map(|lag| format!(", the oldest waits {}", short_duration(lag))).unwrap_or_default();
+            format!("{} of {} entries are here, {behind} behind{lag}", node.applied, node.high)
+        }
+    }
+}
+
+/// The way to it.
+fn way(node: &NodePanel, is_own: bool) -> String {
+    let at = node.url.as_deref().map(screen::line);
+    match (&node.via, at) {
+        (_, None) if is_own => "by nobody: it has no address".to_owned(),
+        (Some(via), _) if !is_own => format!("over {via}"),
+        (_, Some(at)) => format!("at {at}"),
+        (_, None) => "it calls here; no address of its own is known".to_owned(),
+    }
+}
+
+fn reached(app: &App, node: &NodePanel, is_own: bool) -> String {
+    let way = way(node, is_own);
+    if is_own {
+        return way;
+    }
     let rtt = node.rtt.map(|rtt| format!(", rtt <{}ms", coarse(rtt).as_millis())).unwrap_or_default();
     let heard = node.last_seen.map_or_else(|| "never".to_owned(), |seen| age(seen, app.now));
     let phi = node.phi_tenths.map(|phi| format!(", phi {}.{}", phi / 10, phi % 10)).unwrap_or_default();

@@ -18,7 +18,7 @@ use super::node;
 use super::parts::{Row, fit, heading, list, tab_regions};
 
 /// Rows of the selected node below the list.
-const DETAIL: u16 = 7;
+const DETAIL: u16 = 5;
 /// Below so many rows there is nothing below it.
 const LOW: u16 = 18;
 /// Below this width a row has its state, name, age and reason only.
