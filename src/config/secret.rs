@@ -2,13 +2,14 @@
 
 use std::fmt;
 use std::fs::File;
-use std::io::Read;
+use std::io::{self, Read};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::str::FromStr;
 use std::time::{Duration, Instant};
 
+use rustix::fs::OFlags;
 use secrecy::SecretString;
 
 /// Where a secret is kept. The value itself is never part of the configuration.
@@ -32,7 +33,7 @@ pub struct SecretError {
     why: String,
 }
 
-/// How long a `cmd:` secret may take.
+/// How long a `cmd:` secret may take, until its output ends.
 const COMMAND_TIMEOUT: Duration = Duration::from_secs(10);
 /// No secret is larger; a larger file is a mistake.
 const MAX_LEN: u64 = 16 * 1024;
@@ -53,7 +54,7 @@ impl SecretRef {
                 }
                 None => Err("$CREDENTIALS_DIRECTORY is not set; is this a systemd unit with LoadCredential=?".into()),
             },
-            Self::Command(argv) => run(argv),
+            Self::Command(argv) => run(argv, COMMAND_TIMEOUT),
         };
         let fail = |why: String| SecretError { reference: self.to_string(), why };
         let value = value.map_err(fail)?;
@@ -104,35 +105,64 @@ fn read_file(path: &Path, file: File) -> Result<String, String> {
     Ok(text)
 }
 
-fn run(argv: &[String]) -> Result<String, String> {
+/// What `argv` prints until it ends, which it has to within `patience`; of a program it leaves behind the output has to end,
+/// too.
+fn run(argv: &[String], patience: Duration) -> Result<String, String> {
     let (program, args) = argv.split_first().ok_or("no program is named")?;
+    let fail = |error: io::Error| format!("{program}: {error}");
     let mut child = Command::new(program)
         .args(args)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()
-        .map_err(|e| format!("{program}: {e}"))?;
-    let started = Instant::now();
-    let status = loop {
-        match child.try_wait().map_err(|e| format!("{program}: {e}"))? {
-            Some(status) => break status,
-            None if started.elapsed() > COMMAND_TIMEOUT => {
-                // Both may fail only because it has just ended by itself.
-                let _ = child.kill();
-                let _ = child.wait();
-                return Err(format!("{program} did not end within {} s", COMMAND_TIMEOUT.as_secs()));
-            }
-            None => std::thread::sleep(Duration::from_millis(10)),
-        }
-    };
-    if !status.success() {
-        return Err(format!("{program} ended with {status}"));
+        .map_err(fail)?;
+    let read = read_output(&mut child, patience);
+    if read.is_err() {
+        // Both may fail only because it has just ended by itself.
+        let _ = child.kill();
+        let _ = child.wait();
     }
-    let mut text = String::new();
-    let stdout = child.stdout.take().ok_or("no output")?;
-    stdout.take(MAX_LEN).read_to_string(&mut text).map_err(|e| format!("{program}: {e}"))?;
-    Ok(text)
+    read.map_err(|why| format!("{program} {why}"))
+}
+
+/// Reads while `child` writes: one that wrote more than a pipe holds would never end.
+fn read_output(child: &mut Child, patience: Duration) -> Result<String, String> {
+    let fail = |error: io::Error| format!("failed: {error}");
+    let mut stdout = child.stdout.take().ok_or("has no output")?;
+    rustix::fs::fcntl_setfl(&stdout, OFlags::NONBLOCK).map_err(|error| fail(error.into()))?;
+    let started = Instant::now();
+    let (mut bytes, mut is_whole, mut ended) = (Vec::new(), false, None);
+    loop {
+        ended = match ended {
+            None => child.try_wait().map_err(fail)?,
+            known => known,
+        };
+        if let Some(status) = ended.filter(|status| !status.success()) {
+            return Err(format!("ended with {status}"));
+        }
+        while !is_whole {
+            let mut part = [0; 4096];
+            match stdout.read(&mut part) {
+                Ok(0) => is_whole = true,
+                Ok(count) => bytes.extend_from_slice(&part[..count]),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(fail(error)),
+            }
+            if bytes.len() as u64 > MAX_LEN {
+                return Err(format!("printed more than {MAX_LEN} bytes"));
+            }
+        }
+        if is_whole && ended.is_some() {
+            return String::from_utf8(bytes).map_err(|_| "printed what is no UTF-8".to_owned());
+        }
+        if started.elapsed() > patience {
+            let what = if ended.is_some() { "ended, but left its output open for" } else { "did not end within" };
+            return Err(format!("{what} {} s", patience.as_secs_f32()));
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
 }
 
 impl FromStr for SecretRef {
@@ -200,5 +230,23 @@ mod tests {
         assert_eq!(reference.read(&[]).expect("echo runs").expose_secret(), "$HOME;id");
         let failing: SecretRef = "cmd:false".parse().expect("a reference");
         assert!(failing.read(&[]).is_err());
+    }
+
+    #[test]
+    fn a_command_that_prints_too_much_or_leaves_its_output_open_is_refused_in_time() {
+        let sh = |script: &str, patience| run(&["sh", "-c", script].map(str::to_owned), patience);
+        let (long, short) = (Duration::from_secs(30), Duration::from_millis(500));
+        assert_eq!(sh("head -c 16384 /dev/zero | tr '\\0' x", long).map(|text| text.len()), Ok(16_384));
+        for bytes in [16_385, 1 << 20] {
+            let error = sh(&format!("head -c {bytes} /dev/zero | tr '\\0' x"), long).expect_err("no secret is as long");
+            assert_eq!(error, "sh printed more than 16384 bytes");
+        }
+        assert_eq!(
+            sh("sleep 5 & echo x", short).expect_err("who sleeps may write"),
+            "sh ended, but left its output open for 0.5 s"
+        );
+        assert_eq!(sh("echo x; exec sleep 5", short).expect_err("it goes on"), "sh did not end within 0.5 s");
+        assert_eq!(sh("echo x; exit 3", long).expect_err("it failed"), "sh ended with exit status: 3");
+        assert_eq!(sh("sleep 1 >&- & echo x", long).as_deref(), Ok("x\n"), "who sleeps cannot write");
     }
 }
