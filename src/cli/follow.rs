@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::client::Client;
 use crate::model::{Job, JobFilter, JobId, JobRow, JobState, OutputChunk, RolloutPhase, RolloutRow};
-use crate::protocol::{BridgeNotice, BridgeReply, BridgeRequest, Link, Notice, Reply, RequestId, Update};
+use crate::protocol::{BridgeNotice, BridgeReply, BridgeRequest, Link, Notice, Refusal, Reply, RequestId, Update};
 
 use super::elsewhere::Elsewhere;
 use super::exit::{Exit, Failure};
@@ -27,6 +27,8 @@ pub(super) enum Heard {
     Waits(JobId, String),
     /// A rollout goes on.
     Stage(Box<RolloutRow>),
+    /// A job is not cancelled, because of this.
+    Refused(JobId, Refusal),
     /// A job is over, and everything it wrote was told.
     Ended(Box<Job>),
     /// All of them are over.
@@ -101,6 +103,8 @@ pub(super) struct Follow<'a> {
     over: BTreeSet<JobId>,
     course: Option<Course>,
     asked: BTreeMap<RequestId, JobId>,
+    /// Cancels that wait for their answer.
+    cancels: BTreeMap<RequestId, JobId>,
     live: bool,
     since: Instant,
 }
@@ -119,14 +123,17 @@ impl<'a> Follow<'a> {
             over: BTreeSet::new(),
             course: rollout.map(course),
             asked: BTreeMap::new(),
+            cancels: BTreeMap::new(),
             live,
             since: Instant::now(),
         }
     }
 
-    /// Asks for something and does not wait for the answer.
-    pub(super) fn order(&self, request: BridgeRequest) {
-        self.client.ask(self.there.bridge(request));
+    /// Asks for the end of whatever is not over. Where that is refused it is heard.
+    pub(super) fn cancel(&mut self) {
+        let (client, there) = (&self.client, self.there);
+        let asked = self.jobs.keys().map(|id| (client.ask(there.bridge(BridgeRequest::Cancel(*id))), *id));
+        self.cancels.extend(asked);
     }
 
     /// The jobs that are not over yet.
@@ -159,6 +166,11 @@ impl<'a> Follow<'a> {
             {
                 Update::Reply { id, reply } if self.is_about_course(id) => {
                     self.answered_course(self.there.told(reply?))?;
+                }
+                Update::Reply { id, reply } if self.cancels.contains_key(&id) => {
+                    if let (Some(job), Err(refusal)) = (self.cancels.remove(&id), reply) {
+                        return Ok(Heard::Refused(job, refusal));
+                    }
                 }
                 Update::Reply { id, reply } => {
                     let Some(job) = self.asked.remove(&id) else { continue };
@@ -314,5 +326,71 @@ impl<'a> Follow<'a> {
             }
             reply => Err(unexpected(&reply)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use futures_util::{SinkExt, StreamExt};
+    use tokio::net::UnixListener;
+    use tokio_util::codec::{Framed, LengthDelimitedCodec};
+    use uuid::Uuid;
+
+    use crate::client::Target;
+    use crate::model::{Plan, Risk};
+    use crate::protocol::{FromEngine, Request, ToEngine};
+
+    use super::*;
+
+    /// An engine that lets one client in and cancels nothing.
+    async fn refusing(listener: UnixListener) {
+        let (stream, _) = listener.accept().await.expect("a client");
+        let mut frames = Framed::new(stream, LengthDelimitedCodec::new());
+        while let Some(Ok(frame)) = frames.next().await {
+            let answer = match serde_json::from_slice(&frame).expect("a frame") {
+                ToEngine::Hello { .. } => FromEngine::Welcome { version: "test".to_owned() },
+                ToEngine::Ask { id, request: Request::Bridge(BridgeRequest::Cancel(_)) } => {
+                    FromEngine::Reply { id, reply: Err(Refusal::Denied("only its own".to_owned())) }
+                }
+                _ => continue,
+            };
+            frames.send(Bytes::from(serde_json::to_vec(&answer).expect("a frame"))).await.expect("it is there");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_cancel_that_is_refused_is_heard() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("engine.sock");
+        let engine = tokio::spawn(refusing(UnixListener::bind(&path).expect("listens")));
+        let mut client = Client::attach(Target::Unix(path), true, false).await.expect("is let in");
+        let id = JobId::from_uuid(Uuid::from_u128(1));
+        let (plan, by) = (Plan::sample("web-1", "todo", &["./todo"]), "anna".parse().expect("a name"));
+        let job = Job::new(id, plan, Risk::Low, by, jiff::Timestamp::UNIX_EPOCH, jiff::SignedDuration::from_mins(1));
+        let mut follow = Follow {
+            client: &mut client,
+            there: &Elsewhere::default(),
+            jobs: BTreeMap::from([(id, Told::new(&job.row()))]),
+            over: BTreeSet::new(),
+            course: None,
+            asked: BTreeMap::new(),
+            cancels: BTreeMap::new(),
+            live: false,
+            since: Instant::now(),
+        };
+        follow.cancel();
+        let heard = tokio::time::timeout(Duration::from_mins(1), async {
+            loop {
+                match follow.next().await.expect("the line holds") {
+                    Heard::Refused(job, refusal) => return (job, refusal.to_string()),
+                    Heard::Waits(..) => {}
+                    other => panic!("{other:?}"),
+                }
+            }
+        });
+        let (job, why) = heard.await.expect("it is heard");
+        assert!(job == id && why.contains("only its own"), "{job}: {why}");
+        engine.abort();
     }
 }

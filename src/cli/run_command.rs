@@ -272,8 +272,8 @@ pub(super) async fn watch(
                     continue;
                 }
                 Wish::Cancel => {
-                    follow.open().for_each(|id| follow.order(BridgeRequest::Cancel(id)));
-                    raw.say("it is being cancelled");
+                    follow.cancel();
+                    raw.say("asked to cancel it");
                     continue;
                 }
                 Wish::Detach => return Ok(leave(&follow, &mut raw)),
@@ -286,6 +286,7 @@ pub(super) async fn watch(
                     raw.say(&format!("{id} waits: {why}"));
                 }
             }
+            Heard::Refused(id, refusal) => raw.say(&format!("{id} is not cancelled: {refusal}")),
             Heard::Stage(row) => {
                 if !json {
                     raw.say(&stage_line(&row));

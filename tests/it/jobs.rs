@@ -402,7 +402,7 @@ fn ctrl_c_explains_first_and_then_leaves_the_job_running() {
     screen.send(b"\x03");
     screen.shows("type `c`");
     screen.send(b"c\r");
-    screen.shows("it is being cancelled");
+    screen.shows("asked to cancel it");
     screen.ends();
     assert!(site.json(&["job", "list", "--open"]).as_array().is_some_and(Vec::is_empty));
 }
