@@ -219,7 +219,7 @@ impl Driver {
                 let _ = admission.send(result);
             }
         } else if let Some(admission) = self.clients.get_mut(&client).and_then(|outbox| outbox.admission.take()) {
-            // The same: it leaves as its outbox is found closed.
+            // The same: then it leaves by itself.
             let _ = admission.send(result);
         }
     }

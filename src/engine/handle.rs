@@ -25,11 +25,17 @@ pub struct Handle {
     pub(super) stop: CancellationToken,
 }
 
+/// The place of a client. Dropping it leaves, also where nobody waits any more to hear that the client is in.
+#[derive(Debug)]
+struct Place {
+    inputs: mpsc::Sender<Input>,
+    client: ClientId,
+}
+
 /// A client that is in. Dropping it leaves.
 #[derive(Debug)]
 pub struct Joined {
-    handle: Handle,
-    client: ClientId,
+    place: Place,
     /// Who it is.
     pub identity: Identity,
     /// What the client hears, panes apart.
@@ -50,10 +56,11 @@ impl Handle {
         let taken = line.taken();
         let (admission, admitted) = oneshot::channel();
         let admission = Some(admission);
+        let place = Place { inputs: self.inputs.clone(), client };
         let input = Input::Joined { client, outbox, panes: line, admission, credential, follow, read_only };
         self.inputs.send(input).await.map_err(|_| TurnedAway::Stopped)?;
         let identity = admitted.await.map_err(|_| TurnedAway::Stopped)??;
-        Ok(Joined { handle: self.clone(), client, identity, updates, panes, taken })
+        Ok(Joined { place, identity, updates, panes, taken })
     }
 
     /// Runs a task under supervision.
@@ -83,7 +90,7 @@ impl Joined {
     ///
     /// Answers whether the engine still listens.
     pub async fn ask(&self, id: RequestId, request: Request) -> bool {
-        self.handle.inputs.send(Input::Asked { client: self.client, id, request }).await.is_ok()
+        self.place.inputs.send(Input::Asked { client: self.place.client, id, request }).await.is_ok()
     }
 
     /// All below `place` of its watch with this number was taken. Nothing answers.
@@ -107,14 +114,47 @@ impl Joined {
     }
 }
 
-impl Drop for Joined {
+impl Drop for Place {
     fn drop(&mut self) {
-        let (inputs, client) = (self.handle.inputs.clone(), self.client);
+        let (inputs, client) = (self.inputs.clone(), self.client);
         // Usually there is room; otherwise a task waits for it.
         if let Err(mpsc::error::TrySendError::Full(input)) = inputs.try_send(Input::Left(client))
             && let Ok(runtime) = tokio::runtime::Handle::try_current()
         {
             runtime.spawn(async move { inputs.send(input).await });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+
+    use crate::model::{RecognisedBy, Role};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn who_waits_no_more_to_be_let_in_leaves() {
+        let (inputs, mut received) = mpsc::channel(4);
+        let stop = CancellationToken::new();
+        let supervisor = Arc::new(Supervisor::new(inputs.clone(), stop.clone()));
+        let handle = Handle { inputs, supervisor, next_client: Arc::default(), stop };
+        for is_let_in in [false, true] {
+            let credential = Credential::Local { uid: 1_000, ssh_key: None };
+            let mut joining = Box::pin(handle.join(credential, false, false));
+            assert!((&mut joining).now_or_never().is_none(), "nobody has answered");
+            let Some(Input::Joined { client, admission: Some(admission), .. }) = received.recv().await else {
+                panic!("it asks to be let in");
+            };
+            if is_let_in {
+                let operator = "anna".parse().expect("a name");
+                let anna = Identity { operator, role: Role::Viewer, scopes: None, by: RecognisedBy::Nobody };
+                admission.send(Ok(anna)).expect("it waits");
+            }
+            drop(joining);
+            let next = received.recv().now_or_never().flatten();
+            assert!(matches!(next, Some(Input::Left(left)) if left == client), "{is_let_in}: {next:?}");
         }
     }
 }
