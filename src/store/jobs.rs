@@ -172,12 +172,14 @@ impl Store {
         })
     }
 
-    /// Forgets jobs that are over and older than 30 days, at most `slice` of them; answers whether there are more.
+    /// Forgets jobs that are over and older than 30 days, at most `slice` of them, and as many approvals that were about such
+    /// jobs; answers whether there are more.
     ///
     /// # Errors
     /// When the store cannot write.
     pub async fn forget_jobs(&self, now: Timestamp, slice: usize) -> Result<bool, StoreError> {
-        let before = now.checked_sub(KEPT).unwrap_or(Timestamp::UNIX_EPOCH).as_microsecond();
+        let oldest = now.checked_sub(KEPT).unwrap_or(Timestamp::UNIX_EPOCH);
+        let before = oldest.as_microsecond();
         self.write(move |connection| {
             let old: Vec<i64> = connection
                 .prepare_cached("SELECT n FROM job WHERE asked < ?1 AND open <> 1 ORDER BY asked LIMIT ?2")?
@@ -188,7 +190,8 @@ impl Store {
                 connection.prepare_cached("DELETE FROM job WHERE n = ?1")?.execute([number])?;
             }
             connection.prepare_cached("DELETE FROM rollout WHERE asked < ?1 AND NOT open")?.execute([before])?;
-            Ok(old.len() == slice)
+            let more = approvals::forget(connection, oldest, slice)?;
+            Ok(more || old.len() == slice)
         })
         .await
     }

@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use jiff::SignedDuration;
 use uuid::Uuid;
 
-use crate::model::{Attempt, End, Lane, Plan, Risk, Stream};
+use crate::model::{ApprovalState, Attempt, End, Lane, Plan, Risk, Stream};
 
 use super::super::Options;
 use super::super::job_output::{HEAD, PART, TAIL};
@@ -189,6 +189,52 @@ async fn old_jobs_go_in_slices_and_open_ones_stay() {
     assert_eq!(left.iter().map(|row| row.id).collect::<Vec<_>>(), [id(3)]);
     let rows: i64 = store.read(|c| c.query_row("SELECT count(*) FROM job_output", [], |r| r.get(0))).expect("reads");
     assert_eq!(rows, 0, "nor what they wrote");
+}
+
+#[tokio::test]
+async fn decided_approvals_go_with_the_last_of_their_jobs() {
+    let dir = tempfile::tempdir().expect("temp dir");
+    let store = open(&dir);
+    let approval = |n: u128, second: i64, state, jobs: &[u128]| Approval {
+        id: crate::model::ApprovalId::from_uuid(Uuid::from_u128(
+            (u128::try_from(at(second).as_millisecond()).expect("after 1970") << 80) | (7 << 76) | n,
+        )),
+        jobs: jobs.iter().map(|n| id(*n)).collect(),
+        plans: vec![sample(1, "web-1").plan],
+        rollout: None,
+        hash: sample(1, "web-1").hash,
+        risk: Risk::Critical,
+        by: "anna".parse().expect("a name"),
+        asked: at(second),
+        expires: at(second + 60),
+        need: 1,
+        votes: Vec::new(),
+        state,
+    };
+    let (granted, still_open) = (ApprovalState::Granted, ApprovalState::Open);
+    let approvals = vec![
+        approval(1, 0, granted, &[1, 2]),
+        approval(2, 0, granted, &[3, 4]),
+        approval(3, 0, still_open, &[9]),
+        approval(4, 5 * 86_400, granted, &[9]),
+        approval(5, 0, granted, &[9]),
+    ];
+    // The fourth runs for a month already.
+    let jobs = (1..=4).map(|n| if n == 4 { sample(n, "web-1") } else { ended(sample(n, "web-1")) }).collect();
+    store.keep_jobs(JobBatch { jobs, approvals, ..JobBatch::default() }).await.expect("writes");
+    let left = || {
+        let mut left: Vec<u128> = store.approvals(true, 9).expect("reads").iter().map(number).collect();
+        left.sort_unstable();
+        left
+    };
+    assert!(!store.forget_jobs(at(29 * 86_400), 9).await.expect("forgets"));
+    assert_eq!(left(), [1, 2, 3, 4, 5]);
+    while store.forget_jobs(at(31 * 86_400), 1).await.expect("forgets") {}
+    assert_eq!(left(), [2, 3, 4], "one has a job, one waits, one is too new");
+}
+
+fn number(approval: &Approval) -> u128 {
+    approval.id.as_uuid().as_u128() & 0xff
 }
 
 #[tokio::test]
