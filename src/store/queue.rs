@@ -78,7 +78,8 @@ impl Queue {
         self.lock().deliveries.len()
     }
 
-    /// Queues other work. Its callers wait for the answer, so each has at most one in the queue.
+    /// Queues other work, without a bound of its own: it is what the engine's tasks do one after the other, and requests of
+    /// clients, of which each door lets through so many at once.
     pub(super) fn work(&self, work: Work) -> Result<(), StoreError> {
         let mut waiting = self.lock();
         if waiting.closed {

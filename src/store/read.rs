@@ -13,6 +13,9 @@ use super::{Patience, StoreError};
 /// Connections kept open for the next reader.
 const KEPT: usize = 4;
 
+/// Readers at once. More wait: each has a connection, with a cache of its own of up to 8 MB.
+const AT_ONCE: usize = 8;
+
 /// Steps of a statement between two looks at whether anybody still waits for it.
 const STEPS: i32 = 500;
 
@@ -103,7 +106,8 @@ impl ReadPool {
     }
 
     fn begin(&self) -> Result<(Reading<'_>, Option<Reader>), StoreError> {
-        let mut held = self.held();
+        let waited = self.returned.wait_while(self.held(), |held| held.reading >= AT_ONCE && !held.is_closed);
+        let mut held = waited.unwrap_or_else(PoisonError::into_inner);
         if held.is_closed {
             return Err(StoreError::Closed);
         }
@@ -117,6 +121,7 @@ impl ReadPool {
         let mut held = self.held();
         held.is_closed = true;
         held.idle.clear();
+        self.returned.notify_all();
         let waited = self.returned.wait_timeout_while(held, LEAVING, |held| held.reading > 0);
         let (held, _) = waited.unwrap_or_else(PoisonError::into_inner);
         if held.reading > 0 {
@@ -146,5 +151,49 @@ impl Reader {
         let value = read(&moment, &mut self.known)?;
         moment.commit()?;
         Ok(value)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    #[test]
+    fn so_many_read_at_once_and_the_others_in_their_turn() {
+        let dir = tempfile::tempdir().expect("temp dir");
+        let path = dir.path().join("some.db");
+        Connection::open(&path).and_then(|file| file.execute_batch("CREATE TABLE t (n)")).expect("makes a file");
+        let pool = ReadPool::new(&path);
+        let (reading, most, all) = (AtomicUsize::new(0), AtomicUsize::new(0), 4 * AT_ONCE);
+        let read = || {
+            pool.with(|_| {
+                most.fetch_max(reading.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+                std::thread::sleep(Duration::from_millis(20));
+                reading.fetch_sub(1, Ordering::SeqCst);
+                Ok(1)
+            })
+        };
+        let read = std::thread::scope(|scope| {
+            let readers: Vec<_> = (0..all).map(|_| scope.spawn(read)).collect();
+            readers.into_iter().map(|reader| reader.join().expect("no panic").expect("reads")).sum::<usize>()
+        });
+        assert_eq!(read, all);
+        assert!(most.into_inner() <= AT_ONCE);
+        pool.close();
+        assert!(matches!(pool.with(|_| Ok(())), Err(StoreError::Closed)));
+    }
+
+    #[test]
+    fn who_waits_for_a_turn_hears_that_it_is_closed() {
+        let pool = ReadPool::new(Path::new("/nowhere"));
+        pool.held().reading = AT_ONCE;
+        std::thread::scope(|scope| {
+            let waiting = scope.spawn(|| pool.with(|_| Ok(())));
+            pool.held().is_closed = true;
+            pool.returned.notify_all();
+            assert!(matches!(waiting.join().expect("no panic"), Err(StoreError::Closed)));
+        });
     }
 }
