@@ -9,6 +9,7 @@ use crate::protocol::{BridgeNotice, Bytes, ClientId, FullEvent, Refusal, Reply, 
 use crate::store::{Patience, Store, StoreError};
 
 use super::access::row;
+use super::caught::caught;
 use super::checks::history;
 use super::driver::Driver;
 use super::projector::blocking;
@@ -137,7 +138,7 @@ impl Driver {
         let inputs = self.inputs.clone();
         tokio::spawn(async move {
             // The engine is gone only when everything ends.
-            let _ = inputs.send(answered(client, id, work.await)).await;
+            let _ = inputs.send(answered(client, id, work).await).await;
         });
         Vec::new()
     }
@@ -149,15 +150,16 @@ impl Driver {
         id: RequestId,
         work: impl Future<Output = Answer> + Send + 'static,
     ) -> Vec<Input> {
-        self.in_turn.put(async move { answered(client, id, work.await) });
+        self.in_turn.put(answered(client, id, work));
         Vec::new()
     }
 }
 
-fn answered(client: ClientId, id: RequestId, answer: Answer) -> Input {
-    let (reply, aftermath) = match answer {
-        Ok((reply, aftermath)) => (Ok(reply), aftermath),
-        Err(refusal) => (Err(refusal), None),
+async fn answered(client: ClientId, id: RequestId, work: impl Future<Output = Answer>) -> Input {
+    let (reply, aftermath) = match caught(work).await {
+        Ok(Ok((reply, aftermath))) => (Ok(reply), aftermath),
+        Ok(Err(refusal)) => (Err(refusal), None),
+        Err(panicked) => (Err(Refusal::Failed(panicked.to_string())), None),
     };
     Input::Answered { client, id, reply, aftermath }
 }
@@ -324,6 +326,23 @@ mod tests {
         assert!(matches!(received.recv().await, Some(Input::Tick)));
         assert!(matches!(received.recv().await, Some(Input::Answered { id: RequestId(1), .. })));
         drop(projector.turn.lock().await);
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_answered_and_those_behind_it_go_on() {
+        let (_dir, driver, mut received) = driver();
+        driver.answer(ClientId(1), RequestId(1), async { panic!("a defect") });
+        let answered = received.recv().await;
+        let Some(Input::Answered { id: RequestId(1), reply: Err(why), .. }) = answered else { panic!("{answered:?}") };
+        assert!(why.to_string().contains("a panic"), "{why}");
+        driver.in_turn.put(async { panic!("nobody asked for it") });
+        driver.answer_in_turn(ClientId(1), RequestId(2), async { panic!("a defect") });
+        driver.answer_in_turn(ClientId(1), RequestId(3), async { Ok((Reply::Done, None)) });
+        for (n, is_done) in [(2, false), (3, true)] {
+            let input = tokio::time::timeout(Duration::from_mins(1), received.recv()).await.expect("it is answered");
+            let Some(Input::Answered { id, reply, .. }) = input else { panic!("{input:?}") };
+            assert_eq!((id, reply.is_ok()), (RequestId(n), is_done));
+        }
     }
 
     #[tokio::test(flavor = "multi_thread")]

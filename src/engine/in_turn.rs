@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 
 use super::Input;
+use super::caught::caught;
 use super::projector::Projector;
 
 /// A write, and what the loop is told of it.
@@ -21,13 +22,17 @@ impl InTurn {
     /// Each write has the projector's turn until the loop is told, so that a reload counts either with it or before it.
     /// Nobody holds the turn for longer than a batch takes.
     pub(super) fn begin(projector: Arc<Projector>, inputs: mpsc::Sender<Input>) -> Self {
-        // Without a bound, as the loop never waits: each write is a request that a client awaits the answer of.
+        // Without a bound, as the loop never waits: each write is a request whose answer is awaited, and of those a door lets
+        // a client have so many at once.
         let (put, mut waiting) = mpsc::unbounded_channel::<Write>();
         tokio::spawn(async move {
             while let Some(write) = waiting.recv().await {
                 let _turn = projector.turn.lock().await;
-                // The engine is gone only when everything ends.
-                let _ = inputs.send(write.await).await;
+                match caught(write).await {
+                    // The engine is gone only when everything ends.
+                    Ok(input) => drop(inputs.send(input).await),
+                    Err(panicked) => tracing::error!(%panicked, "a write is given up"),
+                }
             }
         });
         Self(put)
@@ -35,9 +40,7 @@ impl InTurn {
 
     /// Has `write` done after everything that was put here before.
     pub(super) fn put(&self, write: impl Future<Output = Input> + Send + 'static) {
-        if self.0.send(Box::pin(write)).is_err() {
-            // A write that panicked took those behind it along; the store says the rest.
-            tracing::error!("writes are no longer carried out; restart the engine");
-        }
+        // The other end is there as long as this.
+        let _ = self.0.send(Box::pin(write));
     }
 }

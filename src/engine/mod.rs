@@ -10,6 +10,7 @@
 mod access;
 mod answers;
 mod bridge;
+mod caught;
 mod checks;
 mod clients;
 mod desk;

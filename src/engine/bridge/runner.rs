@@ -1,11 +1,9 @@
 //! The loop of the bridge: what happens and what is asked goes into its core, and what the core wants is done in order.
 
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use futures_util::FutureExt;
 use jiff::Timestamp;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
@@ -16,6 +14,7 @@ use crate::bridge::{Bridge, BridgeEffect, BridgeInput, LayerNews, Term};
 use crate::model::{AuditEntry, CheckId, EngineId, JobId};
 use crate::store::{JobBatch, Store, StoreError};
 
+use super::super::caught::caught;
 use super::super::{Input, rest};
 use super::gate;
 use super::redacting::Redacting;
@@ -151,7 +150,7 @@ impl Runner {
         let store = Arc::clone(&self.service.store);
         self.work.spawn(async move {
             tokio::time::sleep(pause).await;
-            match caught(keep(&store, &group.batch)).await {
+            match tried(keep(&store, &group.batch)).await {
                 Ok((entries, lost)) => Done::Kept(Box::new(group.without(&lost)), entries),
                 Err(why) => Done::Failed(group, why),
             }
@@ -186,13 +185,13 @@ impl Runner {
         let store = Arc::clone(&self.service.store);
         self.work.spawn(async move {
             tokio::time::sleep(pause).await;
-            Done::Raised(epoch, caught(store.raise_term(epoch)).await)
+            Done::Raised(epoch, tried(store.raise_term(epoch)).await)
         });
     }
 
     fn look(&mut self, rollout: JobId, ids: Vec<CheckId>) {
         let checks = Arc::clone(&self.service.checks);
-        self.work.spawn(async move { Done::Looked(rollout, caught(gate::look(&checks, &ids)).await) });
+        self.work.spawn(async move { Done::Looked(rollout, tried(gate::look(&checks, &ids)).await) });
     }
 
     /// Whether more may be taken in. While nothing can be written, what hosts say waits on the roads, and time brings
@@ -283,7 +282,7 @@ impl Runner {
             self.settle = now + TURN;
             self.settling = true;
             let service = Arc::clone(&self.service);
-            self.work.spawn(async move { Done::Settled(caught(service.settle()).await) });
+            self.work.spawn(async move { Done::Settled(tried(service.settle()).await) });
         }
         if now >= self.forget {
             self.forget = now + FORGET_EVERY;
@@ -317,11 +316,11 @@ impl Runner {
     }
 }
 
-/// Waits for `work`, in which a panic is a failure like any other: whoever waits for the end of it would wait for ever.
-async fn caught<T, E: std::fmt::Display>(work: impl Future<Output = Result<T, E>>) -> Result<T, String> {
-    match AssertUnwindSafe(work).catch_unwind().await {
+/// What became of `work`, in which a panic is a failure, too.
+async fn tried<T, E: std::fmt::Display>(work: impl Future<Output = Result<T, E>>) -> Result<T, String> {
+    match caught(work).await {
         Ok(result) => result.map_err(|error| error.to_string()),
-        Err(_) => Err("it ended in a panic: a defect, its log line says more".to_owned()),
+        Err(panicked) => Err(panicked.to_string()),
     }
 }
 

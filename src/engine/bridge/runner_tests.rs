@@ -68,14 +68,6 @@ impl Rig {
 }
 
 #[tokio::test]
-async fn a_panic_is_a_failure_like_any_other() {
-    let why = caught::<(), String>(async { panic!("a defect") }).await.expect_err("it panicked");
-    assert!(why.contains("a panic"), "{why}");
-    assert_eq!(caught::<(), _>(async { Err("the disk") }).await, Err("the disk".to_owned()));
-    assert_eq!(caught::<_, String>(async { Ok(7) }).await, Ok(7));
-}
-
-#[tokio::test]
 async fn what_could_not_be_written_is_written_later_and_nothing_is_taken_in_until_then() {
     let mut rig = Rig::new().await;
     rig.until("the beginning", |runner| !runner.writing).await;

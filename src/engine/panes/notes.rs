@@ -10,6 +10,7 @@ use crate::protocol::{ClientId, PaneReply, Refusal, Reply, RequestId};
 
 use super::super::Input;
 use super::super::bridge::Bridges;
+use super::super::caught::caught;
 
 /// What is next.
 enum Next {
@@ -48,17 +49,15 @@ impl Notes {
     }
 
     fn put(&self, next: Next) {
-        if self.0.send(next).is_err() {
-            // A panic there is in the log, and whoever waits for an answer hears of none.
-            tracing::error!("the audit log of panes is not written any more; restart the task of panes");
-        }
+        // The other end is there as long as this.
+        let _ = self.0.send(next);
     }
 
     /// Waits until everything that was put here is written down.
     pub(super) async fn written(&self) {
         let (tell, told) = oneshot::channel();
         self.put(Next::Tell(tell));
-        // A panic there is in the log.
+        // It is told in its turn.
         let _ = told.await;
     }
 }
@@ -72,7 +71,7 @@ async fn write(
     let mut is_written = true;
     while let Some(next) = waiting.recv().await {
         match next {
-            Next::Note(note) => is_written = bridges.audit(vec![note]).await,
+            Next::Note(note) => is_written = caught(bridges.audit(vec![note])).await.unwrap_or(false),
             // Whoever asked may have stopped waiting.
             Next::Tell(tell) => drop(tell.send(())),
             Next::Answer(client, id, mut reply, pane) => {
