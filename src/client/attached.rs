@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use tokio::sync::mpsc;
 use tokio::time::MissedTickBehavior;
 
-use crate::protocol::{FromEngine, Link, Notice, Refusal, Request, RequestId, ToEngine, Update};
+use crate::protocol::{ASK_MAX, FromEngine, Link, Notice, Refusal, Request, RequestId, ToEngine, Update};
 
 use super::line::{self, Frames, connect};
 use super::open::{Open, Saying, Wish};
@@ -133,8 +133,15 @@ async fn talk(
                     Some(Saying::Seen { watch, offset }) => ToEngine::Seen { watch, offset },
                     None => return Ended::Client,
                 };
-                if let Err(ended) = send(frames, &frame).await {
-                    return ended;
+                match send(frames, &frame).await {
+                    Ok(went) => if let (false, ToEngine::Ask { id, .. }) = (went, frame) {
+                        open.answered(id);
+                        let why = format!("this is more than one request may hold, {} MiB; ask for less at once", ASK_MAX >> 20);
+                        if updates.send(Update::Reply { id, reply: Err(Refusal::Failed(why)) }).await.is_err() {
+                            return Ended::Client;
+                        }
+                    },
+                    Err(ended) => return ended,
                 }
             }
             _ = pings.tick() => {
@@ -188,9 +195,12 @@ async fn talk(
     }
 }
 
-async fn send(frames: &mut Frames, frame: &ToEngine) -> Result<(), Ended> {
+/// Answers whether it went out: what is too long for a frame does not.
+async fn send(frames: &mut Frames, frame: &ToEngine) -> Result<bool, Ended> {
     match tokio::time::timeout(STUCK, line::send(frames, frame)).await {
-        Ok(sent) => sent.map_err(|_| Ended::Line),
+        Ok(Ok(())) => Ok(true),
+        Ok(Err(error)) if error.kind() == std::io::ErrorKind::InvalidInput => Ok(false),
+        Ok(Err(_)) => Err(Ended::Line),
         Err(_) => Err(Ended::Because(format!("the line took nothing for {} s", STUCK.as_secs()))),
     }
 }
@@ -246,6 +256,33 @@ mod tests {
         let started = tokio::time::Instant::now();
         assert_eq!(talking.await, "nothing was heard for 15 s");
         assert!(started.elapsed() <= Duration::from_secs(16), "{:?}", started.elapsed());
+    }
+
+    #[tokio::test]
+    async fn what_is_too_long_to_ask_is_refused_and_the_line_holds() {
+        let (near, far) = UnixStream::pair().expect("a pair");
+        let (says, mut said) = mpsc::unbounded_channel();
+        let (updates, mut heard) = mpsc::channel(8);
+        let name = "x".repeat(ASK_MAX);
+        says.send(Saying::Ask(RequestId(1), Request::RestartTask(name))).expect("it listens");
+        says.send(Saying::Ask(RequestId(2), Request::RestartTask("t".into()))).expect("it listens");
+        let talking = tokio::spawn(async move {
+            let mut frames = line::framed(line::Line::unix(near));
+            talk(&mut frames, Vec::new(), &mut said, &updates, &mut Open::default()).await;
+        });
+        let Some(Update::Reply { id, reply: Err(why) }) = heard.recv().await else { panic!("it is answered") };
+        assert!(id == RequestId(1) && why.to_string().contains("4 MiB"), "{why}");
+        let mut engine = tokio_util::codec::Framed::new(far, crate::net::LineCodec::of_engine());
+        let asked = loop {
+            let frame = futures_util::StreamExt::next(&mut engine).await.expect("the line holds").expect("a frame");
+            match serde_json::from_slice(&frame).expect("a frame") {
+                ToEngine::Ask { id, .. } => break id,
+                other => assert!(matches!(other, ToEngine::Ping(_)), "{other:?}"),
+            }
+        };
+        assert_eq!(asked, RequestId(2));
+        drop((says, heard));
+        talking.await.expect("it ends with its client");
     }
 
     #[tokio::test(start_paused = true)]

@@ -10,10 +10,11 @@ use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::UnixStream;
-use tokio_util::codec::{Framed, LengthDelimitedCodec};
+use tokio_util::codec::Framed;
 use tokio_util::either::Either;
 
-use crate::protocol::{CODEC_MAX, FromEngine, ToEngine, VERSION};
+use crate::net::LineCodec;
+use crate::protocol::{FromEngine, ToEngine, VERSION};
 
 use super::open::Wish;
 use super::ssh::{Pipes, Prompts, Ssh};
@@ -27,7 +28,7 @@ const GREETING_FAR: Duration = Duration::from_secs(20);
 const GREETING_PERSON: Duration = Duration::from_mins(2);
 
 /// Frames on a line.
-pub(super) type Frames = Framed<Line, LengthDelimitedCodec>;
+pub(super) type Frames = Framed<Line, LineCodec>;
 
 /// Why an engine cannot be attached to.
 #[derive(Debug, thiserror::Error)]
@@ -164,7 +165,7 @@ async fn connect_far(target: &SshTarget, wish: Wish, prompts: Prompts) -> Result
 }
 
 pub(super) fn framed(line: Line) -> Frames {
-    Framed::new(line, LengthDelimitedCodec::builder().max_frame_length(CODEC_MAX).new_codec())
+    Framed::new(line, LineCodec::of_client())
 }
 
 enum Greeting {

@@ -1,5 +1,5 @@
 //! The one place that opens sockets for others: bound HTTP listeners with their limits, the HTTP client, and frames to
-//! agents.
+//! agents and clients.
 
 mod agent_auth;
 mod agent_frames;
@@ -9,6 +9,7 @@ mod client;
 mod forwarded;
 mod last_words;
 mod limit;
+mod line_frames;
 mod listen;
 mod node_auth;
 mod node_gate;
@@ -23,6 +24,7 @@ pub use client::{HttpClient, http_client, node_client};
 pub use forwarded::client_address;
 pub use last_words::LastWords;
 pub use limit::{RateLimit, source};
+pub use line_frames::LineCodec;
 pub use listen::{DoorLimits, Handler, Manner, RefusedConnection, bind, serve, take_over};
 pub use node_auth::{Answered, Asked, Nonce, Proof, SIGNED, digest};
 pub use node_gate::{Barred, KnownNodes, NodeGate, Proven, SKEW_MAX_MS};

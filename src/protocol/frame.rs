@@ -8,8 +8,11 @@ use super::{Notice, PaneUpdate, Refusal, Reply, Request, RequestId, Snapshot};
 /// sentence that says so.
 pub const VERSION: u32 = 6;
 
-/// Longest frame. A raw body of 64 MiB as base64 fits.
+/// Longest frame of an engine. A raw body of 64 MiB as base64 fits.
 pub const CODEC_MAX: usize = 96 << 20;
+
+/// Longest frame of a client. An act on 10 000 conversations fits several times.
+pub const ASK_MAX: usize = 4 << 20;
 
 /// From a client to its engine.
 #[derive(Debug, Clone, Serialize, Deserialize)]

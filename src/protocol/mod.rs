@@ -36,7 +36,7 @@ pub use federation::{
     SEES_MAX, Seen, WAIT_MAX,
 };
 pub use figures::{CheckFigures, Figures, LookFigures, Overall, StoreFigures};
-pub use frame::{CODEC_MAX, FromEngine, ToEngine, VERSION};
+pub use frame::{ASK_MAX, CODEC_MAX, FromEngine, ToEngine, VERSION};
 pub use nodes::{
     NodeOrder, NodeReply, NodeRequest, NodesNotice, NodesPanel, REMOTE_STATES, RemoteChange, RemoteIncident,
     RemoteNode, SharedLine,

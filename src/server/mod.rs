@@ -2,6 +2,7 @@
 
 mod api;
 mod caller;
+mod in_flight;
 mod metrics;
 mod openapi;
 mod problem;

@@ -7,19 +7,22 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
 use tokio::net::{UnixListener, UnixStream};
-use tokio_util::codec::{Framed, LengthDelimitedCodec};
+use tokio_util::codec::Framed;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::engine::{Credential, Handle, Joined, TaskSpec};
+use crate::net::LineCodec;
 use crate::protocol::{CODEC_MAX, FromEngine, Refusal, ToEngine, Update, VERSION};
+
+use super::in_flight::InFlight;
 
 /// Time for the first frame.
 const HELLO_TIMEOUT: Duration = Duration::from_secs(5);
 /// Time for a client to take a frame. One that takes longer is gone.
 const SEND_TIMEOUT: Duration = Duration::from_mins(1);
 
-type Frames = Framed<UnixStream, LengthDelimitedCodec>;
+type Frames = Framed<UnixStream, LineCodec>;
 
 /// The socket below `state_dir`.
 #[must_use]
@@ -82,8 +85,7 @@ async fn converse(stream: UnixStream, handle: &Handle, stop: CancellationToken) 
         Ok(peer) => peer.uid(),
         Err(error) => return tracing::warn!(%error, "the system does not say who attaches"),
     };
-    let codec = LengthDelimitedCodec::builder().max_frame_length(CODEC_MAX).new_codec();
-    let mut frames = Framed::new(stream, codec);
+    let mut frames = Framed::new(stream, LineCodec::of_engine());
     let joined = match tokio::time::timeout(HELLO_TIMEOUT, greet(&mut frames, uid, handle)).await {
         Ok(Ok(joined)) => joined,
         Ok(Err(error)) => return tracing::debug!(%error, "a client did not get in"),
@@ -124,16 +126,20 @@ async fn greet(frames: &mut Frames, uid: u32, handle: &Handle) -> std::io::Resul
 }
 
 async fn talk(frames: &mut Frames, mut joined: Joined, stop: &CancellationToken) -> std::io::Result<()> {
+    let mut in_flight = InFlight::default();
     loop {
         tokio::select! {
             frame = frames.next() => {
-                let Some(frame) = frame else { return Ok(()) };
-                match serde_json::from_slice(&frame?) {
-                    Ok(ToEngine::Ask { id, request }) => {
-                        if !joined.ask(id, request).await {
-                            return Ok(());
+                let Some(frame) = frame.transpose()? else { return Ok(()) };
+                match serde_json::from_slice(&frame) {
+                    Ok(ToEngine::Ask { id, request }) => match in_flight.begin(id, frame.len()) {
+                        Ok(()) => {
+                            if !joined.ask(id, request).await {
+                                return Ok(());
+                            }
                         }
-                    }
+                        Err(refusal) => send(frames, &FromEngine::Reply { id, reply: Err(refusal) }).await?,
+                    },
                     Ok(ToEngine::Seen { watch, offset }) => joined.seen(watch, offset),
                     Ok(ToEngine::Ping(number)) => send(frames, &FromEngine::Pong(number)).await?,
                     Ok(ToEngine::Hello { .. }) => return Err(std::io::Error::other("a second hello")),
@@ -142,10 +148,14 @@ async fn talk(frames: &mut Frames, mut joined: Joined, stop: &CancellationToken)
             }
             update = joined.next() => {
                 let Some(update) = update else { return Ok(()) };
-                feed(frames, update).await?;
                 // What waits goes out together: one write instead of many.
-                while let Some(update) = joined.waiting() {
+                let mut next = Some(update);
+                while let Some(update) = next {
+                    if let Update::Reply { id, .. } = &update {
+                        in_flight.over(*id);
+                    }
                     feed(frames, update).await?;
+                    next = joined.waiting();
                 }
                 flush(frames).await?;
             }
