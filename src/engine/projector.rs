@@ -15,7 +15,7 @@ use crate::store::{Blobs, PendingEvent, Projected, Projection, Store, StoreError
 use super::doors::Channels;
 use super::pace::Pace;
 use super::reading_mark::ReadingMark;
-use super::supervisor::TaskContext;
+use super::supervisor::{TaskContext, panic_text};
 use super::{Input, files, rest};
 
 /// Events projected in one transaction.
@@ -44,7 +44,7 @@ pub(super) struct Projector {
     pub inputs: mpsc::Sender<Input>,
     /// Rung when there is something to index.
     pub projected: Notify,
-    /// Held while a batch is projected and told. Who holds it sees counts that fit what the loop was told.
+    /// Held while a batch is read, projected and told. Who holds it sees counts that fit what the loop was told.
     pub turn: Mutex<()>,
 }
 
@@ -68,7 +68,7 @@ impl Projector {
         step: fn(Arc<Self>) -> F,
     ) -> Result<(), String>
     where
-        F: Future<Output = Result<bool, StoreError>>,
+        F: Future<Output = Result<bool, StoreError>> + Send + 'static,
     {
         context.running();
         let mut pace = Pace::new(self.store.recorded());
@@ -87,7 +87,9 @@ impl Projector {
             (looked, again) = (tokio::time::Instant::now(), false);
             while !context.stop.is_cancelled() {
                 let started = Instant::now();
-                match step(Arc::clone(&self)).await {
+                // A task of its own: this one may be given up in the middle of what is written and told together.
+                let stepped = tokio::spawn(step(Arc::clone(&self))).await;
+                match stepped.map_err(panic_text)? {
                     Ok(more) => {
                         if trouble.take().is_some() {
                             context.trouble(None);
@@ -148,6 +150,8 @@ impl Projector {
         let mut after = 0;
         let mut count = 0;
         loop {
+            // What is being read is noted in one place.
+            let _turn = self.turn.lock().await;
             let (this, page) = (Arc::clone(self), filter.clone());
             let batch = blocking(move || {
                 let events = this.store.stored_after(after, &page, BATCH)?;
@@ -225,54 +229,5 @@ pub(super) async fn blocking<T: Send + 'static>(
 }
 
 #[cfg(test)]
-mod tests {
-    use std::collections::HashMap;
-
-    use tokio_util::sync::CancellationToken;
-
-    use crate::store::Options;
-
-    use super::super::supervisor::{Supervisor, TaskSpec};
-    use super::*;
-
-    /// What the task says is wrong, as soon as that is something else than `before`.
-    async fn trouble_after(inputs: &mut mpsc::Receiver<Input>, before: Option<&str>) -> Option<String> {
-        loop {
-            let next = tokio::time::timeout(Duration::from_secs(20), inputs.recv()).await.expect("in time");
-            if let Some(Input::Task(_, status)) = next
-                && status.error() != before
-            {
-                return status.error().map(str::to_owned);
-            }
-        }
-    }
-
-    #[tokio::test]
-    async fn what_cannot_be_read_is_told_until_it_can() {
-        let dir = tempfile::tempdir().expect("temp dir");
-        let store = Arc::new(Store::open(dir.path(), Options::default()).expect("opens"));
-        let blobs = Arc::new(Blobs::open(dir.path()).expect("opens"));
-        let (sender, mut inputs) = mpsc::channel(16);
-        let projector = Arc::new(Projector {
-            store,
-            blobs,
-            mark: ReadingMark::open(dir.path()),
-            reading: Swap::new(Reading { channels: HashMap::new(), vip: VipList::default() }),
-            inputs: sender.clone(),
-            projected: Notify::new(),
-            turn: Mutex::default(),
-        });
-        // Nobody has read yet: the first reader opens the file, which it cannot, as when too many are open.
-        let (path, away) = (Store::path(dir.path()), dir.path().join("away"));
-        std::fs::rename(&path, &away).expect("renames");
-        let stop = CancellationToken::new();
-        let supervisor = Arc::new(Supervisor::new(sender, stop.clone()));
-        Supervisor::run(&supervisor, TaskSpec::new("projection", move |context| Arc::clone(&projector).run(context)));
-        let told = trouble_after(&mut inputs, None).await.expect("it is told");
-        assert!(told.contains("failed to open the database") && told.contains("too many files"), "{told}");
-        std::fs::rename(&away, &path).expect("renames");
-        assert_eq!(trouble_after(&mut inputs, Some(&told)).await, None, "it is over");
-        stop.cancel();
-        supervisor.ended().await;
-    }
-}
+#[path = "projector_tests.rs"]
+mod tests;

@@ -77,6 +77,13 @@ impl TaskContext {
     pub(super) async fn asked(&self) {
         self.turns.asked().await;
     }
+
+    /// Of a task that nobody supervises.
+    #[cfg(test)]
+    pub(super) fn of_nobody() -> Self {
+        let (stop, ready, trouble) = (CancellationToken::new(), Arc::default(), watch::Sender::new(None));
+        Self { stop, ready, trouble, turns: Turns::default() }
+    }
 }
 
 /// Runs tasks and reports on them.
