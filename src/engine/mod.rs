@@ -46,6 +46,8 @@ mod state;
 mod state_tests;
 mod supervisor;
 mod tasks;
+#[cfg(test)]
+mod unattended_tests;
 mod views;
 mod watch;
 mod watchdog;

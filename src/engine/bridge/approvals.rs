@@ -14,10 +14,11 @@ use crate::model::{
 };
 use crate::policy::{Denied, quorum, whitelist};
 use crate::protocol::{BridgeNotice, BridgeReply, Refusal};
-use crate::store::{JobBatch, StoreError};
+use crate::store::{JobBatch, Store, StoreError};
 
 use super::super::Input;
 use super::super::answers::failed;
+use super::super::projector::blocking;
 use super::audit::note;
 use super::requests::read;
 use super::service::Bridges;
@@ -103,10 +104,8 @@ impl Bridges {
         let _alone = self.voting.lock().await;
         let now = Timestamp::now();
         let store = Arc::clone(&self.store);
-        let (open, jobs) = super::super::projector::blocking(move || {
-            Ok::<_, StoreError>((store.approvals(false, usize::MAX)?, store.open_jobs()?))
-        })
-        .await?;
+        let (open, jobs) =
+            blocking(move || Ok::<_, StoreError>((store.approvals(false, usize::MAX)?, store.open_jobs()?))).await?;
         for approval in &open {
             if quorum::state_at(approval, now) == ApprovalState::Expired {
                 let over = Approval { state: ApprovalState::Expired, ..approval.clone() };
@@ -116,23 +115,33 @@ impl Bridges {
                 self.decide(over, about).await?;
             }
         }
-        let waiting: Vec<(ApprovalId, &Job)> = jobs
-            .iter()
+        let waiting: Vec<(ApprovalId, Job)> = jobs
+            .into_iter()
             .filter_map(|job| match job.state {
                 JobState::AwaitingApproval(id) => Some((id, job)),
                 _ => None,
             })
             .collect();
         self.holds.store(!waiting.is_empty(), Ordering::Relaxed);
-        for (id, job) in waiting {
-            if open.iter().all(|approval| approval.id != id) {
-                match self.store.approval(id)? {
-                    Some(approval) => {
-                        let kept = self.rollout_of(&approval)?;
-                        self.tell(&approval, job, kept.as_ref()).await;
-                    }
-                    None => self.refuse(job, "approval.unknown", format!("{id} is gone")).await,
-                }
+        let is_open = |id: ApprovalId| open.iter().any(|approval| approval.id == id);
+        let decided: Vec<(ApprovalId, Job)> = waiting.into_iter().filter(|(id, _)| !is_open(*id)).collect();
+        if decided.is_empty() {
+            return Ok(());
+        }
+        let store = Arc::clone(&self.store);
+        let decided = blocking(move || {
+            let found = decided.into_iter().map(|(id, job)| {
+                let approval = store.approval(id)?;
+                let kept = approval.as_ref().map_or(Ok(None), |approval| rollout_of(&store, approval))?;
+                Ok((id, job, approval, kept))
+            });
+            found.collect::<Result<Vec<_>, StoreError>>()
+        })
+        .await?;
+        for (id, job, approval, kept) in decided {
+            match approval {
+                Some(approval) => self.tell(&approval, &job, kept.as_ref()).await,
+                None => self.refuse(&job, "approval.unknown", format!("{id} is gone")).await,
             }
         }
         Ok(())
@@ -145,19 +154,13 @@ impl Bridges {
         self.tell_all(BridgeNotice::Audited(entries)).await;
         self.tell_all(BridgeNotice::Approval(Box::new(approval.clone()))).await;
         if approval.state != ApprovalState::Open {
-            let kept = self.rollout_of(&approval)?;
-            for id in &approval.jobs {
-                if let Some(job) = self.store.job(*id)? {
-                    self.tell(&approval, &job, kept.as_ref()).await;
-                }
+            let (store, about) = (Arc::clone(&self.store), approval.clone());
+            let (jobs, kept) = blocking(move || Ok((held_jobs(&store, &about)?, rollout_of(&store, &about)?))).await?;
+            for job in &jobs {
+                self.tell(&approval, job, kept.as_ref()).await;
             }
         }
         Ok(())
-    }
-
-    /// The rollout of what `approval` is about: it is called as its first job.
-    fn rollout_of(&self, approval: &Approval) -> Result<Option<Rollout>, StoreError> {
-        approval.jobs.first().map_or(Ok(None), |id| self.store.rollout(*id))
     }
 
     /// Tells `job`, which goes by `kept`, what `approval`, which is decided, means for it.
@@ -177,6 +180,19 @@ impl Bridges {
         // The engine is gone only when everything ends.
         let _ = self.inputs.send(Input::Bridge(notice)).await;
     }
+}
+
+/// The jobs `approval` is about: those of its rollout, or the only one.
+fn held_jobs(store: &Store, approval: &Approval) -> Result<Vec<Job>, StoreError> {
+    let Some(first) = approval.jobs.first() else { return Ok(Vec::new()) };
+    let mut jobs = store.jobs_of(*first)?;
+    jobs.retain(|job| approval.jobs.contains(&job.id));
+    Ok(jobs)
+}
+
+/// The rollout of what `approval` is about: it is called as its first job.
+fn rollout_of(store: &Store, approval: &Approval) -> Result<Option<Rollout>, StoreError> {
+    approval.jobs.first().map_or(Ok(None), |id| store.rollout(*id))
 }
 
 /// Whether `job` may go on by `approval`. What was approved is compared with what would run, and with what the
@@ -221,4 +237,99 @@ fn still_stands(plan: &Plan, config: &Config) -> Result<(), Denied> {
     whitelist::may_run_on(template, &host.name, &host.labels)?;
     whitelist::matches(template, plan).map_err(|_| denied(format!("[commands.{command}] has changed since")))?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use rusqlite::Connection;
+
+    use crate::config;
+    use crate::model::{JobId, Lane, Pace, RecognisedBy, Role};
+    use crate::protocol::Draft;
+    use crate::store::Options;
+
+    use super::super::super::checks::{CheckSet, Checks};
+    use super::super::service::BridgeSet;
+    use super::*;
+
+    const CONFIG: &str = "[hosts.web-1]\nlayers = [\"local\"]\nlabels = [\"web\"]\n\
+        [hosts.web-2]\nlayers = [\"local\"]\nlabels = [\"web\"]\n\
+        [commands.todo]\nhosts = [\"@web\"]\nargv = [\"/bin/true\"]\nrisk = \"critical\"\n";
+
+    fn bridges() -> (tempfile::TempDir, Arc<Bridges>, tokio::sync::mpsc::Receiver<Input>) {
+        let dir = tempfile::tempdir().expect("a directory");
+        let store = Arc::new(Store::open(dir.path(), Options::default()).expect("a store"));
+        let (inputs, received) = tokio::sync::mpsc::channel(1_000);
+        let config = config::parse(CONFIG, None).expect("a configuration");
+        let checks = Checks::new(CheckSet::new(&config).expect("no checks"), Arc::clone(&store), inputs.clone());
+        let open = Arc::new(|_: &_, _: &_, _: &_, _, _| Err("there is none".to_owned()));
+        let bridges = Bridges::new(BridgeSet::new(config), store, inputs, Arc::new(checks), open, false);
+        (dir, Arc::new(bridges), received)
+    }
+
+    fn draft() -> Draft {
+        Draft {
+            id: JobId::from_uuid(Uuid::now_v7()),
+            on: "@web".parse().expect("a selector"),
+            any: false,
+            command: "todo".parse().expect("a name"),
+            args: std::collections::BTreeMap::new(),
+            layer: None,
+            lane: Lane::Normal,
+            confirm: None,
+            seen: None,
+            pace: Pace::default(),
+        }
+    }
+
+    fn anna() -> Identity {
+        let operator = "anna".parse().expect("a name");
+        Identity { operator, role: Role::Operator, scopes: None, by: RecognisedBy::Nobody }
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_is_held_while_approvals_are_settled_is_known_to_be_held_afterwards() {
+        let (dir, bridges, _received) = bridges();
+        bridges.settle().await.expect("settles");
+        assert!(!bridges.holds.load(Ordering::Relaxed), "nothing waits");
+        let other = Connection::open(dir.path().join("aurora.db")).expect("opens");
+        other.execute_batch("BEGIN IMMEDIATE").expect("nothing is written for a while");
+        let asking = tokio::spawn({
+            let bridges = Arc::clone(&bridges);
+            async move { bridges.run_draft(anna(), draft()).await }
+        });
+        while !bridges.holds.load(Ordering::Relaxed) {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        let settling = tokio::spawn({
+            let bridges = Arc::clone(&bridges);
+            async move { bridges.settle().await }
+        });
+        // Time enough for one that does not wait.
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        other.execute_batch("ROLLBACK").expect("ends");
+        asking.await.expect("no panic").expect("it is held");
+        settling.await.expect("no panic").expect("settles");
+        assert!(bridges.holds.load(Ordering::Relaxed), "or it would never expire");
+    }
+
+    #[tokio::test]
+    async fn an_approval_is_about_its_own_jobs_and_their_rollout() {
+        let (_dir, bridges, _received) = bridges();
+        for _ in 0..2 {
+            bridges.run_draft(anna(), draft()).await.expect("it is held");
+        }
+        for approval in bridges.store.approvals(false, 9).expect("reads") {
+            let jobs = held_jobs(&bridges.store, &approval).expect("reads");
+            let mut ids: Vec<JobId> = jobs.iter().map(|job| job.id).collect();
+            let mut held = approval.jobs.clone();
+            ids.sort();
+            held.sort();
+            assert_eq!((ids.len(), ids), (2, held));
+            let kept = rollout_of(&bridges.store, &approval).expect("reads").expect("stages");
+            assert_eq!(kept.row.id, approval.jobs[0]);
+        }
+    }
 }

@@ -21,11 +21,28 @@ const PAUSE: Duration = Duration::from_millis(10);
 /// A host that answered over no road for so long may be gone for good: then a person may say what became of a job it has.
 const GONE: SignedDuration = SignedDuration::from_mins(10);
 
+const NO_TASK: &str = "this engine brings nothing to hosts: it only takes events in, or plays a demo";
+
 type Answer = Result<BridgeReply, Refusal>;
+
+/// Whether it is nothing without the task that brings commands to hosts. A vote is durable by itself.
+fn needs_task(request: &BridgeRequest) -> bool {
+    matches!(
+        request,
+        BridgeRequest::Probe(_)
+            | BridgeRequest::Run(_)
+            | BridgeRequest::Cancel(_)
+            | BridgeRequest::Resolve { .. }
+            | BridgeRequest::Manual(_)
+    )
+}
 
 impl Bridges {
     /// Answers `request` of `identity`, who may ask it.
     pub(in super::super) async fn answer(self: Arc<Self>, identity: Identity, request: BridgeRequest) -> Answer {
+        if needs_task(&request) && !self.has_task() {
+            return Err(Refusal::Failed(NO_TASK.to_owned()));
+        }
         match request {
             BridgeRequest::Hosts => Ok(BridgeReply::Hosts(self.live.hosts())),
             BridgeRequest::Commands => {

@@ -1,6 +1,6 @@
 //! The way to the bridge of a running engine.
 
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
@@ -82,12 +82,14 @@ pub struct Bridges {
     pub(super) replaced: Notify,
     /// Rung by the first who needs a host: until then no road is opened.
     needed: Option<Notify>,
+    /// Whether there is a task that takes orders.
+    has_task: AtomicBool,
     orders: mpsc::Sender<BridgeInput>,
     /// Locked by the task while it runs; one that is started again goes on with what waits.
     pub(super) received: tokio::sync::Mutex<mpsc::Receiver<BridgeInput>>,
     /// Held while jobs are made of a draft, so that the same draft twice at once makes them once.
     pub(super) drafting: tokio::sync::Mutex<()>,
-    /// Held while an approval is read and written.
+    /// Held while an approval is read or made, and written.
     pub(super) voting: tokio::sync::Mutex<()>,
     /// Whether jobs may be waiting for other people's yes.
     pub(super) holds: AtomicBool,
@@ -125,6 +127,7 @@ impl Bridges {
             term: watch::Sender::new(None),
             replaced: Notify::new(),
             needed: lazy.then(Notify::new),
+            has_task: AtomicBool::new(false),
             orders,
             received: tokio::sync::Mutex::new(received),
             drafting: tokio::sync::Mutex::default(),
@@ -172,15 +175,25 @@ impl Bridges {
         }
     }
 
-    /// Lets the task know of something; it opens the roads, if they are not.
+    /// Whether what is ordered is carried out, now or when the task is started again.
+    pub(super) fn has_task(&self) -> bool {
+        self.has_task.load(Ordering::Relaxed)
+    }
+
+    /// Lets the task know of something; it opens the roads, if they are not. Where there is no task nothing is left waiting
+    /// for it: what is written down is found by the next engine that has one.
     pub(super) async fn order(&self, input: BridgeInput) {
+        if !self.has_task() {
+            return;
+        }
         self.wake();
         // The other end is held here.
         let _ = self.orders.send(input).await;
     }
 
-    /// The task that brings commands to hosts.
+    /// The task that brings commands to hosts. Orders are taken from here on.
     pub(in super::super) fn task(this: &Arc<Self>) -> TaskSpec {
+        this.has_task.store(true, Ordering::Relaxed);
         let bridge = Arc::clone(this);
         TaskSpec::new("bridge", move |context| Arc::clone(&bridge).run(context))
     }

@@ -137,6 +137,8 @@ impl Bridges {
         let hash = meant.hash();
         let what = format!("{title} on {}, {}, risk {risk}, hash {hash}", draft.on, counted(jobs.len(), "host"));
         let mut notes = vec![note(by, AuditKind::Requested, draft.id, what)];
+        // Whoever settles approvals between the mark and the commit finds no job, and takes the mark back.
+        let unsettled = if approval.is_some() { Some(self.voting.lock().await) } else { None };
         if let Some(approval) = &mut approval {
             approval.jobs = jobs.iter().map(|job| job.id).collect();
             let what = format!("{title} on {} needs {} yes, hash {hash}", draft.on, approval.need);
@@ -151,6 +153,7 @@ impl Bridges {
         let rollouts = rollout.iter().cloned().collect();
         let batch = JobBatch { jobs: jobs.clone(), approvals, rollouts, notes, ..JobBatch::default() };
         let entries = self.store.keep_jobs(batch).await.map_err(failed)?;
+        drop(unsettled);
         self.tell_all(BridgeNotice::Audited(entries)).await;
         let held_by = approval.as_ref().map(|approval| approval.id);
         if let Some(approval) = approval {

@@ -107,3 +107,13 @@ async fn what_came_late_is_counted_after_a_restart() {
     let panel = runner.panel(number, Timestamp::now()).expect("a panel");
     assert_eq!(panel.uptime_24h, Some(0.0));
 }
+
+#[tokio::test]
+async fn who_asks_whether_somebody_looks_is_nobody_who_looks() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let store = Arc::new(Store::open(dir.path(), Options::default()).expect("opens"));
+    let (inputs, _told) = mpsc::channel(64);
+    let checks = Checks::new(set(&["a"], ""), store, inputs);
+    let _at_the_same_moment = checks.received.try_lock().expect("nobody runs");
+    assert!(!checks.are_looked_at());
+}

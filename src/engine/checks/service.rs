@@ -1,5 +1,6 @@
 //! The way to the checks of a running engine.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
@@ -82,8 +83,25 @@ pub struct Checks {
     /// Whether enough witnesses answer.
     witnessed: watch::Sender<Option<bool>>,
     orders: mpsc::Sender<Order>,
+    is_running: AtomicBool,
     /// Locked by the task while it runs; one that is started again goes on with what waits.
     pub(super) received: tokio::sync::Mutex<mpsc::Receiver<Order>>,
+}
+
+/// The task that looks is running. However that ends, it is known.
+struct Running<'a>(&'a AtomicBool);
+
+impl<'a> Running<'a> {
+    fn begin(flag: &'a AtomicBool) -> Self {
+        flag.store(true, Ordering::Relaxed);
+        Self(flag)
+    }
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Relaxed);
+    }
 }
 
 impl Checks {
@@ -102,6 +120,7 @@ impl Checks {
             voted: Notify::new(),
             witnessed: watch::Sender::default(),
             orders,
+            is_running: AtomicBool::new(false),
             received: tokio::sync::Mutex::new(received),
         }
     }
@@ -155,7 +174,7 @@ impl Checks {
     /// Whether the task that looks is running.
     #[must_use]
     pub fn are_looked_at(&self) -> bool {
-        self.received.try_lock().is_err()
+        self.is_running.load(Ordering::Relaxed)
     }
 
     /// Looks at `id` now. The result counts like any other.
@@ -203,6 +222,7 @@ impl Checks {
     /// When what is known of the checks cannot be read.
     pub async fn run(self: Arc<Self>, context: TaskContext) -> Result<(), String> {
         let mut received = self.received.lock().await;
+        let _running = Running::begin(&self.is_running);
         let mut runner = Runner::new(Arc::clone(&self)).await.map_err(|error| error.to_string())?;
         context.running();
         let mut told = None;

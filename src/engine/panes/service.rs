@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use tokio::sync::{Mutex, Notify, mpsc};
 
@@ -49,6 +49,8 @@ pub(in super::super) struct Panes {
     orders: mpsc::UnboundedSender<Order>,
     /// Requests among them.
     waiting: AtomicUsize,
+    /// Whether there is a task that takes orders.
+    has_task: AtomicBool,
     /// Whoever followed when the task ended, for the one that is started again.
     pub(super) followers: std::sync::Mutex<Vec<(ClientId, OperatorName, PaneOutlet)>>,
     /// Locked by the task while it runs; one that is started again goes on with what waits.
@@ -73,6 +75,7 @@ impl Panes {
             replaced: Notify::new(),
             orders,
             waiting: AtomicUsize::new(0),
+            has_task: AtomicBool::new(false),
             followers: std::sync::Mutex::default(),
             received: Mutex::new(received),
         }
@@ -81,7 +84,7 @@ impl Panes {
     /// Has a request answered, in the order they are asked.
     ///
     /// # Errors
-    /// When too many wait.
+    /// When nobody looks at panes here, or too many requests wait.
     pub(in super::super) fn ask(
         &self,
         client: ClientId,
@@ -90,6 +93,10 @@ impl Panes {
         line: PaneOutlet,
         request: PaneRequest,
     ) -> Result<(), Refusal> {
+        if !self.has_task() {
+            let why = "this engine looks at no panes: it only takes events in, or plays a demo without them";
+            return Err(Refusal::Failed(why.to_owned()));
+        }
         if self.waiting.fetch_add(1, Ordering::Relaxed) >= WAITING {
             self.waiting.fetch_sub(1, Ordering::Relaxed);
             return Err(Refusal::Failed("too many requests about panes wait; try again".to_owned()));
@@ -113,13 +120,20 @@ impl Panes {
         self.replaced.notify_one();
     }
 
-    fn order(&self, order: Order) {
-        // The other end is held here.
-        let _ = self.orders.send(order);
+    fn has_task(&self) -> bool {
+        self.has_task.load(Ordering::Relaxed)
     }
 
-    /// The task that looks at panes.
+    fn order(&self, order: Order) {
+        if self.has_task() {
+            // The other end is held here.
+            let _ = self.orders.send(order);
+        }
+    }
+
+    /// The task that looks at panes. Orders are taken from here on.
     pub(in super::super) fn task(this: &Arc<Self>) -> TaskSpec {
+        this.has_task.store(true, Ordering::Relaxed);
         let panes = Arc::clone(this);
         TaskSpec::new("panes", move |context| Arc::clone(&panes).run(context))
     }
