@@ -13,7 +13,7 @@ use crate::model::{EngineId, HostName, JobId};
 use crate::protocol::{AGENT_VERSION, FromAgent, ToAgent};
 
 use super::journal::dir_name;
-use super::panes::Owners;
+use super::panes::{Notes, Owners};
 use super::runners::Runners;
 use super::session::Greeted;
 use super::watcher::{Changes, Watcher};
@@ -67,6 +67,8 @@ pub(super) struct Inner {
     watcher: OnceLock<Option<Watcher>>,
     /// The tmux servers of this host.
     pub panes: Owners,
+    /// What is noted of their panes.
+    pub pane_notes: Notes,
 }
 
 impl Desk {
@@ -89,7 +91,8 @@ impl Desk {
         let spool = Spool::with_faults(&config.spool, machine, faults)?;
         let runners = Runners::new(program);
         let (running, watcher, panes) = (Mutex::default(), OnceLock::new(), Owners::default());
-        let inner = Arc::new(Inner { config, spool, boot, runners, running, watcher, panes });
+        let pane_notes = Notes::default();
+        let inner = Arc::new(Inner { config, spool, boot, runners, running, watcher, panes, pane_notes });
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
             runtime.spawn(super::keeping::keep(Arc::downgrade(&inner)));
         }

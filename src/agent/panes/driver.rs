@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use crate::agent::audit::{self, Noted};
+use crate::agent::audit::Noted;
 use crate::agent::desk::{Inner, blocking};
 use crate::model::{EngineId, OperatorName, PaneDriver, PaneFacts, PaneId};
 use crate::protocol::{DRIVER_IDLE_S, DriveAsk, FromAgent, PaneSaid};
@@ -18,6 +18,7 @@ use crate::tmux::TmuxError;
 
 use super::claim::{self, Claim};
 use super::leases::{Held, REPLACED, Taker, Took};
+use super::notes::note;
 use super::owner::{Owner, Told, Visiting};
 use super::sight::Hand;
 
@@ -243,15 +244,6 @@ impl Driver {
 
 fn idle_words() -> String {
     format!("nothing was typed for {DRIVER_IDLE_S} s")
-}
-
-/// Notes it where that holds up nobody.
-fn note(desk: &Arc<Inner>, noted: Noted) {
-    let desk = Arc::clone(desk);
-    match tokio::runtime::Handle::try_current() {
-        Ok(runtime) => drop(runtime.spawn_blocking(move || audit::note(&desk.spool, &noted))),
-        Err(_) => audit::note(&desk.spool, &noted),
-    }
 }
 
 async fn until(at: Option<Instant>) {

@@ -12,6 +12,7 @@ mod gate;
 mod leases;
 mod listing;
 mod names;
+mod notes;
 mod owner;
 mod pane_feed;
 mod refusal;
@@ -21,5 +22,6 @@ mod visit;
 mod watcher;
 
 pub(super) use claim::{Claim, taken};
+pub(super) use notes::Notes;
 pub(super) use owner::Owners;
 pub(super) use visit::Visit;
