@@ -205,7 +205,7 @@ def first(arguments):
         return missing("--filled STATE_DIR")
     with tempfile.TemporaryDirectory() as home:
         base = [AURORA, "--config", config(home, '[listen]\napi = "off"\n'), "--state-dir", arguments.filled]
-        listed = subprocess.run([*base, "inbox", "list", "--limit", "1", "--json"], capture_output=True, text=True)
+        listed = subprocess.run([*base, "inbox", "list", "--limit", "1", "--json"], stdout=subprocess.PIPE, check=True)
         subject = json.loads(listed.stdout)[0]["subject"][:24].encode()
         times = []
         for _ in range(7):

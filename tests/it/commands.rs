@@ -118,6 +118,16 @@ fn contacts_become_vips_and_their_messages_count_so() {
 }
 
 #[test]
+fn a_state_directory_is_where_the_command_is_run_and_not_where_the_configuration_lies() {
+    let (site, elsewhere) = (Site::bare(""), tempfile::tempdir().expect("a directory"));
+    let mut command = std::process::Command::new(crate::support::AURORA);
+    command.current_dir(elsewhere.path()).arg("--config").arg(site.path().join("config.toml"));
+    let output = command.args(["--state-dir", "kept/here", "inbox", "count"]).output().expect("aurora runs");
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "0\n", "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(elsewhere.path().join("kept/here/aurora.db").exists());
+}
+
+#[test]
 fn mistakes_are_answered_with_what_to_do() {
     let site = Site::new();
     let cases: &[(&[&str], i32, &str)] = &[

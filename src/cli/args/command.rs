@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use clap::builder::{PathBufValueParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::demo::Scene;
@@ -49,7 +50,14 @@ pub(in crate::cli) struct Global {
     #[arg(long, global = true, env = "AURORA_CONFIG", value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// State directory, instead of the configured one
-    #[arg(long, global = true, env = "AURORA_STATE_DIR", value_name = "DIR")]
+    // What the configuration names in it stays there, wherever its own file is.
+    #[arg(
+        long,
+        global = true,
+        env = "AURORA_STATE_DIR",
+        value_name = "DIR",
+        value_parser = PathBufValueParser::new().try_map(std::path::absolute)
+    )]
     pub state_dir: Option<PathBuf>,
     /// Change nothing: the engine refuses every write of this client
     #[arg(long, global = true)]
