@@ -53,8 +53,7 @@ pub(super) async fn act(config: &Config, global: &Global, ids: Vec<Item>, act: A
     };
     output::line(&act.done(acted.changed))?;
     if acted.changed > 0 {
-        // Beside what a script reads.
-        output::aside(&format!("to undo it within {} seconds: aurora inbox undo {}", UNDO_OFFERED.as_secs(), acted.id));
+        can_be_undone(acted.id);
     }
     if acted.more {
         output::aside("there are more; the same command takes the next");
@@ -67,6 +66,11 @@ pub(super) async fn act(config: &Config, global: &Global, ids: Vec<Item>, act: A
         left.push(format!("{} of {asked} have as many labels or notes as they may", acted.full));
     }
     if left.is_empty() { Ok(()) } else { Err(Failure::new(Exit::Failed, left.join("; "))) }
+}
+
+/// Says how an act is undone, beside what a script reads.
+pub(super) fn can_be_undone(id: ActId) {
+    output::aside(&format!("to undo it within {} seconds: aurora inbox undo {id}", UNDO_OFFERED.as_secs()));
 }
 
 /// Undoes an act.
@@ -169,14 +173,20 @@ pub(super) async fn show(config: &Config, global: &Global, id: ConversationId, j
     if let Some(snoozed) = &row.snoozed {
         output::line(&format!("snoozed   {snoozed}"))?;
     }
+    if !page.person.is_empty() {
+        let names = page.person.iter().map(|contact| format!("{} ({})", contact.address, contact.channel));
+        output::line(&format!("person    one thread with {}", names.collect::<Vec<_>>().join(", ")))?;
+    }
     if page.older.is_some() {
         output::line(&format!("only the newest {PAGE} messages are shown"))?;
     }
     for entry in &page.entries {
         output::line("")?;
         match entry {
-            Entry::Message { row, text, cut } => {
-                output::line(&format!("{}  {}  {}", row.received, row.from, row.id))?;
+            Entry::Message { row, text, cut, elsewhere } => {
+                let on = if *elsewhere { format!("  {}, another conversation", row.channel) } else { String::new() };
+                let on = if page.person.is_empty() || *elsewhere { on } else { format!("  {}", row.channel) };
+                output::line(&format!("{}  {}  {}{on}", row.received, row.from, row.id))?;
                 output::lines(text)?;
                 if *cut {
                     output::line(&format!("the rest: aurora inbox show {}", row.id))?;

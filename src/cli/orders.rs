@@ -43,11 +43,14 @@ pub(super) async fn run(config: &Config, global: &Global, line: &str, json: bool
     let mut client = Client::attach(target, false, global.read_only).await?;
     let reply = client.answer(order.request.clone()).await?;
     let told = order.told(&reply).ok_or_else(|| unexpected(&reply))?;
-    if let Reply::Acted(acted) = &reply
-        && acted.changed > 0
-    {
+    let act = match &reply {
+        Reply::Acted(acted) => Some((acted.id, acted.changed)),
+        Reply::Person(acted) => Some((acted.id, acted.changed)),
+        _ => None,
+    };
+    if let Some((id, _)) = act.filter(|(_, changed)| *changed > 0) {
         // Beside what a script reads.
-        output::aside(&format!("to undo it within {} seconds: aurora do undo {}", UNDO_OFFERED.as_secs(), acted.id));
+        output::aside(&format!("to undo it within {} seconds: aurora do undo {id}", UNDO_OFFERED.as_secs()));
     }
     if !told.is_whole {
         return Err(Failure::new(Exit::Failed, told.text));

@@ -53,9 +53,8 @@ impl Driver {
         let store = Arc::clone(&self.store);
         self.answer_in_turn(client, id, async move {
             let found = store.set_vip(contact, vip).await.map_err(failed)?;
-            let (contact, unread) = found.ok_or_else(|| Refusal::Unknown("no such contact".to_owned()))?;
-            let aftermath = Aftermath::Vip { contact: contact.id, vip, unread };
-            Ok((Reply::Contact(Some(Box::new(contact))), Some(aftermath)))
+            let (contact, work) = found.ok_or_else(|| Refusal::Unknown("no such contact".to_owned()))?;
+            Ok((Reply::Contact(Some(Box::new(contact))), Some(Aftermath::Desk(Box::new(work)))))
         })
     }
 
@@ -225,6 +224,7 @@ fn read(store: &Store, request: Request, patience: &Patience) -> Result<Reply, S
         | Request::DeleteView(_)
         | Request::Operators
         | Request::SetVip { .. }
+        | Request::Person { .. }
         | Request::CheckNow(_)
         | Request::Replay(_)
         | Request::RestartTask(_)

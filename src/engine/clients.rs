@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use crate::model::{Act, AuditKind, AuditNote, Identity, RecognisedBy};
 use crate::policy;
 use crate::protocol::{ClientId, Notice, Refusal, Reply, Request, RequestId, Update};
-use crate::store::ActOrder;
+use crate::store::{ActOrder, PersonOrder};
 
 use super::{Credential, Effect, Engine, Occasion, TokenEffect, desk, views};
 
@@ -136,6 +136,10 @@ impl Engine {
             Request::DeleteView(name) => vec![Effect::KeepView { client, id, name, query: None }],
             Request::Undo(act) => vec![Effect::Undo { client, id, act, who: identity.operator.clone() }],
             Request::SetVip { id: contact, vip } => vec![Effect::SetVip { client, id, contact, vip }],
+            Request::Person { id: act, act: what } => {
+                let order = PersonOrder { id: act, act: what, who: identity.operator.clone() };
+                vec![Effect::Person { client, id, order }]
+            }
             Request::Replay(filter) => vec![Effect::Replay { client, id, filter }],
             Request::Reload => {
                 vec![changed("configuration", "read again"), Effect::Reload(Occasion::Client(client, id))]

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::model::{Act, ActId, NOTE_MAX, OperatorName, Snooze};
-use crate::protocol::{ClientId, Notice, Refusal, Reply, RequestId};
-use crate::store::{ActOrder, DeskWork, NotUndone};
+use crate::protocol::{BridgeNotice, ClientId, Notice, Refusal, Reply, RequestId};
+use crate::store::{ActOrder, DeskWork, NotSaid, NotUndone, PersonOrder};
 
 use super::answers::failed;
+use super::bridge::Bridges;
 use super::driver::Driver;
 use super::{Aftermath, Effect, Engine, Input};
 
@@ -33,14 +34,21 @@ pub(super) fn fault(order: &ActOrder, now: Timestamp) -> Option<String> {
 impl Engine {
     /// Takes in what was done, and tells everybody.
     pub(super) fn desk(&mut self, work: DeskWork) -> Vec<Effect> {
-        let DeskWork { change, marks, unread, next_wake } = work;
-        if change.conversations.is_empty() && marks.is_empty() {
+        let DeskWork { change, marks, unread, vips, next_wake, .. } = work;
+        let has_acted = !change.conversations.is_empty() || !marks.is_empty();
+        if !has_acted && vips.is_empty() {
             return Vec::new();
         }
         self.next_wake = next_wake;
         self.remark(&marks);
         self.panels.unread_changed(&unread);
-        vec![Effect::Publish(Notice::Acted(Box::new(change)))]
+        let mut effects = Vec::new();
+        for (contact, vip) in vips {
+            self.turn_vip(contact, vip);
+            effects.push(Effect::Publish(Notice::Vip { contact, vip }));
+        }
+        effects.extend(has_acted.then(|| Effect::Publish(Notice::Acted(Box::new(change)))));
+        effects
     }
 
     /// Takes in which snoozes have ended. What failed is tried again with the next tick.
@@ -59,6 +67,14 @@ impl Engine {
     }
 }
 
+/// Tells whoever looks at the audit log what was written into it.
+async fn tell_audited(bridges: &Bridges, work: &mut DeskWork) {
+    let entries = std::mem::take(&mut work.audited);
+    if !entries.is_empty() {
+        bridges.tell_all(BridgeNotice::Audited(entries)).await;
+    }
+}
+
 impl Driver {
     /// Carries out an act.
     pub(super) fn act(&self, client: ClientId, id: RequestId, order: ActOrder) -> Vec<Input> {
@@ -74,17 +90,32 @@ impl Driver {
         })
     }
 
+    /// Says which contacts are one person.
+    pub(super) fn say_person(&self, client: ClientId, id: RequestId, order: PersonOrder) -> Vec<Input> {
+        let (store, bridges) = (Arc::clone(&self.store), Arc::clone(&self.bridges));
+        self.answer_in_turn(client, id, async move {
+            let said = store.say_person(order, Timestamp::now()).await.map_err(failed)?;
+            let (acted, mut work) = said.map_err(|why| match why {
+                NotSaid::Unknown(_) => Refusal::Unknown(why.to_string()),
+                NotSaid::Itself(_) | NotSaid::Many(_) => Refusal::Failed(why.to_string()),
+            })?;
+            tell_audited(&bridges, &mut work).await;
+            Ok((Reply::Person(Box::new(acted)), Some(Aftermath::Desk(Box::new(work)))))
+        })
+    }
+
     /// Undoes an act.
     pub(super) fn undo(&self, client: ClientId, id: RequestId, act: ActId, who: OperatorName) -> Vec<Input> {
-        let store = Arc::clone(&self.store);
+        let (store, bridges) = (Arc::clone(&self.store), Arc::clone(&self.bridges));
         self.answer_in_turn(client, id, async move {
             let by = ActId::from_uuid(uuid::Uuid::now_v7());
             let done = store.undo(act, by, who.as_str().to_owned(), Timestamp::now()).await.map_err(failed)?;
-            let (undone, work) = done.map_err(|why| match why {
+            let (undone, mut work) = done.map_err(|why| match why {
                 NotUndone::Unknown(_) => Refusal::Unknown(why.to_string()),
                 NotUndone::SomebodyElses(_) => Refusal::Denied(why.to_string()),
                 NotUndone::TooLate => Refusal::Failed(why.to_string()),
             })?;
+            tell_audited(&bridges, &mut work).await;
             Ok((Reply::Undone(undone), Some(Aftermath::Desk(Box::new(work)))))
         })
     }

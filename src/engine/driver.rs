@@ -150,6 +150,7 @@ impl Driver {
             }
             Effect::Wake => self.wake(),
             Effect::SetVip { client, id, contact, vip } => self.set_vip(client, id, contact, vip),
+            Effect::Person { client, id, order } => self.say_person(client, id, order),
             Effect::Replay { client, id, filter } => {
                 let projector = Arc::clone(&self.projector);
                 self.answer(client, id, async move {

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use crate::model::{ActId, AuditNote, CheckId, ContactId, EventFilter, Identity, OperatorName, Rejection, TokenId};
 use crate::protocol::{BridgeRequest, ClientId, Figures, NodeRequest, Notice, PaneRequest, Request, RequestId, Update};
-use crate::store::ActOrder;
+use crate::store::{ActOrder, PersonOrder};
 
 use super::TurnedAway;
 use super::access::Grant;
@@ -101,6 +101,15 @@ pub enum Effect {
         contact: ContactId,
         /// Whether.
         vip: bool,
+    },
+    /// Say which contacts are one person.
+    Person {
+        /// Who asks.
+        client: ClientId,
+        /// The number of the request.
+        id: RequestId,
+        /// What is said.
+        order: PersonOrder,
     },
     /// Project events again.
     Replay {

@@ -7,13 +7,13 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::config::Config;
 use crate::model::{
-    ChannelId, CheckPanel, ContactId, Identity, LogLine, MessageRow, Rejection, StoreTrouble, TaskStatus, Token,
-    TokenHash, TokenId,
+    ChannelId, CheckPanel, Identity, LogLine, MessageRow, Rejection, StoreTrouble, TaskStatus, Token, TokenHash,
+    TokenId,
 };
 use crate::protocol::{
     BridgeNotice, ClientId, ConfigFault, NodesNotice, PaneCall, Refusal, Reply, Request, RequestId, Update,
 };
-use crate::store::{ChannelCounts, DeskWork, Projected, Unread};
+use crate::store::{ChannelCounts, DeskWork, Projected};
 
 use super::panes::PaneOutlet;
 use super::{Credential, TurnedAway};
@@ -114,19 +114,10 @@ pub struct Taken {
 /// What an effect changed for everybody.
 #[derive(Debug)]
 pub enum Aftermath {
-    /// Something was done to conversations or messages.
+    /// Something was done to conversations, messages or contacts.
     Desk(Box<DeskWork>),
     /// The saved views are others.
     Views,
-    /// A contact became a VIP or ceased to be one.
-    Vip {
-        /// Who.
-        contact: ContactId,
-        /// Whether.
-        vip: bool,
-        /// How the unread counts changed.
-        unread: Unread,
-    },
     /// A token was made.
     TokenAdded(TokenHash, Token),
     /// A token was revoked.

@@ -8,8 +8,8 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use crate::model::{
-    AuditKind, AuditNote, CheckPanel, Event, KeyOverrides, LogLine, Marks, MessageRow, RecognisedBy, Rejection,
-    StoreTrouble,
+    AuditKind, AuditNote, CheckPanel, ContactId, Event, KeyOverrides, LogLine, Marks, MessageRow, RecognisedBy,
+    Rejection, StoreTrouble,
 };
 use crate::protocol::{
     BridgePanel, ClientId, ConfigFault, ConfigStatus, Figures, LookFigures, NodesPanel, Notice, PaneCall, Snapshot,
@@ -343,13 +343,6 @@ impl Engine {
             }
             Aftermath::Desk(work) => self.desk(*work),
             Aftermath::Views => vec![Effect::Publish(Notice::Views)],
-            Aftermath::Vip { contact, vip, unread } => {
-                for row in self.inbox.iter_mut().filter(|row| row.contact == Some(contact)) {
-                    row.vip = vip;
-                }
-                self.panels.unread_changed(&unread);
-                vec![Effect::Publish(Notice::Vip { contact, vip })]
-            }
         }
     }
 
@@ -359,6 +352,13 @@ impl Engine {
             if let Some((_, now)) = marks.iter().find(|(seq, _)| *seq == row.seq) {
                 row.marks.clone_from(now);
             }
+        }
+    }
+
+    /// Puts whether a contact is a VIP on the messages that are shown.
+    pub(super) fn turn_vip(&mut self, contact: ContactId, vip: bool) {
+        for row in self.inbox.iter_mut().filter(|row| row.contact == Some(contact)) {
+            row.vip = vip;
         }
     }
 

@@ -3,7 +3,9 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{ChannelId, ContactId, ConversationId, Count, Label, Marks, MessageId, MessageRow, OperatorName, Snooze};
+use super::{
+    ChannelId, Contact, ContactId, ConversationId, Count, Label, Marks, MessageId, MessageRow, OperatorName, Snooze,
+};
 
 /// Where a conversation stands in the list: the greatest first. It is the cursor of the list, too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -60,6 +62,13 @@ pub struct ConversationRow {
     pub notes: u64,
     /// How often its newest message was said before, if it was.
     pub repeats: Option<Repeats>,
+    /// Under how many addresses whoever wrote it is known: more than 1 when several contacts are one person.
+    #[serde(default = "one")]
+    pub addresses: u64,
+}
+
+fn one() -> u64 {
+    1
 }
 
 /// A part of a list of conversations.
@@ -108,20 +117,27 @@ pub enum Entry {
         text: String,
         /// Whether there is more of the text.
         cut: bool,
+        /// It is in another conversation of the same person: what is done to this one leaves it as it is.
+        #[serde(default)]
+        elsewhere: bool,
     },
     /// A note.
     Note(Note),
 }
 
-/// A part of a conversation.
+/// A part of a conversation. Where several contacts are one person it is one thread: what that person wrote in other
+/// conversations, on any channel, stands in it too.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ConversationPage {
     /// How it stands in a list.
     pub row: ConversationRow,
-    /// Its messages, oldest first, and the notes where they were written.
+    /// The messages, oldest first, and the notes beside this conversation where they were written.
     pub entries: Vec<Entry>,
     /// Where to go on with older ones, when there are any.
     pub older: Option<i64>,
+    /// The contacts of the person it is one thread with, the last to write first; empty when that is one contact.
+    #[serde(default)]
+    pub person: Vec<Contact>,
 }
 
 /// What changed on the desk, for everybody who looks at it.

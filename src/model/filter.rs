@@ -28,7 +28,7 @@ pub struct EventFilter {
 pub struct InboxFilter {
     /// Only of this channel.
     pub channel: Option<ChannelId>,
-    /// Only by this contact.
+    /// Only by the person whose contact this is, under whichever address.
     pub contact: Option<ContactId>,
     /// Only by contacts whose name or address has these words; the last may be unfinished.
     pub from: Option<String>,

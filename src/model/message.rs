@@ -180,7 +180,7 @@ pub struct Message {
     pub raw_len: u64,
 }
 
-/// Somebody who writes on a channel.
+/// Somebody who writes on a channel, under one address. Operators say which contacts are one person.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Contact {
     /// Unique id.
@@ -191,12 +191,22 @@ pub struct Contact {
     pub address: String,
     /// Their name, or empty.
     pub name: String,
-    /// Whether their messages come first.
+    /// Whether their messages come first: whether any contact of the person is a VIP.
     pub vip: bool,
-    /// How many messages they have written.
+    /// How many messages they have written from this address.
     pub messages: u64,
-    /// When they last wrote.
+    /// When they last wrote from it.
     pub last: Option<Timestamp>,
+    /// The other contacts of the same person, the last to write first; in each of those it is empty.
+    #[serde(default)]
+    pub others: Vec<Contact>,
+}
+
+impl Contact {
+    /// It and the other contacts of the person.
+    pub fn all(&self) -> impl Iterator<Item = &Self> {
+        std::iter::once(self).chain(&self.others)
+    }
 }
 
 #[cfg(test)]

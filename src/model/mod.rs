@@ -35,6 +35,7 @@ mod node;
 mod operator;
 mod pane;
 mod panel;
+mod person;
 mod pinned;
 mod prompt;
 mod rejection;
@@ -94,6 +95,7 @@ pub use node::{BadNodeKey, BadNodeName, Invitation, NodeKey, NodeName, NodePanel
 pub use operator::{BadOperatorName, Identity, OperatorName, RecognisedBy, Role};
 pub use pane::{BadPaneName, PaneAddress, PaneChunk, PaneDriver, PaneFacts, PaneFeedKind, PaneId, PaneName, PaneSeed};
 pub use panel::{ChannelPanel, ChannelState};
+pub use person::{PersonAct, PersonActed};
 pub use pinned::{KEYS_OVERLAP, PinnedKey, PinnedKeys};
 pub use prompt::{BadPanePlace, PanePlace, Prompt, PromptTemplate};
 pub use rejection::{Reason, Rejection};

@@ -37,6 +37,7 @@ pub fn needed(request: &Request) -> Role {
         | Request::SaveView { .. }
         | Request::DeleteView(_)
         | Request::SetVip { .. }
+        | Request::Person { .. }
         | Request::CheckNow(_)
         | Request::RestartTask(_)
         | Request::Reload => Role::Operator,
@@ -146,6 +147,7 @@ fn opens(request: &Request) -> Opens {
         | Request::SaveView { .. }
         | Request::DeleteView(_)
         | Request::SetVip { .. }
+        | Request::Person { .. }
         | Request::CheckHistory { .. }
         | Request::CheckNow(_)
         | Request::RestartTask(_)
@@ -197,8 +199,8 @@ fn is_open(identity: &Identity, opens: Opens) -> Result<(), String> {
 mod tests {
     use crate::model::{
         Act, ActId, ApprovalId, ContactFilter, ContactId, ConversationId, EventFilter, EventId, HostName, HostSelector,
-        InboxFilter, JobId, Lane, MessageId, NodeKey, NodeName, Order, PaneAddress, PaneId, Plan, RecognisedBy,
-        TokenId, TokenWish, Trust,
+        InboxFilter, JobId, Lane, MessageId, NodeKey, NodeName, Order, PaneAddress, PaneId, PersonAct, Plan,
+        RecognisedBy, TokenId, TokenWish, Trust,
     };
 
     use crate::protocol::{Draft, JobFilter, PaneMark, PanePace};
@@ -263,6 +265,9 @@ mod tests {
         Request::Contact(_) => Request::Contact(id(ContactId::from_uuid)), Viewer, Opens::Unlimited;
         Request::SetVip { .. } => Request::SetVip { id: id(ContactId::from_uuid), vip: true },
             Operator, Opens::Unlimited;
+        Request::Person { .. } => Request::Person {
+            id: id(ActId::from_uuid), act: PersonAct::Split { contact: id(ContactId::from_uuid) },
+        }, Operator, Opens::Unlimited;
         Request::CheckHistory { .. } => Request::CheckHistory {
             id: "web".parse().expect("an id"), since: jiff::Timestamp::UNIX_EPOCH, until: jiff::Timestamp::UNIX_EPOCH, slots: 24,
         }, Viewer, Opens::Unlimited;

@@ -98,6 +98,7 @@ impl Order {
                 let now = if contact.vip { "is a VIP" } else { "is no VIP" };
                 told(1, format!("{} {now}", contact.address))
             }
+            (Request::Person { .. }, Reply::Person(acted)) => told(acted.changed, acted.told()),
             (Request::RestartTask(name), Reply::Done) => told(1, format!("{name} is started again")),
             (Request::Reload, Reply::Done) => told(1, "the configuration was read again".to_owned()),
             (Request::CheckNow(id), Reply::Observation(seen)) => {

@@ -8,8 +8,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::model::{
     Acted, ChannelStats, CheckHistory, CheckId, Contact, ConversationList, ConversationPage, Event, FreshToken,
-    Identity, Label, Message, MessagePage, MessageRow, Observation, OperatorName, Report, SavedView, TokenRow, Trace,
-    Undone,
+    Identity, Label, Message, MessagePage, MessageRow, Observation, OperatorName, PersonActed, Report, SavedView,
+    TokenRow, Trace, Undone,
 };
 
 use super::{BridgeReply, Figures, NodeReply, Overall, PaneReply, Snapshot};
@@ -56,6 +56,8 @@ pub enum Reply {
     Contacts(Vec<Contact>),
     /// One contact, when it is known.
     Contact(Option<Box<Contact>>),
+    /// What became of what was said about a person.
+    Person(Box<PersonActed>),
     /// The past of a check, when it is known.
     CheckHistory(Option<Box<CheckHistory>>),
     /// What a look found.

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{
     Act, ActId, CheckId, ContactFilter, ContactId, ConversationId, EventFilter, EventId, InboxFilter, Item, MessageId,
-    Order, Place, TokenId, TokenWish,
+    Order, PersonAct, Place, TokenId, TokenWish,
 };
 
 use super::{BridgeRequest, NodeRequest, PaneRequest};
@@ -145,6 +145,13 @@ pub enum Request {
         /// Whether.
         vip: bool,
     },
+    /// Say which contacts are one person, or no longer. Nothing of what they wrote changes, and it is undone as an act is.
+    Person {
+        /// What the act is called by whoever asks: asked again, it is not done again.
+        id: ActId,
+        /// What is said.
+        act: PersonAct,
+    },
     /// Stop a background task and start it again.
     RestartTask(String),
     /// Read the configuration again and take it, whole or not at all.
@@ -241,6 +248,7 @@ impl Request {
             | Self::SaveView { .. }
             | Self::DeleteView(_)
             | Self::SetVip { .. }
+            | Self::Person { .. }
             | Self::RestartTask(_)
             | Self::Reload
             | Self::AddToken(_)

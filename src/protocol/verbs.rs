@@ -2,7 +2,7 @@
 
 use jiff::Zoned;
 
-use crate::model::{Act, ActId, Item, NOTE_MAX, Snooze};
+use crate::model::{Act, ActId, Item, NOTE_MAX, PersonAct, Snooze};
 
 use super::order_words::{BadLine, Value, Word, items, joined, only, words};
 use super::{Request, bridge_verbs};
@@ -30,6 +30,8 @@ pub enum Takes {
     NameAndQuery,
     /// The id of a contact.
     Contact,
+    /// The ids of two contacts.
+    TwoContacts,
     /// The id of a check.
     Check,
     /// The name of a task, as it is listed; it may hold spaces.
@@ -61,6 +63,7 @@ impl Takes {
             Self::View => "VIEW",
             Self::NameAndQuery => "NAME: QUERY",
             Self::Contact => "CONTACT",
+            Self::TwoContacts => "CONTACT CONTACT",
             Self::Check => "CHECK",
             Self::Task => "TASK",
             Self::Host => "HOST",
@@ -167,6 +170,24 @@ pub const VERBS: &[Verb] = &[
         make: |words, asking| with_value(words, asking, |value| value.parsed().map(Act::Label)),
     },
     Verb {
+        name: "merge",
+        takes: Takes::TwoContacts,
+        words: "same person as another contact: one thread, whichever way they write",
+        example: "merge con_01a1fbc1535071810000000000000001 con_01a1fbc1535071810000000000000002",
+        make: |words, asking| match words {
+            [contact, with] => {
+                let act = PersonAct::Merge { contact: contact.parsed()?, with: with.parsed()? };
+                Ok(Request::Person { id: asking.act, act })
+            }
+            [only] => {
+                let end = only.column + only.text.chars().count() + 1;
+                Err(BadLine::new(end, "the id of another contact is expected"))
+            }
+            [_, _, more, ..] => Err(BadLine::new(more.column, "`merge` takes two contacts")),
+            [] => Err(BadLine::new(1, "`merge` takes two contacts")),
+        },
+    },
+    Verb {
         name: "note",
         takes: Takes::ItemsAndText,
         words: "write a note beside conversations; it never leaves aurora",
@@ -241,6 +262,16 @@ pub const VERBS: &[Verb] = &[
                 let snooze = Snooze::parse(&value.text, &asking.now);
                 snooze.map(Act::Snooze).map_err(|error| BadLine::new(value.column, error))
             })
+        },
+    },
+    Verb {
+        name: "split",
+        takes: Takes::Contact,
+        words: "a person by itself again: take a contact out of its person",
+        example: "split con_01a1fbc1535071810000000000000001",
+        make: |words, asking| {
+            let act = PersonAct::Split { contact: only(words, "split")?.parsed()? };
+            Ok(Request::Person { id: asking.act, act })
         },
     },
     Verb {

@@ -5,14 +5,14 @@ use std::collections::BTreeSet;
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, OptionalExtension, params};
 
-use crate::model::{Act, ActId, Acted, UNDO_OFFERED, Undone};
+use crate::model::{Act, ActId, Acted, PersonAct, UNDO_OFFERED, Undone};
 
 use super::acts::{ActOrder, json};
 use super::desk::Field;
 use super::events::timestamp;
 use super::marks::{Marked, Sheet};
 use super::tally::Deltas;
-use super::{DeskWork, Store, StoreError};
+use super::{DeskWork, Store, StoreError, persons};
 
 /// How much longer than it is offered undoing is possible: the order may come over a slow line.
 const UNDO_GRACE: SignedDuration = SignedDuration::from_secs(15);
@@ -59,7 +59,14 @@ impl Record {
         Self::write(connection, order.id, &order.who, &json(&order.act), now)
     }
 
-    fn write(connection: &Connection, id: ActId, who: &str, what: &str, now: Timestamp) -> rusqlite::Result<Self> {
+    /// A record without changes.
+    pub(super) fn write(
+        connection: &Connection,
+        id: ActId,
+        who: &str,
+        what: &str,
+        now: Timestamp,
+    ) -> rusqlite::Result<Self> {
         connection.prepare_cached("INSERT INTO act (id, at, who, what) VALUES (?1, ?2, ?3, ?4)")?.execute(params![
             &id.as_uuid().as_bytes()[..],
             now.as_microsecond(),
@@ -67,6 +74,11 @@ impl Record {
             what
         ])?;
         Ok(Self(connection.last_insert_rowid()))
+    }
+
+    /// Its number, which no other ever has.
+    pub(super) fn number(&self) -> i64 {
+        self.0
     }
 
     /// Notes what one thing was before the act and is after it.
@@ -113,11 +125,24 @@ fn recorded(connection: &Connection, id: ActId) -> rusqlite::Result<Option<Recor
         .optional()
 }
 
+/// What was done, as the record has it.
+enum What {
+    Act(Act),
+    Person(PersonAct),
+}
+
+impl What {
+    fn read(what: &str) -> Option<Self> {
+        let act = serde_json::from_str(what).map(Self::Act);
+        act.or_else(|_| serde_json::from_str(what).map(Self::Person)).ok()
+    }
+}
+
 /// One thing an act changed.
-struct Change {
-    thing: i64,
-    before: Option<String>,
-    after: Option<String>,
+pub(super) struct Change {
+    pub thing: i64,
+    pub before: Option<String>,
+    pub after: Option<String>,
 }
 
 impl Store {
@@ -141,11 +166,11 @@ impl Store {
             if let Some(undone) = act.undone {
                 return Ok(Ok((undone, DeskWork::default())));
             }
-            let Ok(what) = serde_json::from_str::<Act>(&act.what) else { return Ok(Err(NotUndone::Unknown(id))) };
+            let Some(what) = What::read(&act.what) else { return Ok(Err(NotUndone::Unknown(id))) };
             if now.duration_since(act.at) > UNDO_OFFERED + UNDO_GRACE {
                 return Ok(Err(NotUndone::TooLate));
             }
-            let undone = restore(connection, &act, &what, &who)?;
+            let undone = restore(connection, &act, &what, &who, now)?;
             connection
                 .prepare_cached("UPDATE act SET restored = ?2, left_alone = ?3 WHERE n = ?1")?
                 .execute(params![act.n, undone.0.restored, undone.0.left_alone])?;
@@ -158,11 +183,21 @@ impl Store {
     }
 }
 
-fn restore(connection: &Connection, act: &Recorded, what: &Act, who: &str) -> rusqlite::Result<(Undone, DeskWork)> {
+fn restore(
+    connection: &Connection,
+    act: &Recorded,
+    what: &What,
+    who: &str,
+    now: Timestamp,
+) -> rusqlite::Result<(Undone, DeskWork)> {
     let changes: Vec<Change> = connection
         .prepare_cached("SELECT thing, before, after FROM act_change WHERE act = ?1 ORDER BY thing DESC")?
         .query_map([act.n], |row| Ok(Change { thing: row.get(0)?, before: row.get(1)?, after: row.get(2)? }))?
         .collect::<Result<_, _>>()?;
+    let what = match what {
+        What::Act(what) => what,
+        What::Person(what) => return persons::restore(connection, &changes, (what, who), now),
+    };
     let all = changes.len() as u64;
     let (restored, work) = if what.is_mark() {
         restore_marks(connection, changes, who)?

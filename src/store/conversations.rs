@@ -15,7 +15,7 @@ use super::events::{channel_id, corrupt, event_id, timestamp, uuid};
 use super::inbox::{AFTER_ROW, JOINS, ROW, row as message_row};
 use super::project::cut;
 use super::walk::Walk;
-use super::{Patience, Store, StoreError, search};
+use super::{Patience, Store, StoreError, persons, search};
 
 /// Bytes of a message's text in a page; the whole text is asked for by its id.
 const TEXT: usize = 16 * 1024;
@@ -37,7 +37,8 @@ const COLUMNS: &str = "v.n, v.id, v.tier, v.place, ch.id, m.id, m.kind, c.id,
     d.assignee, d.snoozed, (SELECT count(*) FROM note o WHERE o.conversation = v.n),
     (SELECT count(*) FROM (SELECT 1 FROM message a WHERE a.conversation = v.n AND a.alike = m.alike LIMIT 1001)),
     (SELECT received FROM message WHERE seq =
-        (SELECT min(a.seq) FROM message a WHERE a.conversation = v.n AND a.alike = m.alike))
+        (SELECT min(a.seq) FROM message a WHERE a.conversation = v.n AND a.alike = m.alike)),
+    (SELECT count(*) FROM person p CROSS JOIN person q ON q.person = p.person WHERE p.contact = v.contact)
     FROM conversation v CROSS JOIN message m ON m.seq = v.last_seq
     CROSS JOIN channel ch ON ch.n = v.channel LEFT JOIN contact c ON c.n = v.contact
     LEFT JOIN desk d ON d.conversation = v.n";
@@ -56,7 +57,8 @@ impl Store {
         self.read(|connection| list(connection, filter, before, limit))
     }
 
-    /// The newest `limit` messages of a conversation before `before`, with the notes between them.
+    /// The newest `limit` messages of a conversation before `before`, with the notes between them. Where whoever wrote
+    /// last is one person under several addresses, what they wrote anywhere is among them.
     ///
     /// # Errors
     /// When the store cannot read.
@@ -67,14 +69,18 @@ impl Store {
         limit: usize,
     ) -> Result<Option<ConversationPage>, StoreError> {
         self.read(|connection| {
-            let n: Option<i64> = connection
-                .prepare_cached("SELECT n FROM conversation WHERE id = ?1")?
-                .query_row([&id.as_uuid().as_bytes()[..]], |row| row.get(0))
+            let found: Option<(i64, Option<i64>)> = connection
+                .prepare_cached("SELECT n, contact FROM conversation WHERE id = ?1")?
+                .query_row([&id.as_uuid().as_bytes()[..]], |row| Ok((row.get(0)?, row.get(1)?)))
                 .optional()?;
-            let Some(n) = n else { return Ok(None) };
+            let Some((n, contact)) = found else { return Ok(None) };
             let Some(row) = one(connection, n)? else { return Ok(None) };
+            let mut contacts = contact.map_or(Ok(Vec::new()), |contact| persons::contacts_of(connection, contact))?;
+            if contacts.len() < 2 {
+                contacts.clear();
+            }
             let before = before.unwrap_or(i64::MAX);
-            let mut messages = messages(connection, n, before, limit.saturating_add(1))?;
+            let mut messages = messages(connection, (n, &contacts), before, limit.saturating_add(1))?;
             let has_older = messages.len() > limit;
             messages.truncate(limit);
             let first = messages.last().map_or(0, |(seq, _)| *seq);
@@ -88,7 +94,8 @@ impl Store {
                 entries.push(message);
             }
             entries.extend(notes.map(|(_, note)| Entry::Note(note)));
-            Ok(Some(ConversationPage { row, entries, older }))
+            let person = persons::named(connection, &contacts)?;
+            Ok(Some(ConversationPage { row, entries, older, person }))
         })
     }
 }
@@ -128,7 +135,7 @@ pub(super) fn found(connection: &Connection, filter: &InboxFilter, most: usize) 
         let enough = seen >= most || patience.is_over();
         Ok(if enough { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
     })?;
-    Ok((format!("[{}]", found.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")), next.is_some()))
+    Ok((search::numbers(&found.into_iter().collect::<Vec<_>>()), next.is_some()))
 }
 
 /// The query for a page; the last value, which is still missing, is its length.
@@ -175,9 +182,11 @@ pub(super) fn conditions(connection: &Connection, filter: &InboxFilter) -> rusql
         values.push(channel.as_str().to_owned().into());
     }
     if let Some(contact) = &filter.contact {
-        conditions
-            .push("v.n IN (SELECT conversation FROM message WHERE contact = (SELECT n FROM contact WHERE id = ?))");
-        values.push(contact.as_uuid().as_bytes().to_vec().into());
+        conditions.push(
+            "v.n IN (SELECT m.conversation FROM json_each(?) AS wanted CROSS JOIN message m ON m.contact = wanted.value)",
+        );
+        let n = persons::number(connection, *contact)?;
+        values.push(search::numbers(&n.map_or(Ok(Vec::new()), |n| persons::contacts_of(connection, n))?).into());
     }
     if let Some(label) = &filter.label {
         conditions
@@ -246,6 +255,7 @@ fn row(row: &Row<'_>) -> rusqlite::Result<ConversationRow> {
         snoozed: row.get::<_, Option<i64>>(19)?.map(snooze),
         notes: row.get(20)?,
         repeats,
+        addresses: row.get::<_, u64>(23)?.max(1),
     })
 }
 
@@ -253,22 +263,41 @@ fn snooze(until: i64) -> Snooze {
     if until == UNTIL_REPLY { Snooze::Reply } else { Snooze::Until(timestamp(until)) }
 }
 
-/// Messages of a conversation before `before`, newest first, by place.
-fn messages(connection: &Connection, n: i64, before: i64, limit: usize) -> rusqlite::Result<Vec<(i64, Entry)>> {
+/// Messages of a conversation, and of these contacts anywhere, before `before`: newest first, by place.
+fn messages(
+    connection: &Connection,
+    (n, contacts): (i64, &[i64]),
+    before: i64,
+    limit: usize,
+) -> rusqlite::Result<Vec<(i64, Entry)>> {
+    const OF: &str = "SELECT seq FROM message INDEXED BY message_conversation
+        WHERE conversation = ?1 AND seq < ?2 ORDER BY seq DESC LIMIT ?3";
+    const BY: &str = "SELECT seq FROM message INDEXED BY message_contact
+        WHERE contact = ?1 AND seq < ?2 ORDER BY seq DESC LIMIT ?3";
+    let mut seqs = BTreeSet::new();
+    for (sql, n) in [(OF, n)].into_iter().chain(contacts.iter().map(|contact| (BY, *contact))) {
+        let mut statement = connection.prepare_cached(sql)?;
+        let mut rows = statement.query(params![n, before, i64::try_from(limit).unwrap_or(i64::MAX)])?;
+        while let Some(row) = rows.next()? {
+            seqs.insert(row.get(0)?);
+        }
+    }
+    let seqs: Vec<i64> = seqs.into_iter().rev().take(limit).collect();
     let sql = format!(
-        "SELECT {ROW}, substr(t.text, 1, {TEXT}), length(t.text) FROM message m {JOINS} JOIN message_text t ON t.seq = m.seq
-         WHERE m.conversation = ?1 AND m.seq < ?2 ORDER BY m.seq DESC LIMIT ?3"
+        "SELECT {ROW}, substr(t.text, 1, {TEXT}), length(t.text), m.conversation <> ?2
+         FROM json_each(?1) AS wanted CROSS JOIN message m ON m.seq = wanted.value {JOINS}
+         JOIN message_text t ON t.seq = m.seq ORDER BY m.seq DESC"
     );
-    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     connection
         .prepare_cached(&sql)?
-        .query_map([n, before, limit], |found| {
+        .query_map(params![search::numbers(&seqs), n], |found| {
             let text: String = found.get(AFTER_ROW)?;
             let characters: usize = found.get(AFTER_ROW + 1)?;
             let shown = cut(&text, TEXT);
             let is_cut = shown.len() < text.len() || characters > TEXT;
             let row = Box::new(message_row(found)?);
-            Ok((row.seq, Entry::Message { text: shown.to_owned(), cut: is_cut, row }))
+            let elsewhere = found.get(AFTER_ROW + 2)?;
+            Ok((row.seq, Entry::Message { text: shown.to_owned(), cut: is_cut, elsewhere, row }))
         })?
         .collect()
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
-use crate::model::{DeskChange, Label, Marks};
+use crate::model::{AuditEntry, ContactId, DeskChange, Label, Marks};
 
 use super::conversations::{UNTIL_REPLY, one};
 use super::events::{corrupt, timestamp};
@@ -13,7 +13,7 @@ use super::tally::Deltas;
 use super::{Store, StoreError, Unread};
 
 /// Conversations and marks in one notice; a screen asks for what it shows when there are more.
-const ROWS: usize = 64;
+pub(super) const ROWS: usize = 64;
 const MARKS: usize = 256;
 
 /// What changed on the desk.
@@ -25,6 +25,10 @@ pub struct DeskWork {
     pub marks: Vec<(i64, Marks)>,
     /// How the unread counts changed.
     pub unread: Unread,
+    /// Contacts that became VIPs or ceased to be.
+    pub vips: Vec<(ContactId, bool)>,
+    /// What was written into the audit log.
+    pub audited: Vec<AuditEntry>,
     /// When the next snooze ends.
     pub next_wake: Option<Timestamp>,
 }
@@ -51,7 +55,7 @@ impl DeskWork {
         let conversations = rows.filter_map(Result::transpose).collect::<Result<_, _>>()?;
         let omitted = touched.len().saturating_sub(ROWS) as u64;
         let change = DeskChange { by: who.to_owned(), conversations, marks: Vec::new(), omitted };
-        Ok(Self { change, marks: Vec::new(), unread: Unread::new(), next_wake: next_wake(connection)? })
+        Ok(Self { change, next_wake: next_wake(connection)?, ..Self::default() })
     }
 }
 

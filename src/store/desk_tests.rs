@@ -36,13 +36,13 @@ const MARKS: &str = "SELECT m.seq, k.read_at, k.acked_at, length(k.acked_by) FRO
 const VIPS: &str = "SELECT seq FROM vip_message ORDER BY seq";
 const OF_VIPS: &str = "SELECT m.seq FROM message m JOIN contact c ON c.n = m.contact WHERE c.vip ORDER BY m.seq";
 
-fn rows(connection: &Connection, sql: &str) -> rusqlite::Result<Vec<Vec<Option<i64>>>> {
+pub(super) fn rows(connection: &Connection, sql: &str) -> rusqlite::Result<Vec<Vec<Option<i64>>>> {
     let mut statement = connection.prepare(sql)?;
     let columns = statement.column_count();
     statement.query_map([], |row| (0..columns).map(|column| row.get(column)).collect())?.collect()
 }
 
-fn assert_counts(store: &Store) {
+pub(super) fn assert_counts(store: &Store) {
     store
         .read(|connection| {
             assert_eq!(rows(connection, KEPT)?, rows(connection, COUNTED)?, "conversations");
@@ -55,7 +55,7 @@ fn assert_counts(store: &Store) {
 }
 
 /// Projects everything that is pending. A body is `sender thread text`.
-async fn project_threads(store: &Store) {
+pub(super) async fn project_threads(store: &Store) {
     let batch = store.pending(100).expect("reads");
     if !batch.is_empty() {
         store.project(batch.into_iter().map(threaded).collect(), true).await.expect("projects");
@@ -78,7 +78,7 @@ fn threaded(event: super::PendingEvent) -> Projection {
     Projection { parsed: Some(parsed), vip: sender == "vera", event }
 }
 
-fn listed(store: &Store) -> Vec<ConversationRow> {
+pub(super) fn listed(store: &Store) -> Vec<ConversationRow> {
     store.conversations(&InboxFilter::default(), None, 100).expect("lists").rows
 }
 
@@ -98,7 +98,7 @@ async fn arrive(store: &Store, bodies: &[&str]) {
     project_threads(store).await;
 }
 
-fn undo_id() -> ActId {
+pub(super) fn undo_id() -> ActId {
     ActId::from_uuid(Uuid::now_v7())
 }
 

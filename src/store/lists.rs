@@ -29,6 +29,8 @@ enum Reach {
 enum Source<'c> {
     /// A statement that lists them. Its last parameters are the place to begin at, and how many.
     Table { statement: CachedStatement<'c>, parameter: Option<i64> },
+    /// The places that stand in any of these; none of them has words.
+    AnyOf(Vec<List<'c>>),
     /// The parts of the search index that are left, for these words.
     Words { connection: &'c Connection, words: &'c str, parts: std::vec::IntoIter<Part>, part: Option<Part> },
 }
@@ -51,6 +53,12 @@ impl<'c> List<'c> {
     /// What a statement lists. Its last parameters are the place to begin at and how many, behind `parameter` if given.
     pub(super) fn table(connection: &'c Connection, sql: &str, parameter: Option<i64>) -> rusqlite::Result<Self> {
         Ok(Self::new(Source::Table { statement: connection.prepare_cached(sql)?, parameter }, LEAP))
+    }
+
+    /// What a statement lists for any of `parameters`, as one list.
+    pub(super) fn any_of(connection: &'c Connection, sql: &str, parameters: &[i64]) -> rusqlite::Result<Self> {
+        let lists = parameters.iter().map(|parameter| Self::table(connection, sql, Some(*parameter)));
+        Ok(Self::new(Source::AnyOf(lists.collect::<Result<_, _>>()?), LEAP))
     }
 
     /// The messages before `before` that hold `words`.
@@ -104,6 +112,22 @@ impl<'c> List<'c> {
                 let mut rows = statement.query(params_from_iter(parameter.iter().chain([&place, &size])))?;
                 while let Some(row) = rows.next()? {
                     self.piece.push(row.get(0)?);
+                }
+                self.is_over = self.piece.len() < self.size;
+                Ok(None)
+            }
+            Source::AnyOf(lists) => {
+                let mut place = place;
+                while self.piece.len() < self.size {
+                    let mut newest = None;
+                    for list in lists.iter_mut() {
+                        if let Reach::At(found) = list.reach(place)? {
+                            newest = newest.max(Some(found));
+                        }
+                    }
+                    let Some(found) = newest else { break };
+                    self.piece.push(found);
+                    place = found - 1;
                 }
                 self.is_over = self.piece.len() < self.size;
                 Ok(None)
@@ -228,6 +252,42 @@ mod tests {
             }
             let in_all = |seq: &i64| held.iter().all(|held| held.contains(seq));
             prop_assert_eq!(found, (1..=2_000).rev().filter(in_all).collect::<Vec<_>>());
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        #[test]
+        fn what_stands_in_any_of_some_lists_is_one_list(
+            held in prop::collection::vec(prop::collection::btree_set(1i64..2_000, 0..300), 1..5),
+            other in prop::collection::btree_set(1i64..2_000, 0..900),
+            limit in 1usize..90,
+        ) {
+            const OF: &str = "SELECT seq FROM of WHERE who = ?1 AND seq <= ?2 ORDER BY seq DESC LIMIT ?3";
+            let connection = tables(std::slice::from_ref(&other));
+            connection.execute_batch("CREATE TABLE of (who, seq, PRIMARY KEY (who, seq))").expect("creates");
+            for (who, held) in held.iter().enumerate() {
+                for seq in held {
+                    connection.execute("INSERT INTO of VALUES (?1, ?2)", [i64::try_from(who).expect("few"), *seq]).expect("inserts");
+                }
+            }
+            let who: Vec<i64> = (0..).take(held.len()).collect();
+            let (mut found, mut before) = (Vec::new(), i64::MAX);
+            loop {
+                let any = List::any_of(&connection, OF, &who).expect("a list");
+                let both = vec![any, List::table(&connection, SQL[0], None).expect("a list")];
+                let so_far = found.len();
+                let next = each(both, before, limit, &Patience::endless(), |place| {
+                    found.push(place);
+                    let enough = found.len() - so_far == limit;
+                    Ok(if enough { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+                });
+                let Some(next) = next.expect("reads") else { break };
+                before = next;
+            }
+            let any: BTreeSet<i64> = held.into_iter().flatten().collect();
+            let both: BTreeSet<i64> = any.intersection(&other).copied().collect();
+            prop_assert_eq!(found, both.into_iter().rev().collect::<Vec<_>>());
         }
     }
 

@@ -5,7 +5,7 @@ use rusqlite::Connection;
 use super::StoreError;
 
 /// The migrations in order; number 1 makes the first schema. One that has been released never changes.
-const MIGRATIONS: [&str; 14] = [
+const MIGRATIONS: [&str; 15] = [
     include_str!("migrations/0001_events_and_inbox.sql"),
     include_str!("migrations/0002_checks.sql"),
     include_str!("migrations/0003_mail.sql"),
@@ -20,6 +20,7 @@ const MIGRATIONS: [&str; 14] = [
     include_str!("migrations/0012_rollouts.sql"),
     include_str!("migrations/0013_nodes.sql"),
     include_str!("migrations/0014_lines.sql"),
+    include_str!("migrations/0015_persons.sql"),
 ];
 
 /// Brings the schema of `connection` to the newest version, each step in a transaction of its own.

@@ -50,6 +50,9 @@ mod once;
 mod open;
 mod passages;
 mod patience;
+mod persons;
+#[cfg(test)]
+mod persons_tests;
 mod project;
 mod pulse;
 mod queue;
@@ -95,6 +98,7 @@ pub use nodes_sweep::KeepShared;
 pub use open::{Options, Store};
 pub use passages::{Passages, Point};
 pub use patience::Patience;
+pub use persons::{NotSaid, PersonOrder};
 pub use project::{PendingEvent, Projected, Projection};
 pub use pulse::Pulse;
 pub use record::{NewEvent, OneTime, Recorded, Verdict};

@@ -433,7 +433,9 @@ fn contact(
     let vip = said.unwrap_or(vip);
     let id = ContactId::from_uuid(uuid::Uuid::now_v7());
     connection
-        .prepare_cached("INSERT INTO contact (id, channel, address, name, vip) VALUES (?1, ?2, ?3, ?4, ?5)")?
+        .prepare_cached(
+            "INSERT INTO contact (id, channel, address, name, vip, own_vip) VALUES (?1, ?2, ?3, ?4, ?5, ?5)",
+        )?
         .execute(params![&id.as_uuid().as_bytes()[..], event.channel_n, address, name, vip])?;
     Ok(Some(ContactRef { n: connection.last_insert_rowid(), id, vip }))
 }

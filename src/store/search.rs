@@ -88,7 +88,7 @@ impl Lines<'_, '_> {
         let mut statement = connection.prepare_cached(&format!(
             "SELECT {LINE} FROM json_each(?1) AS wanted CROSS JOIN message m ON m.seq = wanted.value"
         ))?;
-        let mut found = statement.query([list(seqs)])?;
+        let mut found = statement.query([numbers(seqs)])?;
         let mut rows = Vec::with_capacity(seqs.len());
         while let Some(found) = found.next()? {
             rows.push(self.known.line(connection, found)?);
@@ -98,7 +98,7 @@ impl Lines<'_, '_> {
 }
 
 /// Numbers as `json_each` reads them.
-fn list(seqs: &[i64]) -> String {
+pub(super) fn numbers(seqs: &[i64]) -> String {
     let mut list = String::with_capacity(2 + seqs.len() * 8);
     for seq in seqs {
         list.push(if list.is_empty() { '[' } else { ',' });
@@ -176,7 +176,7 @@ fn ranks(
 ) -> rusqlite::Result<HashMap<i64, f64>> {
     let mut ranks = HashMap::new();
     let (Some(newest), Some(oldest)) = (matches.first(), matches.last()) else { return Ok(ranks) };
-    let list = list(matches);
+    let list = numbers(matches);
     for part in parts(connection, newest + 1)? {
         let n = part.n;
         // With a `+` the list is no way to look rows up, one by one, but a sieve before what is dear: the rank.

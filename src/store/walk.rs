@@ -9,6 +9,7 @@ use crate::model::{Assignee, InboxFilter};
 
 use super::lists::{self, List};
 use super::patience::Patience;
+use super::persons;
 use super::search::expression;
 use super::search_index::channel_word;
 
@@ -20,6 +21,8 @@ pub(super) struct Walk {
     lists: Vec<(&'static str, Option<i64>)>,
     /// The words, which are a list as well.
     words: Option<String>,
+    /// The contacts of one person, when there are several: what any of them wrote is one list.
+    person: Vec<i64>,
     /// What must hold besides, about message `m`.
     conditions: Vec<String>,
     /// The values of the parameters from `?2` on.
@@ -47,12 +50,14 @@ impl Walk {
         let contact = match &filter.contact {
             None => None,
             Some(id) => {
-                let bytes = &id.as_uuid().as_bytes()[..];
-                let n = number(connection, "SELECT n FROM contact WHERE id = ?1", bytes)?;
-                if n.is_none() {
-                    return Ok(walk);
+                let Some(n) = persons::number(connection, *id)? else { return Ok(walk) };
+                walk.person = persons::contacts_of(connection, n)?;
+                if walk.person.len() > 1 {
+                    None
+                } else {
+                    walk.person.clear();
+                    Some(n)
                 }
-                n
             }
         };
         let has_words = filter.text.is_some() || filter.from.is_some();
@@ -65,7 +70,7 @@ impl Walk {
             });
         }
         walk.lists = lists_of(filter, channel.filter(|_| !has_words), contact);
-        if walk.lists.is_empty() && !has_words {
+        if walk.lists.is_empty() && walk.person.is_empty() && !has_words {
             walk.lists.push((ALL, None));
         }
         walk.conversation(filter);
@@ -112,7 +117,8 @@ impl Walk {
     ) -> rusqlite::Result<Option<i64>> {
         let words = self.words.iter().map(|words| List::words(connection, words, before));
         let tables = self.lists.iter().map(|(sql, parameter)| List::table(connection, sql, *parameter));
-        lists::each(tables.chain(words).collect::<Result<_, _>>()?, before, wanted, patience, take)
+        let person = (!self.person.is_empty()).then(|| List::any_of(connection, CONTACT, &self.person));
+        lists::each(tables.chain(person).chain(words).collect::<Result<_, _>>()?, before, wanted, patience, take)
     }
 
     /// Whether every place that the lists hold matches.
@@ -198,7 +204,7 @@ mod tests {
             let check = format!("SELECT {} FROM message m WHERE m.seq = ?1", crate::store::inbox::LINE);
             assert!(walk.is_exact(), "{query}: what its lists hold is what it looks for");
             assert_eq!(plan(&connection, &check), "SEARCH m USING INTEGER PRIMARY KEY (rowid=?)");
-            for (list, _) in walk.lists {
+            for list in walk.lists.iter().map(|(list, _)| *list).chain([CONTACT]) {
                 let plan = plan(&connection, list);
                 assert!(!plan.contains("TEMP B-TREE") && !plan.contains('\n'), "{query}: {plan}");
             }

@@ -47,7 +47,7 @@ pub(super) struct Choice {
 }
 
 impl Choice {
-    fn new(line: impl Into<String>, words: impl Into<String>, does: Does) -> Self {
+    pub(super) fn new(line: impl Into<String>, words: impl Into<String>, does: Does) -> Self {
         Self { line: line.into(), words: screen::line(&words.into()), keys: String::new(), why: None, does }
     }
 
@@ -64,12 +64,11 @@ impl App {
             && verb.takes != Takes::Nothing
             && line.trim_start().len() > verb.name.len()
         {
-            let behind = verb.behind_items(rest);
-            let mut choices = match &behind {
-                Some((items, _)) => self.values(verb, items),
-                None => self.arguments(verb),
+            let (mut choices, typed) = match (verb.behind_items(rest), verb.takes) {
+                (Some((items, value)), _) => (self.values(verb, &items), value),
+                (None, Takes::TwoContacts) => self.two_contacts(verb, rest),
+                (None, _) => (self.arguments(verb), rest.to_owned()),
             };
-            let typed = behind.map_or_else(|| rest.to_owned(), |(_, value)| value);
             // What is not listed can still be named in full.
             if let Ok(order) = Order::parse(line, &self.asking())
                 && !choices.iter().any(|choice| choice.line == line.trim())
@@ -136,7 +135,7 @@ impl App {
     fn arguments(&self, verb: &Verb) -> Vec<Choice> {
         let Some(snapshot) = &self.snapshot else { return Vec::new() };
         let named: Vec<(String, String)> = match verb.takes {
-            Takes::Nothing | Takes::NameAndQuery | Takes::Act => Vec::new(),
+            Takes::Nothing | Takes::NameAndQuery | Takes::Act | Takes::TwoContacts => Vec::new(),
             Takes::Host | Takes::Command | Takes::Job | Takes::Resolution | Takes::Approval => {
                 return self.bridge_arguments(verb);
             }
@@ -153,19 +152,7 @@ impl App {
                 .iter()
                 .map(|row| (row.id.to_string(), format!("{}: {}", row.from, row.subject)))
                 .collect(),
-            Takes::Contact => {
-                let mut contacts: Vec<(String, String)> = Vec::new();
-                for row in &snapshot.inbox {
-                    if let Some(contact) = row.contact {
-                        let vip = if row.vip { " (VIP)" } else { "" };
-                        let named = (contact.to_string(), format!("{}{vip}", row.from));
-                        if !contacts.iter().any(|(id, _)| *id == named.0) {
-                            contacts.push(named);
-                        }
-                    }
-                }
-                contacts
-            }
+            Takes::Contact => self.contacts_seen(),
             Takes::Check => snapshot
                 .checks
                 .iter()

@@ -106,8 +106,8 @@ impl App {
     /// Asks for rows where `request` says so, and for the open conversation where it is another now.
     fn rows_and_open(&mut self, request: Option<Request>, changed: &[ConversationRow], omitted: u64) -> Vec<Cmd> {
         let mut commands = if request.is_some() { self.rows(request) } else { Vec::new() };
-        let open = self.inbox.open.as_ref().map(|open| open.message.conversation);
-        if open.is_some_and(|open| omitted > 0 || changed.iter().any(|row| row.id == open)) {
+        let open = self.inbox.open.as_ref();
+        if open.is_some_and(|open| omitted > 0 || changed.iter().any(|row| open.shows(row))) {
             commands.extend(self.ask_conversation());
         }
         commands

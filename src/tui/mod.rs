@@ -88,6 +88,7 @@ mod pane_tail;
 mod pane_tests;
 mod pane_watch;
 mod panes;
+mod people;
 mod picked;
 mod picture;
 mod place;

@@ -92,6 +92,12 @@ impl OpenMessage {
         self.page.as_ref().filter(|_| self.whole).map(|page| &page.row)
     }
 
+    /// Whether what changed of this conversation changes the thread that is shown.
+    pub(super) fn shows(&self, changed: &ConversationRow) -> bool {
+        let person = self.page.iter().flat_map(|page| &page.person);
+        changed.id == self.message.conversation || person.map(|one| Some(one.id)).any(|one| one == changed.contact)
+    }
+
     /// How its conversation stands, once that is known.
     pub(super) fn row(&self) -> Option<&ConversationRow> {
         self.page.as_ref().map(|page| &page.row)
@@ -142,15 +148,21 @@ impl OpenMessage {
     /// The message in full, then the notes and the other messages of its conversation, the newest first.
     fn with_conversation(&self, zone: &TimeZone) -> String {
         let mut parts = vec![with_files(&self.message)];
+        parts.extend(self.page.as_ref().and_then(|page| one_thread(page)));
+        let spans = self.page.as_ref().is_some_and(|page| !page.person.is_empty());
         let entries = self.page.as_ref().map(|page| page.entries.as_slice()).unwrap_or_default();
         for entry in entries.iter().rev() {
             match entry {
                 Entry::Message { row, .. } if row.id == self.message.row.id => {}
-                Entry::Message { row, text, cut } => {
+                Entry::Message { row, text, cut, elsewhere } => {
                     let from = if row.from.is_empty() { "somebody" } else { &row.from };
                     let cut = if self.expanded && *cut { "\n(longer; search opens it by itself)" } else { "" };
                     let body = if self.expanded { text.clone() } else { format!("   {}", row.preview) };
-                    parts.push(format!("-- {from}, {}: {}\n{body}{cut}", short(row.received, zone), row.subject));
+                    let on = if spans { format!(" on {}", row.channel) } else { String::new() };
+                    let new = if *elsewhere && row.marks.read.is_none() { ", new" } else { "" };
+                    let other = if *elsewhere { format!(", another conversation{new}") } else { String::new() };
+                    let at = short(row.received, zone);
+                    parts.push(format!("-- {from}{on}{other}, {at}: {}\n{body}{cut}", row.subject));
                 }
                 Entry::Note(note) => {
                     parts.push(format!("## note by {}, {}\n{}", note.who, short(note.at, zone), note.text));
@@ -202,6 +214,16 @@ impl OpenMessage {
             },
         }
     }
+}
+
+/// With which addresses a thread is, where one person has several, and what acts on it are about.
+fn one_thread(page: &ConversationPage) -> Option<String> {
+    let names: Vec<String> =
+        page.person.iter().map(|contact| format!("{} on {}", contact.address, contact.channel)).collect();
+    (!names.is_empty()).then(|| {
+        let channel = &page.row.channel;
+        format!("== one person: {}\n   what you do here is about this conversation on {channel}", names.join(", "))
+    })
 }
 
 /// The text, and below it the files that came along.

@@ -295,6 +295,7 @@ pub(super) fn conversation(row: &MessageRow) -> ConversationRow {
         snoozed: None,
         notes: 0,
         repeats: None,
+        addresses: 1,
     }
 }
 

@@ -38,19 +38,19 @@ fn json_fields_are_stable() {
     let row = &site.json(&["inbox", "list", "--conversations"])["rows"][0];
     let conversation_keys = [
         &["id", "place", "channel", "newest", "type", "contact", "from", "vip", "subject", "preview", "received"][..],
-        &["messages", "unread", "acked", "acked_by", "labels", "assignee", "snoozed", "notes", "repeats"],
+        &["messages", "unread", "acked", "acked_by", "labels", "assignee", "snoozed", "notes", "repeats", "addresses"],
     ];
     assert_eq!(keys(row), conversation_keys.concat());
     let conversation = row["id"].as_str().expect("an id");
     site.ok(&["inbox", "note", conversation, "call back"]);
     let page = site.json(&["inbox", "show", conversation]);
-    assert_eq!(keys(&page), ["row", "entries", "older"]);
-    assert_eq!(keys(&page["entries"][0]["message"]), ["row", "text", "cut"]);
+    assert_eq!(keys(&page), ["row", "entries", "older", "person"]);
+    assert_eq!(keys(&page["entries"][0]["message"]), ["row", "text", "cut", "elsewhere"]);
     assert_eq!(keys(&page["entries"][1]["note"]), ["n", "at", "who", "text"]);
     let exported: Value = serde_json::from_str(&site.ok(&["inbox", "export"])).expect("one line");
     assert_eq!(exported, message);
     let contact = &site.json(&["contact", "list"])[0];
-    assert_eq!(keys(contact), ["id", "channel", "address", "name", "vip", "messages", "last"]);
+    assert_eq!(keys(contact), ["id", "channel", "address", "name", "vip", "messages", "last", "others"]);
     assert_eq!(
         keys(&site.json(&["task", "list"])[0]),
         ["name", "state", "since", "restarts", "last_error", "next_try", "trouble"]

@@ -52,6 +52,7 @@ fn conversation() -> ConversationRow {
         snoozed: Some(Snooze::Reply),
         notes: 1,
         repeats: Some(Repeats { count: Count { n: 2, more: false }, first: at(0), last: at(0) }),
+        addresses: 1,
     }
 }
 

@@ -182,6 +182,7 @@ fn conversation(row: &MessageRow) -> ConversationRow {
         snoozed: None,
         notes: 0,
         repeats: None,
+        addresses: 1,
     }
 }
 

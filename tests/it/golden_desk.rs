@@ -139,13 +139,14 @@ fn a_conversation_shows_its_notes_and_earlier_messages() {
             row: Box::new(row.clone()),
             text: text.into(),
             cut: false,
+            elsewhere: false,
         };
         let entries = vec![
             message(&earlier, "Order 4711, when does it come?\nIt is urgent."),
             message(&newest, "Hello"),
             Entry::Note(note),
         ];
-        ConversationPage { row, entries, older: None }
+        ConversationPage { row, entries, older: None, person: Vec::new() }
     };
     let opened = |size, keys: &str| {
         let mut stage = inbox(size, "").open();

@@ -56,6 +56,7 @@ mod orders;
 mod pane_streams;
 mod pane_tmux;
 mod panes;
+mod persons;
 mod probes;
 mod prompt_tmux;
 mod proxy;

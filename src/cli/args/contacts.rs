@@ -8,7 +8,7 @@ use super::printed::{Json, Listing};
 
 #[derive(Debug, Subcommand)]
 pub(in crate::cli) enum ContactCommand {
-    /// List contacts, the last to write first
+    /// List contacts, the last to write first: a line a person
     List {
         /// Only of this channel
         #[arg(long, value_name = "ID")]
@@ -19,19 +19,35 @@ pub(in crate::cli) enum ContactCommand {
         #[command(flatten)]
         listing: Listing,
     },
-    /// Show one contact
+    /// Show one contact, and the other addresses of the person
     Show {
         /// Its id
         id: ContactId,
         #[command(flatten)]
         json: Json,
     },
-    /// Let a contact's messages come first
+    /// Let the messages of a contact, and of its person, come first
     Vip {
         /// Its id
         id: ContactId,
         /// No longer
         #[arg(long)]
         remove: bool,
+    },
+    /// Say that two contacts are one person: one thread, whichever way they write
+    Merge {
+        /// The id of one
+        contact: ContactId,
+        /// The id of the other
+        with: ContactId,
+        #[command(flatten)]
+        json: Json,
+    },
+    /// Say that a contact is a person by itself: what `merge` said of it no longer holds
+    Split {
+        /// Its id
+        id: ContactId,
+        #[command(flatten)]
+        json: Json,
     },
 }

@@ -17,9 +17,9 @@ async fn vips_by_operator_win_over_the_configuration() {
     refresh_vips(&store, |address| address.starts_with("ann")).await;
     assert_eq!(store.inbox_count(&vips).expect("counts"), 1);
     let ann = store.contacts(&ContactFilter::default(), 1).expect("lists")[0].id;
-    let (contact, unread) = store.set_vip(ann, false).await.expect("sets").expect("known");
+    let (contact, work) = store.set_vip(ann, false).await.expect("sets").expect("known");
     assert!(!contact.vip);
-    assert_eq!(unread[&contact.channel], (-1, 1));
+    assert_eq!(work.unread[&contact.channel], (-1, 1));
     refresh_vips(&store, |_| true).await;
     assert_eq!(store.inbox_count(&vips).expect("counts"), 0, "what an operator said stays");
 }

@@ -67,10 +67,11 @@ pub(super) fn row(app: &App, row: &ConversationRow, picked: bool, width: usize) 
     ])
 }
 
-/// Labels, whose it is, notes: what operators have said of it.
+/// Labels, whose it is, notes, that its sender is one person under several addresses: what operators have said of it.
 pub(super) fn tags(row: &ConversationRow) -> String {
     let labels = row.labels.iter().map(|label| format!(" #{label}"));
     let assignee = row.assignee.iter().map(|who| format!(" @{who}"));
     let notes = (row.notes > 0).then(|| format!(" {} {}", row.notes, if row.notes == 1 { "note" } else { "notes" }));
-    labels.chain(assignee).chain(notes).collect()
+    let person = (row.addresses > 1).then(|| format!(" {} addresses", row.addresses));
+    labels.chain(assignee).chain(notes).chain(person).collect()
 }
