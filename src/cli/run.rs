@@ -52,8 +52,8 @@ fn run(cli: Cli) -> Outcome {
     if let Some(Command::Keys(command)) = cli.command {
         return keys::run(command, &load(&global)?);
     }
-    if let Some(Command::Demo { seed, scene, picture }) = cli.command {
-        return on_runtime(demo::run(scene, seed, &picture, &global));
+    if let Some(Command::Demo(args)) = cli.command {
+        return on_runtime(demo::run(&args, &global));
     }
     if let Some(Command::Agent(args)) = cli.command {
         return agent::run(args, &global);

@@ -9,6 +9,8 @@ use crate::model::nearest;
 pub enum Context {
     /// Everywhere.
     Global,
+    /// Everywhere while the tour of the demo goes on.
+    Tour,
     /// In any list or text that can be moved through.
     List,
     /// In the list of messages.
@@ -59,8 +61,9 @@ impl FromStr for Context {
 
 impl Context {
     /// Every context; an outer one comes before those within it.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::Global,
+        Self::Tour,
         Self::List,
         Self::Inbox,
         Self::Message,
@@ -85,6 +88,7 @@ impl Context {
     pub fn name(self) -> &'static str {
         match self {
             Self::Global => "global",
+            Self::Tour => "tour",
             Self::List => "list",
             Self::Inbox => "inbox",
             Self::Message => "message",
@@ -116,7 +120,7 @@ impl Context {
     pub fn within(self) -> Option<Self> {
         match self {
             Self::Global => None,
-            Self::List => Some(Self::Global),
+            Self::Tour | Self::List => Some(Self::Global),
             Self::Tasks | Self::Lines => Some(Self::Activity),
             Self::Matches => Some(Self::Lines),
             Self::Panes => Some(Self::Bridge),

@@ -353,7 +353,7 @@ mod tests {
     fn mistakes_are_shown_at_their_place() {
         let cases = [
             ("[keys.inbx]\nack = \"a\"\n", (1, 7), "unknown context `inbx`; did you mean `inbox`?", ""),
-            ("[keys.zzzzzzzz]\nack = \"a\"\n", (1, 7), "the contexts are global, list", ""),
+            ("[keys.zzzzzzzz]\nack = \"a\"\n", (1, 7), "the contexts are global, tour, list", ""),
             ("[keys.inbox]\nakc = \"a\"\n", (2, 1), "unknown action `akc`", "did you mean `ack`?"),
             ("[keys.inbox]\nnext_error = \"x\"\n", (2, 1), "does nothing in `inbox`", "[keys.lines]"),
             ("[keys.inbox]\nnext_urgent = []\n", (2, 1), "no key in `inbox`", "[keys.global]"),

@@ -56,6 +56,8 @@ args.days = { int = [1, 90], default = 30 }
 risk = "high"
 "#;
 
+const UPTIME: &str = " 14:02:11 up 41 days,  3:07,  load average: 0.42\n";
+
 /// What was run: the job, and what it wrote.
 type Ran = (Job, Vec<OutputChunk>);
 
@@ -65,7 +67,19 @@ pub(super) fn at(began: Timestamp, is_still: bool) -> Option<Remote> {
     let jobs = teller.jobs()?;
     let approval = teller.approval(&jobs)?;
     let audit = Teller::audit(&jobs, &approval);
-    Some(Remote { hosts: teller.hosts()?, jobs, approvals: vec![approval], audit, panes: Arc::new(Panes { is_still }) })
+    let (hosts, panes) = (teller.hosts()?, Arc::new(Panes { is_still }));
+    Some(Remote { hosts, jobs, approvals: vec![approval], audit, panes, commands: writes })
+}
+
+/// What a command writes that is run from now on.
+fn writes(plan: &Plan) -> String {
+    let value = plan.args.values().next().map_or("", String::as_str);
+    match plan.command.as_str() {
+        "uptime" => UPTIME.to_owned(),
+        "restart" => format!("{value} is stopped\n{value} runs again\n"),
+        "deploy" => format!("{value} is in force\n"),
+        _ => "done\n".to_owned(),
+    }
 }
 
 /// An id that sorts by `at`, as those of an engine do.
@@ -199,14 +213,7 @@ impl Teller {
         let reason = "the host was started again while it ran, and its journal has no end of it".to_owned();
         let waits = JobState::AwaitingApproval(self.approval_id());
         Some(vec![
-            self.job(
-                uptime,
-                Risk::Low,
-                "anna",
-                5_400,
-                ended(End::Exit(0)),
-                &[(Out, " 14:02:11 up 41 days,  3:07,  load average: 0.42\n")],
-            )?,
+            self.job(uptime, Risk::Low, "anna", 5_400, ended(End::Exit(0)), &[(Out, UPTIME)])?,
             self.job(
                 restart("nginx")?,
                 Risk::High,

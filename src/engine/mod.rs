@@ -53,7 +53,7 @@ mod watch;
 mod watchdog;
 
 pub use access::{Credential, TurnedAway};
-pub use bridge::{BridgeSet, Bridges, OpenRoad, Opened};
+pub use bridge::{BridgeSet, Bridges, CommandScript, OpenRoad, Opened};
 pub use checks::{CheckMeasures, CheckSet, Checks, Script};
 pub use doors::certificates;
 pub use effect::{Effect, Occasion, TokenEffect};

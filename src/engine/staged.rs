@@ -21,6 +21,7 @@ use crate::protocol::{BridgePanel, NodesNotice, NodesPanel, Reply, Request, Requ
 use crate::provider::{RawRequest, Verified};
 use crate::store::{ActOrder, JobBatch, Store, StoreError};
 
+use super::bridge::{Bridges, CommandScript};
 use super::checks::{CheckSet, Checks, Script, rehearse};
 use super::doors::{Channels, addresses, listener_task};
 use super::projector::Projector;
@@ -85,6 +86,8 @@ pub struct Remote {
     pub audit: Vec<AuditEntry>,
     /// What their panes show.
     pub panes: Arc<dyn PaneScript>,
+    /// What commands write that are run from now on.
+    pub commands: CommandScript,
 }
 
 impl Scenery {
@@ -109,7 +112,9 @@ impl Scenery {
         }
         store.keep_rejections(self.rejections.clone()).await?;
         if let Some(remote) = &self.remote {
-            let mut batch = JobBatch::default();
+            let approvals = remote.approvals.clone();
+            let notes = remote.audit.iter().rev().map(|entry| entry.note.clone()).collect();
+            let mut batch = JobBatch { approvals, notes, ..JobBatch::default() };
             for (job, wrote) in &remote.jobs {
                 batch.jobs.push(job.clone());
                 batch.output.extend(wrote.iter().map(|chunk| (job.id, chunk.clone())));
@@ -127,6 +132,11 @@ impl Scenery {
             panel.approvals.clone_from(&remote.approvals);
             panel.audit.clone_from(&remote.audit);
         }
+    }
+
+    /// The task that lets what is asked of its hosts happen, where there are any.
+    pub(super) fn commanding(&self, bridges: &Arc<Bridges>) -> Option<TaskSpec> {
+        self.remote.as_ref().map(|remote| Bridges::played(bridges, &remote.hosts, remote.commands))
     }
 
     /// The roads to the panes of its hosts, where there are any.

@@ -202,6 +202,9 @@ pub(super) async fn begin(
     if has_panes {
         handle.supervise(Panes::task(&followers.panes));
     }
+    if let Some(commanding) = scenery.as_ref().and_then(|scenery| scenery.commanding(&followers.bridges)) {
+        handle.supervise(commanding);
+    }
     if doors == Doors::Staged {
         engine.checks.send_figures(FIGURES_A_SECOND);
     }

@@ -37,6 +37,8 @@ fn stays(action: Action) -> bool {
             | Action::ToggleMouse
             | Action::ToggleLite
             | Action::ToggleFigures
+            | Action::TourNext
+            | Action::TourLeave
     )
 }
 
@@ -118,6 +120,7 @@ impl App {
             Action::ToggleMouse => self.toggle_mouse(),
             Action::ToggleLite => vec![Cmd::ToggleLite],
             Action::ToggleFigures => self.toggle_figures(),
+            Action::TourNext | Action::TourLeave => self.act_on_tour(action),
             Action::Expand => {
                 if let Some(open) = &mut self.inbox.open {
                     open.expand();

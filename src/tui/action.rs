@@ -168,6 +168,8 @@ actions! {
     PreviousMatch = "previous_match", "line before that matches", "match before";
     NextError = "next_error", "next line that says that something failed", "next error";
     PreviousError = "previous_error", "line before that says that something failed", "";
+    TourNext = "tour_next", "go on to the next step of the tour", "";
+    TourLeave = "tour_leave", "leave the tour", "";
     ToggleMouse = "toggle_mouse", "mouse: the screen's, or the terminal's", "";
     ToggleLite = "toggle_lite", "lite: do with less, as on a slow line, or not", "";
     ToggleFigures = "toggle_figures", "line figures: distance and bytes a second, or not", "";

@@ -89,6 +89,9 @@ impl App {
             }
             Action::FilterChecks | Action::ProblemsOnly => (self.view != View::Health || self.health.open.is_some())
                 .then(|| "this filters the list of checks; go to Health".to_owned()),
+            Action::TourNext | Action::TourLeave => {
+                self.tour.is_none().then(|| "there is no tour here; `aurora demo --tour` begins one".to_owned())
+            }
             Action::Utc => self.is_utc_anyway().then(|| "this machine's own time is UTC".to_owned()),
             Action::Zoom => self.no_zoom(),
             Action::Unzoom => self.no_unzoom(),

@@ -30,6 +30,7 @@ use super::saving::Saving;
 use super::status::Status;
 use super::styles::Look;
 use super::themes::ThemeStep;
+use super::tour::Tour;
 use super::travel::History;
 use super::urgent::Round;
 use super::view;
@@ -46,6 +47,7 @@ pub struct App {
     pub(super) own_keys: bool,
     /// A chord that was begun.
     pub(super) pending: Option<Pending>,
+    /// Of the views: the terminal's without the rows of the tour.
     pub(super) size: (u16, u16),
     pub(super) zone: Zone,
     pub(super) zoom: Zoom,
@@ -88,6 +90,8 @@ pub struct App {
     pub(super) ends_with_screen: bool,
     /// What needs somebody, one after the other.
     pub(super) round: Round,
+    /// The tour, while there is one.
+    pub(super) tour: Option<Tour>,
     pub(super) status: Status,
     /// What is where on the frame that was drawn last.
     pub(super) regions: RefCell<Regions>,
@@ -133,6 +137,7 @@ impl App {
             start: None,
             ends_with_screen: false,
             round: Round::default(),
+            tour: None,
             status: Status::default(),
             regions: RefCell::default(),
             generation: 0,
@@ -169,6 +174,7 @@ impl App {
         if let Some(before) = before {
             self.track(before);
         }
+        self.go_on_tour();
         self.inbox.list.looked_at(self.view == View::Inbox);
         self.activity.height = self.list_height();
         let (body, zone) = (view::message::body_area(self), self.zone().clone());
@@ -200,7 +206,7 @@ impl App {
                 Vec::new()
             }
             Msg::Resize(columns, rows) => {
-                self.size = (columns, rows);
+                self.fit((columns, rows));
                 Vec::new()
             }
             Msg::Update(update) => self.hear(update),
@@ -266,7 +272,8 @@ impl App {
             View::Activity => &[Context::Tasks, Context::Activity, Context::List],
             View::Overview => &[],
         };
-        [inner, &[Context::Global]].concat()
+        let tour: &[Context] = if self.tour.is_some() { &[Context::Tour] } else { &[] };
+        [inner, tour, &[Context::Global]].concat()
     }
 
     /// Since when nothing new can come, so that what is shown is at least as old.

@@ -1,6 +1,7 @@
 //! A screen without a terminal: keys go in as a terminal would send them, frames come out. For pictures and tests.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use ratatui::Terminal;
@@ -16,7 +17,7 @@ use super::msg::{Cmd, Msg, Purpose};
 use super::screen::Screen;
 use super::styles::Look;
 
-/// A screen on which it is always the same moment.
+/// A screen whose clock goes on only when it is told to.
 #[derive(Debug)]
 pub struct Headless {
     client: Client,
@@ -43,6 +44,17 @@ impl Headless {
         }
         screen.settle().await;
         screen
+    }
+
+    /// Begins the tour.
+    pub fn begin_tour(&mut self) {
+        self.app.begin_tour();
+    }
+
+    /// Lets so much time go by on its clock.
+    pub fn pass(&mut self, time: Duration) {
+        self.now = self.now.checked_add(time).unwrap_or(self.now);
+        self.update(Msg::Tick);
     }
 
     /// Takes `keys`, the bytes that a terminal sends for them; each has its full effect before the next.

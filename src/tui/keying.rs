@@ -13,6 +13,9 @@ use super::view_picker::Step;
 
 impl App {
     pub(super) fn key(&mut self, key: KeyEvent) -> Vec<Cmd> {
+        if let Some(action) = self.key_of_tour(key) {
+            return self.act(action);
+        }
         let is_chosen = match &self.overlay {
             Some(Overlay::Views(picker)) => !matches!(picker.step, Step::Name(_)),
             Some(Overlay::Confirm(confirm)) => !confirm.has_note(),

@@ -4,7 +4,7 @@
 //! ┌ header: the views ─────────────────────────────┐   view::header
 //! │ body: the view that is open                    │   view::{overview, channels, inbox, bridge, activity}
 //! │   ┌ overlay: help, palette, problems... ┐      │   view::{help, palette, drawer, quit}
-//! └ footer: the line, the node, what keys do now ──┘   view::footer
+//! └ footer: the line, the node, what keys do now ──┘   view::footer, and below it the tour of the demo, view::tour
 //! ```
 //!
 //! [`App`] holds view state only; the engine's state reaches it as values, through the client. It answers
@@ -113,6 +113,7 @@ mod theme_picker;
 mod themes;
 mod tiles;
 mod title;
+mod tour;
 mod travel;
 mod typing;
 mod urgency;

@@ -66,6 +66,8 @@ pub struct Beginning {
     pub memory: Option<Memory>,
     /// The engine ends with the screen.
     pub ends_engine: bool,
+    /// The tour begins with it.
+    pub tour: bool,
 }
 
 impl Beginning {
@@ -221,6 +223,9 @@ fn begin(client: &Client, themes: &Themes, keys: Option<&KeyMap>, beginning: &Be
     }
     if beginning.ends_engine {
         app.end_engine();
+    }
+    if beginning.tour {
+        app.begin_tour();
     }
     if let Some(place) = &beginning.place {
         app.start_at(place.clone());

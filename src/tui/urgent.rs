@@ -62,6 +62,11 @@ impl Round {
         self.step(queue, is_again)
     }
 
+    /// Whether somebody was led anywhere.
+    pub(super) fn has_begun(&self) -> bool {
+        !self.trail.is_empty()
+    }
+
     fn back(&mut self, queue: &[Urgent], now: Timestamp) -> Option<Step> {
         self.at = self.at.checked_sub(1)?;
         self.last = Some(now);

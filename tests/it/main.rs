@@ -75,6 +75,7 @@ mod starting;
 mod themes;
 mod tls;
 mod tmux;
+mod tour;
 mod units;
 mod updates;
 mod vectors;

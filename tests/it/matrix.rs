@@ -24,7 +24,7 @@ const RUNGS: [(&str, ColourMode, &str); 3] = [
 ];
 
 /// What a frame says, without its styles.
-fn text(frame: &Buffer) -> String {
+pub fn text(frame: &Buffer) -> String {
     let mut text = String::new();
     for cells in frame.content.chunks(usize::from(frame.area.width)) {
         let mut line = String::new();

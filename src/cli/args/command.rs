@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use clap::builder::{PathBufValueParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::demo::Scene;
 use crate::model::{ChannelId, EventId, NodeName};
 
 use super::super::elsewhere::GOES;
@@ -24,7 +23,7 @@ use super::node::NodeCommand;
 use super::pane::PaneCommand;
 use super::printed::Json;
 use super::run::RunArgs;
-use super::screen::{AttachArgs, PictureArgs};
+use super::screen::{AttachArgs, DemoArgs};
 use super::settings::{ConfigCommand, KeysCommand, ThemeCommand};
 use super::tasks::TaskCommand;
 
@@ -109,16 +108,7 @@ pub(in crate::cli) enum Command {
     /// Tell how things are; the exit code says it too
     Status(Json),
     /// A made-up world to try everything in; needs no network and no configuration
-    Demo {
-        /// What decides everything that chance would
-        #[arg(long, value_name = "N", default_value_t = 1)]
-        seed: u64,
-        /// What goes on: lively, still (nothing changes) or busy (40 checks, new figures every second)
-        #[arg(long, value_name = "NAME", default_value_t)]
-        scene: Scene,
-        #[command(flatten)]
-        picture: PictureArgs,
-    },
+    Demo(DemoArgs),
     /// Print what happens, one line an event
     Watch {
         #[command(flatten)]

@@ -36,6 +36,6 @@ pub(super) use node::NodeCommand;
 pub(super) use pane::PaneCommand;
 pub(super) use printed::Listing;
 pub(super) use run::RunArgs;
-pub(super) use screen::{AttachArgs, PictureArgs};
+pub(super) use screen::{AttachArgs, DemoArgs};
 pub(super) use settings::{ConfigCommand, KeysCommand, ThemeCommand};
 pub(super) use tasks::TaskCommand;

@@ -1,8 +1,10 @@
-//! The command line of what opens the screen: `aurora attach`, and the pictures of `aurora demo`.
+//! The command line of what opens the screen: `aurora attach` and `aurora demo`.
 
 use std::path::PathBuf;
 
 use clap::Args;
+
+use crate::demo::Scene;
 
 #[derive(Debug, Clone, Args)]
 pub(in crate::cli) struct AttachArgs {
@@ -18,6 +20,22 @@ pub(in crate::cli) struct AttachArgs {
     /// The name of the key that came in, for a forced command in `authorized_keys`
     #[arg(long = "as", value_name = "NAME", requires = "stdio", value_parser = key_name)]
     pub key: Option<String>,
+}
+
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "A first look: `aurora demo --tour` leads through a shift in eight steps. Q leaves the demo.")]
+pub(in crate::cli) struct DemoArgs {
+    /// What decides everything that chance would
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+    /// What goes on: lively, still (nothing changes) or busy (40 checks, new figures every second)
+    #[arg(long, value_name = "NAME", default_value_t)]
+    pub scene: Scene,
+    /// Be led through it: eight things to do on the real screens; each can be skipped
+    #[arg(long)]
+    pub tour: bool,
+    #[command(flatten)]
+    pub picture: PictureArgs,
 }
 
 /// One frame of the demo as a file, instead of the demo on the screen: for the documentation.

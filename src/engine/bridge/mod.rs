@@ -6,6 +6,7 @@ mod gate;
 mod layers;
 mod live;
 mod manual;
+mod played;
 mod redacting;
 mod requests;
 mod road;
@@ -19,5 +20,6 @@ mod waiting;
 
 pub(super) use layers::every_layer;
 pub(super) use live::beginning;
+pub use played::CommandScript;
 pub use roads::{OpenRoad, Opened};
 pub use service::{BridgeSet, Bridges};

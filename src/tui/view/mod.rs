@@ -36,6 +36,7 @@ mod run_dialog;
 mod stale;
 mod themes;
 pub(super) mod tiles;
+mod tour;
 mod views;
 mod which;
 
@@ -52,9 +53,10 @@ use super::msg::Overlay;
 
 /// Draws the whole screen.
 pub(super) fn draw(app: &App, frame: &mut Frame<'_>) {
-    let area = frame.area();
     app.no_regions();
-    frame.render_widget(Block::new().style(app.look.text), area);
+    frame.render_widget(Block::new().style(app.look.text), frame.area());
+    let taken = app.tour.as_ref().map_or(0, |tour| tour.rows);
+    let [area, band] = Layout::vertical([Constraint::Min(0), Constraint::Length(taken)]).areas(frame.area());
     if area.width < counts::LEAST.0 || area.height < counts::LEAST.1 {
         return counts::draw(app, frame, area);
     }
@@ -87,6 +89,9 @@ pub(super) fn draw(app: &App, frame: &mut Frame<'_>) {
         which::draw(app, pending, frame, body);
     }
     footer::draw(app, frame, footer);
+    if let Some(tour) = app.tour.as_ref().filter(|_| taken > 0) {
+        tour::draw(app, tour, frame, band);
+    }
     if app.look.only_ascii {
         parts::only_ascii(frame.buffer_mut());
     }

@@ -29,6 +29,9 @@ const THREE: u16 = 160;
 const WORDS: usize = 70;
 /// What stands above them below it.
 const HEADS: &str = "  VIP unread   last";
+/// Problems that are named in one column, and messages that are named all the same.
+const WRONG: usize = 5;
+const WAITING: usize = 2;
 /// Hosts that are named where there is room.
 const HOSTS: usize = 4;
 
@@ -82,11 +85,13 @@ pub(super) fn draw(app: &App, snapshot: &Snapshot, frame: &mut Frame<'_>, area: 
         lines.extend(needs(app, snapshot, width, room));
         return frame.render_widget(Paragraph::new(lines), area);
     }
-    let mut lines = wrong(app, &problems, width, 5);
-    lines.push(Line::default());
     let mut below = channels(app, snapshot, width);
     below.extend(bridge(app, snapshot, width, 0));
     below.extend(nodes(app, snapshot, width, 0));
+    // Two headings, two empty rows, one that says how many more: what waits has at least two of the others.
+    let most = usize::from(area.height).saturating_sub(below.len() + 5 + WAITING).clamp(2, WRONG);
+    let mut lines = wrong(app, &problems, width, most);
+    lines.push(Line::default());
     let room = usize::from(area.height).saturating_sub(lines.len() + below.len() + 2);
     lines.extend(needs(app, snapshot, width, room));
     lines.push(Line::default());
