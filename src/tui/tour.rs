@@ -117,11 +117,7 @@ impl Tour {
 /// Rows the band has on a terminal of this size.
 fn rows((columns, rows): (u16, u16)) -> u16 {
     let has = |least: (u16, u16)| columns >= least.0 && rows >= least.1;
-    match () {
-        () if has(WITH_TEXT) => ROWS,
-        () if has(LEAST) => 1,
-        () => 0,
-    }
+    if has(WITH_TEXT) { ROWS } else { u16::from(has(LEAST)) }
 }
 
 impl App {

@@ -91,7 +91,8 @@ fn json_fields_are_stable() {
             "tui",
             "keys",
             "operators",
-            "channels"
+            "channels",
+            "sources"
         ]
     );
 }
@@ -242,6 +243,37 @@ fn the_configuration_is_written_checked_and_shown_without_secrets() {
     assert!(stderr.contains("chmod 600") && stderr.contains(&format!("{shown}:3:12")), "{stderr}");
     let schema: Value = serde_json::from_slice(&run(&["config", "schema"]).stdout).expect("JSON");
     assert!(schema["properties"]["channels"].is_object());
+}
+
+#[test]
+fn what_is_in_effect_says_where_each_value_comes_from() {
+    let site = Site::bare("[limits]\nqueue = 9\n[[checks]]\nid = \"www.cert\"\ntype = \"disk\"\npath = \"/\"\n");
+    let run = |args: &[&str], dir: Option<&str>| {
+        let mut command = std::process::Command::new(crate::support::AURORA);
+        command.arg("--config").arg(site.path().join("config.toml")).args(["config", "print"]).args(args);
+        command.env_remove("AURORA_STATE_DIR").envs(dir.map(|dir| ("AURORA_STATE_DIR", dir)));
+        let output = command.output().expect("runs");
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).expect("text")
+    };
+    let text = run(&["--state-dir", "/tmp/there"], None);
+    let has = |line: &str| assert!(text.lines().any(|shown| shown == line), "{line} in\n{text}");
+    let file = site.path().join("config.toml").display().to_string();
+    has(&format!("# What {file} says has its line there; the rest is the default."));
+    has("name = \"test\"  # line 5");
+    has("state_dir = \"/tmp/there\"  # --state-dir");
+    has("queue = 9  # line 7");
+    has("connections = 1024");
+    has("target = \"/\"  # line 8");
+    toml::from_str::<toml::Table>(&text).expect("it is TOML all the same");
+    assert!(run(&[], Some("/tmp/there")).contains("state_dir = \"/tmp/there\"  # AURORA_STATE_DIR"));
+    let shown: Value = serde_json::from_str(&run(&["--json", "--theme", "dark"], None)).expect("JSON");
+    let source = |path: &str| shown["sources"][path].as_str().unwrap_or_default().to_owned();
+    assert_eq!(source("limits.queue"), format!("{file}:7"));
+    assert_eq!(source("limits.connections"), "default");
+    assert_eq!(source("tui.theme"), "--theme");
+    assert_eq!(source("checks.\"www.cert\".type"), format!("{file}:10"));
+    assert_eq!(source("node.state_dir"), "default");
 }
 
 #[test]

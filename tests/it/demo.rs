@@ -4,8 +4,10 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use aurora::client::Client;
+use aurora::config::Theme;
 use aurora::demo::{Demo, Scene, World};
 use aurora::protocol::{Notice, Update};
+use aurora::tui::{ColourMode, Headless, Look};
 use jiff::Timestamp;
 use rustix::process::Signal;
 
@@ -95,6 +97,34 @@ async fn in_a_busy_world_forty_rows_change_every_second() {
     assert!(Path::new(&dir).join("aurora.db").exists());
     demo.end().await.expect("ends");
     assert!(!dir.exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_asked_of_made_up_hosts_ends_waits_or_is_taken_back() {
+    let world = World { scene: Scene::Still, seed: 1, began: Timestamp::now() };
+    let (demo, _logs) = Demo::begin(world).await.expect("plays");
+    let client = Client::embedded(demo.handle(), true, false).await.expect("is let in");
+    let look = Look::new(&Theme::built_in("terminal").expect("a theme"), ColourMode::None, false);
+    let mut screen = Headless::open(client, look, (100, 30), world.began).await;
+    let steps = [
+        (":run db-1 uptime\r", "no road now"),
+        ("y", "no road leads to db-1"),
+        ("C", "Stop this job?"),
+        ("y", "operator took it back"),
+        (":run web-2 restart service=shop\r", "this would run"),
+        ("web-2\r", "shop runs again"),
+        ("1n", "may have run"),
+        ("R", "Did this job run?"),
+        ("\tlooked there\r", "by a person's word"),
+    ];
+    for (keys, seen) in steps {
+        // Confirmations hear nothing in their first moments.
+        screen.pass(std::time::Duration::from_secs(1));
+        screen.press(keys).await;
+        tokio::time::timeout(PATIENCE, screen.wait_for(seen)).await.expect(seen);
+    }
+    drop(screen);
+    demo.end().await.expect("ends");
 }
 
 #[test]

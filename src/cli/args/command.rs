@@ -33,7 +33,8 @@ use super::tasks::TaskCommand;
 #[derive(Debug, Parser)]
 #[command(
     version,
-    after_help = "Exit codes: 0 fine, 1 failed, 2 usage or configuration, 3 degraded, 4 down, 5 denied."
+    after_help = "New here? `aurora demo --tour` shows a made-up world and leads through it.\n\n\
+                  Exit codes: 0 fine, 1 failed, 2 usage or configuration, 3 degraded, 4 down, 5 denied."
 )]
 pub(in crate::cli) struct Cli {
     #[command(flatten)]
@@ -43,6 +44,7 @@ pub(in crate::cli) struct Cli {
 }
 
 #[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Everywhere")]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own on the command line")]
 pub(in crate::cli) struct Global {
     /// Configuration file, instead of the default one

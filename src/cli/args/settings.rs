@@ -12,7 +12,7 @@ pub(in crate::cli) enum ConfigCommand {
     Init,
     /// Check the configuration and its secrets
     Check,
-    /// Show what the configuration comes to
+    /// Show what the configuration comes to, and where each value comes from
     Print(Json),
     /// Print the JSON Schema of the configuration file
     Schema,

@@ -14,6 +14,7 @@ use super::super::action::{Action, View};
 use super::super::app::App;
 use super::super::keymap::{Valid, written};
 use super::super::msg::Overlay;
+use super::super::run_dialog::Step as RunStep;
 use super::super::status::coarse;
 use super::super::view_picker::Step;
 use super::parts::fit;
@@ -156,7 +157,17 @@ fn inner_hints(app: &App) -> Option<Vec<(String, &'static str)>> {
                 ("esc", "as before"),
             ]));
         }
-        Some(Overlay::Run(_)) => return Some(named(&[("enter", "go on"), ("up down", "choose"), ("esc", "back")])),
+        Some(Overlay::Run(dialog)) => {
+            return Some(match &dialog.step {
+                RunStep::Choose | RunStep::Fill => named(&[("enter", "go on"), ("up down", "choose"), ("esc", "back")]),
+                // Where the host's name is typed first, letters are its.
+                RunStep::Look(preview) => {
+                    let does = if preview.confirm.is_some() { "enter" } else { "y" };
+                    named(&[(does, "run it"), ("up down", "read on"), ("esc", "back")])
+                }
+                RunStep::Asking | RunStep::Refused(_) => named(&[("esc", "back")]),
+            });
+        }
         Some(Overlay::Confirm(confirm)) => {
             let does = if confirm.has_note() { "enter" } else { "y" };
             return Some(named(&[(does, "do it"), ("esc", "do nothing")]));
