@@ -3,6 +3,7 @@
 //! Everything before it is real: what may run, whose yes it needs, and what is written down. Rollouts wait for ever.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -31,6 +32,7 @@ impl Bridges {
         for panel in hosts {
             this.live.host(panel.clone());
         }
+        this.has_task.store(true, Ordering::Relaxed);
         let bridge = Arc::clone(this);
         TaskSpec::new("bridge", move |context| Arc::clone(&bridge).play(script, context))
     }

@@ -83,7 +83,7 @@ pub struct Bridges {
     /// Rung by the first who needs a host: until then no road is opened.
     needed: Option<Notify>,
     /// Whether there is a task that takes orders.
-    has_task: AtomicBool,
+    pub(super) has_task: AtomicBool,
     orders: mpsc::Sender<BridgeInput>,
     /// Locked by the task while it runs; one that is started again goes on with what waits.
     pub(super) received: tokio::sync::Mutex<mpsc::Receiver<BridgeInput>>,
