@@ -190,20 +190,10 @@ pub(super) async fn begin(
     }
     if matches!(doors, Doors::Open | Doors::Staged) {
         follow(&handle, &projector);
-        let looking = match &scenery {
-            Some(scenery) => scenery.looking(&followers.checks, shown, inputs.clone()),
-            None => Checks::task(&followers.checks),
-        };
-        handle.supervise(looking);
     }
-    if matches!(doors, Doors::Open | Doors::Closed) {
-        handle.supervise(Bridges::task(&followers.bridges));
-    }
+    set_going(&handle, doors, &followers, scenery.as_ref(), shown);
     if has_panes {
         handle.supervise(Panes::task(&followers.panes));
-    }
-    if let Some(commanding) = scenery.as_ref().and_then(|scenery| scenery.commanding(&followers.bridges)) {
-        handle.supervise(commanding);
     }
     if doors == Doors::Staged {
         engine.checks.send_figures(FIGURES_A_SECOND);
@@ -237,6 +227,22 @@ pub(super) async fn begin(
         ended
     });
     Ok(Begun { running: Running { handle, pulse, ended }, store: begun_store, channels: begun_channels })
+}
+
+/// Lets what looks at services and what brings commands to hosts go, or what plays them in a made-up world.
+fn set_going(handle: &Handle, doors: Doors, followers: &Followers, scenery: Option<&Scenery>, shown: Vec<CheckPanel>) {
+    if matches!(doors, Doors::Open | Doors::Staged) {
+        handle.supervise(match scenery {
+            Some(scenery) => scenery.looking(&followers.checks, shown, handle.inputs.clone()),
+            None => Checks::task(&followers.checks),
+        });
+    }
+    if matches!(doors, Doors::Open | Doors::Closed) {
+        handle.supervise(Bridges::task(&followers.bridges));
+    }
+    if let Some(commanding) = scenery.and_then(|scenery| scenery.commanding(&followers.bridges)) {
+        handle.supervise(commanding);
+    }
 }
 
 /// What looks at services, at hosts and at their panes.
