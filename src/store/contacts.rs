@@ -64,7 +64,7 @@ impl Store {
             let mut deltas = Deltas::default();
             let vips = settle_vips(connection, &contacts, &mut deltas)?;
             let unread = deltas.settle(connection)?;
-            let work = DeskWork { vips, unread, ..DeskWork::of(connection, "", &BTreeSet::new())? };
+            let work = DeskWork { unread, vips, ..DeskWork::of(connection, "", &BTreeSet::new())? };
             Ok(one(connection, id)?.map(|contact| (contact, work)))
         })
         .await

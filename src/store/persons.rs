@@ -184,7 +184,7 @@ fn told(connection: &Connection, who: &str, contacts: &[i64], note: AuditNote) -
     }
     let audited = audit::append_all(connection, vec![note])?;
     let unread = deltas.settle(connection)?;
-    Ok(DeskWork { vips, unread, audited, ..DeskWork::of(connection, who, &touched)? })
+    Ok(DeskWork { unread, vips, audited, ..DeskWork::of(connection, who, &touched)? })
 }
 
 /// The number of a contact.

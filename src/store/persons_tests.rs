@@ -355,7 +355,9 @@ impl Plain {
             let old = groups(&was);
             assert!(now.iter().all(|group| old.contains(group) || before.contains(group)), "{now:?}");
             for (person, group) in now.iter().enumerate() {
-                group.iter().for_each(|one| self.partition[*one] = person);
+                for one in group {
+                    self.partition[*one] = person;
+                }
             }
             self.done.retain(|(other, _)| *other != id);
             self.is_last = false;

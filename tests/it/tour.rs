@@ -59,13 +59,13 @@ async fn walk(size: (u16, u16)) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn each_step_is_done_with_the_keys_it_names_at_80x24() {
-    walk((80, 24)).await;
+    Box::pin(walk((80, 24))).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn and_at_60x18_and_120x40() {
-    walk((60, 18)).await;
-    walk((120, 40)).await;
+    Box::pin(walk((60, 18))).await;
+    Box::pin(walk((120, 40))).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -35,7 +35,7 @@ fn title(app: &App, tour: &Tour, width: usize, has_text: bool) -> Line<'static> 
     let room = width.saturating_sub(2 + screen::width(&named));
     // Help names both.
     let ways = [format!("{skips}, {} leaves ", key(Action::TourLeave)), format!("{skips} ")];
-    let ways = ways.into_iter().find(|ways| screen::width(ways) + 1 <= room).unwrap_or_default();
+    let ways = ways.into_iter().find(|ways| screen::width(ways) < room).unwrap_or_default();
     let rule = look.glyph("─", "-");
     let rest = room - screen::width(&ways);
     let end = if ways.is_empty() { 0 } else { rest.min(2) };
