@@ -52,27 +52,76 @@ pub(super) async fn keep(desk: Weak<Inner>) {
     }
 }
 
+/// What became of a job of the journal.
+enum Tidied {
+    /// It was accepted and waits to be started.
+    Waits,
+    /// It is remembered in full.
+    Stays,
+    /// Its tombstone is left.
+    Buried,
+}
+
+/// What could not be tidied. A broken disk may hold thousands of such jobs: one line an hour tells of them.
+#[derive(Default)]
+struct Broken {
+    count: usize,
+    first: Option<(String, io::Error)>,
+}
+
+impl Broken {
+    fn note<T>(&mut self, name: &str, result: io::Result<T>) -> Option<T> {
+        match result {
+            Ok(value) => Some(value),
+            Err(error) => {
+                self.count += 1;
+                self.first.get_or_insert_with(|| (name.to_owned(), error));
+                None
+            }
+        }
+    }
+
+    fn tell(&self) {
+        if let Some((name, error)) = &self.first {
+            tracing::warn!(%error, name, count = self.count, "directories of the journal cannot be tidied; the first is named");
+        }
+    }
+}
+
 impl Inner {
-    /// Forgets what is old. Gives the jobs that were accepted and wait, and who drives this host.
+    /// Forgets what is old. Gives the jobs that were accepted and wait, and who drives this host. What cannot be read or
+    /// removed stays, is told to the log, and keeps nothing else from being tidied.
     fn tidy(&self, now: Timestamp) -> io::Result<(Vec<JobId>, Option<Lease>)> {
         let mut waiting = Vec::new();
         let mut jobs = 0;
-        self.clear()?;
+        let mut broken = Broken::default();
+        for name in self.names()?.iter().filter(|name| name.starts_with(GONE)) {
+            broken.note(name, std::fs::remove_dir_all(self.spool.path().join(name)));
+        }
         for id in self.ids()? {
             jobs += 1;
-            let journal = self.look(id, now)?;
-            match journal {
-                Journal::Accepted => waiting.push(id),
-                Journal::Started { .. } => {}
-                _ if is_old(id, now) => {
-                    self.bury(id, &journal)?;
-                    jobs -= 1;
-                }
-                _ => {}
+            match broken.note(&dir_name(id), self.tidy_job(id, now)) {
+                Some(Tidied::Waits) => waiting.push(id),
+                Some(Tidied::Buried) => jobs -= 1,
+                Some(Tidied::Stays) | None => {}
             }
         }
+        broken.tell();
         self.spool.recount(jobs);
         Ok((waiting, Lease::held(&self.spool)?))
+    }
+
+    fn tidy_job(&self, id: JobId, now: Timestamp) -> io::Result<Tidied> {
+        let journal = self.look(id, now)?;
+        Ok(match journal {
+            Journal::Accepted => Tidied::Waits,
+            Journal::Started { .. } => Tidied::Stays,
+            _ if is_old(id, now) => {
+                self.bury(id, &journal)?;
+                Tidied::Buried
+            }
+            _ => Tidied::Stays,
+        })
     }
 
     /// The jobs in the journal.
@@ -83,14 +132,6 @@ impl Inner {
 
     fn names(&self) -> io::Result<Vec<String>> {
         Dir::read_from(self.spool.dir())?.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned())).collect()
-    }
-
-    /// Removes what was to be removed when an agent died.
-    fn clear(&self) -> io::Result<()> {
-        for name in self.names()?.iter().filter(|name| name.starts_with(GONE)) {
-            std::fs::remove_dir_all(self.spool.path().join(name))?;
-        }
-        Ok(())
     }
 
     /// Leaves a tombstone in the place of a job.
@@ -138,6 +179,7 @@ mod tests {
     use crate::config::AgentConfig;
     use crate::protocol::JobOrder;
 
+    use super::super::job_dir::REQ;
     use super::super::journal::tests::{id_at, order};
     use super::super::{Claim, Desk};
     use super::*;
@@ -163,12 +205,15 @@ mod tests {
         desk.spool().claim(&desk.spool().job(gone.id).expect("reads").expect("is there"), &claim).expect("writes");
         let waiting = taken(&desk, now);
         std::fs::create_dir_all(dir.path().join("spool/.gone.x/y")).expect("makes");
+        // One that cannot be read keeps nothing else from being tidied.
+        let broken = id_at(then);
+        std::fs::create_dir_all(dir.path().join("spool").join(dir_name(broken)).join(REQ)).expect("makes");
         let (found, lease) = desk.inner.tidy(now).expect("tidies");
         assert_eq!((found, lease), (vec![waiting.id], None));
         let mut names = desk.inner.names().expect("reads");
         names.retain(|name| ![".", ".."].contains(&name.as_str()));
         names.sort();
-        assert_eq!(names, [dir_name(waiting.id).as_str(), "SPOOL_ID", TOMBSTONES]);
+        assert_eq!(names, [dir_name(broken).as_str(), &dir_name(waiting.id), "SPOOL_ID", TOMBSTONES]);
         let stones = std::fs::read(dir.path().join("spool").join(TOMBSTONES)).expect("reads");
         assert_eq!(stones.len(), 3 * TOMBSTONE);
         for order in [&done, &forgotten, &gone] {
@@ -177,6 +222,6 @@ mod tests {
             let refused = desk.spool().accept(order, now).expect("reads").expect_err("refused");
             assert_eq!(refused.rule, "too-old");
         }
-        assert_eq!(desk.spool().jobs(), 1);
+        assert_eq!(desk.spool().jobs(), 2);
     }
 }

@@ -41,19 +41,20 @@ async fn save(session: &mut Session, id: MessageId, dir: &Path) -> Result<Vec<(P
         Reply::Message(None) => return Err(Failure::new(Exit::Failed, format!("no message has the id {id}"))),
         reply => return Err(unexpected(&reply)),
     };
-    let unusable =
-        |path: &Path, error| Failure::new(Exit::Failed, format!("failed to write {}: {error}", path.display()));
     let mut saved = Vec::new();
     for (number, attachment) in (1..).zip(&message.attachments) {
-        let created = Download::create(dir, &attachment.file_name());
-        let mut download = created.map_err(|error| unusable(dir, error))?;
-        let path = download.path().to_owned();
+        let name = attachment.file_name();
+        let unusable = |error| {
+            let path = dir.join(&name);
+            Failure::new(Exit::Failed, format!("failed to write {}: {error}", path.display()))
+        };
+        let mut download = Download::create(dir).map_err(unusable)?;
         let mut offset = 0;
         loop {
             let bytes = match session.ask(Request::Attachment { message: id, number, offset }).await? {
                 Reply::Attachment(Some(Bytes(bytes))) => bytes,
                 Reply::Attachment(None) => {
-                    let text = format!("file {number} of message {id} is no longer there; {} is empty", path.display());
+                    let text = format!("file {number} of message {id}, {name}, is no longer there and is not written");
                     return Err(Failure::new(Exit::Failed, text));
                 }
                 reply => return Err(unexpected(&reply)),
@@ -61,10 +62,10 @@ async fn save(session: &mut Session, id: MessageId, dir: &Path) -> Result<Vec<(P
             if bytes.is_empty() {
                 break;
             }
-            download.write(&bytes).map_err(|error| unusable(&path, error))?;
+            download.write(&bytes).map_err(unusable)?;
             offset += bytes.len() as u64;
         }
-        saved.push((path, offset));
+        saved.push((download.finish(&name).map_err(unusable)?, offset));
     }
     Ok(saved)
 }

@@ -1,18 +1,21 @@
-//! Files that are saved where the client runs: nothing is overwritten, no link is followed, nobody else reads them.
+//! Files that are saved where the client runs: whole or not at all, nothing is overwritten, no link is followed, nobody
+//! else reads them.
 
-use std::fs::File;
 use std::io::{self, ErrorKind, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+
+use tempfile::NamedTempFile;
+
+use crate::model::numbered;
 
 /// Numbers tried behind a name that is taken.
 const TRIES: u32 = 1_000;
 
-/// A file on its way to the disk.
+/// A file on its way to the disk. It has no name of its own before it is whole; dropping it removes what there is of it.
 #[derive(Debug)]
 pub struct Download {
-    path: PathBuf,
-    file: File,
+    dir: PathBuf,
+    file: NamedTempFile,
 }
 
 impl Download {
@@ -23,27 +26,14 @@ impl Download {
         known.filter(|dir| dir.is_dir()).unwrap_or_else(|| PathBuf::from("."))
     }
 
-    /// A new private file in `dir`, which is made when it is missing: `name`, or the first of `name-1`, `name-2` that is
-    /// free. `name` holds no path.
+    /// A new private file in `dir`, which is made when it is missing.
     ///
     /// # Errors
     /// When the directory cannot be used.
-    pub fn create(dir: &Path, name: &str) -> io::Result<Self> {
+    pub fn create(dir: &Path) -> io::Result<Self> {
         std::fs::create_dir_all(dir)?;
-        let (stem, ending) = match name.rsplit_once('.') {
-            Some((stem, ending)) if !stem.is_empty() => (stem, format!(".{ending}")),
-            _ => (name, String::new()),
-        };
-        for number in 0..TRIES {
-            let name = if number == 0 { name.to_owned() } else { format!("{stem}-{number}{ending}") };
-            let path = dir.join(name);
-            match File::options().write(true).create_new(true).mode(0o600).open(&path) {
-                Ok(file) => return Ok(Self { path, file }),
-                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Err(io::Error::new(ErrorKind::AlreadyExists, format!("{name} is there {TRIES} times")))
+        let file = tempfile::Builder::new().prefix(".aurora-").suffix(".part").tempfile_in(dir)?;
+        Ok(Self { dir: dir.to_owned(), file })
     }
 
     /// Adds bytes.
@@ -54,26 +44,57 @@ impl Download {
         self.file.write_all(bytes)
     }
 
-    /// Where it is.
-    #[must_use]
-    pub fn path(&self) -> &Path {
-        &self.path
+    /// It is whole: it gets its name, `name` or the first of `name-1`, `name-2` that is free, and answers where it is.
+    /// `name` holds no path.
+    ///
+    /// # Errors
+    /// When the disk cannot take it, or a thousand names are taken. Nothing is left of it then.
+    pub fn finish(self, name: &str) -> io::Result<PathBuf> {
+        let Self { dir, mut file } = self;
+        file.as_file().sync_all()?;
+        for number in 0..TRIES {
+            let path = dir.join(numbered(name, number));
+            match file.persist_noclobber(&path) {
+                Ok(_) => return Ok(path),
+                Err(taken) if taken.error.kind() == ErrorKind::AlreadyExists => file = taken.file,
+                Err(failed) => return Err(failed.error),
+            }
+        }
+        Err(io::Error::new(ErrorKind::AlreadyExists, format!("{name} is there {TRIES} times")))
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
 
     #[test]
     fn nothing_is_overwritten_and_links_are_not_followed() {
         let dir = tempfile::tempdir().expect("a directory");
-        let create = |name: &str| Download::create(dir.path(), name).expect("creates").path().to_owned();
-        let names = [create("a.tar.gz"), create("a.tar.gz"), create("a.tar.gz")];
+        let save = |name: &str| Download::create(dir.path()).expect("creates").finish(name).expect("finishes");
+        let names = [save("a.tar.gz"), save("a.tar.gz"), save("a.tar.gz")];
         assert_eq!(names, ["a.tar.gz", "a.tar-1.gz", "a.tar-2.gz"].map(|name| dir.path().join(name)));
         let target = dir.path().join("target");
         std::os::unix::fs::symlink(&target, dir.path().join("link")).expect("links");
-        assert_eq!(create("link"), dir.path().join("link-1"));
+        assert_eq!(save("link"), dir.path().join("link-1"));
         assert!(!target.exists());
+    }
+
+    #[test]
+    fn a_file_is_whole_and_private_or_not_there() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let below = dir.path().join("made");
+        let mut download = Download::create(&below).expect("creates");
+        download.write(b"half").expect("writes");
+        assert!(!below.join("report.pdf").exists(), "half a file has no name anybody opens");
+        drop(download);
+        assert_eq!(std::fs::read_dir(&below).expect("reads").count(), 0, "and nothing is left of it");
+        let mut download = Download::create(&below).expect("creates");
+        download.write(b"whole").expect("writes");
+        let path = download.finish("report.pdf").expect("finishes");
+        assert_eq!((&path, std::fs::read(&path).expect("reads")), (&below.join("report.pdf"), b"whole".to_vec()));
+        assert_eq!(std::fs::metadata(path).expect("is there").permissions().mode() & 0o777, 0o600);
     }
 }

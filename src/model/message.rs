@@ -118,6 +118,16 @@ impl Attachment {
     }
 }
 
+/// `name` for the number 0, and otherwise with the number before its ending: `report-1.pdf`.
+#[must_use]
+pub fn numbered(name: &str, number: u32) -> String {
+    match name.rsplit_once('.') {
+        _ if number == 0 => name.to_owned(),
+        Some((stem, ending)) if !stem.is_empty() => format!("{stem}-{number}.{ending}"),
+        _ => format!("{name}-{number}"),
+    }
+}
+
 /// What the operators have done with a message. Shared by everyone who is attached.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Marks {

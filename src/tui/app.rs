@@ -215,16 +215,14 @@ impl App {
             Msg::Reply(Purpose::Bridge(purpose), reply) => self.bridge_replied(purpose, reply),
             Msg::Reply(Purpose::Node(purpose), reply) => self.node_replied(purpose, reply),
             Msg::Reply(Purpose::Pane(purpose), reply) => self.pane_replied(purpose, reply),
+            Msg::Reply(Purpose::Save(part), reply) => self.part(part, reply),
             Msg::Reply(Purpose::Preview, reply) => {
                 self.take_preview(reply.ok());
                 Vec::new()
             }
             Msg::Reply(purpose, reply) => self.answered(purpose, reply),
             Msg::Remembered(kept) => self.remembered(kept),
-            Msg::Saved(result) => {
-                self.saved(&result);
-                Vec::new()
-            }
+            Msg::Saved(done) => self.saved(done),
             Msg::Themes(offers) => {
                 self.pick_theme(offers);
                 Vec::new()

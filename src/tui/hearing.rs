@@ -134,10 +134,6 @@ impl App {
                 self.toast(Severity::Crit, format!("not reloaded: {first}"));
                 return Vec::new();
             }
-            Err(refusal) if purpose == Purpose::Save => {
-                self.saved(&Err(refusal.to_string()));
-                return Vec::new();
-            }
             Err(Refusal::Superseded) => return Vec::new(),
             Err(refusal) => {
                 if matches!(purpose, Purpose::Rows(asked) | Purpose::Older(asked) if asked == self.generation) {
@@ -199,7 +195,6 @@ impl App {
                     self.toast(if told.is_whole { Severity::Info } else { Severity::Warn }, told.text);
                 }
             }
-            (Purpose::Save, Reply::Attachment(part)) => return self.part(part),
             (Purpose::Reload, _) => self.toast(Severity::Info, "the configuration was read again"),
             (Purpose::Open(id), _) if self.opening != Some(id) => {}
             (Purpose::Next, _) if !self.going => {}

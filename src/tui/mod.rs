@@ -101,6 +101,7 @@ mod run;
 mod run_dialog;
 #[cfg(test)]
 mod sample;
+mod saver;
 mod saving;
 mod screen;
 mod shift;
@@ -143,7 +144,7 @@ pub use pane_asks::PanePurpose;
 pub use picture::picture;
 pub use place::{CheckOf, ChecksShown, Place};
 pub use run::{Beginning, Ended, run};
-pub use saving::Save;
+pub use saving::{Part, Save};
 pub use styles::Look;
 pub use terminal::{TerminalGuard, logs_in};
 pub use themes::{Display, Offer, ThemeStep, Themes};

@@ -1,5 +1,7 @@
 //! What reaches the screen, what it wants done, and what lies over it.
 
+use std::path::PathBuf;
+
 use crossterm::event::{KeyEvent, MouseEvent};
 
 use crate::model::{CheckId, ConversationId, MessageId, OperatorName};
@@ -21,7 +23,7 @@ use super::palette::Palette;
 use super::pane_asks::PanePurpose;
 use super::pane_mark::MarkDialog;
 use super::run_dialog::RunDialog;
-use super::saving::Save;
+use super::saving::{Part, Save};
 use super::styles::Look;
 use super::theme_picker::ThemePicker;
 use super::themes::{Offer, ThemeStep};
@@ -52,8 +54,8 @@ pub enum Msg {
     Reply(Purpose, Result<Reply, Refusal>),
     /// What was remembered of this operator, or why it cannot be used.
     Remembered(Result<Kept, String>),
-    /// Files were written to this directory, or could not be.
-    Saved(Result<String, String>),
+    /// A step of saving is done; where a file is that is whole now, or why it could not be written.
+    Saved(Result<Option<PathBuf>, String>),
     /// The themes there are, to choose one.
     Themes(Vec<Offer>),
     /// The screen looks like this from now on, or stays as it is because of what is wrong with the theme.
@@ -82,7 +84,7 @@ pub enum Purpose {
     /// A look at a check.
     Look(CheckId),
     /// A part of a file that is saved.
-    Save,
+    Save(Part),
     /// Something was changed; this says what in case it failed.
     Change(&'static str),
     /// Who this screen is to the engine.
@@ -131,7 +133,7 @@ pub enum Cmd {
     Mirror(InputModes),
     /// Do with less where that is not done, and the other way round.
     ToggleLite,
-    /// Write a file that came with a message.
+    /// Write a file that came with a message. Each step but giving up is answered by [`Msg::Saved`].
     Save(Save),
     /// Read what was remembered of this operator.
     Recall(OperatorName),

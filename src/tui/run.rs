@@ -8,7 +8,7 @@ use crossterm::terminal;
 use jiff::Timestamp;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::client::{Client, Download};
+use crate::client::Client;
 use crate::config::KeyMap;
 use crate::model::OperatorName;
 use crate::protocol::{RequestId, Update};
@@ -20,7 +20,7 @@ use super::msg::{Cmd, Msg, Purpose, Quit};
 use super::pace::Urgency;
 use super::painter::{Painter, QUIET, Settings};
 use super::place::Place;
-use super::saving::Save;
+use super::saver::Saver;
 use super::terminal::TerminalGuard;
 use super::themes::Themes;
 
@@ -118,7 +118,7 @@ pub async fn run(
     app.set_zone(jiff::tz::TimeZone::system());
     let mut reader = Some(Reader::open()?);
     let mut asked: HashMap<RequestId, Purpose> = HashMap::new();
-    let mut saving: Option<Download> = None;
+    let mut saver = Saver::default();
     let mut wake = Wake::Look(Instant::now() + QUIET);
 
     let ended = 'screen: loop {
@@ -158,6 +158,7 @@ pub async fn run(
                 }
                 None => break Ended::EngineEnded,
             },
+            done = saver.done() => Msg::Saved(done),
             look = themes.changed() => {
                 painter.want(Urgency::Key);
                 Msg::Look(look)
@@ -182,7 +183,7 @@ pub async fn run(
                 Cmd::Ask(purpose, request) => drop(asked.insert(client.ask(request), purpose)),
                 Cmd::Seen { watch, offset } => client.seen(watch, offset),
                 Cmd::Quit(quit) => break 'screen Ended::Quit(quit),
-                Cmd::Save(step) => commands.extend(hear(&mut app, save(&mut saving, step).map(Msg::Saved))),
+                Cmd::Save(step) => saver.take(step),
                 Cmd::Recall(who) => commands.extend(hear(&mut app, beginning.recall(&who).map(Msg::Remembered))),
                 Cmd::Remember(who, kept) => beginning.remember(&who, &kept),
                 Cmd::Redraw => painter.forget(),
@@ -312,26 +313,6 @@ async fn wait(wake: &Wake) -> bool {
         tokio::time::sleep_until(at.into()).await;
     }
     matches!(wake, Wake::Tick(_)) || at.elapsed() >= QUIET
-}
-
-/// Takes one step of saving; answers what is to be said when it was the last.
-fn save(saving: &mut Option<Download>, step: Save) -> Option<Result<String, String>> {
-    let dir = Download::dir();
-    let done = match step {
-        Save::Begin(name) => Download::create(&dir, &name).map(|download| *saving = Some(download)),
-        // Without a file something has failed before, and was said then.
-        Save::Write(bytes) => saving.as_mut().map_or(Ok(()), |download| download.write(&bytes)),
-        Save::End => {
-            return saving.take().map(|download| {
-                let dir = download.path().parent().unwrap_or(&dir).display().to_string();
-                Ok(if dir == "." { "the current directory".to_owned() } else { dir })
-            });
-        }
-    };
-    done.err().map(|error| {
-        *saving = None;
-        Err(format!("{}: {error}", dir.display()))
-    })
 }
 
 /// Resolves when the shell has given the terminal back. Not every shell says so to a job that runs already.

@@ -6,8 +6,8 @@ use aurora::model::{
     EventId, EventState, KeyOverrides, LogLevel, LogLine, Marks, Message, MessageId, MessageRow, Place, ProviderKind,
     Rejection, TaskState, TaskStatus,
 };
-use aurora::protocol::{Bytes, ConfigStatus, Link, Notice, Reply, Request, Snapshot, Update};
-use aurora::tui::{App, Cmd, ColourMode, Look, Msg, Purpose, Save};
+use aurora::protocol::{Bytes, ConfigStatus, Link, Notice, Refusal, Reply, Request, Snapshot, Update};
+use aurora::tui::{App, Cmd, ColourMode, Look, Msg, Part, Purpose, Save};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use jiff::Timestamp;
 use ratatui::Terminal;
@@ -536,27 +536,33 @@ fn a_node_alone_says_how_there_come_to_be_more() {
 #[test]
 fn files_are_saved_part_by_part_under_safe_names() {
     let mut stage = Stage::new((80, 24), ColourMode::Sixteen, false).keys("3").open();
-    let commands = stage.key(KeyCode::Char('s'));
-    let [Cmd::Save(Save::Begin(name)), Cmd::Ask(Purpose::Save, Request::Attachment { number: 1, offset: 0, .. })] =
-        &commands[..]
-    else {
-        panic!("{commands:?}")
+    let asked = |commands: &[Cmd]| {
+        let [Cmd::Ask(Purpose::Save(part), Request::Attachment { message, number, offset })] = commands else {
+            panic!("{commands:?}")
+        };
+        assert_eq!(*part, Part { message: *message, number: *number, offset: *offset });
+        *part
     };
-    assert_eq!(name, "label_[2J.pdf");
+    let answer = |part: Part, bytes: Option<&[u8]>| {
+        Msg::Reply(Purpose::Save(part), Ok(Reply::Attachment(bytes.map(|bytes| Bytes(bytes.to_vec())))))
+    };
+    let first = asked(&stage.key(KeyCode::Char('s')));
+    assert_eq!((first.number, first.offset), (1, 0));
     assert!(stage.key(KeyCode::Char('s')).is_empty(), "one at a time");
-    let mut part = |bytes: &[u8]| {
-        let reply = Ok(Reply::Attachment(Some(Bytes(bytes.to_vec()))));
-        stage.app.update(Msg::Reply(Purpose::Save, reply), at(0))
-    };
-    let commands = part(b"zip");
-    assert!(
-        matches!(&commands[..], [Cmd::Save(Save::Write(bytes)), Cmd::Ask(_, Request::Attachment { number: 1, offset: 3, .. })] if bytes == b"zip"),
-        "{commands:?}"
-    );
-    assert_eq!(part(b""), [Cmd::Save(Save::End)]);
-    stage.app.update(Msg::Saved(Ok("/home/ann/Downloads".into())), at(0));
-    assert!(stage.draw().backend().to_string().contains("saved to /home/ann/Downloads"));
-    stage.key(KeyCode::Char('s'));
-    stage.app.update(Msg::Reply(Purpose::Save, Ok(Reply::Attachment(None))), at(0));
-    assert!(stage.draw().backend().to_string().contains("not saved"));
+    assert_eq!(stage.app.update(answer(first, Some(b"zip")), at(0)), [Cmd::Save(Save::Write(b"zip".to_vec()))]);
+    assert!(stage.app.update(answer(first, Some(b"zip")), at(0)).is_empty(), "a part is written once");
+    let next = asked(&stage.app.update(Msg::Saved(Ok(None)), at(0)));
+    assert_eq!(next, Part { offset: 3, ..first });
+    let finish = Cmd::Save(Save::Finish("label_[2J.pdf".into()));
+    assert_eq!(stage.app.update(answer(next, Some(b"")), at(0)), [finish]);
+    let path = "/home/ann/Downloads/label_[2J-1.pdf".into();
+    assert!(stage.app.update(Msg::Saved(Ok(Some(path))), at(0)).is_empty());
+    assert!(stage.draw().backend().to_string().contains("label_[2J-1.pdf saved to /home/ann/Downloads"));
+
+    let again = asked(&stage.key(KeyCode::Char('s')));
+    assert!(stage.app.update(answer(next, Some(b"late")), at(0)).is_empty(), "a late part is no part of the next file");
+    let late = Msg::Reply(Purpose::Save(next), Err(Refusal::Failed("no disk".into())));
+    assert!(stage.app.update(late, at(0)).is_empty(), "and a late refusal is not about it");
+    assert_eq!(stage.app.update(answer(again, None), at(0)), [Cmd::Save(Save::GiveUp)]);
+    assert!(stage.draw().backend().to_string().contains("not saved: file 1 is no longer there"));
 }

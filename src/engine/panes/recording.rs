@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::bridge::panes::{Kept, Pacer, Turn};
-use crate::model::PaneAddress;
+use crate::model::{PaneAddress, numbered};
 use crate::protocol::PaneUpdate;
 use crate::screen::{Cast, KnownSecrets};
 
@@ -27,6 +27,8 @@ const SYNC: Duration = Duration::from_secs(1);
 const WAITING: usize = 256 << 10;
 /// Longest file. The recording ends there.
 const LONGEST: u64 = 256 << 20;
+/// Numbers tried behind a name that is taken.
+const TRIES: u32 = 1_000;
 
 /// A recording. Dropping it ends it, and what was shown until then is written.
 pub(super) struct Recording {
@@ -52,8 +54,7 @@ impl Recording {
         let dir = state_dir.join(DIR);
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&dir)?;
         let name = format!("{}-{}-{}.cast", pane.host, pane.pane.number, now.strftime("%Y%m%dT%H%M%SZ"));
-        let path = dir.join(name);
-        let file = File::options().write(true).create_new(true).mode(0o600).open(&path)?;
+        let (path, file) = create(&dir, &name)?;
         let stop = CancellationToken::new();
         let writer = Writer { path: path.clone(), file: Some(file), lines: String::new(), written: 0 };
         let recorder =
@@ -80,6 +81,18 @@ impl Recording {
 impl Drop for Recording {
     fn drop(&mut self) {
         self.stop.cancel();
+    }
+}
+
+/// A new private file `name` in `dir`, or the next that is free: a pane may be recorded twice within a second.
+fn create(dir: &Path, name: &str) -> io::Result<(PathBuf, File)> {
+    let mut number = 0;
+    loop {
+        let path = dir.join(numbered(name, number));
+        match File::options().write(true).create_new(true).mode(0o600).open(&path) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && number < TRIES => number += 1,
+            opened => return opened.map(|file| (path, file)),
+        }
     }
 }
 
@@ -238,6 +251,20 @@ mod tests {
     const PANE: PaneId = PaneId { server: 7, number: 3 };
 
     #[tokio::test]
+    async fn a_pane_is_recorded_twice_within_a_second() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let pane = PaneAddress { host: "web-1".parse().expect("a name"), pane: PANE };
+        let begin = || {
+            let known = KnownSecrets::new([]);
+            Recording::begin(dir.path(), &pane, String::new(), Kept::new(PANE), known, Timestamp::UNIX_EPOCH)
+        };
+        let (first, second) = (begin().expect("a file"), begin().expect("another"));
+        let name = |recording: &Recording| recording.path.file_name().expect("a name").to_owned();
+        assert_eq!(name(&first), "web-1-3-19700101T000000Z.cast");
+        assert_eq!(name(&second), "web-1-3-19700101T000000Z-1.cast");
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn what_was_shown_is_in_the_file_within_a_second_or_so_and_every_line_is_whole() {
         let dir = tempfile::tempdir().expect("a directory");
         let kept = Kept::new(PANE);
@@ -259,10 +286,10 @@ mod tests {
             history: 0,
             bytes,
         });
-        tokio::time::sleep(Duration::from_millis(100)).await;
+        tokio::time::sleep(EVERY).await;
         let bytes = b"make canary-value\r\nall done".to_vec();
         kept.feed(&PaneChunk { pane: PANE, offset: 0, bytes }, Timestamp::now());
-        tokio::time::sleep(Duration::from_millis(1_500)).await;
+        tokio::time::sleep(SYNC + EVERY).await;
         let path = recording.path.clone();
         let lines = |path: &Path| std::fs::read_to_string(path).expect("a file");
         let shown = lines(&path);
