@@ -1,11 +1,11 @@
 //! The doors of an agent, with real processes: who gets in, who does not, and what a door costs when somebody tries.
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use aurora::bridge::layers::{StreamLayer, local, socket, trigger};
 use aurora::bridge::{Layer, LayerEvent, LayerNews, Term};
@@ -250,15 +250,15 @@ async fn a_child_answers_beside_the_agent_and_goes_on_when_that_is_killed() {
     road.within(PATIENCE, heard).await;
 }
 
-/// Sends `bytes` and answers what comes back until the agent closes, and how long that took.
-fn visit(address: SocketAddr, bytes: &[u8]) -> (Vec<u8>, Duration) {
-    let started = Instant::now();
+/// Sends `bytes` and answers what comes back until the agent closes, and whether it did.
+fn visit(address: SocketAddr, bytes: &[u8]) -> (Vec<u8>, bool) {
     let mut stream = TcpStream::connect(address).expect("connects");
     stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
     let _ = stream.write_all(bytes);
     let mut answer = Vec::new();
-    let _ = stream.read_to_end(&mut answer);
-    (answer, started.elapsed())
+    let end = stream.read_to_end(&mut answer);
+    // A reset is an end, too.
+    (answer, !end.is_err_and(|error| matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut)))
 }
 
 #[tokio::test]
@@ -279,9 +279,9 @@ async fn who_speaks_something_else_hears_nothing() {
     for bytes in strangers.map(<[u8]>::to_vec) {
         let shown = String::from_utf8_lossy(&bytes).into_owned();
         let visited = tokio::task::spawn_blocking(move || visit(address, &bytes)).await;
-        let (answer, took) = visited.expect("visits");
+        let (answer, ended) = visited.expect("visits");
         assert!(answer.is_empty(), "{shown} heard {answer:?}");
-        assert!(took < Duration::from_secs(4), "{shown} was let go of only after {took:?}");
+        assert!(ended, "{shown} is not let go of");
     }
     host.road(KEY, "web-1", None).up().await;
 }
@@ -298,7 +298,7 @@ async fn who_holds_places_keeps_nobody_out() {
         })
         .collect();
     let mut road = host.road(KEY, "web-1", None);
-    road.within(Duration::from_secs(5), alive).await;
+    road.up().await;
     drop(holding);
 }
 
@@ -391,8 +391,7 @@ async fn an_agent_that_was_killed_is_used_again_by_itself() {
     files.down().await;
     host.socket();
     host.trigger(&[]);
-    let back = Duration::from_secs(12);
-    tokio::join!(road.within(back, alive), files.within(back, alive));
+    tokio::join!(road.up(), files.up());
 }
 
 #[tokio::test]
@@ -403,7 +402,7 @@ async fn files_carry_questions_also_where_the_kernel_tells_of_none() {
         let mut road = host.files(KEY);
         road.up().await;
         road.layer.ask(probe(9)).await.expect("sent");
-        road.within(Duration::from_secs(4), heard_probe(9)).await;
+        road.within(PATIENCE, heard_probe(9)).await;
         for below in ["tmp", "in", "claimed"] {
             assert_eq!(host.count(below), 0, "{below} is left empty");
         }
@@ -426,37 +425,56 @@ async fn files_of_another_key_or_another_journal_bar_the_road() {
     assert!(why.contains("journal"), "{why}");
 }
 
-/// A letter as an engine wrote it, taken out of the directory before any agent saw it.
-async fn captured(host: &mut Host) -> (String, Vec<u8>) {
+/// A letter as an engine wrote it: its name and what it says.
+type Letter = (String, Vec<u8>);
+
+/// Two letters, with the probes 1 and 2, taken out of the directory before any agent saw them.
+async fn captured(host: &mut Host) -> [Letter; 2] {
     host.trigger(&[]);
     let mut road = host.files(KEY);
     road.up().await;
     host.kill();
-    road.layer.ask(probe(1)).await.expect("sent");
     let inbox = host.path("trigger/in");
-    let newest = || std::fs::read_dir(&inbox).expect("reads").flatten().next();
-    eventually("a letter", || newest().is_some());
+    let mut letters = Vec::new();
+    for nonce in [1, 2] {
+        road.layer.ask(probe(nonce)).await.expect("sent");
+        let word = format!("\"nonce\":{nonce}");
+        eventually("a letter", || {
+            letters.extend(std::fs::read_dir(&inbox).expect("reads").flatten().find_map(|entry| {
+                let name = entry.file_name().to_string_lossy().into_owned();
+                let bytes = std::fs::read(entry.path()).expect("reads");
+                String::from_utf8_lossy(&bytes).contains(&word).then_some((name, bytes))
+            }));
+            letters.len() == nonce as usize
+        });
+    }
     drop(road);
-    let path = newest().expect("a letter").path();
-    let name = path.file_name().expect("a name").to_string_lossy().into_owned();
-    let bytes = std::fs::read(&path).expect("reads");
     for entry in std::fs::read_dir(&inbox).expect("reads").flatten() {
         std::fs::remove_file(entry.path()).expect("removes");
     }
-    (name, bytes)
+    letters.try_into().expect("two")
 }
 
-/// Whether the agent answers what `put` puts into its directory.
-fn is_answered(host: &Host, name: &str, put: impl FnOnce(&Path)) -> bool {
-    let inbox = host.path("trigger/in");
-    let path = inbox.join(name);
+/// The agent takes what `put` puts into its directory as the letter `name`; answers where its answer would be.
+fn taken(host: &Host, name: &str, put: impl FnOnce(&Path)) -> PathBuf {
+    let path = host.path("trigger/in").join(name);
     put(&path);
     eventually("taken", || std::fs::symlink_metadata(&path).is_err());
-    let answer = host.path("trigger/out").join(name.replace(".json", ".1.json"));
-    std::thread::sleep(Duration::from_millis(300));
-    let answered = answer.exists();
-    let _ = std::fs::remove_file(answer);
-    answered
+    host.path("trigger/out").join(name.replace(".json", ".1.json"))
+}
+
+/// The agent answers `letter`; the answer is taken.
+fn is_answered(host: &Host, (name, bytes): &Letter) {
+    let answer = taken(host, name, place(bytes));
+    eventually("an answer", || answer.exists());
+    std::fs::remove_file(answer).expect("removes");
+}
+
+/// The agent takes what `put` puts into its directory as the letter `name`, and answers only what comes behind it.
+fn is_refused(host: &Host, name: &str, behind: &Letter, what: &str, put: impl FnOnce(&Path)) {
+    let answer = taken(host, name, put);
+    is_answered(host, behind);
+    assert!(!answer.exists(), "{what} is answered");
 }
 
 fn place(bytes: &[u8]) -> impl Fn(&Path) {
@@ -470,41 +488,36 @@ fn place(bytes: &[u8]) -> impl Fn(&Path) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_file_that_is_not_an_engines_own_is_not_read() {
     let mut host = Host::new();
-    let (name, bytes) = captured(&mut host).await;
+    let [letter, behind] = captured(&mut host).await;
+    let (name, bytes) = &letter;
     host.trigger(&[]);
     let elsewhere = host.path("elsewhere.json");
-    write_private(&elsewhere, std::str::from_utf8(&bytes).expect("text"));
-    assert!(is_answered(&host, &name, place(&bytes)), "the letter itself is a good one");
-    assert!(!is_answered(&host, &name, |path| symlink(&elsewhere, path).expect("links")), "a symbolic link");
-    assert!(!is_answered(&host, &name, |path| std::fs::hard_link(&elsewhere, path).expect("links")), "a second name");
-    assert!(
-        !is_answered(&host, &name, |path| {
-            let made = Command::new("mkfifo").arg(path).status().expect("mkfifo");
-            assert!(made.success());
-        }),
-        "a pipe"
-    );
-    let writable = |path: &Path| {
-        place(&bytes)(&path.with_extension("x"));
+    write_private(&elsewhere, std::str::from_utf8(bytes).expect("text"));
+    is_answered(&host, &letter);
+    let refused = |what: &str, put: &dyn Fn(&Path)| is_refused(&host, name, &behind, what, put);
+    refused("a symbolic link", &|path| symlink(&elsewhere, path).expect("links"));
+    refused("a second name", &|path| std::fs::hard_link(&elsewhere, path).expect("links"));
+    refused("a pipe", &|path| assert!(Command::new("mkfifo").arg(path).status().expect("mkfifo").success()));
+    refused("a file that others can write to", &|path| {
+        place(bytes)(&path.with_extension("x"));
         std::fs::set_permissions(path.with_extension("x"), PermissionsExt::from_mode(0o666)).expect("chmod");
         std::fs::rename(path.with_extension("x"), path).expect("renames");
-    };
-    assert!(!is_answered(&host, &name, writable), "a file that others can write to");
+    });
     let text = String::from_utf8(bytes.clone()).expect("text");
     for (what, changed) in [
-        ("altered", text.replace("\"nonce\":1", "\"nonce\":2")),
-        ("for another host", text.replace("web-1", "web-2")),
-        ("huge", format!("{text}{}", " ".repeat(2 << 20))),
-        ("no JSON", "{".repeat(100_000)),
+        ("an altered letter", text.replace("\"nonce\":1", "\"nonce\":2")),
+        ("a letter for another host", text.replace("web-1", "web-2")),
+        ("a huge letter", format!("{text}{}", " ".repeat(2 << 20))),
+        ("what is no JSON", "{".repeat(100_000)),
     ] {
         assert_ne!(changed, text);
-        assert!(!is_answered(&host, &name, place(changed.as_bytes())), "{what}");
+        refused(what, &place(changed.as_bytes()));
     }
     // Under another name: an old question answered as a new one.
-    assert!(!is_answered(&host, "0000000000000000.json", place(&bytes)), "a copy under another name");
+    is_refused(&host, "0000000000000000.json", &behind, "a copy under another name", place(bytes));
     // Swapped again and again while the agent takes it: what was opened is what was read.
     let swapping = std::thread::spawn({
-        let (path, elsewhere, good) = (host.path("trigger/in").join(&name), elsewhere.clone(), bytes.clone());
+        let (path, elsewhere, good) = (host.path("trigger/in").join(name), elsewhere.clone(), bytes.clone());
         move || {
             for round in 0..200 {
                 if round % 2 == 0 { place(&good)(&path) } else { drop(symlink(&elsewhere, &path)) }
@@ -513,12 +526,14 @@ async fn a_file_that_is_not_an_engines_own_is_not_read() {
         }
     });
     swapping.join().expect("ends");
-    assert!(is_answered(&host, &name, place(&bytes)), "it still serves");
+    is_answered(&host, &behind);
     // A foreign journal: the same letter in the directory of a host that was set up anew.
     host.kill();
     std::fs::remove_dir_all(host.path("spool")).expect("removes");
     host.trigger(&[]);
-    assert!(!is_answered(&host, &name, place(&bytes)), "it was for the journal before");
+    let answer = taken(&host, &behind.0, place(&behind.1));
+    host.files(KEY).up().await;
+    assert!(!answer.exists(), "it was for the journal before");
 }
 
 #[test]

@@ -54,19 +54,23 @@ fn a_busy_screen_stays_within_its_bytes() {
     let mut screen = demo(&site, "busy", &COLOURS);
     screen.keys("5");
     screen.shows("node-20");
-    // At the end of a minute every strip moves by one: about 5 kB, once a minute, and no part of this budget.
-    while !(2..50).contains(&(now() % 60)) {
-        std::thread::sleep(Duration::from_millis(200));
-    }
-    std::thread::sleep(Duration::from_secs(2));
-    let before = screen.bytes();
-    std::thread::sleep(Duration::from_secs(5));
-    let bytes = screen.bytes();
-    let written = &bytes[before.len()..];
-    let frames = count(written, FRAME);
+    // At the end of a minute every strip moves by one: about 5 kB, once a minute, and no part of this budget. A machine
+    // that stands still may bring one into any five seconds; then others are looked at.
+    let (written, took) = loop {
+        let (minute, begun) = (now() / 60, Instant::now());
+        let before = screen.bytes().len();
+        std::thread::sleep(Duration::from_secs(5));
+        let (bytes, took) = (screen.bytes(), begun.elapsed());
+        // The strips may be drawn a second late.
+        if now() / 60 == minute && now() % 60 > 7 {
+            break (bytes[before..].to_vec(), took);
+        }
+    };
+    let frames = count(&written, FRAME);
     assert!(frames > 0, "figures change");
-    // A thousand bytes a second, and a second's worth for a machine that stumbles.
-    assert!(written.len() <= 6_000, "{} bytes in five seconds, {frames} frames", written.len());
+    // A thousand bytes a second, and a second's worth for what was held back before.
+    let most = 1_000 * (took.as_secs() + 1);
+    assert!(written.len() as u64 <= most, "{} bytes in {took:?}, {frames} frames", written.len());
 }
 
 #[test]

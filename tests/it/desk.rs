@@ -6,7 +6,7 @@ use aurora::protocol::{Notice, Reply, Request, Update};
 use aurora::server::socket_path;
 use jiff::{SignedDuration, Timestamp};
 
-use crate::support::{Site, borrowed, eventually, now, standard};
+use crate::support::{PATIENCE, Site, borrowed, eventually, now, standard};
 
 fn deliver(site: &Site, id: &str, sender: &str) {
     let body = format!("{{\"type\":\"note\",\"subject\":\"subject {id}\",\"from\":\"{sender}@example.org\"}}");
@@ -88,8 +88,9 @@ async fn a_snooze_ends_at_its_time_for_everybody_and_an_engine_that_was_away() {
     let snooze = |seconds| Act::Snooze(Snooze::Until(Timestamp::now() + SignedDuration::from_secs(seconds)));
     let act = |act| Request::Act { id: act_id(), on: on.clone(), act, seen: None };
     client.answer(act(Act::Read)).await.expect("answers");
-    client.answer(act(snooze(2))).await.expect("answers");
+    client.answer(act(snooze(3_600))).await.expect("answers");
     assert_eq!(listed(&mut client).await, []);
+    client.answer(act(snooze(1))).await.expect("answers");
     let woken = loop {
         let told = heard(&mut client).await;
         if told[0].snoozed.is_none() {
@@ -99,12 +100,9 @@ async fn a_snooze_ends_at_its_time_for_everybody_and_an_engine_that_was_away() {
     assert_eq!((woken[0].unread, woken.len()), (1, 1), "it is seen that it is back");
     client.answer(act(snooze(1))).await.expect("answers");
     site.kill();
-    std::thread::sleep(std::time::Duration::from_millis(1_100));
-    assert_eq!(
-        site.json(&["inbox", "list", "--conversations"])["rows"][0]["unread"],
-        1,
-        "a command brings it back, too"
-    );
+    eventually("a command brings it back, too", || {
+        site.json(&["inbox", "list", "--conversations"])["rows"][0]["unread"] == 1
+    });
     site.serve();
     assert!(site.aurora(&["inbox", "snooze", &on[0].to_string(), "2020-01-01"]).status.code() == Some(2));
 }
@@ -157,8 +155,9 @@ async fn views_are_everybodys_and_mine_is_mine() {
     let Reply::Identity(me) = one.answer(Request::WhoAmI).await.expect("answers") else { panic!("an identity") };
     let act = Request::Act { id: act_id(), on: vec![id.into()], act: Act::Assign(me.operator), seen: None };
     one.answer(act).await.expect("answers");
-    std::thread::sleep(std::time::Duration::from_millis(1_500));
-    assert_eq!(count(&counts(&mut two).await, "mine"), Some("1".into()));
+    // Counts are told at most once a second.
+    let counted = async { while count(&counts(&mut two).await, "mine") != Some("1".into()) {} };
+    tokio::time::timeout(PATIENCE, counted).await.expect("it is counted");
     let row = |name: &str| {
         site.json(&["inbox", "views"]).as_array().expect("views").iter().find(|row| row["name"] == name).cloned()
     };

@@ -402,11 +402,8 @@ async fn an_sshd_that_is_back_is_used_again_and_another_key_bars_it() {
     road.alive().await;
     machine.stop();
     road.down_by("connect: ").await;
-    tokio::time::sleep(Duration::from_secs(4)).await;
-    let back = Instant::now();
     machine.run();
     road.alive().await;
-    assert!(back.elapsed() < Duration::from_secs(12), "{:?}", back.elapsed());
     crate::sshd::make_key(&machine.file("other"), "");
     machine.knows("other");
     machine.stop();
@@ -473,10 +470,8 @@ async fn what_was_never_sent_is_told_from_what_is_unsure() {
     let asked = road.layer.ask(ToAgent::Probe { nonce: 1 }).await;
     assert!(matches!(&asked, Err(NotDelivered::NeverSent(why)) if why.contains("refused")), "{asked:?}");
     road.down_by("connect: ").await;
-    let dead = Instant::now();
     machine.run();
     road.alive().await;
-    assert!(dead.elapsed() < Duration::from_secs(12), "{:?}", dead.elapsed());
     // It is let in, and what runs then ends with the status of ssh itself.
     write_program(&machine.home().join("agent"), "#!/bin/sh\nexit 255\n");
     let asked = road.layer.ask(ToAgent::Probe { nonce: 2 }).await;

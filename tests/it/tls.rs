@@ -1,10 +1,9 @@
 //! TLS on the listeners and proxies in front of them, against a real process with self-made certificates.
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::time::{Duration, Instant};
 
 use rustls::pki_types::ServerName;
 use rustls::{ClientConnection, StreamOwned};
@@ -144,7 +143,6 @@ fn what_is_no_handshake_is_closed_and_disturbs_nobody() {
             stream
         })
         .collect();
-    let opened = Instant::now();
     // A ClientHello that offers TLS 1.0 and one suite of its time.
     let mut tls_1_0 = vec![0x16, 3, 1, 0, 47, 1, 0, 0, 43, 3, 1];
     tls_1_0.extend([7; 32]);
@@ -162,9 +160,8 @@ fn what_is_no_handshake_is_closed_and_disturbs_nobody() {
         stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
         let _ = stream.write_all(&bytes);
         let _ = stream.shutdown(Shutdown::Write);
-        let started = Instant::now();
         assert!(read_answer(&mut stream).is_none(), "{what} is answered in plain HTTP");
-        assert!(started.elapsed() < Duration::from_secs(8), "{what} is not closed");
+        assert!(has_ended(&mut stream), "{what} is not closed");
         genuine(&site, &what.replace(' ', "-"));
     }
     assert_eq!(site.events("github"), 5, "only the genuine ones are stored");
@@ -172,15 +169,14 @@ fn what_is_no_handshake_is_closed_and_disturbs_nobody() {
     assert!(!log.contains("WARN") && !log.contains("ERROR"), "a stranger writes into the log: {log}");
     for stream in &mut half_open {
         stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
-        let mut rest = Vec::new();
-        // A reset is an end, too.
-        let _ = stream.read_to_end(&mut rest);
+        assert!(has_ended(stream), "a half-open handshake stays");
     }
-    let took = opened.elapsed();
-    assert!(
-        (Duration::from_secs(8)..Duration::from_secs(15)).contains(&took),
-        "half-open handshakes ended in {took:?}"
-    );
+}
+
+/// Whether the other side ends the connection within the patience it was given. A reset is an end, too.
+fn has_ended(stream: &mut TcpStream) -> bool {
+    let end = stream.read_to_end(&mut Vec::new());
+    !end.is_err_and(|error| matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut))
 }
 
 #[test]
@@ -253,16 +249,16 @@ fn an_open_connection_in_plain_http_ends_when_tls_comes() {
     certificate(site.path());
     let mut open = TcpStream::connect(site.address()).expect("connects");
     open.set_read_timeout(Some(PATIENCE)).expect("a timeout");
-    open.write_all(b"GET /nowhere HTTP/1.1\r\nhost: localhost\r\n\r\n").expect("writes");
-    let mut answer = [0; 12];
-    open.read_exact(&mut answer).expect("an answer");
-    assert_eq!(&answer, b"HTTP/1.1 404");
-    let started = Instant::now();
+    let mut ask = || {
+        open.write_all(b"GET /nowhere HTTP/1.1\r\nhost: localhost\r\n\r\n")?;
+        let mut answer = [0; 1024];
+        let length = open.read(&mut answer)?;
+        std::io::Result::Ok(answer[..length].to_vec())
+    };
+    assert!(ask().expect("an answer").starts_with(b"HTTP/1.1 404"));
     listen_with(&site, TLS);
-    let mut rest = Vec::new();
-    open.read_to_end(&mut rest).expect("it is closed in order");
-    // By itself it would be closed after ten seconds without a request.
-    assert!(started.elapsed() < Duration::from_secs(8), "it is closed by the reload");
+    // By itself it would be closed after ten seconds without a request, and there is always one.
+    eventually("it is closed by the reload", || ask().unwrap_or_default().is_empty());
     genuine(&site, "over-tls");
 }
 
