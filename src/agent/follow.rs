@@ -74,6 +74,7 @@ impl Inner {
             (journal, chunks, reader) = match seen {
                 Ok(seen) => seen,
                 Err(error) => {
+                    // It is the last word, whether anybody hears it or not.
                     let _ = answers.send(trouble(id, &error)).await;
                     return;
                 }
@@ -95,6 +96,7 @@ impl Inner {
             match (is_read, is_over) {
                 (false, _) => {}
                 (true, true) => {
+                    // The last word here, too; who missed it asks again.
                     let _ = answers.send(FromAgent::State { id, journal }).await;
                     return;
                 }

@@ -35,6 +35,7 @@ impl Inner {
         let taken = tokio::spawn(Arc::clone(&self).take(order)).await.map_err(io::Error::other);
         let starting = match taken.flatten() {
             Ok(Ok(starting)) => starting,
+            // Here and below: who ordered may be gone, and asks again by the id of the job.
             Ok(Err(refused)) => {
                 let _ = answers.send(refused.told(id)).await;
                 return;
@@ -186,6 +187,7 @@ impl Inner {
             Ok(Err(refused)) => refused.told(id),
             Err(error) => trouble(id, &error),
         };
+        // Whoever asked may be gone.
         let _ = answers.send(answer).await;
     }
 

@@ -1,16 +1,15 @@
 //! What an act on many would do, before it is done.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use crate::model::{Act, Item};
 
+use super::guard::Guard;
 use super::listed::Listed;
 use super::window::{Placed, Window};
 
 /// Subjects that are named.
 const NAMED: usize = 5;
-/// Keys in the first moments were meant for what was there before.
-const GUARD: SignedDuration = SignedDuration::from_millis(300);
 
 /// The act and what it is about.
 #[derive(Debug)]
@@ -24,7 +23,7 @@ pub(super) struct Bulk {
     gone: usize,
     /// Whether the list goes on beyond what was there to be picked.
     more: bool,
-    opened: Timestamp,
+    guard: Guard,
 }
 
 impl Bulk {
@@ -39,13 +38,13 @@ impl Bulk {
             gone: picked.len() - here.len(),
             more: !list.is_complete() && here.len() == list.rows().len(),
             act,
-            opened: now,
+            guard: Guard::new(now),
         }
     }
 
     /// Whether a key at `now` is meant for this.
     pub(super) fn hears(&self, now: Timestamp) -> bool {
-        now.duration_since(self.opened) >= GUARD
+        self.guard.hears(now)
     }
 
     /// What would be done, in a sentence.

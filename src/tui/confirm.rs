@@ -1,7 +1,7 @@
 //! Questions before something is done to a job or said about a plan: what it is about stands there in full.
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use tui_textarea::TextArea;
 
 use crate::model::{Approval, ApprovalId, JobId, Plan, PlanHash, short_duration};
@@ -9,11 +9,9 @@ use crate::protocol::{BridgeRequest, Severity};
 use crate::screen::exact;
 
 use super::app::App;
+use super::guard::Guard;
 use super::keying::type_into;
 use super::msg::{Cmd, Overlay};
-
-/// Keys in the first moments were meant for what was there before.
-const GUARD: SignedDuration = SignedDuration::from_millis(300);
 
 /// What is asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,7 +37,7 @@ pub(super) struct Confirm {
     pub ran: Option<bool>,
     /// Rows of what it is about that are above.
     pub scroll: usize,
-    opened: Timestamp,
+    guard: Guard,
 }
 
 impl Confirm {
@@ -66,7 +64,7 @@ impl Confirm {
     }
 
     fn new(asks: Asks, title: &'static str, lines: Vec<String>, now: Timestamp) -> Self {
-        Self { asks, title, lines, note: TextArea::default(), ran: None, scroll: 0, opened: now }
+        Self { asks, title, lines, note: TextArea::default(), ran: None, scroll: 0, guard: Guard::new(now) }
     }
 
     /// Whether there is a line to write.
@@ -90,7 +88,7 @@ impl Confirm {
     }
 
     fn hears(&self, now: Timestamp) -> bool {
-        now.duration_since(self.opened) >= GUARD
+        self.guard.hears(now)
     }
 
     fn request(&self) -> BridgeRequest {

@@ -34,6 +34,7 @@ mod dialog;
 mod drawer;
 mod encode;
 mod fuzzy;
+mod guard;
 mod headless;
 mod health;
 mod hearing;

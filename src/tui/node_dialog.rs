@@ -2,7 +2,7 @@
 //! changed, and what is done there.
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use tui_textarea::TextArea;
 
 use crate::model::{CommandName, CommandTemplate, HostPanel, HostSelector, Invitation, NodeName, TaskStatus, Trust};
@@ -11,12 +11,10 @@ use crate::protocol::{BridgeReply, NodeOrder, NodeReply, NodeRequest, Refusal, R
 use super::app::App;
 use super::bridge::{BridgeShown, BridgeTab};
 use super::bridge_asks::allowed_on;
+use super::guard::Guard;
 use super::keying::type_into;
 use super::msg::{Cmd, Overlay, Purpose};
 use super::place::Place;
-
-/// Keys in the first moments were meant for what was there before.
-const GUARD: SignedDuration = SignedDuration::from_millis(300);
 
 /// Why something was asked about nodes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,12 +72,12 @@ pub(super) struct NodeDialog {
     pub selected: usize,
     /// What is typed, where something is.
     field: TextArea<'static>,
-    opened: Timestamp,
+    guard: Guard,
 }
 
 impl NodeDialog {
     fn new(step: Step, selected: usize, now: Timestamp) -> Self {
-        Self { step, selected, field: TextArea::default(), opened: now }
+        Self { step, selected, field: TextArea::default(), guard: Guard::new(now) }
     }
 
     pub(super) fn invite(now: Timestamp) -> Self {
@@ -184,7 +182,7 @@ impl App {
             KeyCode::Up | KeyCode::Char('k') | KeyCode::BackTab => {
                 dialog.selected = dialog.selected.saturating_sub(1);
             }
-            _ if self.now.duration_since(dialog.opened) < GUARD => {}
+            _ if !dialog.guard.hears(self.now) => {}
             KeyCode::Char('y') if !control && matches!(dialog.step, Step::Remove(_)) => return self.do_to_node(dialog),
             KeyCode::Enter if !matches!(dialog.step, Step::Remove(_)) => return self.do_to_node(dialog),
             _ => {}

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use tui_textarea::{CursorMove, TextArea};
 
 use crate::client;
@@ -12,12 +12,10 @@ use crate::protocol::{BridgeRequest, Draft, NodeOrder, NodeRequest, Preview, Req
 
 use super::app::App;
 use super::bridge_asks::BridgePurpose;
+use super::guard::Guard;
 use super::keying::type_into;
 use super::msg::{Cmd, Overlay, Purpose};
 use super::node_dialog::NodePurpose;
-
-/// Keys in the first moments were meant for what was there before.
-const GUARD: SignedDuration = SignedDuration::from_millis(300);
 
 /// How far it is.
 #[derive(Debug)]
@@ -127,7 +125,8 @@ pub(super) struct RunDialog {
     pub scroll: usize,
     /// What the job will be called: asking twice under it runs once.
     id: JobId,
-    shown: Timestamp,
+    /// Of the step that is shown.
+    guard: Guard,
 }
 
 impl RunDialog {
@@ -145,7 +144,7 @@ impl RunDialog {
             typed: TextArea::default(),
             scroll: 0,
             id: client::job_id(),
-            shown: now,
+            guard: Guard::new(now),
         }
     }
 
@@ -218,7 +217,7 @@ impl RunDialog {
         if id != self.id || !matches!(self.step, Step::Asking) {
             return;
         }
-        (self.shown, self.scroll, self.typed) = (now, 0, TextArea::default());
+        (self.guard, self.scroll, self.typed) = (Guard::new(now), 0, TextArea::default());
         self.step = match preview {
             Ok(preview) => match &preview.refused {
                 Some((rule, why)) => Step::Refused(format!("{rule}: {why}")),
@@ -354,7 +353,7 @@ impl App {
             KeyCode::Up => dialog.scroll = dialog.scroll.saturating_sub(1),
             KeyCode::PageDown => dialog.scroll += 8,
             KeyCode::PageUp => dialog.scroll = dialog.scroll.saturating_sub(8),
-            _ if self.now.duration_since(dialog.shown) < GUARD => {}
+            _ if !dialog.guard.hears(self.now) => {}
             KeyCode::Char('y') if wanted.is_none() && plain => return Some(self.run_it(dialog)),
             KeyCode::Enter => match wanted {
                 None => self.toast(Severity::Info, "y runs it"),

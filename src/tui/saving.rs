@@ -82,7 +82,9 @@ impl App {
                 saving.part.offset += bytes.len() as u64;
                 return vec![Cmd::Save(Save::Write(bytes))];
             }
-            Ok(Reply::Attachment(Some(_))) => return saving.name().cloned().map(|name| Cmd::Save(Save::Finish(name))).into_iter().collect(),
+            Ok(Reply::Attachment(Some(_))) => {
+                return saving.name().cloned().map(|name| Cmd::Save(Save::Finish(name))).into_iter().collect();
+            }
             Ok(_) => format!("file {} is no longer there", part.number),
             Err(refusal) => refusal.to_string(),
         };

@@ -70,6 +70,8 @@ impl Roads {
     }
 
     fn open(&self, set: &Arc<BridgeSet>, host: &HostConfig, layer: &LayerConfig) -> Held {
+        // The road takes a question at once. The bridge has one on its way for a job, and so many jobs on their way as its
+        // caps allow; a click or a probe is one more.
         let (questions, asked) = mpsc::unbounded_channel();
         let nudge = Arc::new(Notify::new());
         let (open, set, term) = (Arc::clone(&self.open), Arc::clone(set), self.term.clone());

@@ -13,10 +13,8 @@ use super::super::app::App;
 use super::super::approvals::{Approvals, OpenApproval};
 use super::super::zone;
 use super::parts::{Row, fit, heading, list, with_keys};
-use super::plan::{self, labelled};
+use super::plan::{self, LABEL, labelled};
 
-/// Columns of the labels.
-const LABEL: usize = 10;
 /// Below so many rows there is nothing below the list.
 const LOW: u16 = 18;
 /// Below this width a row names hardly more than the command.

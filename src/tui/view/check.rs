@@ -17,11 +17,10 @@ use super::super::styles::Look;
 use super::super::zone;
 use super::health::{percent, sign, strip, word};
 use super::parts::{fit, heading, with_keys};
+use super::plan::LABEL;
 
 /// Columns of the bar of phases.
 const BAR: u128 = 50;
-/// Columns of the labels.
-const LABEL: usize = 10;
 
 pub(super) fn draw(app: &App, open: &OpenCheck, check: Option<Watched<'_>>, frame: &mut Frame<'_>, area: Rect) {
     let keys = [(Action::Back, "goes back"), (Action::CheckNow, "looks now")];

@@ -14,9 +14,8 @@ use super::super::bridge::{OpenHost, Reach, state_word};
 use super::super::status::coarse;
 use super::bridge::labels;
 use super::parts::{fit, fitting, heading, with_keys};
+use super::plan::LABEL;
 
-/// Columns of the labels.
-const LABEL: usize = 10;
 /// Jobs that are named.
 const JOBS: usize = 5;
 /// Least columns of why a road is as it is.

@@ -15,10 +15,8 @@ use super::super::bridge::Reach;
 use super::super::job::{JobTab, OpenJob, Written};
 use super::super::zone;
 use super::parts::{fit, heading, tab_regions, with_keys};
-use super::plan::{self, labelled};
+use super::plan::{self, LABEL, labelled};
 
-/// Columns of the labels.
-const LABEL: usize = 10;
 /// Below so many rows only the state stands above what it writes.
 const LOW: usize = 14;
 /// Columns before a row of output, for the sign of its stream.

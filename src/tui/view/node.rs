@@ -17,9 +17,8 @@ use super::super::status::coarse;
 use super::super::zone;
 use super::nodes::entry;
 use super::parts::{fit, heading, with_keys};
+use super::plan::LABEL;
 
-/// Columns of the labels.
-const LABEL: usize = 10;
 /// Entries, incidents and tasks that are named.
 const ENTRIES: usize = 12;
 const NAMED: usize = 12;

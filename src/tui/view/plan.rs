@@ -8,7 +8,7 @@ use crate::screen;
 use super::super::styles::Look;
 
 /// Columns of the labels.
-const LABEL: usize = 10;
+pub(super) const LABEL: usize = 10;
 
 /// Everything that is in `plan`; nothing of it is cut.
 pub(super) fn lines(look: &Look, plan: &Plan, width: usize) -> Vec<Line<'static>> {

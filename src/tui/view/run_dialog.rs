@@ -13,12 +13,10 @@ use super::super::app::App;
 use super::super::run_dialog::{RunDialog, Step, kind};
 use super::host::command_row;
 use super::parts::{list, overlay};
-use super::plan::{self, labelled};
+use super::plan::{self, LABEL, labelled};
 
 /// Columns and rows it has at most.
 const SIZE: (u16, u16) = (90, 24);
-/// Columns of the labels.
-const LABEL: usize = 10;
 
 pub(super) fn draw(app: &App, dialog: &RunDialog, frame: &mut Frame<'_>, area: Rect) {
     let look = &app.look;
