@@ -62,6 +62,14 @@ impl Session {
         Ok(self.there.told(self.client.answer(request).await?))
     }
 
+    /// Asks several things at once and waits for their answers, which come in the order of the questions.
+    pub(super) async fn ask_all(&mut self, requests: Vec<Request>) -> Result<Vec<Reply>, Failure> {
+        let requests: Result<Vec<Request>, Failure> =
+            requests.into_iter().map(|request| self.there.request(request)).collect();
+        let answers = self.client.answers(requests?).await.into_iter();
+        answers.map(|answer| Ok(self.there.told(answer?))).collect()
+    }
+
     /// Refuses what goes on after this command where no engine runs to do it.
     pub(super) fn needs_engine(&self) -> Result<(), Failure> {
         match self.own {

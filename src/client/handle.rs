@@ -1,5 +1,6 @@
 //! A client, wherever its engine is.
 
+use std::collections::HashMap;
 use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -25,7 +26,7 @@ const ANSWER_TRIES: u32 = 5;
 /// A client of an engine.
 #[derive(Debug)]
 pub struct Client {
-    /// What a person asks with keys, or a command asks one by one: hands bound it. And a word for each piece of a pane,
+    /// What a person asks with keys, or a command asks, a few at once: hands bound it. And a word for each piece of a pane,
     /// which the engine bounds.
     says: mpsc::UnboundedSender<Saying>,
     updates: mpsc::Receiver<Update>,
@@ -130,16 +131,24 @@ impl Client {
     /// # Errors
     /// What the engine refused, or that it is gone.
     pub async fn answer(&mut self, request: Request) -> Result<Reply, Refusal> {
-        let asked = self.ask(request);
-        while let Some(update) = self.next().await {
+        self.answers(vec![request]).await.pop().unwrap_or(Err(Refusal::Unanswered))
+    }
+
+    /// Asks all of `requests` at once and waits for their answers, which come in the order of the questions.
+    pub async fn answers(&mut self, requests: Vec<Request>) -> Vec<Result<Reply, Refusal>> {
+        let asked: Vec<RequestId> = requests.into_iter().map(|request| self.ask(request)).collect();
+        let mut answers: HashMap<RequestId, Result<Reply, Refusal>> = HashMap::new();
+        while answers.len() < asked.len()
+            && let Some(update) = self.next().await
+        {
             match update {
-                Update::Reply { id, reply } if id == asked => return reply,
+                Update::Reply { id, reply } if asked.contains(&id) => drop(answers.insert(id, reply)),
                 // A command does not wait for an engine that may never come back.
                 Update::Link(Link::Reconnecting { tries, .. }) if tries >= ANSWER_TRIES => break,
                 _ => {}
             }
         }
-        Err(Refusal::Unanswered)
+        asked.iter().map(|id| answers.remove(id).unwrap_or(Err(Refusal::Unanswered))).collect()
     }
 }
 

@@ -18,6 +18,26 @@ fn filled() -> Site {
 }
 
 #[test]
+fn an_export_is_every_message_in_the_order_of_the_list() {
+    let site = filled();
+    for n in 2..=40 {
+        let body = format!(r#"{{"type":"note","subject":"Note {n}","text":"there"}}"#);
+        let headers = standard(&site.secret("standard"), &format!("m{n}"), now(), body.as_bytes());
+        assert_eq!(site.post("/hooks/standard", &borrowed(&headers), body.as_bytes()).status, 204);
+    }
+    site.projected(40);
+    let listed = site.json(&["inbox", "list", "--limit", "100"]);
+    let listed: Vec<&Value> = listed.as_array().expect("a list").iter().map(|row| &row["id"]).collect();
+    let exported: Vec<Value> = site
+        .ok(&["inbox", "export"])
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).expect("JSON")["id"].clone())
+        .collect();
+    assert_eq!(exported.iter().collect::<Vec<_>>(), listed);
+    assert_eq!(listed.len(), 40);
+}
+
+#[test]
 fn json_fields_are_stable() {
     let site = filled();
     let event = &site.json(&["events", "list"])[0];
