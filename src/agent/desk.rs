@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use tokio::sync::mpsc;
 
 use crate::config::AgentConfig;
-use crate::model::{EngineId, HostName, JobId};
+use crate::model::{EngineId, HostName, JobId, rules};
 use crate::protocol::{AGENT_VERSION, FromAgent, ToAgent};
 
 use super::journal::dir_name;
@@ -200,7 +200,10 @@ impl Desk {
             return goodbye("version", reason);
         }
         if let Some(name) = self.inner.config.name.as_ref().filter(|name| *name != host) {
-            return goodbye("host", format!("this is {name}, not {host}; look at the addresses in [hosts.*]"));
+            return goodbye(
+                rules::OTHER_HOST,
+                format!("this is {name}, not {host}; look at the addresses in [hosts.*]"),
+            );
         }
         let inner = Arc::clone(&self.inner);
         let lease = move || {

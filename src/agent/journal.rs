@@ -14,7 +14,7 @@ use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::model::{EngineId, JobId, NOT_TYPED};
+use crate::model::{EngineId, JobId, rules};
 use crate::protocol::{FromAgent, JobOrder, Journal};
 
 use super::Spool;
@@ -50,7 +50,7 @@ impl Refused {
     }
 
     pub(super) fn fenced(fenced: &Fenced) -> Self {
-        Self { term: Some(fenced.highest), ..Self::new("fenced", fenced.to_string()) }
+        Self { term: Some(fenced.highest), ..Self::new(rules::FENCED, fenced.to_string()) }
     }
 
     pub(super) fn told(self, id: JobId) -> FromAgent {
@@ -320,7 +320,7 @@ impl Spool {
         if is_runners && !job.has(TYPED)? && job.accepted()?.is_some_and(|known| known.order.plan.keys.is_some()) {
             // The note is durable before the first character.
             let reason = format!("nothing was typed: {gone}");
-            return Ok(job.result()?.unwrap_or(Journal::NotRun { rule: NOT_TYPED.to_owned(), reason }));
+            return Ok(job.result()?.unwrap_or(Journal::NotRun { rule: rules::NOT_TYPED.to_owned(), reason }));
         }
         // It may have ended between the two looks.
         Ok(job.result()?.unwrap_or(Journal::Unknown { reason: gone }))

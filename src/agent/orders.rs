@@ -8,7 +8,7 @@ use rustix::process::Signal;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use crate::model::{EngineId, JobId, Plan};
+use crate::model::{EngineId, JobId, Plan, rules};
 use crate::policy::whitelist;
 use crate::protocol::{FromAgent, JobOrder, Journal};
 
@@ -195,7 +195,7 @@ impl Inner {
         if let Err(fenced) = Lease::take(&self.spool, by.engine, by.epoch, now)? {
             return Ok(Err(Refused::fenced(&fenced)));
         }
-        let never = Claim::never("cancelled", "it was taken back before it ran");
+        let never = Claim::never(rules::CANCELLED, "it was taken back before it ran");
         let journal = self.look(id, now)?;
         if journal == Journal::Absent && self.spool.forbid(id, &never, now)? {
             audit::note(&self.spool, &Noted::cancelled(id, by.engine, by.epoch, now));

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use rustix::process::{Pid, Signal};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
-use crate::model::{End, NOT_TYPED, OperatorName, PaneDriver, PaneFacts, PaneId, PanePlace, Prompt};
+use crate::model::{End, OperatorName, PaneDriver, PaneFacts, PaneId, PanePlace, Prompt, rules};
 use crate::protocol::JobOrder;
 use crate::tmux::{Listing, Look, Server, TmuxError};
 
@@ -43,7 +43,7 @@ pub(super) struct NotTyped {
 
 impl From<String> for NotTyped {
     fn from(reason: String) -> Self {
-        Self { rule: NOT_TYPED, reason }
+        Self { rule: rules::NOT_TYPED, reason }
     }
 }
 
@@ -116,7 +116,9 @@ fn still_wanted(job: &JobDir, order: &JobOrder, now: Timestamp) -> Result<(), No
     // Whoever cancels writes that down first, and then looks for somebody to tell.
     match job.cancelled() {
         Ok(None) => Ok(()),
-        Ok(Some(_)) => Err(NotTyped { rule: "cancelled", reason: "it was taken back before it was typed".to_owned() }),
+        Ok(Some(_)) => {
+            Err(NotTyped { rule: rules::CANCELLED, reason: "it was taken back before it was typed".to_owned() })
+        }
         Err(error) => Err(format!("whether it was taken back is not known: {error}").into()),
     }
 }

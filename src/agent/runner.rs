@@ -7,7 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::model::{EngineId, JobId, OutputTotals, Plan, Prompt, Stream};
+use crate::model::{EngineId, JobId, OutputTotals, Plan, Prompt, Stream, rules};
 use crate::protocol::Journal;
 
 use super::audit::{self, Noted};
@@ -113,7 +113,7 @@ async fn run(
     }
     // Whoever cancels writes that down first, and then looks for somebody to tell.
     if matches!(job.cancelled(), Ok(Some(_))) {
-        return not_run("cancelled", "it was taken back before it ran");
+        return not_run(rules::CANCELLED, "it was taken back before it ran");
     }
     let plan: &Plan = &order.plan;
     if let Some(prompt) = &plan.keys {

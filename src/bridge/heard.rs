@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use crate::model::{HostName, JobId, LayerKind};
+use crate::model::{HostName, JobId, LayerKind, rules};
 use crate::protocol::{FromAgent, Journal};
 
 use super::delivery::Delivery;
@@ -46,7 +46,7 @@ impl Bridge {
                 }
             }
             FromAgent::Received { id, .. } => self.about(name, kind, id, now, |job, scene| job.received(kind, scene)),
-            FromAgent::Refused { id, rule, reason, term } if rule == "fenced" => {
+            FromAgent::Refused { id, rule, reason, term } if rule == rules::FENCED => {
                 self.fenced(name, kind, id, (reason, term), now);
             }
             FromAgent::Refused { id, rule, reason, .. } => {
@@ -130,7 +130,7 @@ impl Bridge {
         if host.proved || host.wrong_term.is_some() || host.raises == RAISES {
             let why = format!("another engine drives it: {reason}; start this one again to take it back");
             host.fenced = Some(why.clone());
-            self.about(name, kind, id, now, |job, scene| job.refuse(Some(kind), "fenced".to_owned(), why, scene));
+            self.about(name, kind, id, now, |job, scene| job.refuse(Some(kind), rules::FENCED.to_owned(), why, scene));
             self.shut(name, now);
         } else {
             host.raises += 1;

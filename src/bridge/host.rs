@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::model::{AgentCard, Class, HostName, HostPanel, LayerKind, LayerPanel, LayerState, SpoolId};
+use crate::model::{AgentCard, Class, HostName, HostPanel, LayerKind, LayerPanel, LayerState, SpoolId, rules};
 
 use super::HostSpec;
 use super::clock::back;
@@ -146,7 +146,7 @@ impl Host {
 
     /// The rule that keeps everything new from this host, and why.
     pub(super) fn closed(&self) -> Option<(&'static str, String)> {
-        let fenced = || self.fenced.clone().map(|why| ("fenced", why));
+        let fenced = || self.fenced.clone().map(|why| (rules::FENCED, why));
         let term = || self.wrong_term.clone().map(|why| ("term", why));
         self.barred().map(|why| ("barred", why)).or_else(term).or_else(fenced)
     }

@@ -9,8 +9,8 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use crate::client::job_id;
 use crate::config::Config;
 use crate::model::{
-    Course, End, HostName, HostPanel, HostSelector, Job, JobId, JobRow, JobState, LayerKind, LayerState, NOT_TYPED,
-    Outcome as JobOutcome, OutputChunk, Pace, Plan, RolloutPhase, RolloutRow, Stream, counted, escaped,
+    Course, End, HostName, HostPanel, HostSelector, Job, JobId, JobRow, JobState, LayerKind, LayerState,
+    Outcome as JobOutcome, OutputChunk, Pace, Plan, RolloutPhase, RolloutRow, Stream, counted, escaped, rules,
 };
 use crate::protocol::{BridgeReply, BridgeRequest, Draft, Preview, Reply, Request};
 
@@ -345,15 +345,10 @@ fn worse(one: Exit, other: Exit) -> Exit {
 fn exit_of(job: &Job) -> Exit {
     match job.state.outcome() {
         Some(JobOutcome::Done(end)) if end.is_good() => Exit::Fine,
-        Some(JobOutcome::NotRun { rule, .. }) if is_denial(rule) => Exit::Denied,
+        Some(JobOutcome::NotRun { rule, .. }) if rules::is_denial(rule) => Exit::Denied,
         Some(JobOutcome::Done(End::TypedNotConfirmed) | JobOutcome::Unknown { .. }) | None => Exit::Degraded,
         Some(JobOutcome::Done(_) | JobOutcome::NotRun { .. }) => Exit::Failed,
     }
-}
-
-/// Whether `rule` says that something may not be: `approval.expired` is a rule of `approval`.
-fn is_denial(rule: &str) -> bool {
-    matches!(rule.split('.').next(), Some("approval" | "denied" | "policy" | "whitelist"))
 }
 
 /// What became of `job`, in one line.
@@ -438,7 +433,7 @@ fn typed(outcome: &JobOutcome) -> Option<&'static str> {
     match outcome {
         JobOutcome::Done(End::Submitted) => Some("submitted"),
         JobOutcome::Done(End::TypedNotConfirmed) => Some("typed-not-confirmed"),
-        JobOutcome::NotRun { .. } => Some(NOT_TYPED),
+        JobOutcome::NotRun { .. } => Some(rules::NOT_TYPED),
         JobOutcome::Done(_) | JobOutcome::Unknown { .. } => None,
     }
 }
@@ -543,10 +538,10 @@ mod tests {
         for rule in
             ["approval.denied", "approval.expired", "whitelist", "whitelist.argument", "policy.confirm", "denied"]
         {
-            assert!(is_denial(rule), "{rule}");
+            assert!(rules::is_denial(rule), "{rule}");
         }
         for rule in ["expired", "cancelled", "layer", "approvals", "resolved"] {
-            assert!(!is_denial(rule), "{rule}");
+            assert!(!rules::is_denial(rule), "{rule}");
         }
         let queued = |why: &str| state_text(&JobState::Queued { position: 2, why: why.to_owned() });
         assert_eq!((queued("no road"), queued("")), ("queued 2: no road".to_owned(), "queued".to_owned()));

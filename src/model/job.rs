@@ -23,9 +23,6 @@ pub enum End {
     TypedNotConfirmed,
 }
 
-/// The rule of what was to be typed into a pane, and of which not one character was.
-pub const NOT_TYPED: &str = "not-typed";
-
 impl End {
     /// Whether it is what was wanted.
     #[must_use]

@@ -40,6 +40,7 @@ mod pinned;
 mod prompt;
 mod rejection;
 mod rollout;
+pub mod rules;
 mod secret;
 mod shared;
 mod sights;
@@ -82,8 +83,7 @@ pub use id::{
 };
 pub use inbox_query::{BadQuery, WORDS_MAX, search_words};
 pub use job::{
-    Attempt, End, Job, JobFilter, JobOutput, JobRow, JobState, Lane, NOT_TYPED, Outcome, OutputChunk, OutputTotals,
-    Stream,
+    Attempt, End, Job, JobFilter, JobOutput, JobRow, JobState, Lane, Outcome, OutputChunk, OutputTotals, Stream,
 };
 pub use key_overrides::KeyOverrides;
 pub use label::{BadLabel, Label};

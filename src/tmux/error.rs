@@ -33,14 +33,13 @@ pub enum TmuxError {
     /// There is no such pane, or not any more.
     #[error("tmux has no pane %{0}")]
     NoPane(u32),
-    /// The pane takes no keys now: `dead`, `mode` (somebody reads its history, for instance), `off`, `synchronized` (they
-    /// would go into other panes, too), or it is of `other`, a server that has come since.
-    #[error("pane %{pane} takes no keys: {}", why_not(.why))]
+    /// The pane takes no keys now.
+    #[error("pane %{pane} takes no keys: {why}")]
     TakesNoKeys {
         /// Which.
         pane: u32,
-        /// `dead`, `mode`, `off`, `synchronized` or `other`.
-        why: String,
+        /// Why.
+        why: NoKeys,
     },
     /// Somebody pipes the pane already, and tmux has one pipe a pane.
     #[error("pane %{0} is piped already (pipe-pane), and tmux has one pipe a pane")]
@@ -65,14 +64,43 @@ pub enum TmuxError {
     Io(#[from] std::io::Error),
 }
 
-fn why_not(why: &str) -> &str {
-    match why {
-        "dead" => "its program has ended",
-        "mode" => "it is in a mode of tmux, as copy-mode",
-        "other" => "another tmux server answers by now",
-        "synchronized" => "tmux would type into the other panes of its window, too (synchronize-panes)",
-        "off" => "its input is switched off (select-pane -d)",
-        _ => "tmux refuses them",
+/// Why a pane takes no keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NoKeys {
+    /// Its program has ended.
+    #[error("its program has ended")]
+    Dead,
+    /// Somebody reads its history, for instance; keys would be orders to tmux.
+    #[error("it is in a mode of tmux, as copy-mode")]
+    Mode,
+    /// Its input is switched off.
+    #[error("its input is switched off (select-pane -d)")]
+    Off,
+    /// They would go into other panes, too.
+    #[error("tmux would type into the other panes of its window, too (synchronize-panes)")]
+    Synchronized,
+    /// It is of a server that has gone.
+    #[error("another tmux server answers by now")]
+    Other,
+}
+
+impl NoKeys {
+    const ALL: [Self; 5] = [Self::Dead, Self::Mode, Self::Off, Self::Synchronized, Self::Other];
+
+    /// The word tmux is told to say for it.
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Self::Dead => "dead",
+            Self::Mode => "mode",
+            Self::Off => "off",
+            Self::Synchronized => "synchronized",
+            Self::Other => "other",
+        }
+    }
+
+    /// What tmux has said.
+    pub(super) fn said(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|why| why.word() == word)
     }
 }
 

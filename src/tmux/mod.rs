@@ -18,7 +18,7 @@ mod shot;
 mod typing;
 
 pub use control::{Control, Heard, Taken};
-pub use error::TmuxError;
+pub use error::{NoKeys, TmuxError};
 pub use fallback::{Fallback, Next};
 pub use list::{Found, Listing};
 pub use look::Look;

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::list::SYNCHRONIZED;
-use super::{Server, TmuxError};
+use super::{NoKeys, Server, TmuxError};
 
 /// Bytes that are typed with one order. tmux takes 16 KiB of words at once, and a byte is three of them.
 const PIECE: usize = 4_000;
@@ -27,8 +27,10 @@ fn after(typed: usize, why: &TmuxError) -> String {
 
 /// Why a pane takes no keys now; nothing when it does.
 fn why_not() -> String {
-    let synchronized = format!("#{{?{SYNCHRONIZED},synchronized,}}");
-    format!("#{{?pane_dead,dead,#{{?pane_in_mode,mode,#{{?pane_input_off,off,{synchronized}}}}}}}")
+    let [dead, mode, off, synchronized] =
+        [NoKeys::Dead, NoKeys::Mode, NoKeys::Off, NoKeys::Synchronized].map(NoKeys::word);
+    let synchronized = format!("#{{?{SYNCHRONIZED},{synchronized},}}");
+    format!("#{{?pane_dead,{dead},#{{?pane_in_mode,{mode},#{{?pane_input_off,{off},{synchronized}}}}}}}")
 }
 
 impl Server {
@@ -99,7 +101,7 @@ impl Server {
     ) -> Result<(), TmuxError> {
         let target = format!("%{pane}");
         let why_not = match self.only {
-            Some(pid) => format!("#{{?#{{==:#{{pid}},{pid}}},{},other}}", why_not()),
+            Some(pid) => format!("#{{?#{{==:#{{pid}},{pid}}},{},{}}}", why_not(), NoKeys::Other.word()),
             None => why_not(),
         };
         let say = format!("display-message -p -t {target} '{why_not}'");
@@ -107,7 +109,8 @@ impl Server {
         let said = self.tell(&words, input).await?;
         match String::from_utf8_lossy(&said).trim() {
             "" => Ok(()),
-            why => Err(TmuxError::TakesNoKeys { pane, why: why.to_owned() }),
+            why => Err(NoKeys::said(why)
+                .map_or(TmuxError::Strange("why a pane takes no keys"), |why| TmuxError::TakesNoKeys { pane, why })),
         }
     }
 }

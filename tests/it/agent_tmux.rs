@@ -11,7 +11,7 @@ use aurora::model::{EngineId, PaneChunk, PaneFacts, PaneFeedKind, PaneId, PaneSe
 use aurora::net::{FrameReader, FrameWriter};
 use aurora::protocol::{AGENT_VERSION, DriveAsk, FromAgent, PANE_WINDOW, PaneSaid, ToAgent, WatchAsk};
 use aurora::screen::Glass;
-use aurora::tmux::{NotTyped, Server, TmuxError};
+use aurora::tmux::{NoKeys, NotTyped, Server, TmuxError};
 use tempfile::TempDir;
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use uuid::Uuid;
@@ -240,7 +240,7 @@ async fn a_pane_is_listed_watched_and_driven() {
     let other = Server::new(Some(&tmux.socket)).expect("a word").only(1);
     let refused = other.type_bytes(pane.number, b"id\r").await;
     assert!(
-        matches!(&refused, Err(NotTyped { why: TmuxError::TakesNoKeys { why, .. }, .. }) if why == "other"),
+        matches!(&refused, Err(NotTyped { why: TmuxError::TakesNoKeys { why: NoKeys::Other, .. }, .. })),
         "{refused:?}"
     );
     eventually("an audit", || host.audit().contains("pane-released"));

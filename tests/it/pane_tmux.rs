@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use aurora::tmux::{Control, Heard, NotTyped, Pipe, Poll, Server, Shot, TmuxError};
+use aurora::tmux::{Control, Heard, NoKeys, NotTyped, Pipe, Poll, Server, Shot, TmuxError};
 use rand::RngExt;
 use tempfile::TempDir;
 
@@ -305,7 +305,7 @@ async fn nothing_is_typed_into_a_pane_that_takes_no_keys() {
     tmux.run(&["copy-mode", "-t", &target]);
     let typed = server.type_bytes(pane, b"q").await.map_err(|not| not.why);
     for result in [typed, server.paste(pane, "q").await] {
-        assert!(matches!(result, Err(TmuxError::TakesNoKeys { why, .. }) if why == "mode"));
+        assert!(matches!(result, Err(TmuxError::TakesNoKeys { why: NoKeys::Mode, .. })));
     }
     // Another server has begun in its place.
     let other = server.clone().only(1);
@@ -315,10 +315,10 @@ async fn nothing_is_typed_into_a_pane_that_takes_no_keys() {
     server.leave_mode(pane).await.expect("left");
     server.leave_mode(pane).await.expect("left already");
     let pasted = other.paste(pane, "q").await;
-    assert!(matches!(&pasted, Err(TmuxError::TakesNoKeys { why, .. }) if why == "other"), "{pasted:?}");
+    assert!(matches!(&pasted, Err(TmuxError::TakesNoKeys { why: NoKeys::Other, .. })), "{pasted:?}");
     tmux.run(&["select-pane", "-d", "-t", &target]);
     let not = server.type_bytes(pane, b"q").await.expect_err("it is switched off");
-    assert!(matches!(&not.why, TmuxError::TakesNoKeys { why, .. } if why == "off"), "{not}");
+    assert!(matches!(&not.why, TmuxError::TakesNoKeys { why: NoKeys::Off, .. }), "{not}");
     tmux.run(&["select-pane", "-e", "-t", &target]);
     // What one person types here would go into the other pane, too.
     tmux.run(&["set-option", "-w", "-t", &target, "synchronize-panes", "on"]);
@@ -326,7 +326,7 @@ async fn nothing_is_typed_into_a_pane_that_takes_no_keys() {
     tmux.run(&["split-window", "-t", &target, "cat"]);
     let typed = server.type_bytes(pane, b"q").await.map_err(|not| not.why);
     for result in [typed, server.paste(pane, "q").await] {
-        assert!(matches!(result, Err(TmuxError::TakesNoKeys { why, .. }) if why == "synchronized"));
+        assert!(matches!(result, Err(TmuxError::TakesNoKeys { why: NoKeys::Synchronized, .. })));
     }
     assert!(server.list().await.expect("a list").panes.iter().all(|pane| pane.facts.synchronized));
     tmux.run(&["set-option", "-w", "-t", &target, "synchronize-panes", "off"]);

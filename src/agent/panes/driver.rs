@@ -12,9 +12,9 @@ use tokio::time::Instant;
 
 use crate::agent::audit::Noted;
 use crate::agent::desk::{Inner, blocking};
-use crate::model::{EngineId, OperatorName, PaneDriver, PaneFacts, PaneId};
+use crate::model::{EngineId, OperatorName, PaneDriver, PaneFacts, PaneId, rules};
 use crate::protocol::{DRIVER_IDLE_S, DriveAsk, FromAgent, PaneSaid};
-use crate::tmux::TmuxError;
+use crate::tmux::{NoKeys, TmuxError};
 
 use super::claim::{self, Claim};
 use super::leases::{Held, REPLACED, Taker, Took};
@@ -24,6 +24,8 @@ use super::sight::Hand;
 
 /// Bytes that are typed with one word.
 const KEYS_MAX: usize = 64 << 10;
+/// The rule that there is a program to type to.
+const DEAD: &str = "dead";
 /// The rule that what is typed goes into one pane only.
 const SYNCHRONIZED: &str = "synchronized";
 /// The rule that whoever types has taken the pane over.
@@ -141,10 +143,10 @@ impl Driver {
     async fn take(&self, pane: PaneId, who: OperatorName) -> Result<PaneDriver, (&'static str, String)> {
         let facts = self.there(pane)?;
         if facts.dead.is_some() {
-            return Err(("dead", "its program has ended".to_owned()));
+            return Err((DEAD, "its program has ended".to_owned()));
         }
         if facts.synchronized {
-            let why = TmuxError::TakesNoKeys { pane: pane.number, why: SYNCHRONIZED.to_owned() };
+            let why = TmuxError::TakesNoKeys { pane: pane.number, why: NoKeys::Synchronized };
             return Err((SYNCHRONIZED, why.to_string()));
         }
         let now = Timestamp::now();
@@ -181,7 +183,7 @@ impl Driver {
                 Ok(())
             }
             Ok(Err(other)) => Err(("taken", claim::taken(other.as_ref()))),
-            Err(error) => Err(("tmux", format!("the journal of this host cannot note who drives: {error}"))),
+            Err(error) => Err((rules::TMUX, format!("the journal of this host cannot note who drives: {error}"))),
         }
     }
 
@@ -198,12 +200,14 @@ impl Driver {
         }
         self.hand.type_bytes(pane, bytes).await.map_err(|not| {
             let rule = match &not.why {
-                TmuxError::TakesNoKeys { why, .. } if why == "mode" => "mode",
-                TmuxError::TakesNoKeys { why, .. } if why == "dead" => "dead",
-                TmuxError::TakesNoKeys { why, .. } if why == SYNCHRONIZED => SYNCHRONIZED,
-                TmuxError::TakesNoKeys { why, .. } if why == "other" => "unknown",
-                TmuxError::NoPane(_) | TmuxError::NoServer | TmuxError::NoSession => "unknown",
-                _ => "tmux",
+                TmuxError::TakesNoKeys { why: NoKeys::Mode, .. } => "mode",
+                TmuxError::TakesNoKeys { why: NoKeys::Dead, .. } => DEAD,
+                TmuxError::TakesNoKeys { why: NoKeys::Synchronized, .. } => SYNCHRONIZED,
+                TmuxError::TakesNoKeys { why: NoKeys::Other, .. }
+                | TmuxError::NoPane(_)
+                | TmuxError::NoServer
+                | TmuxError::NoSession => rules::UNKNOWN_PANE,
+                _ => rules::TMUX,
             };
             (rule, not.to_string())
         })
@@ -212,7 +216,7 @@ impl Driver {
     fn there(&self, pane: PaneId) -> Result<PaneFacts, (&'static str, String)> {
         let told = self.owner().told().borrow().clone();
         let facts = told.and_then(|told| told.pane(pane).cloned());
-        facts.ok_or_else(|| ("unknown", "there is no such pane, or not any more".to_owned()))
+        facts.ok_or_else(|| (rules::UNKNOWN_PANE, "there is no such pane, or not any more".to_owned()))
     }
 
     /// Gives back what nobody has typed into for long, and says what of it was this connection's.

@@ -8,7 +8,7 @@ use tokio::task::{AbortHandle, JoinSet};
 
 use crate::agent::desk::Inner;
 use crate::config::AgentPanes;
-use crate::model::{EngineId, PaneId};
+use crate::model::{EngineId, PaneId, rules};
 use crate::protocol::{DriveAsk, FromAgent, PaneSaid, ToAgent, WatchAsk};
 
 use super::driver::{Driver, release_all};
@@ -51,12 +51,12 @@ impl Visit {
         answers: &mpsc::Sender<FromAgent>,
     ) -> Option<FromAgent> {
         if desk.config.panes == AgentPanes::Off {
-            return refusal(&question, "policy", "`panes` in [agent] of this host is off");
+            return refusal(&question, rules::POLICY, "`panes` in [agent] of this host is off");
         }
         match question {
             ToAgent::Watch(WatchAsk::List { ref socket, ref session }) => {
                 let begun = self.list(desk, engine, (socket.clone(), session.clone()), answers);
-                begun.err().and_then(|why| refusal(&question, "tmux", &why))
+                begun.err().and_then(|why| refusal(&question, rules::TMUX, &why))
             }
             ToAgent::Watch(WatchAsk::Watch { pane, history, from }) => match self.watch(pane, history, from, answers) {
                 Ok(()) => None,
@@ -88,11 +88,11 @@ impl Visit {
             }
             ToAgent::Drive(_) if desk.config.panes != AgentPanes::Drive => {
                 let why = "panes of this host are watched only; `panes = \"drive\"` in [agent] there would allow it";
-                refusal(&question, "policy", why)
+                refusal(&question, rules::POLICY, why)
             }
             ToAgent::Drive(ref ask) => match &self.drive {
                 Some(drive) if drive.send(ask.clone()).await.is_ok() => None,
-                _ => refusal(&question, "unknown", "a list of panes comes before everything else about them"),
+                _ => refusal(&question, rules::UNKNOWN_PANE, "a list of panes comes before everything else about them"),
             },
             _ => None,
         }
@@ -150,12 +150,12 @@ impl Visit {
         answers: &mpsc::Sender<FromAgent>,
     ) -> Result<(), (&'static str, &'static str)> {
         let Some(visiting) = &self.server else {
-            return Err(("unknown", "a list of panes comes before everything else about them"));
+            return Err((rules::UNKNOWN_PANE, "a list of panes comes before everything else about them"));
         };
         while self.watching.try_join_next().is_some() {}
         self.watches.retain(|_, watched| !watched.task.is_finished());
         if self.watches.len() >= WATCHED_MAX && !self.watches.contains_key(&pane) {
-            return Err(("too-many", "64 panes are watched over this connection, and that is the most"));
+            return Err((rules::TOO_MANY, "64 panes are watched over this connection, and that is the most"));
         }
         let (taken, heard) = watch::channel(0);
         let (whole, wanted) = watch::channel(false);

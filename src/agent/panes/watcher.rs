@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use tokio::sync::{Notify, mpsc, watch};
 
-use crate::model::{PaneChunk, PaneFeedKind, PaneId, PaneSeed};
+use crate::model::{PaneChunk, PaneFeedKind, PaneId, PaneSeed, rules};
 use crate::protocol::{FromAgent, PaneSaid};
 use crate::tmux::Shot;
 
@@ -107,7 +107,7 @@ impl Watcher {
                 None => return,
             }
         } else {
-            let (rule, reason) = ("unknown".to_owned(), "there is no such pane, or not any more".to_owned());
+            let (rule, reason) = (rules::UNKNOWN_PANE.to_owned(), "there is no such pane, or not any more".to_owned());
             PaneSaid::Refused { pane, rule, reason, seq: None }
         };
         // Whoever watched may have gone.

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use crate::bridge::scene::Scene;
 use crate::bridge::table::Evidence;
 use crate::bridge::{BridgeEffect, NotDelivered, Ticket};
-use crate::model::{AuditKind, End, JobState, LayerKind, OperatorName, Outcome, OutputChunk};
+use crate::model::{AuditKind, End, JobState, LayerKind, OperatorName, Outcome, OutputChunk, rules};
 use crate::protocol::Journal;
 
 use super::ending::ALL_AGAIN;
@@ -312,7 +312,7 @@ impl Delivery {
         let told = note.map_or_else(|| format!("{by} says so"), |note| format!("{by} says so: {note}"));
         let what = format!("{}: {told}", if ran { "it ran" } else { "it did not run" });
         scene.out.note(scene.now, Some(by), AuditKind::Resolved, self.job.id, what);
-        let not_run = Outcome::NotRun { rule: "resolved".to_owned(), reason: told };
+        let not_run = Outcome::NotRun { rule: rules::RESOLVED.to_owned(), reason: told };
         let outcome = if ran { Outcome::Done(End::Told) } else { not_run };
         self.finish(outcome, scene);
         true

@@ -8,7 +8,7 @@ use crate::bridge::pieces::Pieces;
 use crate::bridge::road::apart;
 use crate::bridge::scene::Scene;
 use crate::bridge::table::Evidence;
-use crate::model::{AuditKind, JobState, Outcome};
+use crate::model::{AuditKind, JobState, Outcome, rules};
 use crate::protocol::{Journal, ToAgent};
 
 use super::job::Delivery;
@@ -103,7 +103,7 @@ impl Delivery {
             }
             Journal::NotRun { rule, reason } => {
                 // The host was told to forbid it; why is ours to say.
-                let ours = rule == "cancelled" && (self.refused.is_some() || scene.now >= self.job.not_after);
+                let ours = rule == rules::CANCELLED && (self.refused.is_some() || scene.now >= self.job.not_after);
                 let (rule, reason) = if ours || self.cancelled.is_some() {
                     self.why_not_run(scene)
                 } else {
@@ -118,7 +118,7 @@ impl Delivery {
     /// The rule and the sentence of a job that is not wanted any more.
     pub(super) fn why_not_run(&self, scene: &Scene<'_>) -> (String, String) {
         if let Some(by) = &self.cancelled {
-            return ("cancelled".to_owned(), format!("{by} took it back before it started"));
+            return (rules::CANCELLED.to_owned(), format!("{by} took it back before it started"));
         }
         if let Some(refused) = &self.refused {
             return refused.clone();

@@ -6,7 +6,7 @@ use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::time::Instant;
 
 use crate::bridge::layer::{LayerEvent, LayerNews, NotDelivered, Term};
-use crate::model::{HostName, LayerKind, SpoolId};
+use crate::model::{HostName, LayerKind, SpoolId, rules};
 use crate::net::FrameError;
 use crate::protocol::{AGENT_VERSION, FromAgent, ToAgent};
 
@@ -173,7 +173,7 @@ pub(super) fn hello(host: &HostName, term: &mut watch::Receiver<Term>) -> ToAgen
 /// An agent that refuses a host is not the agent of that host.
 pub(super) fn refused(rule: &str, reason: &str) -> Closed {
     let why = format!("greeting: refused by the agent ({rule}): {reason}");
-    if rule == "host" { Closed::Barred(why) } else { Closed::Down(why) }
+    if rule == rules::OTHER_HOST { Closed::Barred(why) } else { Closed::Down(why) }
 }
 
 /// Says that another journal answers than before.

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use crate::bridge::layer::LayerEvent;
 use crate::config::TmuxConfig;
-use crate::model::{LayerKind, PaneFacts, PaneId};
+use crate::model::{LayerKind, PaneFacts, PaneId, rules};
 use crate::protocol::{FromAgent, PaneSaid, WatchAsk};
 
 use super::bounds;
@@ -262,12 +262,12 @@ impl Link {
             PaneSaid::Captured(seed) => self.of(seed.pane, |watched| watched.captured(&seed)),
             PaneSaid::Ended { pane, why } => self.of(pane, |watched| watched.end(&bounds::why(why))),
             PaneSaid::Refused { pane, ref rule, ref reason, seq: None } => {
-                let is_watch = matches!(rule.as_str(), "unknown" | "policy" | "too-many");
+                let is_watch = matches!(rule.as_str(), rules::UNKNOWN_PANE | rules::POLICY | rules::TOO_MANY);
                 if is_watch && let Some(watched) = self.watched.get_mut(&pane) {
                     watched.refused(&bounds::why(reason.clone()));
                 }
                 // Only a watch can be one too many: a take-over that waits for its answer is not meant.
-                if rule == "too-many" {
+                if rule == rules::TOO_MANY {
                     return Vec::new();
                 }
                 vec![LinkEffect::Tell(LinkNews::Drive(said))]

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::bridge::BridgeInput;
 use jiff::{SignedDuration, Timestamp};
 
-use crate::model::{End, HostName, HostPanel, Identity, Job, JobId, JobState, LayerKind, LayerState, Outcome};
+use crate::model::{End, HostName, HostPanel, Identity, Job, JobId, JobState, LayerKind, LayerState, Outcome, rules};
 use crate::protocol::{BridgeReply, BridgeRequest, Refusal};
 use crate::store::StoreError;
 
@@ -216,7 +216,7 @@ fn may_be_resolved(state: &JobState, is_shown: bool, ran: bool, silent: Option<S
 fn is_told(outcome: &Outcome, ran: bool) -> bool {
     match outcome {
         Outcome::Done(End::Told) => ran,
-        Outcome::NotRun { rule, .. } => !ran && rule == "resolved",
+        Outcome::NotRun { rule, .. } => !ran && rule == rules::RESOLVED,
         Outcome::Done(_) | Outcome::Unknown { .. } => false,
     }
 }

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::model::{AuditKind, HostName, OperatorName, PaneAddress, PaneDriver, PaneId};
+use crate::model::{AuditKind, HostName, OperatorName, PaneAddress, PaneDriver, PaneId, rules};
 use crate::protocol::{ClientId, DriveAsk, PaneReply, PaneSaid, Refusal, RequestId};
 
 /// Time for an agent to answer.
@@ -247,7 +247,7 @@ impl Leases {
                 let words = format!("{reason} ({rule})");
                 match seq {
                     // What tmux was given in pieces may be typed in part.
-                    Some(seq) if rule == "tmux" => {
+                    Some(seq) if rule == rules::TMUX => {
                         self.typed(&pane, seq, Err(Refusal::Failed(format!("perhaps typed in part: {words}"))))
                     }
                     Some(seq) => self.typed(&pane, seq, Err(Refusal::Denied(format!("not typed: {words}")))),
