@@ -303,6 +303,14 @@ mod tests {
         assert!(matches!(answer, Err(Refusal::Superseded)), "{answer:?}");
     }
 
+    /// Every task has gone as far as it can, and the store has written what it was given.
+    async fn settled(driver: &Driver) {
+        for _ in 0..10 {
+            driver.store.pulse().answered().await.expect("the writer answers");
+            tokio::task::yield_now().await;
+        }
+    }
+
     #[tokio::test]
     async fn an_act_has_the_turn_until_the_loop_is_told() {
         let (_dir, driver, mut received) = driver();
@@ -317,11 +325,11 @@ mod tests {
             seen: None,
         };
         driver.act(ClientId(1), RequestId(1), order);
-        tokio::time::sleep(Duration::from_millis(100)).await;
+        settled(&driver).await;
         assert!(received.try_recv().is_err(), "a reload counts: it waits");
         inputs.send(Input::Tick).await.expect("there is room for one");
         drop(turn);
-        tokio::time::sleep(Duration::from_millis(300)).await;
+        settled(&driver).await;
         assert!(projector.turn.try_lock().is_err(), "the loop is not told yet");
         assert!(matches!(received.recv().await, Some(Input::Tick)));
         assert!(matches!(received.recv().await, Some(Input::Answered { id: RequestId(1), .. })));
