@@ -21,7 +21,7 @@ const PAUSE: Duration = Duration::from_millis(10);
 /// A host that answered over no road for so long may be gone for good: then a person may say what became of a job it has.
 const GONE: SignedDuration = SignedDuration::from_mins(10);
 
-const NO_TASK: &str = "this engine brings nothing to hosts: it only takes events in, or plays a demo";
+const NO_TASK: &str = "this engine brings nothing to hosts: it only takes events in, or plays a demo without them";
 
 type Answer = Result<BridgeReply, Refusal>;
 
