@@ -194,7 +194,7 @@ mod tests {
         assert_eq!(plain.look(&world(CheckState::Warn), at(600)), [""; 0], "only its age has changed");
         let worse = plain.look(&world(CheckState::Critical), at(610));
         assert!(worse.len() == 1 && worse[0].starts_with("Critical: check shop is critical"), "{worse:?}");
-        assert_eq!(plain.look(&world(CheckState::Ok), at(1_220)), ["Over: check shop, noticed 20 minutes ago."]);
+        assert_eq!(plain.look(&world(CheckState::Ok), at(1_220)), ["Over: check shop, noticed 15 minutes ago."]);
         assert_eq!(plain.look(&world(CheckState::Ok), at(1_230)), [""; 0]);
     }
 

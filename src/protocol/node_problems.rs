@@ -143,8 +143,8 @@ mod tests {
         let nodes = vec![node("b", NodeState::Alive)];
         let mut panel = NodesPanel { nodes, remote: vec![remote], ..NodesPanel::default() };
         let expected = [
-            (Severity::Crit, "check web@b is critical (12m): status == 200: got 503; told by hub-1".to_owned()),
-            (Severity::Warn, "check tls@b is warn (12m): status == 200: got 503".to_owned()),
+            (Severity::Crit, "check web@b is critical (10m): status == 200: got 503; told by hub-1".to_owned()),
+            (Severity::Warn, "check tls@b is warn (10m): status == 200: got 503".to_owned()),
         ];
         assert_eq!(told(&panel), expected);
         panel.nodes[0].state = NodeState::Down;

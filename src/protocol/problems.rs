@@ -255,7 +255,7 @@ mod tests {
         let found = problems(&checks, None);
         let severities: Vec<Severity> = found.iter().map(|(severity, _)| *severity).collect();
         assert_eq!(severities, [Severity::Crit, Severity::Warn, Severity::Warn, Severity::Warn, Severity::Info]);
-        assert_eq!(found[0].1, "check critical is critical (12m): status == 200: got 503");
+        assert_eq!(found[0].1, "check critical is critical (10m): status == 200: got 503");
         assert!(found.iter().any(|(_, what)| what.starts_with("check f is flapping")), "{found:?}");
     }
 
@@ -265,7 +265,7 @@ mod tests {
         let new = CheckPanel { soft: Some(soft), since: at(-30), ..check("load", CheckState::Unknown) };
         assert_eq!(problems(std::slice::from_ref(&new), None), []);
         let old = CheckPanel { since: at(-120), ..new };
-        let told = "check load is unknown (2m), warn seen once, 3 in a row count: status == 200: got 503";
+        let told = "check load is unknown (1m), warn seen once, 3 in a row count: status == 200: got 503";
         assert_eq!(problems(&[old], None), [(Severity::Info, told.to_owned())]);
     }
 
@@ -274,6 +274,6 @@ mod tests {
         let checks: Vec<CheckPanel> = (0..50).map(|n| check(&format!("c{n}"), CheckState::Unknown)).collect();
         let found = problems(&checks, Some(at(-300)));
         assert_eq!(found.len(), 1, "{found:?}");
-        assert!(found[0].0 == Severity::Crit && found[0].1.starts_with("observer isolated (5m)"));
+        assert!(found[0].0 == Severity::Crit && found[0].1.starts_with("observer isolated (4m)"));
     }
 }

@@ -244,7 +244,7 @@ mod tests {
             "check long is critical (",
             "check late is critical (",
             "VIP waiting 50m: Ann: Wh",
-            "VIP waiting 14m: Ann: Wh",
+            "VIP waiting 10m: Ann: Wh",
             "check soso is warn (1h)",
             "waiting 1h: Ann: Where?",
             "waiting 1h: Ann: Where?",

@@ -174,7 +174,7 @@ fn n_goes_to_nodes_that_are_down_and_to_what_is_wrong_there() {
         app.update(Msg::Reply(Purpose::Next, Ok(Reply::Messages(Vec::new()))), sample::at(0));
         said(app).to_owned()
     };
-    assert_eq!(next(&mut app), "1 of 2: check web@hub-2 is critical (12m): status == 200: got 503; told by hub-1");
+    assert_eq!(next(&mut app), "1 of 2: check web@hub-2 is critical (10m): status == 200: got 503; told by hub-1");
     assert_eq!((app.view, app.on_check().map(|of| of.to_string()).as_deref()), (View::Health, Some("web@hub-2")));
     assert_eq!(next(&mut app), "2 of 2: node edge-3 is down (4m)");
     assert_eq!((app.view, app.on_node().map(|node| node.name.as_str())), (View::Nodes, Some("edge-3")));

@@ -237,13 +237,13 @@ mod tests {
         let rows = [sample::row(2, true), sample::row(1, false), sample::row(3, false)];
         assert_eq!(next(&mut app, &rows), "1 of 6: search is not running: address in use");
         assert_eq!((app.view, app.activity.tab), (View::Activity, ActivityTab::Tasks));
-        assert_eq!(next(&mut app, &rows), "2 of 6: check web is critical (12m): status == 200: got 503");
+        assert_eq!(next(&mut app, &rows), "2 of 6: check web is critical (10m): status == 200: got 503");
         assert_eq!(next(&mut app, &rows), "3 of 6: VIP waiting 1h: Sender 2: Subject 2");
         assert_eq!(app.view, View::Inbox);
-        assert_eq!(next(&mut app, &rows), "4 of 6: check tls is warn (12m): status == 200: got 503");
+        assert_eq!(next(&mut app, &rows), "4 of 6: check tls is warn (10m): status == 200: got 503");
         app.act(Action::PreviousUrgent);
         assert_eq!(said(&app), "3 of 6: VIP waiting 1h: Sender 2: Subject 2");
-        assert_eq!(next(&mut app, &rows), "4 of 6: check tls is warn (12m): status == 200: got 503");
+        assert_eq!(next(&mut app, &rows), "4 of 6: check tls is warn (10m): status == 200: got 503");
         assert!(next(&mut app, &rows).starts_with("5 of 6: waiting 1h: Sender 1"));
         assert!(next(&mut app, &rows).starts_with("6 of 6: waiting 1h: Sender 3"));
         assert!(next(&mut app, &rows).starts_with("all seen, from the first again: 1 of 6: search is not running"));

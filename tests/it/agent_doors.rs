@@ -445,7 +445,7 @@ async fn captured(host: &mut Host) -> [Letter; 2] {
                 let bytes = std::fs::read(entry.path()).expect("reads");
                 String::from_utf8_lossy(&bytes).contains(&word).then_some((name, bytes))
             }));
-            letters.len() == nonce as usize
+            letters.len() as u64 == nonce
         });
     }
     drop(road);

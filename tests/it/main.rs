@@ -72,6 +72,7 @@ mod sizes;
 mod ssh;
 mod sshd;
 mod starting;
+mod still;
 mod themes;
 mod tls;
 mod tmux;
