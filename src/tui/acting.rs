@@ -86,12 +86,10 @@ impl App {
                 self.overlay = Some(Overlay::Palette(Box::default()));
                 self.know_views()
             }
-            Action::Problems
-            | Action::Utc
-            | Action::Zoom
-            | Action::Unzoom
-            | Action::FilterChecks
-            | Action::ProblemsOnly => self.arrange(action),
+            Action::Problems | Action::Utc | Action::Zoom | Action::Unzoom | Action::FilterChecks => {
+                self.arrange(action)
+            }
+            Action::ProblemsOnly => self.list_problems_only(!self.problems_only()),
             Action::Help => {
                 self.overlay = Some(Overlay::Help(Box::default()));
                 Vec::new()
@@ -200,7 +198,6 @@ impl App {
             Action::Utc => self.toggle_utc(),
             Action::Unzoom => self.zoom_out(),
             Action::FilterChecks => self.health.filter.typing = true,
-            Action::ProblemsOnly => self.health.problems_only = !self.health.problems_only,
             _ => return self.zoom_in(),
         }
         Vec::new()
@@ -301,8 +298,10 @@ impl App {
                 self.older()
             }
             View::Channels => {
-                let len = self.counted().len();
-                self.channel = moved(action, self.channel, len, height).unwrap_or(self.channel);
+                let shown = self.counted();
+                if let Some(to) = moved(action, self.channel_index(&shown), shown.len(), height) {
+                    self.select_channel(to);
+                }
                 Vec::new()
             }
             View::Health => {
@@ -322,8 +321,8 @@ impl App {
                 Vec::new()
             }
             View::Activity => {
-                let tasks = self.snapshot.as_ref().map_or(0, |snapshot| snapshot.tasks.len());
-                self.activity.scroll(action, tasks);
+                let names = self.listed_task_names();
+                self.activity.scroll(action, &names);
                 Vec::new()
             }
             View::Overview => Vec::new(),

@@ -129,7 +129,7 @@ actions! {
     Reload = "reload", "reload configuration", "";
     CheckNow = "check_now", "look at the check now", "look now";
     FilterChecks = "filter_checks", "filter checks: id, kind, target or cause", "filter";
-    ProblemsOnly = "problems_only", "only checks that are not ok, or all", "problems";
+    ProblemsOnly = "problems_only", "only what is not ok, or all", "problems";
     RunCommand = "run_command", "run a command on the host, or at the node", "run";
     CancelJob = "cancel_job", "cancel the job: take it back, or stop its processes", "cancel";
     ResolveJob = "resolve_job", "say whether a job with an unknown end ran", "resolve";

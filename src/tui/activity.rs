@@ -3,11 +3,13 @@
 use jiff::Timestamp;
 use tui_textarea::TextArea;
 
-use crate::model::{AuditEntry, AuditKind, Event, LogLevel, LogLine, Rejection};
+use crate::model::{AuditEntry, AuditKind, Event, LogLevel, LogLine, Rejection, TaskStatus};
 use crate::protocol::{BridgeNotice, Notice, Snapshot};
 
 use super::action::Action;
+use super::app::App;
 use super::list::moved;
+use super::not_ok::Judged;
 use super::tail::{Pattern, Tail, Told};
 
 /// The lists.
@@ -69,7 +71,8 @@ pub(super) struct Activity {
     pub refusals: Tail<Rejection>,
     pub logs: Tail<LogLine>,
     pub audit: Tail<AuditEntry>,
-    task: usize,
+    /// The selection stays with its task when others come and go.
+    task: Option<String>,
     pub find: Option<Find>,
     /// What was searched for last, to begin the next search with.
     searched: String,
@@ -89,7 +92,9 @@ impl Activity {
     pub(super) fn refreshed(&mut self, snapshot: &Snapshot) {
         if self.run.replace(snapshot.started) != Some(snapshot.started) {
             // Another run of the engine counts its lines anew.
+            let problems_only = self.problems_only();
             self.logs = Tail::default();
+            self.logs.problems_only = problems_only;
         }
         self.events.catch_up(&snapshot.events);
         self.refusals.catch_up(&snapshot.rejections);
@@ -119,11 +124,24 @@ impl Activity {
         }
     }
 
-    pub(super) fn index(&self) -> usize {
+    /// Whether what is ok is left out: one answer for all lists.
+    pub(super) fn problems_only(&self) -> bool {
+        self.logs.problems_only
+    }
+
+    /// Leaves out what is ok, or no longer.
+    pub(super) fn list_problems_only(&mut self, on: bool) {
+        (self.events.problems_only, self.refusals.problems_only) = (on, on);
+        (self.logs.problems_only, self.audit.problems_only) = (on, on);
+    }
+
+    /// Where the selection is in the list that is shown; `tasks` are the names of those that are listed.
+    pub(super) fn index(&self, tasks: &[String]) -> usize {
         match self.tab {
             ActivityTab::Events => self.events.index(),
             ActivityTab::Refusals => self.refusals.index(),
-            ActivityTab::Tasks => self.task,
+            // One that has gone leaves it at the first.
+            ActivityTab::Tasks => tasks.iter().position(|name| Some(name) == self.task.as_ref()).unwrap_or(0),
             ActivityTab::Logs => self.logs.index(),
             ActivityTab::Audit => self.audit.index(),
         }
@@ -141,12 +159,18 @@ impl Activity {
         }
     }
 
-    pub(super) fn select(&mut self, index: usize) {
+    /// Selects a row by its number; `tasks` are the names of those that are listed.
+    pub(super) fn select(&mut self, index: usize, tasks: &[String]) {
         let height = self.height;
         match self.lines() {
             Some(lines) => lines.select(index, height),
-            None => self.task = index,
+            None => self.task = tasks.get(index).cloned(),
         }
+    }
+
+    /// Selects a task.
+    pub(super) fn select_task(&mut self, name: String) {
+        self.task = Some(name);
     }
 
     /// Selects the newest event that is so.
@@ -159,12 +183,16 @@ impl Activity {
         self.refusals.select_newest(self.height, is);
     }
 
-    /// Moves the selection; there are `tasks` tasks.
-    pub(super) fn scroll(&mut self, action: Action, tasks: usize) {
-        let height = self.height;
+    /// Moves the selection; `tasks` are the names of those that are listed.
+    pub(super) fn scroll(&mut self, action: Action, tasks: &[String]) {
+        let (height, index) = (self.height, self.index(tasks));
         match self.lines() {
             Some(lines) => lines.scroll(action, height),
-            None => self.task = moved(action, self.task, tasks, height).unwrap_or(self.task),
+            None => {
+                if let Some(to) = moved(action, index, tasks.len(), height) {
+                    self.select(to, tasks);
+                }
+            }
         }
     }
 
@@ -214,6 +242,32 @@ impl Activity {
         {
             lines.go_to_match(&pattern, true, height);
         }
+    }
+}
+
+impl App {
+    /// The tasks that are listed.
+    pub(super) fn listed_tasks(&self) -> Vec<&TaskStatus> {
+        let tasks = self.snapshot.as_ref().map(|snapshot| snapshot.tasks.as_slice()).unwrap_or_default();
+        tasks.iter().filter(|task| !self.activity.problems_only() || task.needs_a_look()).collect()
+    }
+
+    /// Their names.
+    pub(super) fn listed_task_names(&self) -> Vec<String> {
+        self.listed_tasks().into_iter().map(|task| task.name.clone()).collect()
+    }
+
+    /// Where the selection is under Activity.
+    pub(super) fn activity_index(&self) -> usize {
+        self.activity.index(&self.listed_task_names())
+    }
+
+    /// Selects a row under Activity by its number; answers whether another one was selected before.
+    pub(super) fn select_in_activity(&mut self, index: usize) -> bool {
+        let names = self.listed_task_names();
+        let before = self.activity.index(&names);
+        self.activity.select(index, &names);
+        before != index
     }
 }
 
@@ -289,6 +343,10 @@ impl Told for LogLine {
 
     fn is_error(&self) -> bool {
         self.level == LogLevel::Error
+    }
+
+    fn needs_a_look(&self) -> bool {
+        matches!(self.level, LogLevel::Error | LogLevel::Warn)
     }
 }
 

@@ -87,7 +87,8 @@ impl App {
                 let open = self.view == View::Inbox && self.inbox.open.is_some();
                 (!open).then(|| "no message is open".to_owned())
             }
-            Action::FilterChecks | Action::ProblemsOnly => (self.view != View::Health || self.health.open.is_some())
+            Action::ProblemsOnly => self.not_narrowed(),
+            Action::FilterChecks => (self.view != View::Health || self.health.open.is_some())
                 .then(|| "this filters the list of checks; go to Health".to_owned()),
             Action::TourNext | Action::TourLeave => {
                 self.tour.is_none().then(|| "there is no tour here; `aurora demo --tour` begins one".to_owned())
@@ -179,8 +180,8 @@ impl App {
         if self.view != View::Activity || self.activity.tab != ActivityTab::Tasks {
             return None;
         }
-        let tasks = &self.snapshot.as_ref()?.tasks;
-        tasks.get(self.activity.index()).map(|task| task.name.as_str())
+        let tasks = self.listed_tasks();
+        tasks.get(self.activity_index()).map(|task| task.name.as_str())
     }
 }
 

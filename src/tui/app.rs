@@ -14,6 +14,7 @@ use super::activity::Activity;
 use super::approvals::Approvals;
 use super::background::Background;
 use super::bridge::{Bridge, Opened};
+use super::channels::Channels;
 use super::desk::Undoable;
 use super::health::Health;
 use super::inbox::Inbox;
@@ -62,9 +63,7 @@ pub struct App {
     pub(super) view: View,
     pub(super) inbox: Inbox,
     pub(super) activity: Activity,
-    pub(super) channel: usize,
-    /// The node whose channels are shown; those of all without one.
-    pub(super) channels_of: Option<String>,
+    pub(super) channels: Channels,
     pub(super) nodes: Nodes,
     pub(super) health: Health,
     pub(super) bridge: Bridge,
@@ -119,8 +118,7 @@ impl App {
             view: View::Overview,
             inbox: Inbox::default(),
             activity: Activity::default(),
-            channel: 0,
-            channels_of: None,
+            channels: Channels::default(),
             nodes: Nodes::default(),
             health: Health::default(),
             bridge: Bridge::default(),

@@ -4,11 +4,15 @@ use jiff::Timestamp;
 
 use crate::model::{Approval, ApprovalId, ApprovalState};
 
+use super::not_ok::Judged;
+
 /// The view's state.
 #[derive(Debug, Default)]
 pub(super) struct Approvals {
     /// The selection stays with its approval when the order changes.
     selected: Option<ApprovalId>,
+    /// Whether those that are over are left out.
+    pub problems_only: bool,
     pub open: Option<OpenApproval>,
 }
 
@@ -21,8 +25,9 @@ pub(super) struct OpenApproval {
 
 impl Approvals {
     /// Those that wait first, what ends soonest before all, then the others, the newest first.
-    pub(super) fn shown(approvals: &[Approval]) -> Vec<&Approval> {
-        let mut shown: Vec<&Approval> = approvals.iter().collect();
+    pub(super) fn shown<'a>(&self, approvals: &'a [Approval]) -> Vec<&'a Approval> {
+        let is_shown = |approval: &&Approval| !self.problems_only || approval.needs_a_look();
+        let mut shown: Vec<&Approval> = approvals.iter().filter(is_shown).collect();
         shown.sort_by_key(|approval| {
             let is_open = approval.state == ApprovalState::Open;
             (!is_open, if is_open { approval.expires } else { Timestamp::MAX })
@@ -49,7 +54,7 @@ impl Approvals {
         if let Some(open) = &self.open {
             return approvals.iter().find(|approval| approval.id == open.id);
         }
-        let shown = Self::shown(approvals);
+        let shown = self.shown(approvals);
         shown.get(self.index(&shown)).copied()
     }
 }
@@ -66,11 +71,13 @@ mod tests {
         (later.id, later.expires) = (sample::approval_id(8), sample::at(9_000));
         approvals.insert(0, later);
         let mut view = Approvals::default();
-        let ids = |all: &[Approval]| Approvals::shown(all).iter().map(|one| one.id).collect::<Vec<_>>();
+        let ids = |all: &[Approval]| Approvals::default().shown(all).iter().map(|one| one.id).collect::<Vec<_>>();
         assert_eq!(ids(&approvals), [sample::approval_id(1), sample::approval_id(8), sample::approval_id(2)]);
-        view.select(&Approvals::shown(&approvals), 1);
+        let shown = view.shown(&approvals);
+        let second = shown[1].id;
+        view.select_approval(second);
         approvals[0].state = ApprovalState::Granted;
         assert_eq!(view.target(&approvals).map(|one| one.id), Some(sample::approval_id(8)));
-        assert_eq!(view.index(&Approvals::shown(&approvals)), 1);
+        assert_eq!(view.index(&view.shown(&approvals)), 1);
     }
 }

@@ -9,6 +9,7 @@ use crate::screen;
 
 use super::job::OpenJob;
 use super::narrow::{Narrowing, Sought};
+use super::not_ok::Judged;
 use super::pane_open::OpenPane;
 use super::pane_tail::PaneTail;
 use super::tiles::Tiles;
@@ -125,6 +126,8 @@ pub(super) struct Bridge {
     job: Option<JobId>,
     /// What a host or a job must have.
     pub filter: Narrowing,
+    /// Whether what is ok is left out of the lists.
+    pub problems_only: bool,
     pub open: Option<Opened>,
 }
 
@@ -151,7 +154,9 @@ impl Bridge {
         let sought = self.sought(ground);
         let marked =
             |host: &HostPanel, word: &str| host.labels.iter().any(|label| label.as_str().to_lowercase().contains(word));
-        let fits = |host: &&HostPanel| sought.fits(ground.node, |word| marked(host, word), |text| host_has(host, text));
+        let fits = |host: &&HostPanel| {
+            self.lists(host) && sought.fits(ground.node, |word| marked(host, word), |text| host_has(host, text))
+        };
         let mut shown: Vec<&HostPanel> = ground.here.hosts.iter().filter(fits).collect();
         shown.sort_by(|a, b| Reach::of(a).cmp(&Reach::of(b)).then_with(|| a.name.cmp(&b.name)));
         shown
@@ -163,7 +168,7 @@ impl Bridge {
         let sought = self.sought(ground);
         let fits = |one: &Listed<'_>| {
             let node = one.node.map_or(ground.node, |node| node.name.as_str());
-            sought.fits(node, |_| false, |text| job_has(one, text))
+            self.lists(one) && sought.fits(node, |_| false, |text| job_has(one, text))
         };
         let mut shown: Vec<Listed<'a>> = all_jobs(ground).filter(fits).collect();
         if shown.iter().any(|one| one.node.is_some()) {
@@ -180,10 +185,15 @@ impl Bridge {
             let found = |part: &str| part.to_lowercase().contains(text);
             found(&row.title) || found(row.by.as_str()) || found(&row.told()) || row.id.to_string() == text
         };
-        let fits = |row: &&RolloutRow| sought.fits(ground.node, |_| false, |text| has(row, text));
+        let fits = |row: &&RolloutRow| self.lists(row) && sought.fits(ground.node, |_| false, |text| has(row, text));
         let mut shown: Vec<&RolloutRow> = ground.here.rollouts.iter().filter(fits).collect();
         shown.sort_by_key(|row| row.ended.is_some());
         shown
+    }
+
+    /// Whether a row is listed, as far as it is ok or not.
+    pub(super) fn lists(&self, row: &impl Judged) -> bool {
+        !self.problems_only || row.needs_a_look()
     }
 
     fn sought(&self, ground: Ground<'_>) -> Sought {

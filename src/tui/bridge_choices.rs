@@ -18,7 +18,7 @@ pub(super) fn places() -> Vec<Choice> {
         let place = Place::Bridge(BridgeShown { tab, text: String::new() });
         Choice::place(format!("go to {}: {}", View::Bridge.name(), name(tab)), place)
     });
-    lists.chain([Choice::place("go to approvals that wait", Place::Approvals)]).collect()
+    lists.collect()
 }
 
 impl App {

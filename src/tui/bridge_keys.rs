@@ -5,7 +5,7 @@ use crate::protocol::{BridgeRequest, Order, Request};
 
 use super::action::{Action, View};
 use super::app::App;
-use super::approvals::{Approvals, OpenApproval};
+use super::approvals::OpenApproval;
 use super::bridge::{BridgeShown, BridgeTab, Ground, Opened, Reach};
 use super::confirm::Confirm;
 use super::job::JobTab;
@@ -238,7 +238,7 @@ impl App {
             return;
         }
         let Some(snapshot) = &self.snapshot else { return };
-        let shown = Approvals::shown(&snapshot.bridge.approvals);
+        let shown = self.approvals.shown(&snapshot.bridge.approvals);
         if let Some(to) = moved(action, self.approvals.index(&shown), shown.len(), height) {
             self.approvals.select(&shown, to);
         }
@@ -332,7 +332,7 @@ impl App {
         }
         let Some(snapshot) = &self.snapshot else { return false };
         if self.view == View::Approvals {
-            let shown = Approvals::shown(&snapshot.bridge.approvals);
+            let shown = self.approvals.shown(&snapshot.bridge.approvals);
             let before = self.approvals.index(&shown);
             self.approvals.select(&shown, index);
             return before != index;

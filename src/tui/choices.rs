@@ -8,11 +8,13 @@ use crate::screen;
 use super::action::{Action, View};
 use super::activity::ActivityTab;
 use super::app::App;
+use super::bridge::{BridgeShown, BridgeTab};
 use super::bridge_choices;
 use super::known::Known;
 use super::listed::Listed;
+use super::nodes::NodesTab;
 use super::nodes_keys;
-use super::place::{ChecksShown, PANE, Place};
+use super::place::{PANE, Place};
 
 /// What a choice does.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -240,14 +242,25 @@ impl App {
 
 fn places() -> Vec<Choice> {
     let filter = |query: &str| query.parse().map(Box::new).map(Place::Inbox).ok();
-    let inbox = ["unread", "vip", "open", "unread vip"].into_iter().filter_map(filter);
+    let inbox = ["unread", "vip", "open", "unread vip", "unread open"].into_iter().filter_map(filter);
     let inbox = inbox.map(|place| Choice::place(format!("go to {place}"), place));
-    let problems = Place::Health(ChecksShown { problems_only: true, text: String::new() });
-    let health = Choice::place("go to checks that are not ok", problems);
+    let bridge = |tab| Place::Bridge(BridgeShown { tab, text: String::new() });
+    let parts = [
+        ("channels that are not ok", Place::Channels(None)),
+        ("nodes that are not ok", Place::Nodes(NodesTab::Nodes)),
+        ("checks that are not ok", Place::Health(String::new())),
+        ("hosts that are not ok", bridge(BridgeTab::Hosts)),
+        ("jobs that are not ok", bridge(BridgeTab::Jobs)),
+        ("panes that need somebody", bridge(BridgeTab::Panes)),
+        ("approvals that wait", Place::Approvals),
+        ("tasks that are not ok", Place::Activity(ActivityTab::Tasks)),
+        ("log lines that warn", Place::Activity(ActivityTab::Logs)),
+    ];
+    let parts = parts.map(|(words, list)| Choice::place(format!("go to {words}"), Place::Problems(Box::new(list))));
     let lists = ActivityTab::ALL
         .into_iter()
         .map(|tab| Choice::place(format!("go to {}: {}", View::Activity.name(), tab.name()), Place::Activity(tab)));
-    inbox.chain([health]).chain(nodes_keys::places()).chain(bridge_choices::places()).chain(lists).collect()
+    inbox.chain(parts).chain(nodes_keys::places()).chain(bridge_choices::places()).chain(lists).collect()
 }
 
 /// What can be chosen for a line.

@@ -6,7 +6,8 @@ use crate::model::{CheckHistory, CheckPanel, CheckState, NodePanel};
 use crate::protocol::Snapshot;
 
 use super::narrow::Narrowing;
-use super::place::{CheckOf, ChecksShown};
+use super::not_ok::Judged;
+use super::place::CheckOf;
 
 /// A check, and how the node stands that says so.
 #[derive(Debug, Clone, Copy)]
@@ -76,7 +77,7 @@ impl Health {
         let is_shown = |one: &Watched<'_>| {
             let node = one.node.map_or(snapshot.node.as_str(), |node| node.name.as_str());
             let fits = sought.fits(node, |_| false, |text| has(one, text));
-            (!self.problems_only || needs_a_look(one)) && fits
+            (!self.problems_only || one.needs_a_look()) && fits
         };
         let mut shown: Vec<Watched<'a>> = watched(snapshot).filter(is_shown).collect();
         shown.sort_by(|a, b| {
@@ -84,17 +85,6 @@ impl Health {
             b_state.cmp(&a_state).then_with(|| a.check.id.cmp(&b.check.id))
         });
         shown
-    }
-
-    /// Which checks are listed.
-    pub(super) fn listed(&self) -> ChecksShown {
-        ChecksShown { problems_only: self.problems_only, text: self.filter.text().trim().to_owned() }
-    }
-
-    /// Lists these checks from now on.
-    pub(super) fn list(&mut self, shown: &ChecksShown) {
-        self.problems_only = shown.problems_only;
-        self.filter.set(&shown.text);
     }
 
     /// Whether keys go into the filter now.
@@ -137,11 +127,6 @@ fn has(one: &Watched<'_>, text: &str) -> bool {
         || check.cause.as_deref().is_some_and(found)
 }
 
-/// Whether an operator would want to know.
-fn needs_a_look(one: &Watched<'_>) -> bool {
-    one.state() != CheckState::Ok || one.check.flapping || one.check.soft.is_some()
-}
-
 #[cfg(test)]
 mod tests {
     use crate::model::NodeState;
@@ -172,7 +157,7 @@ mod tests {
         health.problems_only = true;
         assert_eq!(names(&health.shown(&snapshot)), ["b", "d", "c"]);
         for (text, found) in [("C", vec!["c"]), ("HTTP", vec!["b", "d", "c"]), ("nothing", vec![])] {
-            health.list(&ChecksShown { problems_only: true, text: text.into() });
+            health.filter.set(text);
             assert_eq!(names(&health.shown(&snapshot)), found, "{text}");
         }
         assert!(health.filter.clear() && !health.filter.clear());
@@ -193,7 +178,7 @@ mod tests {
             ("tls @HUB-2", vec!["tls@hub-2"]),
             ("@hub-9", vec![]),
         ] {
-            health.list(&ChecksShown { problems_only: false, text: text.into() });
+            health.filter.set(text);
             assert_eq!(names(&health.shown(&snapshot)), found, "{text}");
         }
         health.filter.clear();

@@ -26,6 +26,8 @@ pub(super) enum Shown {
     Vip,
     /// What nobody has taken.
     Open,
+    /// What nobody has read or taken. The key of all lists that shows what is not ok leads here.
+    Waiting,
 }
 
 impl Shown {
@@ -34,7 +36,7 @@ impl Shown {
             Self::All => Self::New,
             Self::New => Self::Vip,
             Self::Vip => Self::Open,
-            Self::Open => Self::All,
+            Self::Open | Self::Waiting => Self::All,
         }
     }
 
@@ -44,6 +46,7 @@ impl Shown {
             Self::New => "new",
             Self::Vip => "VIP",
             Self::Open => "open",
+            Self::Waiting => "new and open",
         }
     }
 }
@@ -209,7 +212,7 @@ impl Inbox {
         self.search = None;
         self.saved = None;
         self.channel.clone_from(&filter.channel);
-        let ways = [Shown::All, Shown::New, Shown::Vip, Shown::Open];
+        let ways = [Shown::All, Shown::New, Shown::Vip, Shown::Open, Shown::Waiting];
         let way = ways.into_iter().find(|way| {
             self.shown = *way;
             self.filter() == *filter
@@ -219,6 +222,19 @@ impl Inbox {
             let field = TextArea::new(vec![filter.to_string()]);
             self.search = Some(Search::new(field, false));
         }
+    }
+
+    /// Whether only what waits for somebody is listed.
+    pub(super) fn problems_only(&self) -> bool {
+        self.shown == Shown::Waiting && self.search.is_none() && self.saved.is_none()
+    }
+
+    /// Lists only what waits for somebody, or everything again. Answers what to ask for it.
+    pub(super) fn list_problems_only(&mut self, on: bool) -> Option<Request> {
+        (self.shown, self.search, self.saved) = (if on { Shown::Waiting } else { Shown::All }, None, None);
+        let request = self.request();
+        self.list.keep_selected();
+        request
     }
 
     /// Lists the conversations of a view from now on.
@@ -253,9 +269,9 @@ impl Inbox {
         }
         InboxFilter {
             channel: self.channel.clone(),
-            unread: self.shown == Shown::New,
+            unread: matches!(self.shown, Shown::New | Shown::Waiting),
             vip: self.shown == Shown::Vip,
-            open: self.shown == Shown::Open,
+            open: matches!(self.shown, Shown::Open | Shown::Waiting),
             ..InboxFilter::default()
         }
     }
@@ -305,6 +321,7 @@ impl Inbox {
                 Shown::New => row.unread > 0,
                 Shown::Open => row.acked.is_none(),
                 Shown::Vip => row.vip,
+                Shown::Waiting => row.unread > 0 && row.acked.is_none(),
             };
         Some(shows)
     }

@@ -153,7 +153,7 @@ impl App {
                 self.inbox.list.select(index);
                 before != index
             }
-            View::Channels => select(&mut self.channel),
+            View::Channels => self.select_channel(index),
             View::Health => {
                 let Some(snapshot) = &self.snapshot else { return false };
                 let shown = self.health.shown(snapshot);
@@ -165,9 +165,7 @@ impl App {
             View::Bridge | View::Approvals => self.select_on_bridge(index),
             View::Activity => {
                 let index = self.activity.first() + index;
-                let before = self.activity.index();
-                self.activity.select(index);
-                before != index
+                self.select_in_activity(index)
             }
             View::Overview => false,
         }

@@ -159,7 +159,7 @@ fn messages_of_another_node_are_listed_by_its_name_and_kept_there() {
     press(&mut app, "/3\n");
     assert!(screen(&mut app, (80, 24)).contains("no node is called \"hub-23\""));
     press(&mut app, "2");
-    app.channel = 2;
+    app.select_channel(2);
     press(&mut app, "\n");
     assert_eq!(at(&app), "inbox channel:mail @hub-2");
 }

@@ -3,6 +3,8 @@
 use crate::model::{NodeName, NodePanel};
 use crate::protocol::{NodesPanel, SharedLine};
 
+use super::not_ok::Judged;
+
 /// The lists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum NodesTab {
@@ -34,6 +36,8 @@ impl NodesTab {
 #[derive(Debug, Default)]
 pub(super) struct Nodes {
     pub tab: NodesTab,
+    /// Whether nodes that are ok are left out.
+    pub problems_only: bool,
     /// The selection stays with its node when the order changes.
     selected: Option<NodeName>,
     /// The same for an entry of a log: whose, and its number there.
@@ -51,8 +55,15 @@ pub(super) struct OpenNode {
 }
 
 impl Nodes {
+    /// Those of [`Self::all`] that are shown.
+    pub(super) fn shown<'a>(&self, panel: &'a NodesPanel) -> Vec<&'a NodePanel> {
+        let mut shown = Self::all(panel);
+        shown.retain(|node| !self.problems_only || node.needs_a_look());
+        shown
+    }
+
     /// This node, then the others, the worst first, then by name.
-    pub(super) fn shown(panel: &NodesPanel) -> Vec<&NodePanel> {
+    pub(super) fn all(panel: &NodesPanel) -> Vec<&NodePanel> {
         let mut others: Vec<&NodePanel> = panel.nodes.iter().collect();
         others.sort_by(|a, b| b.state.cmp(&a.state).then_with(|| a.name.cmp(&b.name)));
         panel.me.iter().chain(others).collect()
@@ -62,7 +73,7 @@ impl Nodes {
     pub(super) fn index(&self, panel: &NodesPanel) -> (usize, usize) {
         match self.tab {
             NodesTab::Nodes => {
-                let shown = Self::shown(panel);
+                let shown = self.shown(panel);
                 let at = shown.iter().position(|node| Some(&node.name) == self.selected.as_ref());
                 (at.unwrap_or(0), shown.len())
             }
@@ -77,7 +88,7 @@ impl Nodes {
     /// Selects a row by its number.
     pub(super) fn select(&mut self, panel: &NodesPanel, index: usize) {
         match self.tab {
-            NodesTab::Nodes => self.selected = Self::shown(panel).get(index).map(|node| node.name.clone()),
+            NodesTab::Nodes => self.selected = self.shown(panel).get(index).map(|node| node.name.clone()),
             NodesTab::Log => self.line = panel.news.get(index).map(|line| (line.node.clone(), line.seq)),
             NodesTab::Topology => {}
         }
@@ -94,7 +105,7 @@ impl Nodes {
         }
         let index = self.index(panel).0;
         match self.tab {
-            NodesTab::Nodes => Self::shown(panel).get(index).copied(),
+            NodesTab::Nodes => self.shown(panel).get(index).copied(),
             NodesTab::Log => panel.node(panel.news.get(index)?.node.as_str()),
             NodesTab::Topology => None,
         }
@@ -116,7 +127,7 @@ mod tests {
     use super::*;
 
     fn names(panel: &NodesPanel) -> Vec<String> {
-        Nodes::shown(panel).into_iter().map(|node| node.name.to_string()).collect()
+        Nodes::all(panel).into_iter().map(|node| node.name.to_string()).collect()
     }
 
     #[test]

@@ -11,7 +11,7 @@ use super::list::moved;
 use super::msg::{Cmd, Overlay, Purpose};
 use super::node_dialog::{NodeDialog, NodePurpose};
 use super::nodes::{NodesTab, OpenNode};
-use super::place::{CheckOf, ChecksShown, Place};
+use super::place::{CheckOf, Place};
 use super::travel::Selected;
 use super::view;
 
@@ -133,7 +133,7 @@ impl App {
     pub(super) fn open_among_nodes(&mut self) -> Vec<Cmd> {
         if let Some(open) = &self.nodes.open {
             let text = format!("@{}", open.name);
-            return self.go_to_place(Place::Health(ChecksShown { problems_only: false, text }));
+            return self.go_to_place(Place::Health(text));
         }
         if let Some(name) = self.on_node().map(|node| node.name.clone()) {
             self.open_node(name);
@@ -206,7 +206,7 @@ impl App {
             let Some(remote) = self.nodes_panel().remote(name.as_str()) else { continue };
             let text = format!("@{name}");
             if !remote.checks.is_empty() {
-                let place = Place::Health(ChecksShown { problems_only: false, text: text.clone() });
+                let place = Place::Health(text.clone());
                 choices.push(Choice::place(format!("go to checks of @{name}"), place));
             }
             if !remote.counts.is_empty() {

@@ -9,6 +9,9 @@ impl App {
     /// Whether `action` can be done here at all, whatever is selected. [`App::why_not`] says whether it can be now; this
     /// is the same for every row of a list.
     pub(super) fn is_offered(&self, action: Action) -> bool {
+        if action == Action::ProblemsOnly {
+            return self.not_narrowed().is_none();
+        }
         match self.view {
             View::Overview => action != Action::Back,
             View::Inbox if self.inbox.open.is_none() => match action {

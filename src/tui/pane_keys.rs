@@ -42,7 +42,9 @@ impl App {
     /// The rows of the list.
     pub(super) fn listed_panes(&self) -> Vec<Listed<'_>> {
         let text = self.bridge.filter.text().trim().to_lowercase();
-        self.panes.listed(&text, |host| self.labels_of(host))
+        let mut listed = self.panes.listed(&text, |host| self.labels_of(host));
+        listed.retain(|row| self.bridge.lists(row));
+        listed
     }
 
     /// The pane that keys are about.

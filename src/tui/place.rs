@@ -1,9 +1,9 @@
 //! Places of the screen as text: what the palette, `aurora open` and the history go to. Pure.
 //!
 //! `overview`, `channels`, `inbox QUERY`, `inbox view NAME`, `inbox message ID`, `nodes`, `nodes NODE`, `nodes topology`, `nodes log`,
-//! `health`, `health CHECK`, `health /TEXT`, `health !`, `bridge`, `bridge jobs`, `bridge panes`, `bridge rollouts`, `bridge HOST`, `bridge job ID`,
+//! `health`, `health CHECK`, `health /TEXT`, `bridge`, `bridge jobs`, `bridge panes`, `bridge rollouts`, `bridge HOST`, `bridge job ID`,
 //! `bridge /TEXT`, `pane NAME`, `approvals`, `approvals ID`, `activity events|refusals|tasks|logs|audit`. `@NODE` anywhere narrows a
-//! place to that node.
+//! place to that node; `!` behind the view leaves out what is ok of a list.
 
 use std::fmt;
 
@@ -19,6 +19,8 @@ use super::known::{Known, Whose};
 use super::narrow::with_node;
 use super::nodes::NodesTab;
 
+/// Without what is ok.
+const PROBLEMS: &str = "!";
 /// Longest place, in bytes.
 const MAX: usize = 2_048;
 
@@ -35,8 +37,8 @@ pub enum Place {
     View(String),
     /// A message in full.
     Message(MessageId),
-    /// Checks that match.
-    Health(ChecksShown),
+    /// Checks with this in their id, kind, target or cause, in any case; all when empty.
+    Health(String),
     /// A check in full.
     Check(CheckOf),
     /// One of the lists of nodes.
@@ -57,15 +59,8 @@ pub enum Place {
     Approval(ApprovalId),
     /// One of the lists under Activity.
     Activity(ActivityTab),
-}
-
-/// Which checks are listed.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct ChecksShown {
-    /// Only those that are not ok.
-    pub problems_only: bool,
-    /// Only those with this in their id, kind, target or cause, in any case; all when empty.
-    pub text: String,
+    /// One of the lists, without what is ok.
+    Problems(Box<Self>),
 }
 
 /// A check, and whose it is.
@@ -124,7 +119,8 @@ impl Place {
         if view == View::Inbox {
             return inbox(line, rest, known);
         }
-        let (whose, others) = known.taken_out(rest)?;
+        let (problems, rest) = without_problems(rest);
+        let (whose, others) = known.taken_out(&rest)?;
         let theirs = || match &whose {
             Whose::Theirs(node) => Err(BadLine::new(
                 rest.iter().find(|(_, word)| word.starts_with('@')).map_or(*column, |(column, _)| *column),
@@ -132,7 +128,7 @@ impl Place {
             )),
             Whose::Ours(_) | Whose::Anybodys => Ok(()),
         };
-        match view {
+        let place = match view {
             View::Health => health(&others, &whose, known),
             View::Bridge => match bridge(&others, &whose, known)? {
                 place @ Self::Bridge(BridgeShown { tab: BridgeTab::Jobs, .. }) => Ok(place),
@@ -147,8 +143,47 @@ impl Place {
                 (None, Whose::Theirs(node)) => Ok(Self::Node(node)),
                 (None, _) => Ok(Self::Overview),
             },
+        }?;
+        match problems {
+            None => Ok(place),
+            Some(_) if place.is_list() => Ok(Self::Problems(Box::new(place))),
+            Some(column) => {
+                Err(BadLine::new(column, format!("`{PROBLEMS}` leaves out what is ok of a list; this is none")))
+            }
         }
     }
+
+    /// Whether it is a list that can do without what is ok. What an inbox leaves out is part of what it asks.
+    pub(super) fn is_list(&self) -> bool {
+        match self {
+            Self::Channels(_) | Self::Health(_) | Self::Bridge(_) | Self::Approvals | Self::Activity(_) => true,
+            Self::Nodes(tab) => *tab == NodesTab::Nodes,
+            _ => false,
+        }
+    }
+
+    /// The view it is in.
+    pub(super) fn view(&self) -> View {
+        match self {
+            Self::Overview => View::Overview,
+            Self::Channels(_) => View::Channels,
+            Self::Inbox(_) | Self::View(_) | Self::Message(_) => View::Inbox,
+            Self::Nodes(_) | Self::Node(_) => View::Nodes,
+            Self::Health(_) | Self::Check(_) => View::Health,
+            Self::Bridge(_) | Self::Host(_) | Self::Job(_) | Self::Pane(_) => View::Bridge,
+            Self::Approvals | Self::Approval(_) => View::Approvals,
+            Self::Activity(_) => View::Activity,
+            Self::Problems(list) => list.view(),
+        }
+    }
+}
+
+/// Takes the word that leaves out what is ok from `words`, and says where it stood. Behind a `/` it is text.
+fn without_problems<'a>(words: &[(usize, &'a str)]) -> (Option<usize>, Vec<(usize, &'a str)>) {
+    let mut rest = words.to_vec();
+    let at = rest.iter().position(|(_, word)| *word == PROBLEMS || word.starts_with('/'));
+    let at = at.filter(|at| rest[*at].1 == PROBLEMS);
+    (at.map(|at| rest.remove(at).0), rest)
 }
 
 impl fmt::Display for Place {
@@ -161,18 +196,17 @@ impl fmt::Display for Place {
             Self::Inbox(filter) if **filter == InboxFilter::default() => f.write_str("inbox"),
             Self::Inbox(filter) => {
                 let query = filter.to_string();
-                match query.strip_prefix("view ").filter(|rest| !rest.trim().is_empty()) {
-                    // The word, and not what begins a view.
-                    Some(rest) => write!(f, "inbox \"view\" {rest}"),
-                    None => write!(f, "inbox {query}"),
+                let (first, rest) = query.split_once(' ').unwrap_or((&query, ""));
+                // The word, and not what begins a view or leaves something out.
+                if first == PROBLEMS || first == "view" && !rest.trim().is_empty() {
+                    return write!(f, "inbox \"{first}\" {rest}");
                 }
+                write!(f, "inbox {query}")
             }
             Self::View(name) => write!(f, "inbox view {name}"),
             Self::Message(id) => write!(f, "inbox message {id}"),
-            Self::Health(shown) => {
-                f.write_str(if shown.problems_only { "health !" } else { "health" })?;
-                if shown.text.is_empty() { Ok(()) } else { write!(f, " /{}", shown.text) }
-            }
+            Self::Health(text) if text.is_empty() => f.write_str("health"),
+            Self::Health(text) => write!(f, "health /{text}"),
             Self::Check(CheckOf { id, node: None }) => write!(f, "health {id}"),
             Self::Check(CheckOf { id, node: Some(node) }) => write!(f, "health {id} @{node}"),
             Self::Nodes(tab) => f.write_str(match tab {
@@ -200,6 +234,13 @@ impl fmt::Display for Place {
             Self::Approvals => f.write_str("approvals"),
             Self::Approval(id) => write!(f, "approvals {id}"),
             Self::Activity(tab) => write!(f, "activity {}", tab.name().to_lowercase()),
+            Self::Problems(list) => {
+                let list = list.to_string();
+                match list.split_once(' ') {
+                    Some((view, rest)) => write!(f, "{view} {PROBLEMS} {rest}"),
+                    None => write!(f, "{list} {PROBLEMS}"),
+                }
+            }
         }
     }
 }
@@ -247,6 +288,13 @@ fn inbox(line: &str, rest: &[(usize, &str)], known: &Known) -> Result<Place, Bad
     {
         return view_named(*column, named, known);
     }
+    if let [(_, PROBLEMS), rest @ ..] = rest {
+        // What waits for somebody: nobody has read it, and nobody has taken it.
+        return match inbox(line, rest, known)? {
+            Place::Inbox(filter) => Ok(Place::Inbox(Box::new(InboxFilter { unread: true, open: true, ..*filter }))),
+            _ => Err(BadLine::new(rest[0].0, format!("`{PROBLEMS}` narrows what a query asks for"))),
+        };
+    }
     let Some((column, _)) = rest.first() else { return Ok(Place::Inbox(Box::default())) };
     let query = &line[line.char_indices().nth(column - 1).map_or(line.len(), |(at, _)| at)..];
     let mut filter: InboxFilter =
@@ -281,19 +329,13 @@ fn view_named(column: usize, words: &[(usize, &str)], known: &Known) -> Result<P
 }
 
 fn health(rest: &[(usize, &str)], whose: &Whose, known: &Known) -> Result<Place, BadLine> {
-    let problems_only = rest.first().is_some_and(|(_, word)| *word == "!");
-    let rest = if problems_only { &rest[1..] } else { rest };
-    let shown = |text: &str| {
-        let text = with_node(text, whose.node());
-        Ok(Place::Health(ChecksShown { problems_only, text }))
-    };
+    let shown = |text: &str| Ok(Place::Health(with_node(text, whose.node())));
     let Some(((column, word), more)) = rest.split_first() else { return shown("") };
     if let Some(text) = word.strip_prefix('/') {
         return shown(&joined(text, more));
     }
     match more.first() {
         Some((column, _)) => Err(BadLine::new(*column, "one check at a time; `/TEXT` lists those that match")),
-        None if problems_only => Err(BadLine::new(*column, format!("`!` lists checks; `! /{word}` narrows the list"))),
         None => check(*column, word, whose, known),
     }
 }

@@ -25,6 +25,10 @@ pub(super) trait Told: Clone + PartialEq {
     fn text(&self) -> String;
     /// Whether it says that something failed.
     fn is_error(&self) -> bool;
+    /// Whether an operator would want to know.
+    fn needs_a_look(&self) -> bool {
+        self.is_error()
+    }
 }
 
 /// One row.
@@ -46,18 +50,39 @@ pub(super) struct Tail<T> {
     /// Lines that came since the view was pinned.
     new: u64,
     last: Option<T>,
+    /// Whether lines that nobody has to know of are left out. Gaps never are: nobody knows what is in them.
+    pub problems_only: bool,
 }
 
 impl<T> Default for Tail<T> {
     fn default() -> Self {
-        Self { rows: VecDeque::new(), gone: 0, pinned: None, new: 0, last: None }
+        Self { rows: VecDeque::new(), gone: 0, pinned: None, new: 0, last: None, problems_only: false }
     }
 }
 
 impl<T: Told> Tail<T> {
-    /// The rows, the oldest first.
+    /// The rows, the oldest first, those that are left out among them.
     pub(super) fn rows(&self) -> &VecDeque<Row<T>> {
         &self.rows
+    }
+
+    /// The rows that are shown, the oldest first.
+    pub(super) fn shown(&self) -> Vec<&Row<T>> {
+        self.places().into_iter().filter_map(|place| self.rows.get(place)).collect()
+    }
+
+    /// How many lines are left out.
+    pub(super) fn left_out(&self) -> usize {
+        self.rows.len() - self.places().len()
+    }
+
+    /// Which rows are shown.
+    fn places(&self) -> Vec<usize> {
+        let is_shown = |row: &Row<T>| match row {
+            Row::Told(line) => !self.problems_only || line.needs_a_look(),
+            Row::Skipped(_) => true,
+        };
+        (0..self.rows.len()).filter(|place| is_shown(&self.rows[*place])).collect()
     }
 
     /// Lines that came while the view was pinned; `None` while the newest are followed.
@@ -65,26 +90,26 @@ impl<T: Told> Tail<T> {
         self.pinned.map(|_| self.new)
     }
 
-    /// Which row is selected: the last one, unless somebody has scrolled up.
+    /// Which of the shown rows is selected: the last one, unless somebody has scrolled up.
     pub(super) fn index(&self) -> usize {
-        let last = self.rows.len().saturating_sub(1);
-        self.pinned.map_or(last, |(at, _)| self.here(at).min(last))
+        let places = self.places();
+        self.pinned.map_or(places.len().saturating_sub(1), |(at, _)| shown_at(&places, self.here(at)))
     }
 
     /// The selected line, when it is no gap.
     pub(super) fn selected(&self) -> Option<&T> {
-        match self.rows.get(self.index()) {
+        match self.rows.get(*self.places().get(self.index())?) {
             Some(Row::Told(line)) => Some(line),
             _ => None,
         }
     }
 
-    /// The first row that is shown where there is room for `height`.
+    /// The first of the shown rows where there is room for `height`.
     pub(super) fn first(&self, height: usize) -> usize {
-        let height = height.max(1);
-        let end = self.rows.len().saturating_sub(height);
+        let (height, places) = (height.max(1), self.places());
+        let end = places.len().saturating_sub(height);
         let Some((at, first)) = self.pinned else { return end };
-        let (at, first) = (self.here(at), self.here(first));
+        let (at, first) = (shown_at(&places, self.here(at)), shown_at(&places, self.here(first)));
         // The screen may have become lower since.
         first.max((at + 1).saturating_sub(height)).min(at)
     }
@@ -106,7 +131,8 @@ impl<T: Told> Tail<T> {
                 }
             }
             self.last = Some(line.clone());
-            self.new += u64::from(self.pinned.is_some());
+            let is_shown = !self.problems_only || line.needs_a_look();
+            self.new += u64::from(self.pinned.is_some() && is_shown);
             self.push(Row::Told(line.clone()));
         }
     }
@@ -153,22 +179,23 @@ impl<T: Told> Tail<T> {
     /// Moves the selection in a view of `height` rows. Away from the end the view is pinned; at the end the newest
     /// are followed again.
     pub(super) fn move_by(&mut self, action: Action, height: usize) {
-        if let Some(to) = moved(action, self.index(), self.rows.len(), height) {
+        if let Some(to) = moved(action, self.index(), self.places().len(), height) {
             self.select(to, height);
         }
     }
 
     /// Selects the newest line that is so, where there is one.
     pub(super) fn select_newest(&mut self, height: usize, is: impl Fn(&T) -> bool) {
-        let found = self.rows.iter().rposition(|row| matches!(row, Row::Told(line) if is(line)));
+        let found = self.shown().iter().rposition(|row| matches!(row, Row::Told(line) if is(line)));
         if let Some(index) = found {
             self.select(index, height);
         }
     }
 
-    /// Selects the row at `index` in a view of `height` rows.
+    /// Selects the shown row at `index` in a view of `height` rows.
     pub(super) fn select(&mut self, index: usize, height: usize) {
-        if index + 1 >= self.rows.len() {
+        let places = self.places();
+        if index + 1 >= places.len() {
             self.pinned = None;
             self.new = 0;
             return;
@@ -183,19 +210,16 @@ impl<T: Told> Tail<T> {
         if self.pinned.is_none() {
             self.new = 0;
         }
-        self.pinned = Some((self.gone + index as u64, self.gone + first as u64));
+        self.pinned = Some((self.gone + places[index] as u64, self.gone + places[first] as u64));
     }
 
     /// Goes to the next row after the selected one for which `is` holds, or the one before; answers whether there
     /// is one.
     pub(super) fn go_to(&mut self, forward: bool, height: usize, is: impl Fn(&T) -> bool) -> bool {
-        let holds = |index: &usize| matches!(self.rows.get(*index), Some(Row::Told(line)) if is(line));
-        let at = self.index();
-        let found = if forward {
-            (at + 1..self.rows.len()).find(holds)
-        } else {
-            (0..at.min(self.rows.len())).rev().find(holds)
-        };
+        let (shown, at) = (self.shown(), self.index());
+        let holds = |index: &usize| matches!(shown.get(*index), Some(Row::Told(line)) if is(line));
+        let found =
+            if forward { (at + 1..shown.len()).find(holds) } else { (0..at.min(shown.len())).rev().find(holds) };
         if let Some(found) = found {
             self.select(found, height);
         }
@@ -204,17 +228,22 @@ impl<T: Told> Tail<T> {
 
     /// How many lines hold `pattern`, and the how manieth of them is selected, counted from 1.
     pub(super) fn matches(&self, pattern: &Pattern) -> (usize, Option<usize>) {
-        let (mut count, mut selected) = (0, None);
-        for (index, row) in self.rows.iter().enumerate() {
+        let (mut count, mut selected, at) = (0, None, self.index());
+        for (index, row) in self.shown().into_iter().enumerate() {
             if matches!(row, Row::Told(line) if pattern.is_in(&line.text())) {
                 count += 1;
-                if index == self.index() {
+                if index == at {
                     selected = Some(count);
                 }
             }
         }
         (count, selected)
     }
+}
+
+/// Which of the rows at `places` is the one at `place`, or the last before it.
+fn shown_at(places: &[usize], place: usize) -> usize {
+    places.partition_point(|shown| *shown <= place).saturating_sub(1)
 }
 
 /// What is searched for in lines.

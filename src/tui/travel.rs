@@ -83,17 +83,21 @@ impl App {
                 Some(open) => (Place::Check(open.id.clone()), Selected::Nothing),
                 None => {
                     let selected = self.on_check().map_or(Selected::Nothing, Selected::Check);
-                    (Place::Health(self.health.listed()), selected)
+                    (Place::Health(self.health.filter.text().trim().to_owned()), selected)
                 }
             },
             View::Bridge => self.here_on_bridge(),
             View::Approvals => self.here_on_approvals(),
-            View::Activity => (Place::Activity(self.activity.tab), Selected::Row(self.activity.index())),
-            View::Channels => (Place::Channels(self.channels_of.clone()), Selected::Row(self.channel)),
+            View::Activity => (Place::Activity(self.activity.tab), Selected::Row(self.activity_index())),
+            View::Channels => {
+                let at = self.channel_index(&self.counted());
+                (Place::Channels(self.channels.of.clone()), Selected::Row(at))
+            }
             View::Nodes => self.here_among_nodes(),
             View::Overview => (Place::Overview, Selected::Nothing),
         };
-        Stop { place, selected }
+        let is_part = self.problems_only() && place.is_list();
+        Stop { place: if is_part { Place::Problems(Box::new(place)) } else { place }, selected }
     }
 
     /// Remembers where a message led away from, once it is clear where to.
@@ -167,11 +171,22 @@ impl App {
     }
 
     fn go_to(&mut self, Stop { place, selected }: Stop) -> Vec<Cmd> {
+        let (place, is_part) = match place {
+            Place::Problems(place) => (*place, true),
+            place => (place, false),
+        };
+        if place.is_list() {
+            self.view = place.view();
+            // An inbox is narrowed by what is asked of it.
+            self.list_problems_only(is_part);
+        }
         match place {
+            // Nobody leaves out twice what is ok.
+            Place::Problems(place) => return self.go_to_place(*place),
             Place::Overview => self.view = View::Overview,
             Place::Channels(of) => {
                 self.view = View::Channels;
-                (self.channels_of, self.channel) = (of, 0);
+                self.channels.of = of;
             }
             Place::Nodes(tab) => {
                 self.go_to_nodes(tab, selected);
@@ -205,10 +220,10 @@ impl App {
                 self.inbox.list.select_where(|row| row.message() == id);
                 return self.open_message(id);
             }
-            Place::Health(listed) => {
+            Place::Health(text) => {
                 self.view = View::Health;
                 self.health.open = None;
-                self.health.list(&listed);
+                self.health.filter.set(&text);
                 if let Selected::Check(id) = &selected {
                     self.health.select_check(id.clone());
                 }
@@ -235,9 +250,9 @@ impl App {
         }
         if let Selected::Row(index) = selected {
             match self.view {
-                View::Channels => self.channel = index,
-                _ => self.activity.select(index),
-            }
+                View::Channels => self.select_channel(index),
+                _ => self.select_in_activity(index),
+            };
         }
         Vec::new()
     }
@@ -250,6 +265,10 @@ impl App {
 
     /// Whether all of the view is shown, and nothing of it in full.
     pub(super) fn is_whole(&self) -> bool {
+        !self.problems_only() && self.is_all()
+    }
+
+    fn is_all(&self) -> bool {
         match self.view {
             View::Inbox => {
                 let inbox = &self.inbox;
@@ -264,7 +283,7 @@ impl App {
             }
             View::Approvals => self.approvals.open.is_none(),
             View::Activity => self.activity.find.is_none(),
-            View::Channels => self.channels_of.is_none(),
+            View::Channels => self.channels.of.is_none(),
             View::Nodes => self.nodes.open.is_none(),
             View::Overview => true,
         }
@@ -335,9 +354,12 @@ impl App {
             View::Health if self.health.open.take().is_some() || self.health.filter.clear() => return Vec::new(),
             View::Approvals if self.approvals.open.take().is_some() => return Vec::new(),
             View::Nodes if self.nodes.open.take().is_some() => return Vec::new(),
-            View::Channels if self.channels_of.take().is_some() => return Vec::new(),
+            View::Channels if self.channels.of.take().is_some() => return Vec::new(),
             View::Activity if self.activity.find.take().is_some() => return Vec::new(),
             _ => {}
+        }
+        if self.problems_only() {
+            return self.list_problems_only(false);
         }
         self.view = View::Overview;
         Vec::new()

@@ -170,10 +170,8 @@ impl App {
             Need::Pane(pane, name) => return self.go_to_called(pane, &name),
             Need::Approval(id) => return self.go_to_place(Place::Approval(id)),
             Need::Task(name) => {
-                let tasks = self.snapshot.as_ref().map(|snapshot| snapshot.tasks.as_slice()).unwrap_or_default();
-                let index = tasks.iter().position(|task| task.name == name).unwrap_or(0);
                 self.turn_to(ActivityTab::Tasks);
-                self.activity.select(index);
+                self.activity.select_task(name);
             }
             Need::DeadLetters => {
                 self.turn_to(ActivityTab::Events);
@@ -205,6 +203,8 @@ impl App {
     fn turn_to(&mut self, tab: ActivityTab) {
         self.go(View::Activity);
         self.activity.tab = tab;
+        // What leads here may be no problem of its list's.
+        self.activity.list_problems_only(false);
     }
 }
 

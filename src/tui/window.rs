@@ -45,6 +45,8 @@ pub(super) struct Window<R: Placed> {
     selected: Option<R::Key>,
     /// Somebody has gone away from the first row.
     moved: bool,
+    /// What is to be selected in the list that is awaited, where it holds it.
+    kept: Option<R::Key>,
     awaited: Awaited,
     /// Arrived while the first page was on its way, oldest first; `None` when more has arrived than was told.
     meanwhile: Option<Vec<R>>,
@@ -58,6 +60,7 @@ impl<R: Placed> Default for Window<R> {
             rows: Vec::new(),
             selected: None,
             moved: false,
+            kept: None,
             awaited: Awaited::Nothing,
             meanwhile: Some(Vec::new()),
             complete: false,
@@ -140,7 +143,13 @@ impl<R: Placed> Window<R> {
 
     /// The first page of another list is asked for; what is here stays until it comes.
     pub(super) fn begin(&mut self) {
+        self.kept = None;
         self.ask(Awaited::Other);
+    }
+
+    /// What is selected is to be selected in the list that is awaited, too, where its first page has it.
+    pub(super) fn keep_selected(&mut self) {
+        self.kept = self.selected().map(R::key);
     }
 
     /// The first page of this list is asked for again.
@@ -196,7 +205,8 @@ impl<R: Placed> Window<R> {
         if awaited == Awaited::Other {
             self.rows = page;
             self.complete = !full;
-            self.select(0);
+            let kept = self.kept.take().and_then(|key| self.place_of(Some(key)));
+            self.select(kept.unwrap_or(0));
         } else if awaited == Awaited::Rest {
             self.rows = page;
             self.complete = !full;

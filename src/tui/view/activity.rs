@@ -14,7 +14,7 @@ use super::super::activity::{Activity, ActivityTab};
 use super::super::app::App;
 use super::super::tail::{Row, Tail, Told};
 use super::super::zone;
-use super::parts::{fit, heading, list, tab_regions};
+use super::parts::{all_ok, fit, heading, list, not_listed, tab_regions};
 
 /// From this width on, what belongs to the list is said in whole sentences.
 const WIDE: u16 = 80;
@@ -34,15 +34,17 @@ pub(super) fn draw(app: &App, snapshot: &Snapshot, frame: &mut Frame<'_>, area: 
         ActivityTab::Logs => lines(app, &activity.logs, "nothing was logged", frame, area, log),
         ActivityTab::Audit => lines(app, &activity.audit, "nothing was written down", frame, area, audit),
         ActivityTab::Tasks if snapshot.tasks.is_empty() => empty(app, "no tasks run", frame, area),
+        ActivityTab::Tasks if app.listed_tasks().is_empty() => empty(app, &all_ok(app), frame, area),
         ActivityTab::Tasks => {
-            list(app, &snapshot.tasks, activity.index(), frame, area, |row, width| task(app, row, width));
+            list(app, &app.listed_tasks(), app.activity_index(), frame, area, |row, width| task(app, row, width));
         }
     }
 }
 
-/// Whether there is room for all tabs: on a narrow screen not beside a search, nor where the view is pinned.
+/// Whether there is room for all tabs: on a narrow screen not beside a search, nor where the view is pinned or narrowed.
 fn has_all_tabs(app: &App, width: u16) -> bool {
-    width >= WIDE || app.activity.find.is_none() && told(&app.activity).0.is_none()
+    let is_plain = app.activity.find.is_none() && told(&app.activity).0.is_none() && !app.problems_only();
+    width >= WIDE || is_plain
 }
 
 /// Lines that came since the view was pinned, and how many match, of the list that is shown.
@@ -53,6 +55,21 @@ fn told(activity: &Activity) -> (Option<u64>, Option<(usize, Option<usize>)>) {
         ActivityTab::Logs => about(activity, &activity.logs),
         ActivityTab::Audit => about(activity, &activity.audit),
         ActivityTab::Tasks => (None, None),
+    }
+}
+
+/// How many rows are left out of the list that is shown.
+fn left_out(app: &App) -> usize {
+    let activity = &app.activity;
+    match activity.tab {
+        ActivityTab::Events => activity.events.left_out(),
+        ActivityTab::Refusals => activity.refusals.left_out(),
+        ActivityTab::Logs => activity.logs.left_out(),
+        ActivityTab::Audit => activity.audit.left_out(),
+        ActivityTab::Tasks => {
+            let all = app.snapshot.as_ref().map_or(0, |snapshot| snapshot.tasks.len());
+            all - app.listed_tasks().len()
+        }
     }
 }
 
@@ -67,6 +84,7 @@ fn title(app: &App, width: u16) -> Line<'static> {
             spans.push(Span::styled(format!(" {} ", tab.name()), style));
         }
     }
+    spans.extend(not_listed(app, left_out(app), 0));
     let (paused, matches) = told(activity);
     if let (Some(find), Some((count, at))) = (&activity.find, matches) {
         spans.push(Span::styled("  /", look.key));
@@ -112,7 +130,10 @@ fn lines<T: Told>(
         return empty(app, none, frame, area);
     }
     let first = tail.first(usize::from(area.height));
-    let rows: Vec<&Row<T>> = tail.rows().iter().skip(first).take(usize::from(area.height)).collect();
+    let rows: Vec<&Row<T>> = tail.shown().into_iter().skip(first).take(usize::from(area.height)).collect();
+    if rows.is_empty() {
+        return empty(app, &all_ok(app), frame, area);
+    }
     list(app, &rows, tail.index() - first, frame, area, |row, width| match row {
         Row::Told(line) => draw(app, line, width),
         Row::Skipped(count) => {

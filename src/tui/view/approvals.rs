@@ -10,9 +10,10 @@ use crate::screen;
 
 use super::super::action::Action;
 use super::super::app::App;
-use super::super::approvals::{Approvals, OpenApproval};
+use super::super::approvals::OpenApproval;
+use super::super::not_ok::ok_among;
 use super::super::zone;
-use super::parts::{Row, fit, heading, list, with_keys};
+use super::parts::{Row, all_ok, fit, heading, list, not_listed, with_keys};
 use super::plan::{self, LABEL, labelled};
 
 /// Below so many rows there is nothing below the list.
@@ -39,14 +40,16 @@ pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
         return frame.render_widget(Paragraph::new(lines), area);
     }
     let waiting = approvals.iter().filter(|approval| approval.state == ApprovalState::Open).count();
-    let title = Line::from(vec![
+    let mut title = Line::from(vec![
         Span::styled("Approvals", look.title),
         Span::styled(format!("   {waiting} open"), if waiting > 0 { look.warn } else { look.muted }),
     ]);
+    title.spans.extend(not_listed(app, ok_among(approvals), 0));
     let area = heading(app, title, frame, area);
-    let shown = Approvals::shown(approvals);
+    let shown = app.approvals.shown(approvals);
     if shown.is_empty() {
-        let text = Span::styled("  nothing waits for a yes", look.muted);
+        let none = if approvals.is_empty() { "nothing waits for a yes".to_owned() } else { all_ok(app) };
+        let text = Span::styled(format!("  {none}"), look.muted);
         return frame.render_widget(Paragraph::new(text), area);
     }
     let index = app.approvals.index(&shown);

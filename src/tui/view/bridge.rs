@@ -10,8 +10,9 @@ use crate::screen;
 
 use super::super::app::App;
 use super::super::bridge::{BridgeTab, Listed, Opened, Reach, all_jobs, state_word, why};
+use super::super::not_ok::ok_among;
 use super::super::status::coarse;
-use super::parts::{Row, figures, fit, heading, list, tab_regions};
+use super::parts::{Row, all_ok, figures, fit, heading, list, not_listed, tab_regions};
 use super::{host, job, pane, pane_tail, panes, rollouts, tiles};
 
 /// Rows of the selected one below the list.
@@ -58,6 +59,7 @@ pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
     }
     if len == 0 {
         let text = match (app.bridge.filter.text().trim(), app.bridge.tab) {
+            ("", _) if app.problems_only() && all_and_ok(app).0 > 0 => all_ok(app),
             ("", BridgeTab::Hosts) => "no host is configured".to_owned(),
             ("", BridgeTab::Jobs) => "no command was run yet".to_owned(),
             ("", BridgeTab::Rollouts) => "no command went over several hosts yet".to_owned(),
@@ -95,6 +97,20 @@ pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
     frame.render_widget(Paragraph::new(lines), told);
 }
 
+/// How many rows the list has without a filter, and how many of them are ok.
+fn all_and_ok(app: &App) -> (usize, usize) {
+    let panel = app.bridge_panel();
+    match app.bridge.tab {
+        BridgeTab::Hosts => (panel.hosts.len(), ok_among(&panel.hosts)),
+        BridgeTab::Jobs => (all_jobs(app.ground()).count(), ok_among(all_jobs(app.ground()))),
+        BridgeTab::Rollouts => (panel.rollouts.len(), ok_among(&panel.rollouts)),
+        BridgeTab::Panes => {
+            let all = app.panes.listed("", |_| &[]);
+            (all.len(), ok_among(&all))
+        }
+    }
+}
+
 /// The tabs, what is filtered, and how many of what there are.
 fn title(app: &App, shown: usize) -> Line<'static> {
     let (look, panel) = (&app.look, app.bridge_panel());
@@ -110,18 +126,9 @@ fn title(app: &App, shown: usize) -> Line<'static> {
     } else if !text.is_empty() {
         spans.push(Span::styled(format!("   /{text}"), look.title));
     }
-    let all = match app.bridge.tab {
-        BridgeTab::Hosts => panel.hosts.len(),
-        BridgeTab::Jobs => all_jobs(app.ground()).count(),
-        BridgeTab::Rollouts => panel.rollouts.len(),
-        BridgeTab::Panes => {
-            let hosts = app.panes.hosts.as_deref().unwrap_or_default();
-            hosts.iter().map(|host| host.panes.len().max(1)).sum()
-        }
-    };
-    if all > shown {
-        spans.push(Span::styled(format!("   {} hidden", all - shown), look.muted));
-    }
+    let (all, ok) = all_and_ok(app);
+    let ok = if app.problems_only() { ok } else { 0 };
+    spans.extend(not_listed(app, ok, all - ok - shown));
     let mut told = Vec::new();
     match app.bridge.tab {
         BridgeTab::Hosts => {

@@ -12,7 +12,8 @@ use super::super::action::Action;
 use super::super::app::App;
 use super::super::channels::Counted;
 use super::super::mouse::Hit;
-use super::parts::{fit, framed, heading, with_keys};
+use super::super::not_ok::ok_among;
+use super::parts::{all_ok, fit, framed, heading, not_listed, with_keys};
 
 /// Rows and least columns of a panel.
 const HEIGHT: u16 = 7;
@@ -20,25 +21,30 @@ const WIDTH: u16 = 38;
 
 pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
     let channels = app.counted();
-    let here = channels.iter().filter(|channel| matches!(channel, Counted::Here(_))).count();
-    let title = Line::from(vec![
-        Span::styled("Channels", app.look.title),
-        Span::styled(told(app, here, channels.len() - here), app.look.muted),
-    ]);
+    let selected = app.channel_index(&channels);
+    let all = app.all_counted();
+    let here = all.iter().filter(|channel| matches!(channel, Counted::Here(_))).count();
+    let mut title = vec![Span::styled("Channels", app.look.title)];
+    title.extend(not_listed(app, ok_among(&all), 0));
+    title.push(Span::styled(told(app, here, all.len() - here), app.look.muted));
     let keys = [(Action::Open, "shows a channel's messages")];
-    let area = heading(app, with_keys(app, title, &keys, area.width), frame, area);
+    let area = heading(app, with_keys(app, Line::from(title), &keys, area.width), frame, area);
     let area = troubles(app, frame, area);
+    if channels.is_empty() && app.problems_only() {
+        let none = Span::styled(format!("  {}", all_ok(app)), app.look.muted);
+        return frame.render_widget(Paragraph::new(none), area);
+    }
     let columns = usize::from((area.width / WIDTH).max(1));
     let rows = usize::from((area.height / HEIGHT).max(1));
-    let first = app.channel / (columns * rows) * (columns * rows);
+    let first = selected / (columns * rows) * (columns * rows);
     let grid = Layout::vertical(vec![Constraint::Length(HEIGHT); rows]).split(area);
     for (index, channel) in channels.iter().enumerate().skip(first).take(columns * rows) {
         let (row, column) = ((index - first) / columns, (index - first) % columns);
         let cells = Layout::horizontal(vec![Constraint::Fill(1); columns]).split(grid[row]);
         app.region(cells[column], Hit::Row(index));
         match channel {
-            Counted::Here(channel) => panel(app, channel, index == app.channel, frame, cells[column]),
-            Counted::There(node, stats) => there(app, node, stats, index == app.channel, frame, cells[column]),
+            Counted::Here(channel) => panel(app, channel, index == selected, frame, cells[column]),
+            Counted::There(node, stats) => there(app, node, stats, index == selected, frame, cells[column]),
         }
     }
 }
@@ -62,7 +68,7 @@ fn troubles(app: &App, frame: &mut Frame<'_>, area: Rect) -> Rect {
 
 /// How many channels are shown, and whose.
 fn told(app: &App, here: usize, there: usize) -> String {
-    match (&app.channels_of, there) {
+    match (&app.channels.of, there) {
         (Some(node), _) => format!("   {} of @{}", here + there, screen::line(node)),
         (None, 0) => format!("   {here} configured"),
         (None, there) => format!("   {here} configured, {there} of other nodes"),

@@ -14,9 +14,10 @@ use crate::screen;
 
 use super::super::app::App;
 use super::super::health::{Watched, watched};
+use super::super::not_ok::ok_among;
 use super::super::styles::Look;
 use super::check;
-use super::parts::{Row, fit, heading, list};
+use super::parts::{Row, all_ok, fit, heading, list, not_listed};
 
 /// Below this width a row has neither times nor uptime.
 const NARROW: u16 = 70;
@@ -53,7 +54,8 @@ pub(super) fn draw(app: &App, snapshot: &Snapshot, frame: &mut Frame<'_>, area: 
     if shown.is_empty() {
         let text = match app.health.filter.text().trim() {
             _ if all.is_empty() => "no checks are configured".to_owned(),
-            "" => "every check is ok".to_owned(),
+            _ if all.len() == ok_among(&all) => all_ok(app),
+            "" => all_ok(app),
             text => none_has(text),
         };
         return frame
@@ -97,12 +99,8 @@ fn title(app: &App, all: &[Watched<'_>], shown: usize) -> Line<'static> {
     } else if !app.health.filter.text().is_empty() {
         line.push(Span::styled(format!("   /{}", screen::line(app.health.filter.text())), look.title));
     }
-    if app.health.problems_only {
-        line.push(Span::styled("   problems only", look.muted));
-    }
-    if all.len() > shown {
-        line.push(Span::styled(format!("   {} hidden", all.len() - shown), look.muted));
-    }
+    let ok = if app.problems_only() { ok_among(all) } else { 0 };
+    line.extend(not_listed(app, ok, all.len() - ok - shown));
     if let Some(since) = app.snapshot.as_ref().and_then(|snapshot| snapshot.isolated) {
         line.push(Span::styled(format!("   this machine is isolated ({})", age(since, app.now)), look.crit));
     }

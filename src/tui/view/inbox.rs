@@ -17,7 +17,7 @@ use super::super::list::first_shown;
 use super::super::listed::Listed;
 use super::super::mouse::Hit;
 use super::super::window::Placed;
-use super::parts::{fit, heading, list, message_row};
+use super::parts::{fit, heading, list, message_row, not_listed};
 use super::{conversation, message};
 
 pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
@@ -188,6 +188,7 @@ fn title(app: &App) -> Line<'static> {
         Some(saved) => spans.push(Span::styled(format!("   view {}", screen::line(&saved.name)), look.text)),
         None => spans.push(Span::styled(format!("   {}", inbox.shown.name()), look.text)),
     }
+    spans.extend(not_listed(app, 0, 0));
     if let Some(channel) = &inbox.channel {
         spans.push(Span::styled(format!(" on {channel}"), look.text));
     }

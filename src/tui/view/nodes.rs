@@ -13,9 +13,10 @@ use crate::screen;
 use super::super::action::Action;
 use super::super::app::App;
 use super::super::nodes::{Nodes, NodesTab};
+use super::super::not_ok::ok_among;
 use super::super::status::coarse;
 use super::node;
-use super::parts::{Row, fit, heading, list, tab_regions};
+use super::parts::{Row, all_ok, fit, heading, list, not_listed, tab_regions};
 
 /// Rows of the selected node below the list.
 const DETAIL: u16 = 5;
@@ -65,7 +66,11 @@ pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
             let width = usize::from(area.width);
             let area = heading(app, columns(app, width), frame, area);
             let [above, told] = Layout::vertical([Constraint::Min(3), Constraint::Length(below(app))]).areas(area);
-            let shown = Nodes::shown(panel);
+            let shown = app.nodes.shown(panel);
+            if shown.is_empty() {
+                let none = Span::styled(format!("  {}", all_ok(app)), app.look.muted);
+                return frame.render_widget(Paragraph::new(none), area);
+            }
             list(app, &shown, index, frame, above, |node, width| row(app, node, width));
             let lines = shown.get(index).map(|node| node::summary(app, node, width)).unwrap_or_default();
             let lines: Vec<Line<'_>> = lines.into_iter().take(usize::from(told.height)).collect();
@@ -105,6 +110,7 @@ fn title(app: &App) -> Line<'static> {
         let style = if tab == app.nodes.tab { look.tab } else { look.muted };
         spans.push(Span::styled(format!(" {} ", tab.name()), style));
     }
+    spans.extend(not_listed(app, ok_among(Nodes::all(panel)), 0));
     for state in NodeState::ALL.into_iter().rev() {
         let count = panel.nodes.iter().filter(|node| node.state == state).count();
         if count > 0 {

@@ -230,7 +230,7 @@ fn nodes(app: &App, snapshot: &Snapshot, width: usize, named: usize) -> Vec<Line
     }
     let title = Line::from(Span::styled("Nodes", look.title));
     let mut lines = vec![figures(title, told, width)];
-    let others = Nodes::shown(panel).into_iter().skip(usize::from(panel.me.is_some()));
+    let others = Nodes::all(panel).into_iter().skip(usize::from(panel.me.is_some()));
     lines.extend(others.take(named).map(|node| node_row(app, node, width).into_line()));
     if named > 0 {
         lines.insert(0, Line::default());

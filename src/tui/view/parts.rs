@@ -122,6 +122,28 @@ pub(super) fn figures(mut title: Line<'static>, figures: Vec<Span<'static>>, wid
     title
 }
 
+/// What is not listed: so many rows that are ok, where those are left out, and so many others.
+pub(super) fn not_listed(app: &App, ok: usize, others: usize) -> Vec<Span<'static>> {
+    let look = &app.look;
+    let mut told = Vec::new();
+    if app.problems_only() {
+        told.push(Span::styled("   problems only", look.key));
+        if ok > 0 {
+            told.push(Span::styled(format!(", {ok} ok hidden"), look.muted));
+        }
+    }
+    if others > 0 {
+        told.push(Span::styled(format!("   {others} hidden"), look.muted));
+    }
+    told
+}
+
+/// That nothing is listed as all of it is ok, and the key that lists it again.
+pub(super) fn all_ok(app: &App) -> String {
+    let key = app.key_of(Action::ProblemsOnly).map(|key| format!("; {key} shows it")).unwrap_or_default();
+    format!("what is hidden is ok{key}")
+}
+
 /// A heading, as much of it as fits, and the rest of the area below it.
 pub(super) fn heading(app: &App, line: Line<'static>, frame: &mut Frame<'_>, area: Rect) -> Rect {
     let [top, rest] = Layout::vertical([Constraint::Length(1), Constraint::Min(0)]).areas(area);
