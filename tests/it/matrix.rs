@@ -147,6 +147,25 @@ async fn until(screen: &mut Headless, name: &str, seen: &str) {
     assert!(waited.is_ok(), "{name}: nothing shows {seen:?}");
 }
 
+/// Every view where the least fits that is more than counts.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_view_at_40x10() {
+    let began = Timestamp::from_second(1_795_165_200).expect("in range");
+    let (demo, _logs) = Demo::begin(World { scene: Scene::Still, seed: 1, began }).await.expect("plays");
+    let look = Look::new(&Theme::built_in("terminal").expect("a theme"), ColourMode::None, false);
+    let mut all = String::new();
+    for keys in
+        ["1", "2", "3", "3!", "4", "5", "5!", "6", "6\t", "7", "7\r", "8", "8\t", "8\t\t", "8\t\t\t", "3?", ":", "E"]
+    {
+        let client = Client::embedded(demo.handle(), true, false).await.expect("is let in");
+        let mut screen = Headless::open(client, look, (40, 10), began).await;
+        screen.press(keys).await;
+        let _ = writeln!(all, "=== {keys:?}\n{}", stable(&text(&screen.frame())));
+    }
+    demo.end().await.expect("ends");
+    insta::assert_snapshot!("demo_at_40x10", all);
+}
+
 /// What is shown without what no seed decides: the name of a temporary directory, and when this run began.
 fn stable(text: &str) -> String {
     let directory = regex::Regex::new(r"aurora-demo-\w{6}").expect("an expression");

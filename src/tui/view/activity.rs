@@ -3,7 +3,6 @@
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
-use ratatui::widgets::Paragraph;
 
 use crate::model::{AuditEntry, Event, EventState, LogLine, Rejection, TaskStatus, age, counted};
 use crate::protocol::Snapshot;
@@ -14,10 +13,13 @@ use super::super::activity::{Activity, ActivityTab};
 use super::super::app::App;
 use super::super::tail::{Row, Tail, Told};
 use super::super::zone;
-use super::parts::{all_ok, fit, heading, list, not_listed, tab_regions};
+use super::parts::{all_ok, fit, heading, list, marked, not_listed, tab_regions};
 
 /// From this width on, what belongs to the list is said in whole sentences.
 const WIDE: u16 = 80;
+/// Below these widths rows leave out what is known without them: how an event was proved, who was refused, what kind it is.
+const NARROW: usize = 70;
+const SMALL: usize = 50;
 /// From this width on, log lines have their time beside their age.
 const WITH_CLOCK: usize = 100;
 
@@ -115,7 +117,7 @@ fn about<T: Told>(activity: &Activity, tail: &Tail<T>) -> (Option<u64>, Option<(
 }
 
 fn empty(app: &App, why: &str, frame: &mut Frame<'_>, area: Rect) {
-    frame.render_widget(Paragraph::new(Span::styled(format!("  {why}"), app.look.muted)), area);
+    frame.render_widget(marked(app, Span::styled(format!("  {why}"), app.look.muted)), area);
 }
 
 fn lines<T: Told>(
@@ -147,13 +149,20 @@ fn event(app: &App, event: &Event, width: usize) -> Line<'static> {
     let look = &app.look;
     let about = event.cause.as_deref().or(event.subject.as_deref()).unwrap_or_default();
     let state = if event.state == EventState::Dead { look.warn } else { look.muted };
+    // What it is about is worth more than how it was proved.
+    let (channel, assurance, kind) = match width {
+        NARROW.. => (10, format!("{:10} ", event.assurance.as_str()), 22),
+        SMALL.. => (8, String::new(), 16),
+        _ => (6, String::new(), 0),
+    };
+    let taken = 5 + channel + 1 + 12 + assurance.len() + kind + 1;
     Line::from(vec![
         Span::styled(format!("{:>4} ", age(event.received, app.now)), look.muted),
-        Span::styled(format!("{} ", fit(look, event.channel.as_str(), 10)), look.text),
+        Span::styled(format!("{} ", fit(look, event.channel.as_str(), channel)), look.text),
         Span::styled(format!("{} {:9} ", look.sign(&event.state), event.state.as_str()), state),
-        Span::styled(format!("{:10} ", event.assurance.as_str()), look.muted),
-        Span::styled(format!("{} ", fit(look, &screen::line(&event.kind), 22)), look.text),
-        Span::styled(fit(look, &screen::line(about), width.saturating_sub(62)), look.text),
+        Span::styled(assurance, look.muted),
+        Span::styled(format!("{} ", fit(look, &screen::line(&event.kind), kind)), look.text),
+        Span::styled(fit(look, &screen::line(about), width.saturating_sub(taken)), look.text),
     ])
 }
 
@@ -161,25 +170,36 @@ fn refusal(app: &App, refusal: &Rejection, width: usize) -> Line<'static> {
     let look = &app.look;
     let style = if refusal.alarm { look.warn } else { look.text };
     let channel = refusal.channel.as_deref().unwrap_or("-");
+    let (named, source) = match width {
+        NARROW.. => (10, format!("{} ", fit(look, &refusal.source, 15))),
+        _ => (8, String::new()),
+    };
+    let taken = 12 + named + 1 + 16 + source.len();
     Line::from(vec![
         Span::styled(format!("{:>4} ", age(refusal.last, app.now)), look.muted),
         Span::styled(format!("{:>5}x ", refusal.count), look.text),
-        Span::styled(format!("{} ", fit(look, &screen::line(channel), 10)), look.text),
+        Span::styled(format!("{} ", fit(look, &screen::line(channel), named)), look.text),
         Span::styled(format!("{:15} ", refusal.reason), style),
-        Span::styled(format!("{} ", fit(look, &refusal.source, 15)), look.muted),
-        Span::styled(fit(look, &screen::line(&refusal.detail), width.saturating_sub(55)), look.text),
+        Span::styled(source, look.muted),
+        Span::styled(fit(look, &screen::line(&refusal.detail), width.saturating_sub(taken)), look.text),
     ])
 }
 
 fn task(app: &App, task: &TaskStatus, width: usize) -> Line<'static> {
     let look = &app.look;
     let error = task.error().map(screen::line).unwrap_or_default();
+    let (named, restarts) = match width {
+        NARROW.. => (26, format!("{:>3} restarts  ", task.restarts)),
+        SMALL.. => (22, String::new()),
+        _ => (14, String::new()),
+    };
+    let room = width.saturating_sub(17 + named + 1 + restarts.len());
     Line::from(vec![
         Span::styled(format!("{} {:9}", look.sign(&task.state), task.state.as_str()), look.task(task.state)),
         Span::styled(format!("{:>4}  ", age(task.since, app.now)), look.muted),
-        Span::styled(format!("{} ", fit(look, &task.name, 26)), look.text),
-        Span::styled(format!("{:>3} restarts  ", task.restarts), look.muted),
-        Span::styled(fit(look, &error, width.saturating_sub(58)), look.warn),
+        Span::styled(format!("{} ", fit(look, &task.name, named)), look.text),
+        Span::styled(restarts, look.muted),
+        Span::styled(fit(look, &error, room), look.warn),
     ])
 }
 

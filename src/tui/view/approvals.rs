@@ -3,7 +3,6 @@
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
-use ratatui::widgets::Paragraph;
 
 use crate::model::{Approval, ApprovalState, Course, Plan, age};
 use crate::screen;
@@ -13,13 +12,15 @@ use super::super::app::App;
 use super::super::approvals::OpenApproval;
 use super::super::not_ok::ok_among;
 use super::super::zone;
-use super::parts::{Row, all_ok, fit, heading, list, not_listed, with_keys};
+use super::parts::{Row, all_ok, fit, heading, list, marked, not_listed, with_keys};
 use super::plan::{self, LABEL, labelled};
 
 /// Below so many rows there is nothing below the list.
 const LOW: u16 = 18;
 /// Below this width a row names hardly more than the command.
 const NARROW: usize = 70;
+/// Below this one it does not count who said yes.
+const SMALL: usize = 54;
 /// From this width on it has room for who asked.
 const WITH_ASKER: usize = 100;
 
@@ -37,7 +38,7 @@ pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
         let area = heading(app, with_keys(app, title, &keys, area.width), frame, area);
         let lines = of_open(app, open, usize::from(area.width)).into_iter();
         let lines: Vec<Line<'_>> = lines.skip(open.scroll).take(usize::from(area.height)).collect();
-        return frame.render_widget(Paragraph::new(lines), area);
+        return frame.render_widget(marked(app, lines), area);
     }
     let waiting = approvals.iter().filter(|approval| approval.state == ApprovalState::Open).count();
     let mut title = Line::from(vec![
@@ -50,7 +51,7 @@ pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
     if shown.is_empty() {
         let none = if approvals.is_empty() { "nothing waits for a yes".to_owned() } else { all_ok(app) };
         let text = Span::styled(format!("  {none}"), look.muted);
-        return frame.render_widget(Paragraph::new(text), area);
+        return frame.render_widget(marked(app, text), area);
     }
     let index = app.approvals.index(&shown);
     let [above, told] = Layout::vertical([Constraint::Min(3), Constraint::Length(below(app))]).areas(area);
@@ -63,7 +64,7 @@ pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
         let more = app.key_of(Action::Open).map(|key| format!("{key} shows the rest of it")).unwrap_or_default();
         lines.push(Line::styled(more, look.muted));
     }
-    frame.render_widget(Paragraph::new(lines), told);
+    frame.render_widget(marked(app, lines), told);
 }
 
 /// Rows below the list on this screen: what is asked of whoever says yes is read before.
@@ -84,7 +85,11 @@ fn row(app: &App, approval: &Approval, width: usize) -> Row {
         Span::styled(fit(look, &title(approval), named), look.text),
     ]);
     let left = if approval.state == ApprovalState::Open { left(app, approval) } else { age(approval.asked, app.now) };
-    let told = format!(" {} of {} yes  {left:>9}", approval.yes(), approval.need);
+    // Where little fits, how long there is to answer is worth more than how many have.
+    let told = match width {
+        SMALL.. => format!(" {} of {} yes  {left:>9}", approval.yes(), approval.need),
+        _ => format!(" {left:>8}"),
+    };
     let by = if width < WITH_ASKER { String::new() } else { format!(" by {}", fit(look, approval.by.as_str(), 10)) };
     let taken = 12 + named + told.len() + screen::width(&by) + 1;
     let rest = vec![

@@ -3,7 +3,6 @@
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
-use ratatui::widgets::Paragraph;
 
 use crate::model::{HostPanel, JobState, NodePanel, age};
 use crate::screen;
@@ -12,7 +11,7 @@ use super::super::app::App;
 use super::super::bridge::{BridgeTab, Listed, Opened, Reach, all_jobs, state_word, why};
 use super::super::not_ok::ok_among;
 use super::super::status::coarse;
-use super::parts::{Row, all_ok, figures, fit, heading, list, not_listed, tab_regions};
+use super::parts::{Row, all_ok, figures, fit, heading, list, marked, not_listed, tab_regions};
 use super::{host, job, pane, pane_tail, panes, rollouts, tiles};
 
 /// Rows of the selected one below the list.
@@ -21,6 +20,8 @@ const DETAIL: u16 = 7;
 const LOW: u16 = 18;
 /// Below this width a row has neither counts nor who asked.
 const NARROW: usize = 70;
+/// Below this one a host has neither its road nor how far it is.
+const SMALL: usize = 50;
 
 /// Rows below the list on this screen.
 pub(in super::super) fn below(app: &App) -> u16 {
@@ -55,7 +56,7 @@ pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
     let line = Rect { height: area.height.min(1), ..area };
     let area = heading(app, title(app, len), frame, area);
     if let Some((place, hint)) = panes::sought(app, line) {
-        frame.render_widget(hint, place);
+        frame.render_widget(marked(app, hint), place);
     }
     if len == 0 {
         let text = match (app.bridge.filter.text().trim(), app.bridge.tab) {
@@ -68,7 +69,7 @@ pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
             (text, _) => format!("nothing here has {text:?}"),
         };
         let text = Span::styled(format!("  {}", screen::line(&text)), app.look.muted);
-        return frame.render_widget(Paragraph::new(text), area);
+        return frame.render_widget(marked(app, text), area);
     }
     let [above, told] = Layout::vertical([Constraint::Min(3), Constraint::Length(below(app))]).areas(area);
     let width = usize::from(told.width);
@@ -94,7 +95,7 @@ pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
         }
     };
     lines.truncate(usize::from(told.height));
-    frame.render_widget(Paragraph::new(lines), told);
+    frame.render_widget(marked(app, lines), told);
 }
 
 /// How many rows the list has without a filter, and how many of them are ok.
@@ -166,8 +167,10 @@ pub(super) fn host_row(app: &App, host: &HostPanel, width: usize) -> Row {
         Span::styled(format!("{} {:7} ", look.sign(&reach), reach.as_str()), look.reach(reach)),
         Span::styled(format!("{} ", fit(look, host.name.as_str(), name)), look.text),
     ]);
-    let mut rest = vec![Span::styled(format!("{active:7} {:>7} ", rtt(host)), look.text)];
-    let mut taken = 10 + name + 1 + 16;
+    // Where little fits, why it is not up is worth more than over what it is.
+    let over = if width < SMALL { String::new() } else { format!("{active:7} {:>7} ", rtt(host)) };
+    let mut taken = 10 + name + 1 + over.len();
+    let mut rest = vec![Span::styled(over, look.text)];
     if width >= NARROW {
         rest.push(Span::styled(format!("{:>2} run {:>2} wait  ", host.running, host.queued), look.muted));
         taken += 16;

@@ -3,7 +3,6 @@
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
-use ratatui::widgets::Paragraph;
 
 use crate::model::{ChannelPanel, ChannelStats, NodePanel, TaskStatus, age, counted};
 use crate::screen;
@@ -13,7 +12,7 @@ use super::super::app::App;
 use super::super::channels::Counted;
 use super::super::mouse::Hit;
 use super::super::not_ok::ok_among;
-use super::parts::{all_ok, fit, framed, heading, not_listed, with_keys};
+use super::parts::{all_ok, fit, framed, heading, marked, not_listed, with_keys};
 
 /// Rows and least columns of a panel.
 const HEIGHT: u16 = 7;
@@ -32,7 +31,7 @@ pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
     let area = troubles(app, frame, area);
     if channels.is_empty() && app.problems_only() {
         let none = Span::styled(format!("  {}", all_ok(app)), app.look.muted);
-        return frame.render_widget(Paragraph::new(none), area);
+        return frame.render_widget(marked(app, none), area);
     }
     let columns = usize::from((area.width / WIDTH).max(1));
     let rows = usize::from((area.height / HEIGHT).max(1));
@@ -62,7 +61,7 @@ fn troubles(app: &App, frame: &mut Frame<'_>, area: Rect) -> Rect {
     let lines: Vec<Line<'_>> = told.map(line).collect();
     let height = u16::try_from(lines.len()).unwrap_or(u16::MAX).min(area.height);
     let [above, rest] = Layout::vertical([Constraint::Length(height), Constraint::Min(0)]).areas(area);
-    frame.render_widget(Paragraph::new(lines), above);
+    frame.render_widget(marked(app, lines), above);
     rest
 }
 
@@ -99,7 +98,7 @@ fn there(app: &App, node: &NodePanel, stats: &ChannelStats, selected: bool, fram
         ]),
         Line::styled(format!("messages {}, {} today", stats.messages, stats.processed_today), shade(look.text)),
     ];
-    frame.render_widget(Paragraph::new(lines), inside);
+    frame.render_widget(marked(app, lines), inside);
 }
 
 fn panel(app: &App, channel: &ChannelPanel, selected: bool, frame: &mut Frame<'_>, area: Rect) {
@@ -136,5 +135,5 @@ fn panel(app: &App, channel: &ChannelPanel, selected: bool, frame: &mut Frame<'_
         Line::from(error),
         Line::styled(fit(look, channel.urls.last().map_or("", String::as_str), width), look.muted),
     ];
-    frame.render_widget(Paragraph::new(lines), inside);
+    frame.render_widget(marked(app, lines), inside);
 }

@@ -5,7 +5,6 @@ use std::time::Duration;
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
-use ratatui::widgets::Paragraph;
 
 use crate::model::{CheckHistory, CheckPanel, CheckState, Failure, HistorySlot, Phase, age, short_duration};
 use crate::screen;
@@ -16,7 +15,7 @@ use super::super::health::{OpenCheck, Watched};
 use super::super::styles::Look;
 use super::super::zone;
 use super::health::{percent, sign, strip, word};
-use super::parts::{fit, heading, with_keys};
+use super::parts::{fit, heading, marked, with_keys};
 use super::plan::LABEL;
 
 /// Columns of the bar of phases.
@@ -30,7 +29,7 @@ pub(super) fn draw(app: &App, open: &OpenCheck, check: Option<Watched<'_>>, fram
     let area = heading(app, with_keys(app, title, &keys[..known], area.width), frame, area);
     let lines = lines(app, open, check, usize::from(area.width));
     let lines: Vec<Line<'_>> = lines.into_iter().skip(open.scroll).take(usize::from(area.height)).collect();
-    frame.render_widget(Paragraph::new(lines), area);
+    frame.render_widget(marked(app, lines), area);
 }
 
 /// Everything there is to say about a check.

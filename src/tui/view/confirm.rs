@@ -3,13 +3,12 @@
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
-use ratatui::widgets::Paragraph;
 
 use crate::screen;
 
 use super::super::app::App;
 use super::super::confirm::{Asks, Confirm};
-use super::parts::overlay;
+use super::parts::{marked, overlay};
 
 /// Columns it has at most.
 const WIDTH: u16 = 84;
@@ -87,5 +86,5 @@ pub(super) fn draw(app: &App, confirm: &Confirm, frame: &mut Frame<'_>, area: Re
     }
     about.truncate(above);
     about.extend(asked);
-    frame.render_widget(Paragraph::new(about), inside);
+    frame.render_widget(marked(app, about), inside);
 }

@@ -4,12 +4,11 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
-use ratatui::widgets::Paragraph;
 
 use crate::protocol::{Link, Severity};
 
 use super::super::app::App;
-use super::parts::fit;
+use super::parts::{fit, marked};
 
 /// Below these columns and rows there are counts and no views.
 pub(super) const LEAST: (u16, u16) = (40, 10);
@@ -52,5 +51,5 @@ pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
         let needs = format!("more from {}x{}", LEAST.0, LEAST.1);
         lines.push(Line::from(Span::styled(fit(&app.look, &needs, width), app.look.muted)));
     }
-    frame.render_widget(Paragraph::new(lines), area);
+    frame.render_widget(marked(app, lines), area);
 }

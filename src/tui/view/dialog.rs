@@ -3,7 +3,6 @@
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
-use ratatui::widgets::Paragraph;
 use unicode_segmentation::UnicodeSegmentation;
 
 use crate::screen;
@@ -12,7 +11,7 @@ use super::super::app::App;
 use super::super::bulk::Bulk;
 use super::super::dialog::{Dialog, Question};
 use super::super::note::Note;
-use super::parts::{fit, list, overlay};
+use super::parts::{fit, list, marked, overlay};
 
 /// A question with its choices.
 pub(super) fn question(app: &App, dialog: &Dialog, frame: &mut Frame<'_>, area: Rect) {
@@ -28,14 +27,14 @@ pub(super) fn question(app: &App, dialog: &Dialog, frame: &mut Frame<'_>, area: 
     if dialog.typed().is_empty() {
         line.push(Span::styled(format!(" {hint}"), look.muted));
     }
-    frame.render_widget(Paragraph::new(Line::from(line)), field);
+    frame.render_widget(marked(app, Line::from(line)), field);
     let answers = dialog.answers();
     if let Some(mistake) = dialog.mistake() {
         let lines: Vec<Line<'_>> = screen::wrap(&screen::line(&mistake), usize::from(rows.width.max(1)))
             .into_iter()
             .map(|line| Line::styled(line, look.warn))
             .collect();
-        return frame.render_widget(Paragraph::new(lines), rows);
+        return frame.render_widget(marked(app, lines), rows);
     }
     list(app, &answers, dialog.selected, frame, rows, |choice, width| {
         Line::styled(fit(look, &format!(" {}", screen::line(&choice.words)), width), look.text)
@@ -59,7 +58,7 @@ pub(super) fn preview(app: &App, bulk: &Bulk, frame: &mut Frame<'_>, area: Rect)
         Span::styled("esc", look.key),
         Span::styled(" does nothing", look.text),
     ]));
-    frame.render_widget(Paragraph::new(shown), inside);
+    frame.render_widget(marked(app, shown), inside);
 }
 
 /// The field for a note.
@@ -77,7 +76,7 @@ pub(super) fn note(app: &App, note: &Note, frame: &mut Frame<'_>, area: Rect) {
         }
         let here = Rect { y, height: 1, ..inside };
         if number != row {
-            frame.render_widget(Paragraph::new(Line::styled(fit(look, &screen::line(text), width), look.text)), here);
+            frame.render_widget(marked(app, Line::styled(fit(look, &screen::line(text), width), look.text)), here);
             continue;
         }
         // The end of what stands before the cursor is what somebody who writes wants to see.
@@ -90,7 +89,7 @@ pub(super) fn note(app: &App, note: &Note, frame: &mut Frame<'_>, area: Rect) {
             Span::styled(under, look.selected),
             Span::styled(screen::line(&after), look.text),
         ];
-        frame.render_widget(Paragraph::new(Line::from(line)), here);
+        frame.render_widget(marked(app, Line::from(line)), here);
     }
 }
 

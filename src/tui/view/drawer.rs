@@ -4,7 +4,6 @@ use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::Style;
 use ratatui::text::Line;
-use ratatui::widgets::Paragraph;
 
 use crate::model::age;
 use crate::protocol::Trouble;
@@ -14,7 +13,7 @@ use super::super::app::App;
 use super::super::drawer::Drawer;
 use super::super::mouse::Hit;
 use super::super::zone;
-use super::parts::{fit, overlay};
+use super::parts::{fit, marked, overlay};
 use super::stale;
 
 /// Columns at most, its frame included.
@@ -95,7 +94,7 @@ pub(super) fn draw(app: &App, drawer: &Drawer, frame: &mut Frame<'_>, area: Rect
     let [above, below] = Layout::vertical([Constraint::Min(0), Constraint::Length(1)]).areas(inside);
     if let Some(snapshot) = &app.snapshot {
         let log = format!(" the log of {} is in {}/logs", snapshot.node, snapshot.state_dir);
-        frame.render_widget(Line::styled(fit(look, &screen::line(&log), width), look.muted), below);
+        frame.render_widget(marked(app, Line::styled(screen::line(&log), look.muted)), below);
     }
     let selected = drawer.index(&troubles);
     let first = page(&blocks.iter().map(Vec::len).collect::<Vec<_>>(), selected, height);
@@ -112,7 +111,7 @@ pub(super) fn draw(app: &App, drawer: &Drawer, frame: &mut Frame<'_>, area: Rect
         }
     }
     lines.truncate(usize::from(above.height));
-    frame.render_widget(Paragraph::new(lines), above);
+    frame.render_widget(marked(app, lines), above);
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
-use ratatui::widgets::{Clear, Paragraph};
+use ratatui::widgets::Clear;
 
 use crate::config::Key;
 use crate::protocol::Link;
@@ -17,7 +17,7 @@ use super::super::msg::Overlay;
 use super::super::run_dialog::Step as RunStep;
 use super::super::status::coarse;
 use super::super::view_picker::Step;
-use super::parts::fit;
+use super::parts::{fit, marked};
 use super::stale;
 
 /// From this width on the palette and the way out have their place at the end.
@@ -42,7 +42,7 @@ pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
         // What is typed into a pane is seen in its last rows.
         if used + screen::width(&text) <= width || app.panes.drive.is_some() {
             spans.push(Span::styled(fit(look, &text, width.saturating_sub(used)), style));
-            return frame.render_widget(Paragraph::new(Line::from(spans)), area);
+            return frame.render_widget(marked(app, Line::from(spans)), area);
         }
         above(app, &text, style, frame, area);
     }
@@ -72,7 +72,7 @@ pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
     if used <= most {
         last.iter().for_each(&mut told);
     }
-    frame.render_widget(Paragraph::new(Line::from(spans)), area);
+    frame.render_widget(marked(app, Line::from(spans)), area);
 }
 
 /// What is told for a while: what happened, or that it can be undone.
@@ -103,7 +103,7 @@ fn above(app: &App, text: &str, style: Style, frame: &mut Frame<'_>, footer: Rec
     let area = Rect { y: footer.y.saturating_sub(height), height, ..footer };
     frame.render_widget(Clear, area);
     let lines = lines.into_iter().map(|line| Line::styled(fit(&app.look, &line, width), style));
-    frame.render_widget(Paragraph::new(lines.collect::<Vec<_>>()), area);
+    frame.render_widget(marked(app, lines.collect::<Vec<_>>()), area);
 }
 
 /// What the line to the engine is like, in steps: it changes when the line does, and with nothing else.

@@ -3,7 +3,6 @@
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
-use ratatui::widgets::Paragraph;
 
 use crate::screen;
 
@@ -12,7 +11,7 @@ use super::super::app::App;
 use super::super::keymap::Valid;
 use super::super::mouse::Hit;
 use super::counts::counts;
-use super::parts::figures;
+use super::parts::{figures, marked};
 
 /// Columns that the names of all views take, cut to three letters.
 const ALL_VIEWS: u16 = 47;
@@ -28,7 +27,7 @@ pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
     let look = &app.look;
     let valid = app.keymap.valid(&app.contexts());
     if area.width < ALL_VIEWS {
-        return frame.render_widget(Paragraph::new(narrow(app, &valid, area.width)), area);
+        return frame.render_widget(marked(app, narrow(app, &valid, area.width)), area);
     }
     let mut spans = Vec::new();
     let mut x = area.x;
@@ -46,7 +45,7 @@ pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
         spans.push(Span::styled(number, if is_here { look.tab } else { look.key }));
         spans.push(Span::styled(name, if is_here { look.tab } else { look.text }));
     }
-    frame.render_widget(Paragraph::new(Line::from(spans)), area);
+    frame.render_widget(marked(app, Line::from(spans)), area);
 }
 
 /// The first key of one column that goes to `view`, and a space; nothing where there is none, as there is no room for more.

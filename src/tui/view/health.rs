@@ -6,7 +6,6 @@ use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
-use ratatui::widgets::Paragraph;
 
 use crate::model::{CheckPanel, CheckState, Verdict, age, short_duration};
 use crate::protocol::Snapshot;
@@ -17,7 +16,7 @@ use super::super::health::{Watched, watched};
 use super::super::not_ok::ok_among;
 use super::super::styles::Look;
 use super::check;
-use super::parts::{Row, all_ok, fit, heading, list, not_listed};
+use super::parts::{Row, all_ok, fit, heading, list, marked, not_listed};
 
 /// Below this width a row has neither times nor uptime.
 const NARROW: u16 = 70;
@@ -58,8 +57,7 @@ pub(super) fn draw(app: &App, snapshot: &Snapshot, frame: &mut Frame<'_>, area: 
             "" => all_ok(app),
             text => none_has(text),
         };
-        return frame
-            .render_widget(Paragraph::new(Span::styled(format!("  {}", screen::line(&text)), look.muted)), area);
+        return frame.render_widget(marked(app, Span::styled(format!("  {}", screen::line(&text)), look.muted)), area);
     }
     let (listed, told) = match below(app) {
         _ if app.checks_alone() => (area, Rect::default()),
@@ -79,7 +77,7 @@ pub(super) fn draw(app: &App, snapshot: &Snapshot, frame: &mut Frame<'_>, area: 
     if let Some(one) = shown.get(selected) {
         let with_strip = !has_strip(one.check, usize::from(listed.width));
         let lines = check::summary(app, one, usize::from(told.width), with_strip, false);
-        frame.render_widget(Paragraph::new(lines), told);
+        frame.render_widget(marked(app, lines), told);
     }
 }
 

@@ -3,13 +3,12 @@
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
-use ratatui::widgets::Paragraph;
 
 use crate::screen;
 
 use super::super::app::App;
 use super::super::help::Help;
-use super::parts::{fit, list, overlay};
+use super::parts::{fit, list, marked, overlay};
 
 /// Columns of the keys.
 const KEYS: usize = 17;
@@ -40,9 +39,9 @@ pub(super) fn draw(app: &App, help: &Help, frame: &mut Frame<'_>, area: Rect) {
     } else {
         typed.push(Span::styled(format!(" {} of {all}", rows.len()), look.muted));
     }
-    frame.render_widget(Paragraph::new(Line::from(typed)), field);
+    frame.render_widget(marked(app, Line::from(typed)), field);
     if rows.is_empty() {
-        return frame.render_widget(Paragraph::new(Span::styled("  nothing here is called so", look.muted)), below);
+        return frame.render_widget(marked(app, Span::styled("  nothing here is called so", look.muted)), below);
     }
     list(app, &rows, help.selected, frame, below, |row, width| {
         let keys = fit(look, &row.keys(), KEYS);

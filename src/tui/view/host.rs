@@ -3,7 +3,6 @@
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
-use ratatui::widgets::Paragraph;
 
 use crate::model::{CommandTemplate, HostPanel, HostSelector, LayerPanel, age};
 use crate::screen;
@@ -13,7 +12,7 @@ use super::super::app::App;
 use super::super::bridge::{OpenHost, Reach, state_word};
 use super::super::status::coarse;
 use super::bridge::labels;
-use super::parts::{fit, fitting, heading, with_keys};
+use super::parts::{fit, fitting, heading, marked, with_keys};
 use super::plan::LABEL;
 
 /// Jobs that are named.
@@ -33,7 +32,7 @@ pub(super) fn draw(app: &App, open: &OpenHost, frame: &mut Frame<'_>, area: Rect
     let area = heading(app, with_keys(app, title, &keys, area.width), frame, area);
     let lines = lines(app, open, usize::from(area.width));
     let lines: Vec<Line<'_>> = lines.into_iter().skip(open.scroll).take(usize::from(area.height)).collect();
-    frame.render_widget(Paragraph::new(lines), area);
+    frame.render_widget(marked(app, lines), area);
 }
 
 /// Everything there is to say about a host.

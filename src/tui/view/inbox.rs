@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
-use ratatui::widgets::Paragraph;
 
 use crate::model::{InboxFilter, Item, Order, age};
 use crate::protocol::Link;
@@ -17,7 +16,7 @@ use super::super::list::first_shown;
 use super::super::listed::Listed;
 use super::super::mouse::Hit;
 use super::super::window::Placed;
-use super::parts::{fit, heading, list, message_row, not_listed};
+use super::parts::{fit, heading, list, marked, message_row, not_listed};
 use super::{conversation, message};
 
 pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
@@ -45,7 +44,7 @@ pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
             None if messages.has_newer() => "not read: g asks again",
             None => "no messages",
         };
-        return frame.render_widget(Paragraph::new(Span::styled(format!("  {text}"), app.look.muted)), rows);
+        return frame.render_widget(marked(app, Span::styled(format!("  {text}"), app.look.muted)), rows);
     }
     let picked: BTreeSet<Item> = app.inbox.picked().into_iter().collect();
     let shown = with_headings(app);
@@ -89,11 +88,11 @@ fn elsewhere(app: &App, there: &There<'_>, frame: &mut Frame<'_>, area: Rect) {
             .areas(rows);
     let Some(node) = there.node else {
         let text = format!("  no node is called {:?}", there.name);
-        return frame.render_widget(Paragraph::new(Span::styled(screen::line(&text), look.muted)), rows);
+        return frame.render_widget(marked(app, Span::styled(screen::line(&text), look.muted)), rows);
     };
     if there.rows.is_empty() {
         let text = format!("  {} shares no message that matches", node.name);
-        return frame.render_widget(Paragraph::new(Span::styled(text, look.muted)), rows);
+        return frame.render_widget(marked(app, Span::styled(text, look.muted)), rows);
     }
     let selected = app.index_there(there);
     let old = node.old_since();
@@ -117,7 +116,7 @@ fn elsewhere(app: &App, there: &There<'_>, frame: &mut Frame<'_>, area: Rect) {
     let preview = screen::wrap(&screen::line(&row.preview), width).into_iter();
     lines.extend(preview.map(|text| Line::styled(text, if old.is_some() { look.stale } else { look.text })));
     lines.truncate(usize::from(told.height));
-    frame.render_widget(Paragraph::new(lines), told);
+    frame.render_widget(marked(app, lines), told);
 }
 
 /// Why a query cannot be read, and at which column.

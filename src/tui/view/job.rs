@@ -3,7 +3,6 @@
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
-use ratatui::widgets::Paragraph;
 
 use crate::model::{End, Job, JobRow, JobState, Lane, Outcome, Stream, age, counted, short_bytes, short_duration};
 use crate::protocol::{BridgeRequest, Request};
@@ -14,7 +13,7 @@ use super::super::app::App;
 use super::super::bridge::Reach;
 use super::super::job::{JobTab, OpenJob, Written};
 use super::super::zone;
-use super::parts::{fit, heading, tab_regions, with_keys};
+use super::parts::{fit, heading, marked, tab_regions, with_keys};
 use super::plan::{self, LABEL, labelled};
 
 /// Below so many rows only the state stands above what it writes.
@@ -50,15 +49,15 @@ pub(super) fn draw(app: &App, open: &OpenJob, frame: &mut Frame<'_>, area: Rect)
         ratatui::layout::Constraint::Min(0),
     ])
     .areas(area);
-    frame.render_widget(Paragraph::new(head), above);
+    frame.render_widget(marked(app, head), above);
     tab_regions(app, JobTab::ALL.map(JobTab::name), tabs);
-    frame.render_widget(Paragraph::new(tab_line(app, open)), tabs);
+    frame.render_widget(marked(app, tab_line(app, open)), tabs);
     let height = usize::from(rest.height);
     let lines: Vec<Line<'_>> = match open.tab {
         JobTab::Output => output(app, open, row.as_ref(), height),
         _ => part(app, open, width).into_iter().skip(open.scroll).take(height).collect(),
     };
-    frame.render_widget(Paragraph::new(lines), rest);
+    frame.render_widget(marked(app, lines), rest);
 }
 
 /// The job as lists show it, from the newest that is known.

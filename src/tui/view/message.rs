@@ -3,7 +3,6 @@
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
-use ratatui::widgets::Paragraph;
 
 use crate::model::age;
 use crate::screen;
@@ -11,7 +10,7 @@ use crate::screen;
 use super::super::app::App;
 use super::super::opened::{OpenMessage, Tab};
 use super::super::zone::moment;
-use super::parts::{fit, fitting, tab_regions};
+use super::parts::{fit, fitting, marked, tab_regions};
 
 /// Rows above the body: subject, sender, state, tabs.
 const HEAD: u16 = 4;
@@ -44,7 +43,7 @@ pub(in crate::tui) fn body_area(app: &App) -> Rect {
 pub(super) fn preview(app: &App, frame: &mut Frame<'_>, area: Rect) {
     let Some(shown) = app.previewed() else { return };
     let [top, rest] = Layout::vertical([Constraint::Length(HEAD), Constraint::Min(0)]).areas(area);
-    frame.render_widget(Paragraph::new(head(app, shown, usize::from(area.width))), top);
+    frame.render_widget(marked(app, head(app, shown, usize::from(area.width))), top);
     body(app, shown, frame, rest);
 }
 
@@ -58,7 +57,7 @@ pub(super) fn draw(app: &App, open: &OpenMessage, frame: &mut Frame<'_>, area: R
     lines.push(Line::from(tabs));
     let [top, rest] = Layout::vertical([Constraint::Length(HEAD), Constraint::Min(0)]).areas(area);
     tab_regions(app, Tab::ALL.map(Tab::name), Rect { y: top.y + HEAD - 1, height: 1, ..top }.intersection(top));
-    frame.render_widget(Paragraph::new(lines), top);
+    frame.render_widget(marked(app, lines), top);
     body(app, open, frame, rest);
 }
 
@@ -105,5 +104,5 @@ fn body(app: &App, open: &OpenMessage, frame: &mut Frame<'_>, area: Rect) {
         .take(usize::from(area.height))
         .map(|line| Line::styled(line.as_str(), app.look.text))
         .collect();
-    frame.render_widget(Paragraph::new(shown), area);
+    frame.render_widget(marked(app, shown), area);
 }

@@ -66,7 +66,7 @@ pub(super) fn draw(app: &App, frame: &mut Frame<'_>) {
     match &app.snapshot {
         Some(snapshot) => view(app, snapshot, frame, body),
         // Nothing is known, so no view says that there is nothing.
-        None => frame.render_widget(Span::styled("waiting for the engine", app.look.muted), body),
+        None => frame.render_widget(parts::marked(app, Span::styled("waiting for the engine", app.look.muted)), body),
     }
     stale::draw(app, frame, body);
     match &app.overlay {

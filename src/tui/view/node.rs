@@ -4,7 +4,6 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
-use ratatui::widgets::Paragraph;
 
 use crate::model::{CheckState, NodePanel, Trust, age, short_bytes, short_duration};
 use crate::protocol::RemoteNode;
@@ -16,7 +15,7 @@ use super::super::nodes::OpenNode;
 use super::super::status::coarse;
 use super::super::zone;
 use super::nodes::entry;
-use super::parts::{fit, heading, with_keys};
+use super::parts::{fit, heading, marked, with_keys};
 use super::plan::LABEL;
 
 /// Entries, incidents and tasks that are named.
@@ -40,7 +39,7 @@ pub(super) fn draw(app: &App, open: &OpenNode, frame: &mut Frame<'_>, area: Rect
     let title = Line::from(Span::styled(open.name.to_string(), app.look.title));
     let area = heading(app, with_keys(app, title, &possible, area.width), frame, area);
     let lines = lines(app, open, usize::from(area.width)).into_iter().skip(open.scroll);
-    frame.render_widget(Paragraph::new(lines.take(usize::from(area.height)).collect::<Vec<_>>()), area);
+    frame.render_widget(marked(app, lines.take(usize::from(area.height)).collect::<Vec<_>>()), area);
 }
 
 /// What is said of a node below the list: what its row has no room for.

@@ -3,7 +3,6 @@
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
-use ratatui::widgets::Paragraph;
 
 use crate::model::{HostPanel, Invitation, TaskStatus, Trust, age};
 use crate::screen;
@@ -11,7 +10,7 @@ use crate::screen;
 use super::super::app::App;
 use super::super::node_dialog::{NodeDialog, Step};
 use super::bridge::host_row;
-use super::parts::{fit, list, overlay};
+use super::parts::{fit, list, marked, overlay};
 
 /// Columns it has at most.
 const WIDTH: u16 = 84;
@@ -48,7 +47,7 @@ pub(super) fn draw(app: &App, dialog: &NodeDialog, frame: &mut Frame<'_>, area: 
         Constraint::Length(1),
     ])
     .areas(inside);
-    frame.render_widget(Paragraph::new(about), above);
+    frame.render_widget(marked(app, about), above);
     match &dialog.step {
         Step::Invite | Step::Trust(..) => {
             list(app, &Trust::ALL, dialog.selected, frame, rows, |trust, width| level(app, dialog, *trust, width));
@@ -68,7 +67,7 @@ pub(super) fn draw(app: &App, dialog: &NodeDialog, frame: &mut Frame<'_>, area: 
     }
     let leaves = if dialog.doing().is_some() { " does nothing" } else { " closes this" };
     keys.extend([Span::styled("esc", look.key), Span::styled(leaves, look.text)]);
-    frame.render_widget(Paragraph::new(Line::from(keys)), below);
+    frame.render_widget(marked(app, Line::from(keys)), below);
 }
 
 /// What is asked, in words.

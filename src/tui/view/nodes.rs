@@ -4,7 +4,6 @@ use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
-use ratatui::widgets::Paragraph;
 
 use crate::model::{NodePanel, NodeState, age, short_duration};
 use crate::protocol::{NodesPanel, SharedLine};
@@ -16,7 +15,7 @@ use super::super::nodes::{Nodes, NodesTab};
 use super::super::not_ok::ok_among;
 use super::super::status::coarse;
 use super::node;
-use super::parts::{Row, all_ok, fit, heading, list, not_listed, tab_regions};
+use super::parts::{Row, all_ok, fit, heading, list, marked, not_listed, tab_regions};
 
 /// Rows of the selected node below the list.
 const DETAIL: u16 = 5;
@@ -58,7 +57,7 @@ pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
     let area = heading(app, title(app), frame, area);
     let panel = app.nodes_panel();
     if panel.me.is_none() && panel.nodes.is_empty() {
-        return frame.render_widget(Paragraph::new(alone(app, usize::from(area.width))), area);
+        return frame.render_widget(marked(app, alone(app, usize::from(area.width))), area);
     }
     let index = app.nodes.index(panel).0;
     match app.nodes.tab {
@@ -69,21 +68,21 @@ pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
             let shown = app.nodes.shown(panel);
             if shown.is_empty() {
                 let none = Span::styled(format!("  {}", all_ok(app)), app.look.muted);
-                return frame.render_widget(Paragraph::new(none), area);
+                return frame.render_widget(marked(app, none), area);
             }
             list(app, &shown, index, frame, above, |node, width| row(app, node, width));
             let lines = shown.get(index).map(|node| node::summary(app, node, width)).unwrap_or_default();
             let lines: Vec<Line<'_>> = lines.into_iter().take(usize::from(told.height)).collect();
-            frame.render_widget(Paragraph::new(lines), told);
+            frame.render_widget(marked(app, lines), told);
         }
         NodesTab::Topology => {
             let lines = topology(app, usize::from(area.width)).into_iter().skip(app.nodes.scroll);
             let lines: Vec<Line<'_>> = lines.take(usize::from(area.height)).collect();
-            frame.render_widget(Paragraph::new(lines), area);
+            frame.render_widget(marked(app, lines), area);
         }
         NodesTab::Log if panel.news.is_empty() => {
             let none = Span::styled("  nothing was shared yet", app.look.muted);
-            frame.render_widget(Paragraph::new(none), area);
+            frame.render_widget(marked(app, none), area);
         }
         NodesTab::Log => list(app, &panel.news, index, frame, area, |line, width| entry(app, line, width, true)),
     }

@@ -3,7 +3,6 @@
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
-use ratatui::widgets::Paragraph;
 
 use crate::model::{ApprovalState, ChannelPanel, LayerKind, NodePanel, NodeState, ProviderKind, age, counted};
 use crate::protocol::{Severity, Snapshot, Trouble};
@@ -18,7 +17,7 @@ use super::super::palette;
 use super::bridge::host_row;
 use super::health;
 use super::nodes::row as node_row;
-use super::parts::{figures, fit, fitting, message_row, outside};
+use super::parts::{figures, fit, fitting, marked, message_row, outside};
 
 /// Below these columns and rows there is room for two things only.
 const COMPACT: (u16, u16) = (60, 18);
@@ -50,7 +49,7 @@ pub(super) fn draw(app: &App, snapshot: &Snapshot, frame: &mut Frame<'_>, area: 
         lines.push(Line::default());
         let room = usize::from(left.height).saturating_sub(lines.len() + 1);
         lines.extend(needs(app, snapshot, usize::from(left.width), room));
-        frame.render_widget(Paragraph::new(lines), left);
+        frame.render_widget(marked(app, lines), left);
         let mut lines = channels(app, snapshot, usize::from(middle.width));
         lines.push(Line::default());
         let mut hosts = bridge(app, snapshot, usize::from(middle.width), HOSTS);
@@ -58,9 +57,9 @@ pub(super) fn draw(app: &App, snapshot: &Snapshot, frame: &mut Frame<'_>, area: 
         let room = usize::from(middle.height).saturating_sub(lines.len() + hosts.len() + 1);
         lines.extend(checks(app, snapshot, usize::from(middle.width), room));
         lines.extend(hosts);
-        frame.render_widget(Paragraph::new(lines), middle);
+        frame.render_widget(marked(app, lines), middle);
         let room = usize::from(right.height).saturating_sub(1);
-        return frame.render_widget(Paragraph::new(latest(app, snapshot, usize::from(right.width), room)), right);
+        return frame.render_widget(marked(app, latest(app, snapshot, usize::from(right.width), room)), right);
     }
     if area.width >= TWO {
         let [left, _, right] =
@@ -69,13 +68,13 @@ pub(super) fn draw(app: &App, snapshot: &Snapshot, frame: &mut Frame<'_>, area: 
         lines.push(Line::default());
         let room = usize::from(left.height).saturating_sub(lines.len() + 1);
         lines.extend(needs(app, snapshot, usize::from(left.width), room));
-        frame.render_widget(Paragraph::new(lines), left);
+        frame.render_widget(marked(app, lines), left);
         let mut lines = channels(app, snapshot, usize::from(right.width));
         lines.extend(bridge(app, snapshot, usize::from(right.width), HOSTS));
         lines.extend(nodes(app, snapshot, usize::from(right.width), HOSTS));
         lines.push(Line::default());
         lines.extend(latest(app, snapshot, usize::from(right.width), 12));
-        return frame.render_widget(Paragraph::new(lines), right);
+        return frame.render_widget(marked(app, lines), right);
     }
     let width = usize::from(area.width);
     if area.width < COMPACT.0 || area.height < COMPACT.1 {
@@ -83,7 +82,7 @@ pub(super) fn draw(app: &App, snapshot: &Snapshot, frame: &mut Frame<'_>, area: 
         let mut lines = wrong(app, &problems, width, usize::from(area.height / 2).saturating_sub(1));
         let room = usize::from(area.height).saturating_sub(lines.len() + 1);
         lines.extend(needs(app, snapshot, width, room));
-        return frame.render_widget(Paragraph::new(lines), area);
+        return frame.render_widget(marked(app, lines), area);
     }
     let mut below = channels(app, snapshot, width);
     below.extend(bridge(app, snapshot, width, 0));
@@ -96,7 +95,7 @@ pub(super) fn draw(app: &App, snapshot: &Snapshot, frame: &mut Frame<'_>, area: 
     lines.extend(needs(app, snapshot, width, room));
     lines.push(Line::default());
     lines.extend(below);
-    frame.render_widget(Paragraph::new(lines), area);
+    frame.render_widget(marked(app, lines), area);
 }
 
 fn wrong(app: &App, troubles: &[Trouble], width: usize, most: usize) -> Vec<Line<'static>> {

@@ -4,14 +4,13 @@ use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::Modifier;
 use ratatui::text::{Line, Span};
-use ratatui::widgets::Paragraph;
 
 use crate::screen;
 
 use super::super::app::App;
 use super::super::palette::{Match, Palette};
 use super::super::styles::Look;
-use super::parts::{fit, list, overlay};
+use super::parts::{fit, list, marked, overlay};
 
 /// Columns of the keys.
 const KEYS: usize = 14;
@@ -30,9 +29,9 @@ pub(super) fn draw(app: &App, palette: &Palette, frame: &mut Frame<'_>, area: Re
         Span::styled(screen::line(palette.line()), look.text),
         Span::styled(" ", look.selected),
     ];
-    frame.render_widget(Paragraph::new(Line::from(line)), field);
+    frame.render_widget(marked(app, Line::from(line)), field);
     if matches.is_empty() {
-        return frame.render_widget(Paragraph::new(Span::styled("  nothing is called so", look.muted)), rows);
+        return frame.render_widget(marked(app, Span::styled("  nothing is called so", look.muted)), rows);
     }
     list(app, &matches, palette.index(&matches), frame, rows, |found, width| row(look, found, width));
 }

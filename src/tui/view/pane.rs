@@ -4,7 +4,7 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
-use ratatui::widgets::{Block, Paragraph};
+use ratatui::widgets::Block;
 
 use crate::model::{OperatorName, ago, lasting};
 use crate::protocol::{HostPanes, PaneLost, PaneRow};
@@ -19,7 +19,7 @@ use super::super::pane_watch::Watch;
 use super::super::panes::is_stale;
 use super::super::tail::Pattern;
 use super::pane_cells::Window;
-use super::parts::{fit, outside};
+use super::parts::{fit, marked, outside};
 
 /// Rows beside the pane: how it is called above, how it is below.
 const BARS: u16 = 2;
@@ -60,7 +60,7 @@ pub(super) fn draw(app: &App, open: &OpenPane, frame: &mut Frame<'_>, area: Rect
         None => {
             let text =
                 watch.and_then(|watch| watch.ended.clone()).unwrap_or_else(|| "waiting for its screen".to_owned());
-            frame.render_widget(Paragraph::new(outside(&format!("  {text}"), app.look.muted)), inside);
+            frame.render_widget(marked(app, outside(&format!("  {text}"), app.look.muted)), inside);
         }
     }
     if watch.is_some_and(|watch| watch.stale.is_some() || watch.ended.is_some())
@@ -70,11 +70,11 @@ pub(super) fn draw(app: &App, open: &OpenPane, frame: &mut Frame<'_>, area: Rect
     }
     let title = title(app, open, known, shown.map(|(_, glass)| glass), usize::from(area.width), bar);
     frame.render_widget(Block::new().style(bar.unwrap_or(app.look.text)), row(0));
-    frame.render_widget(Paragraph::new(title), row(0));
+    frame.render_widget(marked(app, title), row(0));
     if bottom > 0 {
         let told = screen::line(&told(app, open, known, watch).join("   "));
         let told = fit(&app.look, &told, usize::from(area.width));
-        frame.render_widget(Paragraph::new(Span::styled(told, bar.unwrap_or(app.look.muted))), row(bottom));
+        frame.render_widget(marked(app, Span::styled(told, bar.unwrap_or(app.look.muted))), row(bottom));
     }
 }
 

@@ -3,13 +3,12 @@
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
-use ratatui::widgets::Paragraph;
 
 use crate::screen;
 
 use super::super::app::App;
 use super::super::pane_mark::MarkDialog;
-use super::parts::{fit, overlay};
+use super::parts::{fit, marked, overlay};
 
 /// Columns and rows of the dialog.
 const SIZE: (u16, u16) = (64, 8);
@@ -43,5 +42,5 @@ pub(super) fn draw(app: &App, dialog: &MarkDialog, frame: &mut Frame<'_>, area: 
         Line::default(),
         Line::from(said),
     ];
-    frame.render_widget(Paragraph::new(lines), inside);
+    frame.render_widget(marked(app, lines), inside);
 }

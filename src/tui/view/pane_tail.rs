@@ -10,7 +10,7 @@ use super::super::app::App;
 use super::super::mouse::Hit;
 use super::super::pane_tail::PaneTail;
 use super::super::tail::Row;
-use super::parts::{fit, heading, outside};
+use super::parts::{fit, heading, marked, outside};
 
 /// Columns of a pane's name at most.
 const NAME: usize = 18;
@@ -39,11 +39,12 @@ pub(super) fn draw(app: &App, tail: &PaneTail, frame: &mut Frame<'_>, area: Rect
         };
         let selected = paused.is_some() && first + offset == tail.lines.index();
         let style = if selected { look.selected } else { look.key };
-        frame.render_widget(Line::from(vec![Span::styled(format!("{called} "), style), text]), line_area);
+        let line = Line::from(vec![Span::styled(format!("{called} "), style), text]);
+        frame.render_widget(marked(app, line), line_area);
     }
     if tail.lines.rows().is_empty() {
         frame.render_widget(
-            Span::styled("  nothing was printed yet; full-screen programs have no lines", look.muted),
+            marked(app, Span::styled("  nothing was printed yet; full-screen programs have no lines", look.muted)),
             area,
         );
     }

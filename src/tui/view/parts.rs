@@ -5,8 +5,8 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::Style;
 use ratatui::symbols::border;
-use ratatui::text::{Line, Span};
-use ratatui::widgets::{Block, Borders, Clear, Paragraph};
+use ratatui::text::{Line, Span, Text};
+use ratatui::widgets::{Block, Borders, Clear, Widget};
 use unicode_segmentation::UnicodeSegmentation;
 
 use crate::model::MessageRow;
@@ -84,6 +84,53 @@ pub(super) fn overlay(app: &App, title: &str, (width, height): (u16, u16), frame
     inside
 }
 
+/// Lines of text, a row each. All text of a view is drawn as this.
+#[derive(Debug)]
+pub(super) struct Marked<'a> {
+    text: Text<'a>,
+    mark: &'static str,
+}
+
+/// `text`, a row a line; a line that does not fit ends with a mark.
+pub(super) fn marked<'a>(app: &App, text: impl Into<Text<'a>>) -> Marked<'a> {
+    Marked { text: text.into(), mark: app.look.glyph("…", "~") }
+}
+
+impl Widget for Marked<'_> {
+    fn render(self, area: Rect, buffer: &mut Buffer) {
+        buffer.set_style(area, self.text.style);
+        for (line, row) in self.text.lines.into_iter().zip(area.rows()) {
+            let said: usize = line.width() - trailing_blanks(&line);
+            let cut = said > usize::from(area.width);
+            line.render(row, buffer);
+            // The last column may hold the first half of a character that is two columns wide.
+            if !cut || row.width == 0 {
+                continue;
+            }
+            let (last, before) = (row.right() - 1, row.right().saturating_sub(2));
+            if let Some(cell) = buffer.cell_mut((before, row.y)).filter(|cell| screen::width(cell.symbol()) > 1) {
+                cell.set_symbol(" ");
+            }
+            if let Some(cell) = buffer.cell_mut((last, row.y)) {
+                cell.set_symbol(self.mark);
+            }
+        }
+    }
+}
+
+/// Blanks at the end of a line, which nobody misses.
+fn trailing_blanks(line: &Line<'_>) -> usize {
+    let mut blanks = 0;
+    for span in line.spans.iter().rev() {
+        let said = span.content.trim_end_matches(' ');
+        blanks += span.content.len() - said.len();
+        if !said.is_empty() {
+            break;
+        }
+    }
+    blanks
+}
+
 /// A title, and what keys do here: as many as there is room for, whole. What is left out is in the footer and in help.
 pub(super) fn with_keys(app: &App, title: Line<'static>, keys: &[(Action, &str)], width: u16) -> Line<'static> {
     let mut room = usize::from(width).saturating_sub(title.width() + 1);
@@ -147,7 +194,7 @@ pub(super) fn all_ok(app: &App) -> String {
 /// A heading, as much of it as fits, and the rest of the area below it.
 pub(super) fn heading(app: &App, line: Line<'static>, frame: &mut Frame<'_>, area: Rect) -> Rect {
     let [top, rest] = Layout::vertical([Constraint::Length(1), Constraint::Min(0)]).areas(area);
-    frame.render_widget(Paragraph::new(fitting(app, line, top.width.into())), top);
+    frame.render_widget(marked(app, fitting(app, line, top.width.into())), top);
     rest
 }
 
@@ -197,7 +244,7 @@ pub(super) fn list<T, R: Into<Row>>(
             line = Line::from(Span::styled(text, look.selected));
         }
         line.spans.extend(rest);
-        frame.render_widget(line, line_area);
+        frame.render_widget(marked(app, line), line_area);
     }
 }
 
@@ -263,6 +310,36 @@ mod tests {
 
     fn said(line: &Line<'_>) -> String {
         line.spans.iter().map(|span| span.content.as_ref()).collect()
+    }
+
+    #[test]
+    fn a_row_that_does_not_fit_ends_with_a_mark_whatever_it_is_made_of() {
+        let app = sample::app(sample::snapshot(), Role::Admin, false);
+        let drawn = |spans: &[&'static str], width| {
+            let area = Rect::new(0, 0, width, 1);
+            let mut buffer = Buffer::empty(area);
+            let line: Line<'_> = spans.iter().map(|text| Span::raw(*text)).collect();
+            marked(&app, line).render(area, &mut buffer);
+            buffer.content.iter().map(ratatui::buffer::Cell::symbol).collect::<String>()
+        };
+        assert_eq!([drawn(&["ab", "cd"], 4), drawn(&["ab", "cd"], 3), drawn(&["ab", "cd"], 2)], ["abcd", "ab…", "a…"]);
+        assert_eq!(drawn(&["ab", "  ", "   "], 3), "ab ", "blanks are no loss");
+        assert_eq!([drawn(&["a日本"], 4), drawn(&["a日本"], 3)], ["a日 …", "a …"]);
+        assert_eq!(drawn(&["ab"], 0), "");
+    }
+
+    #[test]
+    fn no_view_draws_text_past_the_marks() {
+        let views = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/tui/view");
+        for file in std::fs::read_dir(views).expect("a directory") {
+            let path = file.expect("a file").path();
+            let text = std::fs::read_to_string(&path).expect("text");
+            let draws = ["Paragraph", "set_line(", "set_string(", "render_widget(Line", "render_widget(Span"]
+                .into_iter()
+                .find(|word| text.contains(*word));
+            let is_allowed = path.ends_with("parts.rs") || path.ends_with("pane_cells.rs");
+            assert!(draws.is_none() || is_allowed, "{}: {draws:?} in place of `parts::marked`", path.display());
+        }
     }
 
     #[test]

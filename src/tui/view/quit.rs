@@ -4,11 +4,10 @@ use crossterm::event::KeyCode;
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
-use ratatui::widgets::Paragraph;
 
 use super::super::app::App;
 use super::super::mouse::Hit;
-use super::parts::overlay;
+use super::parts::{marked, overlay};
 
 pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
     let look = &app.look;
@@ -27,5 +26,5 @@ pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
         let line = Rect { y: inside.y + row, height: 1, ..inside };
         app.region(line.intersection(inside), Hit::Press(code));
     }
-    frame.render_widget(Paragraph::new(lines), inside);
+    frame.render_widget(marked(app, lines), inside);
 }

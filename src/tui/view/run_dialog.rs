@@ -3,7 +3,6 @@
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
-use ratatui::widgets::Paragraph;
 
 use crate::model::Course;
 use crate::protocol::Preview;
@@ -12,7 +11,7 @@ use crate::screen;
 use super::super::app::App;
 use super::super::run_dialog::{RunDialog, Step, kind};
 use super::host::command_row;
-use super::parts::{list, overlay};
+use super::parts::{list, marked, overlay};
 use super::plan::{self, LABEL, labelled};
 
 /// Columns and rows it has at most.
@@ -36,12 +35,12 @@ pub(super) fn draw(app: &App, dialog: &RunDialog, frame: &mut Frame<'_>, area: R
         Step::Fill => fill(app, dialog, frame, inside),
         Step::Asking => {
             let whom = dialog.node.as_ref().map_or_else(|| "the engine".to_owned(), ToString::to_string);
-            frame.render_widget(Paragraph::new(Line::styled(format!("{whom} is asked"), look.muted)), inside);
+            frame.render_widget(marked(app, Line::styled(format!("{whom} is asked"), look.muted)), inside);
         }
         Step::Refused(why) => {
             let rows = screen::wrap(&screen::line(why), usize::from(inside.width).max(1)).into_iter();
             let lines: Vec<Line<'_>> = rows.map(|row| Line::styled(row, look.crit)).collect();
-            frame.render_widget(Paragraph::new(lines), inside);
+            frame.render_widget(marked(app, lines), inside);
         }
         Step::Look(preview) => look_at(app, dialog, preview, frame, inside),
     }
@@ -55,11 +54,11 @@ fn choose(app: &App, dialog: &RunDialog, frame: &mut Frame<'_>, area: Rect) {
     if typed.is_empty() {
         line.push(Span::styled(" type to narrow; enter takes one", look.muted));
     }
-    frame.render_widget(Paragraph::new(Line::from(line)), field);
+    frame.render_widget(marked(app, Line::from(line)), field);
     let fitting = dialog.fitting();
     if fitting.is_empty() {
         let none = Line::styled("  no command that may run here fits", look.muted);
-        return frame.render_widget(Paragraph::new(none), rows);
+        return frame.render_widget(marked(app, none), rows);
     }
     list(app, &fitting, dialog.selected, frame, rows, |command, width| command_row(app, command, width));
 }
@@ -104,7 +103,7 @@ fn fill(app: &App, dialog: &RunDialog, frame: &mut Frame<'_>, area: Rect) {
     let height = usize::from(area.height);
     let skip = if lines.len() > height { first.min(lines.len() - height) } else { 0 };
     let lines: Vec<Line<'_>> = lines.into_iter().skip(skip).collect();
-    frame.render_widget(Paragraph::new(lines), area);
+    frame.render_widget(marked(app, lines), area);
 }
 
 fn look_at(app: &App, dialog: &RunDialog, preview: &Preview, frame: &mut Frame<'_>, area: Rect) {
@@ -170,5 +169,5 @@ fn look_at(app: &App, dialog: &RunDialog, preview: &Preview, frame: &mut Frame<'
         *last = Line::styled("down shows more", look.warn);
     }
     shown.extend(below);
-    frame.render_widget(Paragraph::new(shown), area);
+    frame.render_widget(marked(app, shown), area);
 }

@@ -7,6 +7,7 @@ use ratatui::text::Span;
 use crate::model::age;
 
 use super::super::app::App;
+use super::parts::marked;
 
 /// How old what is shown is, while nothing new can come: `data 2m old`.
 pub(super) fn told(app: &App) -> Option<String> {
@@ -27,5 +28,5 @@ pub(super) fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
     }
     let width = u16::try_from(told.len() + 2).unwrap_or(u16::MAX).min(area.width);
     let title = Rect { x: area.right() - width, width, height: area.height.min(1), ..area };
-    frame.render_widget(Span::styled(format!(" {told} "), app.look.warn), title);
+    frame.render_widget(marked(app, Span::styled(format!(" {told} "), app.look.warn)), title);
 }

@@ -3,14 +3,13 @@
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
-use ratatui::widgets::Paragraph;
 
 use crate::model::{CheckState, Marks};
 use crate::screen;
 
 use super::super::app::App;
 use super::super::theme_picker::ThemePicker;
-use super::parts::{fit, list, overlay};
+use super::parts::{fit, list, marked, overlay};
 
 /// Columns of a name.
 const NAME: usize = 16;
@@ -37,5 +36,5 @@ pub(super) fn draw(app: &App, picker: &ThemePicker, frame: &mut Frame<'_>, area:
     spans.push(Span::styled("VIP  ", look.vip));
     spans.push(Span::styled("taken  ", look.acked));
     spans.push(Span::styled("muted", look.muted));
-    frame.render_widget(Paragraph::new(vec![Line::default(), Line::from(spans)]), sample);
+    frame.render_widget(marked(app, vec![Line::default(), Line::from(spans)]), sample);
 }

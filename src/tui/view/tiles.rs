@@ -3,7 +3,6 @@
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
-use ratatui::widgets::Paragraph;
 
 use crate::model::counted;
 use crate::screen::{self, PaneScreen};
@@ -14,7 +13,7 @@ use super::super::panes::PaneState;
 use super::super::tiles::{Division, Tiles};
 use super::pane::{corner, gaps};
 use super::pane_cells::Window;
-use super::parts::{fit, framed, heading, outside};
+use super::parts::{fit, framed, heading, marked, outside};
 
 /// How the room for tiles is divided on this screen.
 pub(in super::super) fn division(app: &App, tiles: &Tiles) -> Division {
@@ -60,7 +59,7 @@ pub(super) fn draw(app: &App, tiles: &Tiles, frame: &mut Frame<'_>, area: Rect) 
         let Some(watch) = watch else { continue };
         let Some(glass) = &watch.glass else {
             let text = watch.ended.as_deref().unwrap_or("waiting for its screen");
-            frame.render_widget(Paragraph::new(outside(text, look.muted)), inside);
+            frame.render_widget(marked(app, outside(text, look.muted)), inside);
             continue;
         };
         let (from, y0) = corner(glass, None, (inside.width, inside.height));

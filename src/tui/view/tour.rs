@@ -4,7 +4,6 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
-use ratatui::widgets::Paragraph;
 
 use crate::config::Context;
 use crate::screen;
@@ -12,13 +11,13 @@ use crate::screen;
 use super::super::action::Action;
 use super::super::app::App;
 use super::super::tour::{STEPS, Step, Tour};
-use super::parts::{fit, fitting};
+use super::parts::{fit, fitting, marked};
 
 pub(super) fn draw(app: &App, tour: &Tour, frame: &mut Frame<'_>, area: Rect) {
     let (step, width) = (tour.step(), usize::from(area.width));
     let mut lines = vec![title(app, tour, width, area.height > 1)];
     lines.extend(text(app, step, width, usize::from(area.height).saturating_sub(1)));
-    frame.render_widget(Paragraph::new(lines), area);
+    frame.render_widget(marked(app, lines), area);
 }
 
 /// A rule with where the tour is, and how to go on without doing it. Where the text has no room, the keys of the step.

@@ -4,14 +4,13 @@ use crossterm::event::KeyCode;
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
-use ratatui::widgets::Paragraph;
 
 use crate::screen;
 
 use super::super::app::App;
 use super::super::mouse::Hit;
 use super::super::view_picker::{Step, ViewPicker};
-use super::parts::{fit, list, overlay};
+use super::parts::{fit, list, marked, overlay};
 
 /// Columns of a name, and of a count with its word.
 const NAME: usize = 22;
@@ -28,7 +27,7 @@ pub(super) fn draw(app: &App, picker: &ViewPicker, frame: &mut Frame<'_>, area: 
     let inside = overlay(app, title, (72, rows), frame, area);
     let [list_area, below] = Layout::vertical([Constraint::Min(0), Constraint::Length(2)]).areas(inside);
     if picker.views.is_none() {
-        frame.render_widget(Paragraph::new(Span::styled("  counting", look.muted)), list_area);
+        frame.render_widget(marked(app, Span::styled("  counting", look.muted)), list_area);
     }
     list(app, picker.views(), picker.selected, frame, list_area, |view, width| {
         let query = fit(look, &screen::line(&view.query), width.saturating_sub(NAME + COUNT + 1));
@@ -60,7 +59,7 @@ pub(super) fn draw(app: &App, picker: &ViewPicker, frame: &mut Frame<'_>, area: 
             vec![Line::styled(fit(look, &format!(" {}", screen::line(name)), width), look.warn), Line::from(keys)]
         }
     };
-    frame.render_widget(Paragraph::new(lines), below);
+    frame.render_widget(marked(app, lines), below);
 }
 
 fn naming(app: &App, picker: &ViewPicker, width: usize) -> Vec<Line<'static>> {

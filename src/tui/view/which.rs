@@ -3,12 +3,11 @@
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
-use ratatui::widgets::Paragraph;
 
 use super::super::app::App;
 use super::super::keymap::written;
 use super::super::pressing::Pending;
-use super::parts::{fit, overlay};
+use super::parts::{fit, marked, overlay};
 
 pub(super) fn draw(app: &App, pending: &Pending, frame: &mut Frame<'_>, area: Rect) {
     let look = &app.look;
@@ -32,5 +31,5 @@ pub(super) fn draw(app: &App, pending: &Pending, frame: &mut Frame<'_>, area: Re
             })
         })
         .collect();
-    frame.render_widget(Paragraph::new(lines), inside);
+    frame.render_widget(marked(app, lines), inside);
 }
