@@ -23,6 +23,7 @@ fn stays(action: Action) -> bool {
         Action::Ack
             | Action::ToggleRead
             | Action::ToggleVip
+            | Action::SamePerson
             | Action::Save
             | Action::NextTab
             | Action::PreviousTab
@@ -112,6 +113,7 @@ impl App {
                 }
                 order.map(|(purpose, request)| Cmd::Ask(purpose, request)).into_iter().collect()
             }
+            Action::SamePerson => self.choose_person(),
             Action::Save => self.save(),
             Action::Filter | Action::ToggleOrder => self.list_otherwise(action),
             Action::Views => self.pick_view(),

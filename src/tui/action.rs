@@ -121,6 +121,7 @@ actions! {
     Ack = "ack", "ack: take the message, or give it back", "ack";
     ToggleRead = "toggle_read", "mark read, or new again", "read";
     ToggleVip = "toggle_vip", "make the sender a VIP, or not", "vip";
+    SamePerson = "same_person", "same person as another contact: one thread, whichever way they write", "";
     Save = "save", "save the files that came with the message", "save";
     Filter = "filter", "filter: all, new, VIP, open", "filter";
     Views = "views", "saved views: choose one, save what is shown, delete one", "views";

@@ -43,6 +43,13 @@ impl App {
                 let known = self.inbox.target().is_some_and(|row| row.contact.is_some());
                 (!known).then(|| "nobody is known to have written this".to_owned())
             }),
+            Action::SamePerson => self.no_message().or_else(|| {
+                let known = self.inbox.target().and_then(|row| row.contact);
+                known.map_or_else(
+                    || Some("nobody is known to have written this".to_owned()),
+                    |contact| self.denied(&Self::wanted_person(contact)),
+                )
+            }),
             Action::Save => self.nothing_to_save(),
             Action::RestartTask => self.selected_task().is_none().then(|| "no task is selected".to_owned()),
             Action::CheckNow => match self.on_check() {

@@ -24,6 +24,7 @@ use super::mouse::Regions;
 use super::msg::{Cmd, Msg, Overlay, Purpose, Toast};
 use super::nodes::Nodes;
 use super::panes::Panes;
+use super::people::People;
 use super::place::Place;
 use super::pressing::Pending;
 use super::recent::Recent;
@@ -62,6 +63,7 @@ pub struct App {
     pub(super) heard: Timestamp,
     pub(super) view: View,
     pub(super) inbox: Inbox,
+    pub(super) people: People,
     pub(super) activity: Activity,
     pub(super) channels: Channels,
     pub(super) nodes: Nodes,
@@ -117,6 +119,7 @@ impl App {
             heard: now,
             view: View::Overview,
             inbox: Inbox::default(),
+            people: People::default(),
             activity: Activity::default(),
             channels: Channels::default(),
             nodes: Nodes::default(),
@@ -183,6 +186,7 @@ impl App {
             open.output.fit(self.size.0.saturating_sub(view::job::MARGIN).into());
         }
         commands.extend(self.preview());
+        commands.extend(self.look_for_people());
         commands.extend(self.look_at_panes());
         if let Some(shown) = &mut self.inbox.preview.shown {
             shown.wrap((body.width, body.height), &zone);

@@ -134,6 +134,7 @@ pub(super) fn does(request: Request) -> Does {
             | BridgeRequest::Resolve { .. }
             | BridgeRequest::Vote { .. }),
         ) => Does::Confirm(request),
+        Request::Person { act, .. } => Does::Say(act),
         request => Does::Order(request),
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::model::PersonAct;
 use crate::protocol::{BridgeRequest, Order, Request, Takes, VERBS, Verb};
 use crate::screen;
 
@@ -27,6 +28,8 @@ pub(super) enum Does {
     Order(Request),
     /// Show what this would do, and ask it once somebody has said so.
     Confirm(BridgeRequest),
+    /// Show what this would say of a person, and say it once somebody has confirmed it.
+    Say(PersonAct),
     /// Go on typing: the line needs more.
     Continue,
     /// Nothing: it tells what is wrong with the line.

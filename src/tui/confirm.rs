@@ -1,10 +1,10 @@
-//! Questions before something is done to a job or said about a plan: what it is about stands there in full.
+//! Questions before something is done to a job or said about a plan or a person: what it is about stands there in full.
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use jiff::Timestamp;
 use tui_textarea::TextArea;
 
-use crate::model::{Approval, ApprovalId, JobId, Plan, PlanHash, short_duration};
+use crate::model::{Approval, ApprovalId, JobId, PersonAct, Plan, PlanHash, short_duration};
 use crate::protocol::{BridgeRequest, Severity};
 use crate::screen::exact;
 
@@ -20,6 +20,8 @@ pub(super) enum Asks {
     Cancel(JobId),
     /// Did it run?
     Resolve(JobId),
+    /// Shall this be said of a person?
+    Person(PersonAct),
     /// Yes or no, to exactly this.
     Vote { id: ApprovalId, hash: PlanHash, yes: bool },
 }
@@ -63,6 +65,14 @@ impl Confirm {
         Self::new(asks, title, lines, now)
     }
 
+    pub(super) fn person(act: PersonAct, lines: Vec<String>, now: Timestamp) -> Self {
+        let title = match act {
+            PersonAct::Merge { .. } => "Are these one person?",
+            PersonAct::Split { .. } => "A person by itself?",
+        };
+        Self::new(Asks::Person(act), title, lines, now)
+    }
+
     fn new(asks: Asks, title: &'static str, lines: Vec<String>, now: Timestamp) -> Self {
         Self { asks, title, lines, note: TextArea::default(), ran: None, scroll: 0, guard: Guard::new(now) }
     }
@@ -91,13 +101,15 @@ impl Confirm {
         self.guard.hears(now)
     }
 
-    fn request(&self) -> BridgeRequest {
+    /// What is asked of the engine when it is to be done.
+    fn confirmed(&self) -> Vec<Cmd> {
         let note = (!self.written().is_empty()).then(|| self.written().to_owned());
-        match &self.asks {
+        App::ask_bridge(match &self.asks {
             Asks::Cancel(id) => BridgeRequest::Cancel(*id),
             Asks::Resolve(id) => BridgeRequest::Resolve { id: *id, ran: self.ran == Some(true), note },
             Asks::Vote { id, hash, yes } => BridgeRequest::Vote { id: *id, hash: hash.clone(), yes: *yes, note },
-        }
+            Asks::Person(act) => return App::say_person(*act),
+        })
     }
 }
 
@@ -148,7 +160,7 @@ impl App {
             KeyCode::PageUp => confirm.scroll = confirm.scroll.saturating_sub(page),
             _ if does && is_cut => self.toast(Severity::Info, "down shows the rest of it first"),
             _ if does => match confirm.missing() {
-                None => return Self::ask_bridge(confirm.request()),
+                None => return confirm.confirmed(),
                 Some(missing) => self.toast(Severity::Info, missing),
             },
             KeyCode::Tab | KeyCode::BackTab if matches!(confirm.asks, Asks::Resolve(_)) => {

@@ -28,6 +28,10 @@ pub enum DeskPurpose {
     Labels,
     /// The operators there are.
     Operators,
+    /// The contacts there are.
+    Contacts,
+    /// Something is said about who is one person.
+    Person,
     /// The views there are.
     Views,
     /// What the view of this name is, to go there.
@@ -217,6 +221,8 @@ impl App {
                     dialog.know_operators(&operators);
                 }
             }
+            (DeskPurpose::Contacts, Reply::Contacts(contacts)) => self.know_people(contacts),
+            (DeskPurpose::Person, Reply::Person(acted)) => self.said_person(&acted),
             (DeskPurpose::Views, Reply::Views(views)) => return self.take_views(views),
             (DeskPurpose::GoView(name), Reply::Views(views)) => return self.found_view(&name, views),
             (DeskPurpose::SaveView(name), Reply::Done) => {

@@ -65,6 +65,13 @@ impl Palette {
         self.line().split_whitespace().next() == Some(PANE)
     }
 
+    /// The palette with `line` typed already.
+    pub(super) fn begun(line: &str) -> Self {
+        let mut palette = Self::default();
+        palette.set(line);
+        palette
+    }
+
     fn set(&mut self, line: &str) {
         self.field = TextArea::new(vec![line.to_owned()]);
         self.field.move_cursor(tui_textarea::CursorMove::End);
@@ -179,6 +186,7 @@ impl App {
             Does::Go(place) => self.go_to_place(place),
             Does::Order(request) => vec![Self::give(choice.line, request)],
             Does::Confirm(request) => self.confirm_bridge(request),
+            Does::Say(act) => self.confirm_person(act),
             Does::Continue | Does::Tell => Vec::new(),
         };
         commands.extend(self.remember());
@@ -247,6 +255,8 @@ mod tests {
                 "ack ",
                 "label ",
                 "vip ",
+                "merge ",
+                "split ",
                 "check now ",
                 "health /w",
                 "helth /w",

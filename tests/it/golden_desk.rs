@@ -1,8 +1,8 @@
 //! Golden screens of what operators do with conversations, and what their keys ask of the engine.
 
 use aurora::model::{
-    Act, Acted, ConversationList, ConversationPage, Count, Entry, Item, MessagePage, Note, Order, SavedView, Snooze,
-    Trace,
+    Act, Acted, Contact, ContactId, ConversationList, ConversationPage, Count, Entry, Item, MessagePage, Note, Order,
+    SavedView, Snooze, Trace,
 };
 use aurora::protocol::{Reply, Request};
 use aurora::tui::{Cmd, ColourMode, DeskPurpose, Msg, Purpose};
@@ -159,6 +159,45 @@ fn a_conversation_shows_its_notes_and_earlier_messages() {
     assert!(!opened((80, 24), "").draw().backend().to_string().contains("It is urgent."), "one line of each at first");
     let (act, on) = asked(&opened((80, 24), "").key(KeyCode::Char('a')));
     assert_eq!((act, on), (Act::Ack, vec![conversations()[0].id.into()]), "the whole conversation is taken");
+}
+
+#[test]
+fn a_thread_of_one_person_names_the_channel_at_each_message_and_acts_on_what_was_opened() {
+    let contact = |n: u128, channel: &str, address: &str, name: &str| Contact {
+        id: ContactId::from_uuid(uuid::Uuid::from_u128(n)),
+        channel: channel.parse().expect("an id"),
+        address: address.into(),
+        name: name.into(),
+        vip: false,
+        messages: 1,
+        last: None,
+        others: Vec::new(),
+    };
+    let opened = |size| {
+        let mut row = conversations()[0].clone();
+        row.addresses = 2;
+        let newest = snapshot().inbox[0].clone();
+        let mut other = newest.clone();
+        (other.id, other.channel) = (snapshot().inbox[4].id, "phone".parse().expect("an id"));
+        // What comes from outside never reaches the terminal as it is.
+        (other.from, other.subject) = ("Ann\u{1b}[2J on mail".into(), "Where is it?\u{7}".into());
+        let entry = |row: &aurora::model::MessageRow, elsewhere| Entry::Message {
+            row: Box::new(row.clone()),
+            text: "Where is it?".into(),
+            cut: false,
+            elsewhere,
+        };
+        let entries = vec![entry(&other, true), entry(&newest, false)];
+        let person =
+            vec![contact(1, "mail", "ann@example.org", "Ann"), contact(2, "phone", "+491700000000", "\u{1b}[31mAnn")];
+        let mut stage = inbox(size, "").open();
+        let reply = Reply::Conversation(Some(Box::new(ConversationPage { row, entries, older: None, person })));
+        stage.app.update(Msg::Reply(Purpose::Conversation(conversations()[0].id), Ok(reply)), at(0));
+        stage
+    };
+    shots("person", opened);
+    let (act, on) = asked(&opened((80, 24)).key(KeyCode::Char('a')));
+    assert_eq!((act, on), (Act::Ack, vec![conversations()[0].id.into()]), "nothing of another conversation is taken");
 }
 
 #[test]

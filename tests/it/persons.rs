@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::support::{Site, borrowed, github, now, standard};
+use crate::support::{Screen, Site, borrowed, eventually, github, now, standard};
 
 /// Ann writes in a form, and as octocat on GitHub; the ids of both contacts.
 pub fn filled() -> (Site, String, String) {
@@ -119,4 +119,31 @@ fn what_was_said_of_a_person_is_undone_and_what_cannot_be_is_refused() {
     assert!(code == Some(5) && said.contains("read-only"), "{code:?} {said}");
     let keys: Vec<String> = merged.as_object().expect("an object").keys().cloned().collect();
     assert_eq!(keys, ["id", "changed", "contact"]);
+}
+
+#[test]
+fn a_screen_makes_one_thread_of_two_contacts() {
+    let (site, ann, octocat) = filled();
+    let mut screen = Screen::start(&site, &["attach"], (120, 30));
+    screen.keys("3");
+    screen.shows("Broken pots");
+    screen.keys("\r");
+    screen.shows("Headers");
+    screen.shows("Two of them");
+    screen.keys("=");
+    screen.shows("same person as Ann, ann@example.org on standard");
+    screen.keys("ann\r");
+    screen.shows("are one person: what they write is one thread");
+    screen.shows("octocat, github:octocat on github, 1 message");
+    eventually("the question hears keys", || {
+        screen.keys("y");
+        site.json(&["contact", "show", &ann])["others"][0]["id"] == octocat.as_str()
+    });
+    screen.shows("what you do here is about this conversation on github");
+    screen.shows("-- Ann on standard, another conversation, new");
+    screen.shows("2 addre");
+    // Every screen hears of it, whoever says it.
+    site.ok(&["contact", "split", &octocat]);
+    screen.hides("another conversation");
+    screen.hides("2 addre");
 }

@@ -1,4 +1,4 @@
-//! Questions before something is done to a job or said about a plan.
+//! Questions before something is done to a job or said about a plan or a person.
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
