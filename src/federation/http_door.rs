@@ -138,14 +138,7 @@ impl Handler for HttpDoor {
     async fn handle(&self, request: Request<Incoming>, peer: SocketAddr) -> Response<Full<Bytes>> {
         let source = net::source(net::client_address(peer.ip(), request.headers(), &self.settings.proxies));
         let mut response = self.answer(request, source).await;
-        let plain = [
-            (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-            (header::CACHE_CONTROL, "no-store"),
-            (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
-        ];
-        for (name, value) in plain {
-            response.headers_mut().insert(name, HeaderValue::from_static(value));
-        }
+        net::mark_as_data(response.headers_mut());
         response
     }
 }

@@ -73,6 +73,8 @@ pub struct Attachment {
     pub part: Option<u32>,
 }
 
+/// Longest text that is kept of a message, in bytes; the raw body stays whole.
+pub const TEXT_MAX: usize = 256 << 10;
 /// Longest name of a saved file, in bytes: what every file system takes, with room for a number.
 const MAX_FILE_NAME: usize = 200;
 

@@ -88,7 +88,7 @@ pub use job::{
 pub use key_overrides::KeyOverrides;
 pub use label::{BadLabel, Label};
 pub use log::{LogLevel, LogLine};
-pub use message::{Attachment, Contact, Marks, Message, MessageRow, Parsed, Person, Report, numbered};
+pub use message::{Attachment, Contact, Marks, Message, MessageRow, Parsed, Person, Report, TEXT_MAX, numbered};
 pub use moment::{BadMoment, moment};
 pub use nearest::nearest;
 pub use node::{BadNodeKey, BadNodeName, Invitation, NodeKey, NodeName, NodePanel, NodeState, Trust};

@@ -2,16 +2,13 @@
 
 use std::collections::HashMap;
 
-use crate::model::{Attachment, Parsed};
+use crate::model::{Attachment, Parsed, TEXT_MAX};
 
 use super::mail_headers::MailHeaders;
 use super::{Form, html, mime};
 
 /// Earlier messages that are remembered as belonging to the same conversation.
 const MAX_REFS: usize = 32;
-
-/// Longest text of a mail, in bytes; the store keeps no more of it.
-pub(super) const MAX_TEXT: usize = 256 * 1024;
 /// What a mark of an image begins with.
 const MARK: &str = "[cid:";
 /// Longest name of an attachment, in bytes.
@@ -139,9 +136,9 @@ pub(super) fn thread(address: &str, id: &str) -> String {
 }
 
 /// Plain text that some senders leave marks of images in: `[cid:image001.png@01DA]`. Names that are put in are not
-/// read again, and what is over [`MAX_TEXT`] is left out.
+/// read again, and what is over [`TEXT_MAX`] is left out.
 fn with_images(text: &str, images: &HashMap<&str, &str>) -> String {
-    let mut rest = &text[..text.floor_char_boundary(MAX_TEXT)];
+    let mut rest = &text[..text.floor_char_boundary(TEXT_MAX)];
     let mut named = String::with_capacity(rest.len());
     while let Some((before, after)) = rest.split_once(MARK) {
         named.push_str(before);
@@ -154,12 +151,12 @@ fn with_images(text: &str, images: &HashMap<&str, &str>) -> String {
             named.push_str(MARK);
             rest = after;
         }
-        if named.len() >= MAX_TEXT {
+        if named.len() >= TEXT_MAX {
             break;
         }
     }
     named.push_str(rest);
-    named.truncate(named.floor_char_boundary(MAX_TEXT));
+    named.truncate(named.floor_char_boundary(TEXT_MAX));
     named
 }
 
@@ -283,7 +280,7 @@ mod tests {
             names.windows(2).map(|pair| file(&pair[0], format!("[cid:{}]", pair[1]).repeat(140))).collect();
         assert_eq!(read("x [cid:a] y", &bombs).text, format!("x [image: {}] y", "[cid:b]".repeat(140)));
         let grown = read(&"[cid:a]".repeat(500_000), &bombs);
-        assert_eq!(grown.text.len(), MAX_TEXT);
+        assert_eq!(grown.text.len(), TEXT_MAX);
         assert_eq!(read("[cid:] [cid:q", &[file("x", "y".repeat(5_000))]).text, "[cid:] [cid:q");
         assert_eq!(read("", &[file("x", "y".repeat(5_000))]).attachments[0].name.len(), MAX_NAME);
     }

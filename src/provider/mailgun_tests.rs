@@ -1,3 +1,5 @@
+use crate::model::TEXT_MAX;
+
 use super::*;
 
 const NOW: i64 = 1_700_000_000;
@@ -256,6 +258,6 @@ fn a_raw_mail_that_became_a_file_is_asked_for() {
     assert_eq!(parsed.attachments[0].name, "message.eml");
     assert_eq!(
         parsed.text.len(),
-        mail::MAX_TEXT + "\n\n\nto: a@b\n".len() + mail::NOTES.len() + "not told: spf, dkim, spam, spam score".len()
+        TEXT_MAX + "\n\n\nto: a@b\n".len() + mail::NOTES.len() + "not told: spf, dkim, spam, spam score".len()
     );
 }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use mail_parser::{Message, MessageParser, MessagePart, MimeHeaders};
 
-use crate::model::Attachment;
+use crate::model::{Attachment, TEXT_MAX};
 
 use super::mail::Mail;
 use super::mail_headers::MailHeaders;
@@ -40,7 +40,7 @@ pub(super) fn read(form: &Form, raw: &[u8]) -> Option<Mail<'static>> {
             attachments.push(undivided(raw));
         }
         let headers = MailHeaders::of_message(&MessageParser::default().parse_headers(raw)?);
-        let shown = &raw[..raw.len().min(super::mail::MAX_TEXT)];
+        let shown = &raw[..raw.len().min(TEXT_MAX)];
         let plain = Some(String::from_utf8_lossy(shown).into_owned());
         return Some(Mail { headers, envelope, plain, html: None, attachments });
     }
@@ -212,7 +212,7 @@ mod tests {
         let nested = format!("From: Ann <a@b>\r\nSubject: Hi\r\n{}", level.repeat((4 << 20) / level.len()));
         let parsed = mail::read(&form(&nested), &[]);
         assert_eq!((parsed.subject.as_str(), parsed.from.expect("a sender").name.as_str()), ("Hi", "Ann"));
-        assert!(parsed.text.contains(level.trim()) && parsed.text.len() <= mail::MAX_TEXT + 1_000);
+        assert!(parsed.text.contains(level.trim()) && parsed.text.len() <= TEXT_MAX + 1_000);
         let [file] = &parsed.attachments[..] else { panic!("one file") };
         assert_eq!((file.name.as_str(), file.size), ("message.eml", nested.len() as u64));
         assert!(part(nested.as_bytes(), 0).is_some_and(|bytes| bytes == nested.as_bytes()));

@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Json, Response};
 use axum::routing::{MethodRouter, get};
 use axum::{Router, http};
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue, Request, StatusCode, header};
+use http::{HeaderValue, Request, StatusCode, header};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use jiff::Timestamp;
@@ -28,13 +28,6 @@ use super::{metrics, openapi};
 
 /// Wrong tokens a minute, per source address.
 const WRONG_PER_MINUTE: u32 = 30;
-/// What every answer carries: it is data, for whoever asked, now.
-const SECURITY: [(HeaderName, &str); 4] = [
-    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-    (header::CACHE_CONTROL, "no-store"),
-    (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
-    (header::REFERRER_POLICY, "no-referrer"),
-];
 
 /// How the API listens.
 #[derive(Debug, Clone)]
@@ -153,9 +146,7 @@ impl Handler for Api {
             Err(refused) => refused,
         };
         let (mut head, body) = response.into_parts();
-        for (name, value) in SECURITY {
-            head.headers.insert(name, HeaderValue::from_static(value));
-        }
+        net::mark_as_data(&mut head.headers);
         // Every body was made in memory, so collecting it neither waits nor fails.
         let body = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
         http::Response::from_parts(head, Full::new(body))

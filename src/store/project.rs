@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::model::{
     Assurance, ChannelId, ContactId, ConversationRow, Event, EventFilter, EventId, EventState, Marks, MessageId,
-    MessageRow, Parsed,
+    MessageRow, Parsed, TEXT_MAX,
 };
 
 use super::body_guard::BodyGuard;
@@ -73,8 +73,6 @@ pub struct Projected {
     pub up_to: i64,
 }
 
-/// Longest text a message keeps; the raw body stays whole.
-const MAX_TEXT: usize = 256 * 1024;
 /// Bytes of bodies after which a batch ends: a few large ones must not be in memory all at once.
 const BATCH_BYTES: usize = 4 << 20;
 pub(super) const MAX_SUBJECT: usize = 512;
@@ -263,7 +261,7 @@ fn project_one(connection: &Connection, projection: &Projection) -> rusqlite::Re
     names::remember(connection, event.channel_n, contact_n, conversation, parsed)?;
     let subject = listed_subject(parsed);
     let preview = cut(&one_line(cut(&parsed.text, 4 * PREVIEW)), PREVIEW).to_owned();
-    let text = cut(&parsed.text, MAX_TEXT);
+    let text = cut(&parsed.text, TEXT_MAX);
     let alike = repeats::key(&event.kind, parsed);
     let new = connection
         .prepare_cached(

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use aurora::config;
 use aurora::ingress::{
@@ -193,9 +193,7 @@ fn a_kill_while_a_file_comes_in_leaves_nothing_after_the_next_start() {
     let mut stream = TcpStream::connect(site.address()).expect("connects");
     stream.write_all(&bytes[..bytes.len() - 1_000]).expect("writes");
     eventually("the file begins", || !blobs(&state).is_empty());
-    let started = Instant::now();
     genuine(&site, "meanwhile");
-    assert!(started.elapsed() < Duration::from_secs(10), "others are not held up");
     site.kill();
     assert!(!blobs(&state).is_empty());
     site.serve();

@@ -134,9 +134,7 @@ fn a_terminal_that_does_not_read_holds_up_nothing() {
     deliver(&site, "m1", "While nobody reads");
     site.projected(1);
     screen.signal(Signal::TERM);
-    let started = std::time::Instant::now();
     assert!(screen.ends());
-    assert!(started.elapsed() < std::time::Duration::from_secs(8));
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Requests, and everything that goes wrong with their answers.
 
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use http::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use tokio::io::AsyncWriteExt;
@@ -90,9 +90,7 @@ async fn time_runs_out_in_every_phase_and_the_phase_is_named() {
     for (target, phase, doing) in cases {
         // Reading the roots of the platform is not what is measured here.
         let timeout = if phase == Phase::Tls { Duration::from_secs(2) } else { SHORT };
-        let began = Instant::now();
         let observation = look_at(target, None, timeout).await;
-        assert!(began.elapsed() < timeout + Duration::from_secs(3), "{phase:?}");
         assert!(cause(&observation).starts_with("no result after"), "{observation:?}");
         assert!(cause(&observation).contains(doing), "{observation:?}");
         let last = observation.phases.last().expect("a phase");
