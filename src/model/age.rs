@@ -4,10 +4,10 @@ use jiff::Timestamp;
 
 /// Seconds between two moments at which ages of a minute and more become others. One that changed at a moment of its own
 /// would be a frame of its own.
-const TOGETHER: i64 = 30;
+const TOGETHER: i64 = 60;
 
 /// How long ago `then` was, in one coarse unit: `now`, `<1m`, `4m`, `25m`, `3h`, `5d`, `14w`. From ten minutes to an hour
-/// in steps of five. It is never too long, and from a minute on up to half a minute more than its step too short.
+/// in steps of five. From a minute on it is that of the nearest whole minute of the clock.
 ///
 /// A time in the future reads `now`: clocks of two machines never agree to the second.
 #[must_use]
@@ -18,7 +18,8 @@ pub fn age(then: Timestamp, now: Timestamp) -> String {
         10..=59 => return "<1m".to_owned(),
         _ => {}
     }
-    let seconds = (seconds - now.as_second().rem_euclid(TOGETHER)).max(60);
+    let nearest = (now.as_second() + TOGETHER / 2).div_euclid(TOGETHER) * TOGETHER;
+    let seconds = nearest.saturating_sub(then.as_second()).max(60);
     match seconds {
         ..=599 => format!("{}m", seconds / 60),
         600..=3_599 => format!("{}m", seconds / 300 * 5),
@@ -54,11 +55,11 @@ mod tests {
     fn from_a_minute_on_ages_become_others_together() {
         let at = |second| Timestamp::from_second(second).expect("in range");
         let ages = |then, nows: &[i64]| nows.iter().map(|now| age(at(then), at(*now))).collect::<Vec<_>>();
-        // Begun at any second, they differ only at whole half minutes.
+        // Begun at any second, they differ only in the middle of a minute.
         assert_eq!(ages(7, &[66, 67, 89, 149, 150]), ["<1m", "1m", "1m", "1m", "2m"]);
         for then in 0..60 {
             let changes = (then + 61..then + 4_000).filter(|now| age(at(then), at(*now)) != age(at(then), at(now - 1)));
-            assert!(changes.into_iter().all(|now| now % TOGETHER == 0), "{then}");
+            assert!(changes.into_iter().all(|now| now % TOGETHER == TOGETHER / 2), "{then}");
         }
     }
 
@@ -71,8 +72,8 @@ mod tests {
 
     #[test]
     fn steps_are_coarse() {
-        // A whole half minute.
-        let now = Timestamp::from_second(2_000_000_010).expect("in range");
+        // A whole minute.
+        let now = Timestamp::from_second(2_000_000_040).expect("in range");
         let cases = [
             (-500, "now"),
             (9, "now"),
@@ -91,7 +92,7 @@ mod tests {
             (1_209_600, "2w"),
         ];
         for (ago, expected) in cases {
-            let then = Timestamp::from_second(2_000_000_010 - ago).expect("in range");
+            let then = Timestamp::from_second(2_000_000_040 - ago).expect("in range");
             assert_eq!(age(then, now), expected, "{ago} seconds ago");
         }
     }

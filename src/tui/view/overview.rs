@@ -241,12 +241,13 @@ fn channel_line(app: &App, channel: &ChannelPanel, width: usize) -> Line<'static
     let look = &app.look;
     let last = channel.last_event.map_or_else(|| "-".to_owned(), |last| age(last, app.now));
     let ChannelPanel { unread_vip, unread, per_minute, .. } = channel;
-    let counts = if width >= WORDS {
-        format!("{unread_vip:>4} VIP {unread:>5} unread  last {last:<5} {per_minute:>4}/min")
+    let (counts, last, rate) = if width >= WORDS {
+        let counts = format!("{unread_vip:>4} VIP {unread:>5} unread");
+        (counts, format!("  last {last:<5}"), format!(" {per_minute:>4}/min"))
     } else {
-        format!("{unread_vip:>5} {unread:>6} {last:>6}")
+        (format!("{unread_vip:>5} {unread:>6}"), format!(" {last:>6}"), String::new())
     };
-    let name = name_columns(width, counts.len());
+    let name = name_columns(width, counts.len() + last.len() + rate.len());
     Line::from(vec![
         Span::styled(format!("  {} ", fit(look, channel.id.as_str(), name)), look.text),
         Span::styled(
@@ -254,6 +255,8 @@ fn channel_line(app: &App, channel: &ChannelPanel, width: usize) -> Line<'static
             look.channel(channel.state),
         ),
         Span::styled(counts, look.text),
+        Span::styled(last, look.muted),
+        Span::styled(rate, look.text),
     ])
 }
 
