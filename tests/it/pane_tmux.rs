@@ -57,10 +57,11 @@ async fn panes_are_listed_whatever_they_call_themselves() {
     tmux.run(&["split-window", "-t", "=other:", "exit 3"]);
     let server = server(&tmux);
     let mut listing = server.list().await.expect("a list");
+    // tmux knows that a program has ended before it knows how.
     eventually("a dead pane and a command", async || {
         listing = server.list().await.expect("a list");
         listing.panes.len() == 3
-            && listing.panes[2].facts.dead.is_some()
+            && listing.panes[2].facts.dead == Some(Some(3))
             && listing.panes[0].facts.command.starts_with("we")
     })
     .await;

@@ -1,5 +1,6 @@
 //! What the tests share: a served engine, signed deliveries, a terminal.
 
+use std::collections::BTreeSet;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
@@ -20,9 +21,16 @@ pub const AURORA: &str = env!("CARGO_BIN_EXE_aurora");
 /// (a store that reads again has to be quiet so long), and a busy machine stands still for many seconds.
 pub const PATIENCE: Duration = Duration::from_mins(2);
 
-/// A port nobody uses. Somebody might take it before the engine does; the engine would retry, the test would say so.
+/// A port nobody uses, and no test was given before: the system may offer the same one again. Another program might take
+/// it before the engine does; the engine would retry, the test would say so.
 pub fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port").port()
+    static GIVEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
+    loop {
+        let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port");
+        if GIVEN.lock().expect("not poisoned").insert(free.port()) {
+            return free.port();
+        }
+    }
 }
 
 /// Waits until `holds` does.

@@ -76,7 +76,9 @@ pub(super) fn overlay(app: &App, title: &str, (width, height): (u16, u16), frame
         Layout::vertical([Constraint::Length(height.min(area.height))]).flex(ratatui::layout::Flex::Center).areas(area);
     let [middle] =
         Layout::horizontal([Constraint::Length(width.min(area.width))]).flex(ratatui::layout::Flex::Center).areas(row);
-    let block = framed(&app.look, title, app.look.title);
+    // Corners and spaces stand beside it.
+    let title = fit(&app.look, title, usize::from(middle.width.saturating_sub(4)));
+    let block = framed(&app.look, title.trim_end(), app.look.title);
     let inside = block.inner(middle);
     app.region(area, Hit::Covered);
     frame.render_widget(Clear, middle);
@@ -326,6 +328,22 @@ mod tests {
         assert_eq!(drawn(&["ab", "  ", "   "], 3), "ab ", "blanks are no loss");
         assert_eq!([drawn(&["a日本"], 4), drawn(&["a日本"], 3)], ["a日 …", "a …"]);
         assert_eq!(drawn(&["ab"], 0), "");
+    }
+
+    #[test]
+    fn the_title_of_an_overlay_that_does_not_fit_ends_with_a_mark() {
+        let app = sample::app(sample::snapshot(), Role::Admin, false);
+        let titled = |title: &str| {
+            let mut terminal = ratatui::Terminal::new(ratatui::backend::TestBackend::new(12, 3)).expect("a terminal");
+            let draw = |frame: &mut Frame<'_>| {
+                overlay(&app, title, (12, 3), frame, frame.area());
+            };
+            terminal.draw(draw).expect("draws");
+            let top = &terminal.backend().buffer().content[..12];
+            top.iter().map(ratatui::buffer::Cell::symbol).collect::<String>()
+        };
+        assert_eq!([titled("12345678"), titled("123456789")], ["┌ 12345678 ┐", "┌ 1234567… ┐"]);
+        assert_eq!(titled("12"), "┌ 12 ──────┐");
     }
 
     #[test]
