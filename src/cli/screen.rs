@@ -104,11 +104,20 @@ pub(super) async fn behind<T: Send + 'static>(
     let (mut client, starting) = Client::starting(begin, global.read_only);
     let ended = tui::run(&mut client, settings, themes, None, beginning).await?;
     drop(client);
-    let begun = match ended {
-        Ended::Hangup | Ended::EngineEnded => starting.await,
-        Ended::Quit(_) | Ended::Terminated => tokio::time::timeout(PATIENCE, starting).await.map_err(|_| {
-            Failure::new(Exit::Failed, "the engine had not started yet when the screen was left; it was given up")
-        })?,
+    let mut signals = serve::Signals::listen()?;
+    let enough = async {
+        match ended {
+            // An engine goes on without its screen, and one that has not begun begins.
+            Ended::Hangup | Ended::EngineEnded => signals.until_asked().await,
+            Ended::Quit(_) | Ended::Terminated => tokio::time::sleep(PATIENCE).await,
+        }
+    };
+    let begun = tokio::select! {
+        begun = starting => begun,
+        () = enough => {
+            let why = "the engine had not started yet when the screen was left; it was given up";
+            return Err(Failure::new(Exit::Failed, why));
+        }
     };
     let died = |panic| Failure::new(Exit::Failed, format!("the start of the engine ended in a defect: {panic}"));
     Ok((ended, begun.unwrap_or_else(|panic| Err(died(panic)))))

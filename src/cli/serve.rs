@@ -83,6 +83,14 @@ impl Signals {
         })
     }
 
+    /// Waits for SIGTERM or SIGINT.
+    pub(super) async fn until_asked(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+
     /// Waits for SIGTERM or SIGINT, or until the engine ends by itself. SIGHUP asks for the configuration to be read
     /// again.
     pub(super) async fn until_stop(&mut self, engine: &Handle) {

@@ -1,8 +1,9 @@
 //! The screen before its engine: there at once, and gone again with a reason when no engine comes.
 
 use rustix::fs::{CWD, FileType, Mode, mknodat};
+use rustix::process::Signal;
 
-use crate::support::{Screen, Site};
+use crate::support::{Screen, Site, eventually};
 
 /// A site whose engine does not get past its lock before somebody reads from it.
 fn slow() -> Site {
@@ -40,6 +41,19 @@ fn who_leaves_before_the_engine_is_there_gets_the_terminal_back_at_once() {
     assert!(screen.is_restored());
     assert!(!screen.ends(), "an engine that was given up is told");
     assert!(screen.text().contains("it was given up"), "{}", screen.text());
+}
+
+#[test]
+fn a_terminal_that_goes_away_before_the_engine_is_there_leaves_a_process_that_can_be_ended() {
+    let site = slow();
+    let mut screen = Screen::start(&site, &[], (80, 24));
+    screen.shows("starting");
+    screen.hang_up();
+    eventually("it ends", || {
+        // One that comes while nobody listens is lost.
+        screen.signal(Signal::TERM);
+        screen.has_ended()
+    });
 }
 
 #[test]
