@@ -38,10 +38,11 @@ pub(super) async fn run(args: &DemoArgs, global: &Global) -> Outcome {
         let log = logging::start(demo.dir(), verbose, false, sink)?;
         Ok((demo.handle().clone(), (demo, log)))
     });
-    let (_, begun) = screen::behind(begin, settings, &mut themes, beginning, global).await?;
+    let (ended, begun) = screen::behind(begin, settings, &mut themes, beginning, global).await?;
     let (demo, log) = begun?;
     let removed = demo.end().await;
     drop(log);
+    ended?;
     removed?;
     Ok(Exit::Fine)
 }

@@ -1,6 +1,6 @@
 //! `aurora` and `aurora attach`: the screen, with the engine inside or elsewhere.
 
-use std::io::IsTerminal;
+use std::io::{self, IsTerminal};
 use std::time::Duration;
 
 use tracing_appender::non_blocking::WorkerGuard;
@@ -62,7 +62,8 @@ pub(super) async fn run(config: Config, place: Option<Place>, global: &Global) -
             Err(failure) => (Ended::EngineEnded, Err(failure)),
         }
     } else {
-        behind(begin, settings, &mut themes, beginning.clone(), global).await?
+        let (ended, begun) = behind(begin, settings, &mut themes, beginning.clone(), global).await?;
+        (ended?, begun)
     };
     let (running, _log) = match begun {
         Ok(begun) => begun,
@@ -93,23 +94,23 @@ async fn engine(config: Config, global: Global) -> Result<(Handle, (Running, Wor
 /// The screen, at once, and behind it what `begin` starts. Answers how the screen ended and what was started.
 ///
 /// # Errors
-/// When there is no terminal, or it was left and the start takes too long to be waited for.
+/// When the screen was left and the start takes too long to be waited for.
 pub(super) async fn behind<T: Send + 'static>(
     begin: impl Future<Output = Result<(Handle, T), Failure>> + Send + 'static,
     settings: Settings,
     themes: &mut Themes,
     beginning: Beginning,
     global: &Global,
-) -> Result<(Ended, Result<T, Failure>), Failure> {
+) -> Result<(io::Result<Ended>, Result<T, Failure>), Failure> {
     let (mut client, starting) = Client::starting(begin, global.read_only);
-    let ended = tui::run(&mut client, settings, themes, None, beginning).await?;
+    let ended = tui::run(&mut client, settings, themes, None, beginning).await;
     drop(client);
     let mut signals = serve::Signals::listen()?;
     let enough = async {
         match ended {
             // An engine goes on without its screen, and one that has not begun begins.
-            Ended::Hangup | Ended::EngineEnded => signals.until_asked().await,
-            Ended::Quit(_) | Ended::Terminated => tokio::time::sleep(PATIENCE).await,
+            Ok(Ended::Hangup | Ended::EngineEnded) => signals.until_asked().await,
+            Ok(Ended::Quit(_) | Ended::Terminated) | Err(_) => tokio::time::sleep(PATIENCE).await,
         }
     };
     let begun = tokio::select! {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use crate::config;
-use crate::model::{JobId, Lane, Pace};
+use crate::model::JobId;
 use crate::protocol::{BridgeRequest, Draft, PaneRequest, Refusal, Reply, Request, RequestId, Update};
 
 use super::{Credential, Doors, Joined, start};
@@ -34,18 +34,7 @@ async fn what_nobody_carries_out_is_refused() {
     let own = Credential::Local { uid: rustix::process::geteuid().as_raw(), ssh_key: None };
     let mut client = running.handle.join(own, false, false).await.expect("is let in");
     let id = JobId::from_uuid(Uuid::now_v7());
-    let draft = Draft {
-        id,
-        on: "here".parse().expect("a selector"),
-        any: false,
-        command: "todo".parse().expect("a name"),
-        args: std::collections::BTreeMap::new(),
-        layer: None,
-        lane: Lane::Normal,
-        confirm: None,
-        seen: None,
-        pace: Pace::default(),
-    };
+    let draft = Draft { id, ..Draft::sample("here") };
     let probe = Request::Bridge(BridgeRequest::Probe("here".parse().expect("a name")));
     let run = Request::Bridge(BridgeRequest::Run(Box::new(draft)));
     for request in [Request::Pane(PaneRequest::List), probe, run] {

@@ -198,9 +198,9 @@ fn is_open(identity: &Identity, opens: Opens) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use crate::model::{
-        Act, ActId, ApprovalId, ContactFilter, ContactId, ConversationId, EventFilter, EventId, HostName, HostSelector,
-        InboxFilter, JobId, Lane, MessageId, NodeKey, NodeName, Order, PaneAddress, PaneId, PersonAct, Plan,
-        RecognisedBy, TokenId, TokenWish, Trust,
+        Act, ActId, ApprovalId, ContactFilter, ContactId, ConversationId, EventFilter, EventId, HostName, InboxFilter,
+        JobId, MessageId, NodeKey, NodeName, Order, PaneAddress, PaneId, PersonAct, Plan, RecognisedBy, TokenId,
+        TokenWish, Trust,
     };
 
     use crate::protocol::{Draft, JobFilter, PaneMark, PanePace};
@@ -381,18 +381,7 @@ mod tests {
     }
 
     fn draft() -> Box<Draft> {
-        Box::new(Draft {
-            id: id(JobId::from_uuid),
-            on: HostSelector::Host(host()),
-            any: false,
-            command: "todo".parse().expect("a name"),
-            args: std::collections::BTreeMap::new(),
-            layer: None,
-            lane: Lane::Normal,
-            confirm: None,
-            seen: None,
-            pace: crate::model::Pace::default(),
-        })
+        Box::new(Draft::sample("web-1"))
     }
 
     fn plan() -> Plan {

@@ -33,6 +33,25 @@ pub struct Draft {
     pub pace: Pace,
 }
 
+#[cfg(test)]
+impl Draft {
+    /// The command `todo`, without values, on `on`; to be made more of in tests.
+    pub(crate) fn sample(on: &str) -> Self {
+        Self {
+            id: JobId::from_uuid(uuid::Uuid::now_v7()),
+            on: on.parse().expect("a selector"),
+            any: false,
+            command: "todo".parse().expect("a name"),
+            args: BTreeMap::new(),
+            layer: None,
+            lane: Lane::Normal,
+            confirm: None,
+            seen: None,
+            pace: Pace::default(),
+        }
+    }
+}
+
 /// What would run, and what it needs: the answer to a dry run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Preview {

@@ -246,7 +246,7 @@ mod tests {
     use rusqlite::Connection;
 
     use crate::config;
-    use crate::model::{JobId, Lane, Pace, RecognisedBy, Role};
+    use crate::model::{JobId, RecognisedBy, Role};
     use crate::protocol::Draft;
     use crate::store::Options;
 
@@ -269,21 +269,6 @@ mod tests {
         (dir, Arc::new(bridges), received)
     }
 
-    fn draft() -> Draft {
-        Draft {
-            id: JobId::from_uuid(Uuid::now_v7()),
-            on: "@web".parse().expect("a selector"),
-            any: false,
-            command: "todo".parse().expect("a name"),
-            args: std::collections::BTreeMap::new(),
-            layer: None,
-            lane: Lane::Normal,
-            confirm: None,
-            seen: None,
-            pace: Pace::default(),
-        }
-    }
-
     fn anna() -> Identity {
         let operator = "anna".parse().expect("a name");
         Identity { operator, role: Role::Operator, scopes: None, by: RecognisedBy::Nobody }
@@ -298,7 +283,7 @@ mod tests {
         other.execute_batch("BEGIN IMMEDIATE").expect("nothing is written for a while");
         let asking = tokio::spawn({
             let bridges = Arc::clone(&bridges);
-            async move { bridges.run_draft(anna(), draft()).await }
+            async move { bridges.run_draft(anna(), Draft::sample("@web")).await }
         });
         while !bridges.holds.load(Ordering::Relaxed) {
             tokio::time::sleep(Duration::from_millis(1)).await;
@@ -319,7 +304,7 @@ mod tests {
     async fn an_approval_is_about_its_own_jobs_and_their_rollout() {
         let (_dir, bridges, _received) = bridges();
         for _ in 0..2 {
-            bridges.run_draft(anna(), draft()).await.expect("it is held");
+            bridges.run_draft(anna(), Draft::sample("@web")).await.expect("it is held");
         }
         for approval in bridges.store.approvals(false, 9).expect("reads") {
             let jobs = held_jobs(&bridges.store, &approval).expect("reads");

@@ -319,10 +319,9 @@ fn again(set: &BridgeSet, known: &[Job], kept: Option<&Rollout>, draft: &Draft) 
 
 #[cfg(test)]
 mod tests {
-    use uuid::Uuid;
 
     use crate::config;
-    use crate::model::{JobId, Pace};
+    use crate::model::Pace;
 
     use super::super::approvals::answer;
     use super::*;
@@ -347,18 +346,7 @@ args.action = { one_of = ["list", "next"] }
     }
 
     fn draft(on: &str) -> Draft {
-        Draft {
-            id: JobId::from_uuid(Uuid::now_v7()),
-            on: on.parse().expect("a selector"),
-            any: false,
-            command: "todo".parse().expect("a name"),
-            args: [("action".to_owned(), "list".to_owned())].into(),
-            layer: None,
-            lane: Lane::Normal,
-            confirm: None,
-            seen: None,
-            pace: Pace::default(),
-        }
+        Draft { args: [("action".to_owned(), "list".to_owned())].into(), ..Draft::sample(on) }
     }
 
     fn anna() -> Identity {

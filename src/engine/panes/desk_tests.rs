@@ -130,24 +130,12 @@ fn pane() -> PaneAddress {
 fn facts() -> PaneFacts {
     PaneFacts {
         id: PANE,
-        session: "main".to_owned(),
-        window: 0,
-        window_name: "sh".to_owned(),
         index: 1,
-        generation: 1,
-        command: "sh".to_owned(),
         title: "t".to_owned(),
         pid: 1_000,
         cols: 40,
         rows: 5,
-        dead: None,
-        mode: None,
-        alternate: false,
-        synchronized: false,
-        active: true,
-        attached: 0,
-        feed: None,
-        driver: None,
+        ..PaneFacts::sample(PANE.number)
     }
 }
 
